@@ -1,0 +1,2 @@
+//! Shared pieces of the example programs.
+#![forbid(unsafe_code)]
