@@ -1,0 +1,94 @@
+//! SELECT: names, types and rules of the dialect on one side, SQL of the storage on the other.
+
+mod schema;
+
+pub use schema::{ColumnInfo, Schema, SystemTable, TableInfo, TableKind};
+
+use rusqlite::types::Value;
+use taos_query::common::{Precision, Ty};
+
+use crate::sql::SqlError;
+use crate::sql::ast::{Delete, Query};
+
+/// What a statement is planned and run under.
+pub struct Context<'a> {
+    /// The catalog.
+    pub schema: &'a dyn Schema,
+    /// The current database.
+    pub db: Option<String>,
+    /// The one value of `now`, nanoseconds since 1970.
+    pub now: i64,
+    /// The user.
+    pub user: String,
+}
+
+/// A column of a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultColumn {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Ty,
+    /// Declared length: bytes, for NCHAR characters; the type's width if it is fixed.
+    pub length: u32,
+    /// Digits of a decimal, else 0.
+    pub precision: u8,
+    /// Digits of a decimal behind the point, else 0.
+    pub scale: u8,
+}
+
+/// A query ready to run on a connection that knows the dialect's functions.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The result's columns; SQLite gives their stored forms, in this order.
+    pub columns: Vec<ResultColumn>,
+    /// The unit of the result's times.
+    pub precision: Precision,
+    /// SQLite's SQL.
+    pub sql: String,
+    /// The values of `?1`, `?2`, ….
+    pub params: Vec<Value>,
+}
+
+/// What DELETE takes away: a range of times and, on a super table, the subtables it concerns.
+#[derive(Debug, Clone)]
+pub struct DeleteFilter {
+    /// First tick, included.
+    pub low: i64,
+    /// Last tick, included; nothing is deleted if it is below `low`.
+    pub high: i64,
+    /// A SELECT of the subtables' numbers (`tbl`), with its values; `None` if all are concerned.
+    pub tables: Option<(String, Vec<Value>)>,
+}
+
+/// Plans a SELECT. `sql` is the statement's text, which the spans of `query` point into.
+///
+/// # Errors
+/// The dialect's codes for names and types that do not fit, 0x0100 for what is not done here.
+pub fn plan(query: &Query, sql: &str, context: &Context<'_>) -> Result<Plan, SqlError> {
+    let _ = (query, sql, context);
+    Err(SqlError::unsupported("select"))
+}
+
+/// Plans the condition of a DELETE on `table`.
+///
+/// # Errors
+/// 0x2655 unless the condition is one contiguous range of time (and tags of a super table).
+pub fn plan_delete(
+    delete: &Delete,
+    table: &TableInfo,
+    sql: &str,
+    context: &Context<'_>,
+) -> Result<DeleteFilter, SqlError> {
+    let _ = (delete, table, sql, context);
+    Err(SqlError::unsupported("delete"))
+}
+
+/// Makes the dialect's functions known to a connection; needed before a plan runs on it.
+///
+/// # Errors
+/// What SQLite says.
+pub fn register_functions(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
+    let _ = connection;
+    Ok(())
+}

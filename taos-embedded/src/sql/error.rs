@@ -1,0 +1,133 @@
+use std::fmt;
+
+/// What a statement was refused with: the server's 16-bit code and its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SqlError {
+    /// The code without the facility bits, e.g. `0x2600`.
+    pub code: u32,
+    /// The text for people.
+    pub message: String,
+}
+
+impl SqlError {
+    /// An error with a code and a text of its own.
+    pub fn new(code: u32, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// `unsupported feature: NAME`, the answer to everything this server does not do.
+    pub fn unsupported(name: impl fmt::Display) -> Self {
+        Self::new(code::UNSUPPORTED, format!("unsupported feature: {name}"))
+    }
+
+    /// The statement cannot be read; `near` is its text from the offending place on.
+    pub fn syntax(near: &str) -> Self {
+        let near = clip(near, 120);
+        Self::new(code::SYNTAX, format!("syntax error near \"{near}\""))
+    }
+
+    /// The statement ends too early.
+    pub fn incomplete() -> Self {
+        Self::new(code::INCOMPLETE, "Incomplete SQL statement")
+    }
+
+    /// INSERT's and the tags' own form of a syntax error, with what was wrong.
+    pub fn insert_syntax(near: &str, reason: &str) -> Self {
+        let near = clip(near, 64);
+        Self::new(
+            code::INSERT_SYNTAX,
+            format!("syntax error near '{near}' ({reason})"),
+        )
+    }
+
+    /// A column that no table of the statement has.
+    pub fn unknown_column(name: &str) -> Self {
+        Self::new(code::UNKNOWN_COLUMN, format!("Invalid column name: {name}"))
+    }
+
+    /// A table that does not exist.
+    pub fn unknown_table() -> Self {
+        Self::new(code::UNKNOWN_TABLE, "Table does not exist")
+    }
+
+    /// A database that does not exist.
+    pub fn unknown_database() -> Self {
+        Self::new(code::UNKNOWN_DATABASE, "Database not exist")
+    }
+
+    /// An operation on types that do not fit it.
+    pub fn invalid_operation() -> Self {
+        Self::new(code::INVALID_OPERATION, "Invalid operation")
+    }
+}
+
+impl fmt::Display for SqlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[0x{:04X}] {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for SqlError {}
+
+/// At most `limit` bytes of `text`, cut at a character.
+pub(crate) fn clip(text: &str, limit: usize) -> &str {
+    if text.len() <= limit {
+        return text;
+    }
+    let mut end = limit;
+    while end > 0 && !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.get(..end).unwrap_or_default()
+}
+
+/// Codes of the dialect (golden-sql DIALECT §13).
+pub mod code {
+    /// Not supported by this server.
+    pub const UNSUPPORTED: u32 = 0x0100;
+    /// Cannot be read.
+    pub const SYNTAX: u32 = 0x2600;
+    /// Ends too early.
+    pub const INCOMPLETE: u32 = 0x2601;
+    /// Column unknown.
+    pub const UNKNOWN_COLUMN: u32 = 0x2602;
+    /// Table unknown.
+    pub const UNKNOWN_TABLE: u32 = 0x2603;
+    /// Column found in two tables.
+    pub const AMBIGUOUS: u32 = 0x2604;
+    /// Aggregates where none may stand.
+    pub const AGGREGATE_NOT_ALLOWED: u32 = 0x2608;
+    /// Position in ORDER BY out of range.
+    pub const WRONG_POSITION: u32 = 0x2609;
+    /// Column neither grouped nor aggregated.
+    pub const NOT_GROUPED: u32 = 0x260A;
+    /// Plain column beside an aggregate.
+    pub const NOT_SINGLE_GROUP: u32 = 0x260C;
+    /// Tag unknown.
+    pub const UNKNOWN_TAG: u32 = 0x260E;
+    /// Name too long or otherwise not allowed.
+    pub const INVALID_NAME: u32 = 0x2617;
+    /// No database chosen.
+    pub const NO_DATABASE: u32 = 0x2616;
+    /// Database unknown.
+    pub const UNKNOWN_DATABASE: u32 = 0x0388;
+    /// Operation on unfit types.
+    pub const INVALID_OPERATION: u32 = 0x0200;
+    /// Bad value or form in INSERT and tags.
+    pub const INSERT_SYNTAX: u32 = 0x0216;
+    /// Statement too long.
+    pub const TOO_LONG: u32 = 0x0219;
+    /// Function unknown.
+    pub const UNKNOWN_FUNCTION: u32 = 0x0374;
+    /// Wrong number of arguments.
+    pub const ARGUMENT_COUNT: u32 = 0x2801;
+    /// Wrong type of an argument.
+    pub const ARGUMENT_TYPE: u32 = 0x2802;
+    /// Bad value of an argument.
+    pub const ARGUMENT_VALUE: u32 = 0x2803;
+    /// Text that is no time in a condition.
+    pub const BAD_TIME: u32 = 0x0127;
+}
