@@ -1,2 +1,4 @@
-//! Placeholder.
+//! WebSocket backend of the taos SDK: speaks taosAdapter's protocol.
 #![forbid(unsafe_code)]
+
+pub mod protocol;

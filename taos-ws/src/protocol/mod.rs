@@ -1,0 +1,44 @@
+//! The wire format of taosAdapter's `/ws` endpoint, both directions, without any I/O.
+//!
+//! Requests and replies are plain structs that can be encoded and decoded, so that a client, a
+//! stand-in server and a fault proxy share one definition. Section numbers in the documentation
+//! refer to the protocol description "taosadapter-ws".
+
+mod action;
+mod args;
+mod binary;
+mod body;
+mod classify;
+mod fetch;
+mod reader;
+mod reply;
+mod request;
+mod version;
+
+pub use action::{Action, BinaryAction};
+pub use args::{
+    ConnArgs, ConnOption, FetchArgs, NumFieldsArgs, OptionsArgs, ReqArgs, SqlArgs, StatusArgs,
+};
+pub use binary::{
+    BadBinary, BinaryRequest, decode_binary, encode_fetch_raw_block, encode_query,
+    encode_validate_sql,
+};
+pub use body::{
+    ConnBody, CurrentDbBody, EmptyBody, FetchBody, NumFieldsBody, QueryBody, ServerInfoBody,
+    ServerReply, StatusBody, ValidateBody, VersionBody,
+};
+pub use classify::{Reply, classify_binary, classify_text, fuzz_reply};
+pub use fetch::{FetchOutcome, FetchReply, OldBlockReply};
+pub use reply::TextReply;
+pub use request::{BadRequest, TextRequest, decode_text, encode_text};
+pub use version::Version;
+
+/// The code of every error that the adapter itself raises (§13).
+pub const ADAPTER_ERROR: u32 = 0xFFFF;
+
+/// Keeps the low 16 bits of an engine code, which are the code on the wire (§13).
+#[must_use]
+pub const fn mask_code(code: i64) -> u32 {
+    let [low, high, ..] = code.to_le_bytes();
+    u16::from_le_bytes([low, high]) as u32
+}

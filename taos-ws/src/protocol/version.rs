@@ -1,0 +1,56 @@
+use std::fmt;
+
+/// A server version: four numbers; anything else in the text is ignored (§16).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Version([u32; 4]);
+
+impl Version {
+    /// First version whose clients send binary_query and fetch_raw_block.
+    pub const BINARY_SQL: Self = Self([3, 3, 2, 0]);
+    /// First version that knows `options_connection` and `tz`, `app`, `ip` in `conn`.
+    pub const CONNECTION_OPTIONS: Self = Self([3, 3, 5, 0]);
+    /// First version that knows `validate_sql` and `check_server_status`.
+    pub const VALIDATE_SQL: Self = Self([3, 3, 6, 0]);
+
+    /// Reads the first four numbers; a missing or non-numeric one counts as 0, so every text has
+    /// a version.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let mut numbers = [0; 4];
+        let parts = text.trim().trim_start_matches(['v', 'V']).split(['.', '-']);
+        for (number, part) in numbers.iter_mut().zip(parts) {
+            *number = part.parse().unwrap_or(0);
+        }
+        Self(numbers)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [major, minor, patch, build] = self.0;
+        write!(f, "{major}.{minor}.{patch}.{build}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_version_texts_are_read_as_far_as_they_go() {
+        for (text, numbers) in [
+            ("3.3.7.5.alpha", [3, 3, 7, 5]),
+            ("3.3.6.0-beta", [3, 3, 6, 0]),
+            ("3.3.6-beta.1", [3, 3, 6, 0]),
+            ("3", [3, 0, 0, 0]),
+            ("", [0; 4]),
+            ("what?", [0; 4]),
+            ("3.99999999999.1", [3, 0, 1, 0]),
+            ("v3.4", [3, 4, 0, 0]),
+        ] {
+            assert_eq!(Version::parse(text), Version(numbers), "{text}");
+        }
+        assert!(Version::parse("3.3.10.0") > Version::BINARY_SQL);
+        assert!(Version::parse("3.3.1.9") < Version::BINARY_SQL);
+    }
+}
