@@ -1,9 +1,20 @@
 //! Types of values, columns and times.
 
+mod borrowed;
+mod decimal;
 mod field;
 mod precision;
+mod timestamp;
 mod ty;
+mod value;
+mod value_text;
 
+pub use crate::block::views;
+pub use crate::block::{CastError, ColumnView, RawBlock};
+pub use borrowed::BorrowedValue;
+pub use decimal::Decimal;
 pub use field::Field;
 pub use precision::Precision;
+pub use timestamp::Timestamp;
 pub use ty::Ty;
+pub use value::Value;

@@ -1,0 +1,146 @@
+//! Reading single cells of a checked block.
+
+use std::borrow::Cow;
+
+use super::parse::{array, payload_len};
+use super::{BlockData, Column, decode_nchar};
+use crate::block::nchar::NcharText;
+use crate::common::{BorrowedValue, Decimal, Field, Timestamp, Ty};
+
+impl Column {
+    /// The declared width in characters or bytes (raw-block §2).
+    pub(super) fn declared(&self) -> u32 {
+        match self.ty {
+            Ty::NChar => self.info.saturating_sub(2) / 4,
+            Ty::Json => self.info,
+            ty if ty.is_blob() => 0,
+            ty if ty.is_var_type() => self.info.saturating_sub(2),
+            ty => u32::try_from(ty.fixed_length()).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn unnamed_field(&self) -> Field {
+        Field::new(String::new(), self.ty, self.declared())
+    }
+}
+
+impl BlockData {
+    /// True if the cell is NULL.
+    #[inline]
+    pub(crate) fn is_null(&self, column: &Column, row: usize) -> bool {
+        if column.ty.is_var_type() {
+            self.offset(column, row).is_none()
+        } else {
+            self.bytes
+                .get(column.head + (row >> 3))
+                .is_none_or(|byte| byte & (0x80 >> (row & 7)) != 0)
+        }
+    }
+
+    #[inline]
+    fn offset(&self, column: &Column, row: usize) -> Option<usize> {
+        let offset = i32::from_le_bytes(array(&self.bytes, column.head + 4 * row));
+        usize::try_from(offset).ok()
+    }
+
+    /// The bytes of a cell of fixed width.
+    #[inline]
+    pub(crate) fn fixed<const N: usize>(&self, column: &Column, row: usize) -> [u8; N] {
+        array(&self.bytes, column.data + N * row)
+    }
+
+    /// The payload of a cell of variable width, `None` for NULL.
+    #[inline]
+    pub(crate) fn payload(&self, column: &Column, row: usize) -> Option<&[u8]> {
+        let start = column.data + self.offset(column, row)?;
+        let cell = self.bytes.get(start..)?;
+        let prefix = if column.ty.is_blob() { 4 } else { 2 };
+        cell.get(prefix..prefix + payload_len(cell, prefix))
+    }
+
+    /// The transcoded texts of an NCHAR column.
+    pub(crate) fn nchar<'a>(&'a self, column: &'a Column) -> &'a NcharText {
+        column.text.get_or_init(|| {
+            NcharText::transcode(
+                self.bytes.get(column.head..column.data).unwrap_or_default(),
+                self.bytes
+                    .get(column.data..column.data + column.data_len)
+                    .unwrap_or_default(),
+            )
+        })
+    }
+
+    /// The text of an NCHAR cell that is not NULL, or `None` if its bytes are not UTF-32.
+    pub(crate) fn nchar_text<'a>(&'a self, column: &'a Column, row: usize) -> Option<Cow<'a, str>> {
+        match self.nchar(column) {
+            NcharText::PerCell => self
+                .payload(column, row)
+                .and_then(decode_nchar)
+                .map(Cow::Owned),
+            shared @ NcharText::Shared { .. } => shared.get(row).map(Cow::Borrowed),
+        }
+    }
+
+    /// A cell of a row below `rows`.
+    pub(crate) fn value<'a>(&'a self, column: &'a Column, row: usize) -> BorrowedValue<'a> {
+        use BorrowedValue as V;
+        if column.ty.is_var_type() {
+            return self.var_value(column, row);
+        }
+        if self.is_null(column, row) {
+            return V::Null(column.ty);
+        }
+        match column.ty {
+            Ty::Bool => V::Bool(self.fixed::<1>(column, row) != [0]),
+            Ty::TinyInt => V::TinyInt(i8::from_le_bytes(self.fixed(column, row))),
+            Ty::SmallInt => V::SmallInt(i16::from_le_bytes(self.fixed(column, row))),
+            Ty::Int => V::Int(i32::from_le_bytes(self.fixed(column, row))),
+            Ty::BigInt => V::BigInt(i64::from_le_bytes(self.fixed(column, row))),
+            Ty::UTinyInt => V::UTinyInt(u8::from_le_bytes(self.fixed(column, row))),
+            Ty::USmallInt => V::USmallInt(u16::from_le_bytes(self.fixed(column, row))),
+            Ty::UInt => V::UInt(u32::from_le_bytes(self.fixed(column, row))),
+            Ty::UBigInt => V::UBigInt(u64::from_le_bytes(self.fixed(column, row))),
+            Ty::Float => V::Float(f32::from_le_bytes(self.fixed(column, row))),
+            Ty::Double => V::Double(f64::from_le_bytes(self.fixed(column, row))),
+            Ty::Timestamp => V::Timestamp(Timestamp::new(
+                i64::from_le_bytes(self.fixed(column, row)),
+                self.precision,
+            )),
+            Ty::Decimal64 => V::Decimal64(self.decimal(column, row)),
+            Ty::Decimal => V::Decimal(self.decimal(column, row)),
+            ty => V::Null(ty),
+        }
+    }
+
+    /// A decimal cell that is not NULL.
+    pub(crate) fn decimal(&self, column: &Column, row: usize) -> Decimal {
+        let unscaled = if column.ty == Ty::Decimal {
+            i128::from_le_bytes(self.fixed(column, row))
+        } else {
+            i128::from(i64::from_le_bytes(self.fixed(column, row)))
+        };
+        Decimal::new(unscaled, column.precision, column.scale)
+    }
+
+    fn var_value<'a>(&'a self, column: &'a Column, row: usize) -> BorrowedValue<'a> {
+        use BorrowedValue as V;
+        let Some(payload) = self.payload(column, row) else {
+            return V::Null(column.ty);
+        };
+        match column.ty {
+            Ty::VarChar => match std::str::from_utf8(payload) {
+                Ok(text) => V::VarChar(Cow::Borrowed(text)),
+                Err(_) => V::VarBinary(Cow::Borrowed(payload)),
+            },
+            Ty::NChar => match self.nchar_text(column, row) {
+                Some(text) => V::NChar(text),
+                None => V::VarBinary(Cow::Borrowed(payload)),
+            },
+            Ty::Json => V::Json(Cow::Borrowed(payload)),
+            Ty::Blob => V::Blob(Cow::Borrowed(payload)),
+            Ty::MediumBlob => V::MediumBlob(Cow::Borrowed(payload)),
+            Ty::Geometry => V::Geometry(Cow::Borrowed(payload)),
+            _ => V::VarBinary(Cow::Borrowed(payload)),
+        }
+    }
+}
