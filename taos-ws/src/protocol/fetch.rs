@@ -69,12 +69,29 @@ impl FetchReply {
     /// The frame. `None` if the message or block is longer than its u32 length can say.
     #[must_use]
     pub fn encode(&self) -> Option<Bytes> {
+        let block: &[u8] = match &self.outcome {
+            FetchOutcome::Block(block) => block,
+            FetchOutcome::End | FetchOutcome::Error { .. } => &[],
+        };
+        let mut out = self.head(block.len())?;
+        out.put_slice(block);
+        Some(out.freeze())
+    }
+
+    /// The frame without the block's bytes, for a server that sends the two one behind the other
+    /// and so need not copy the block. `None` as for [`encode`](Self::encode).
+    #[must_use]
+    pub fn encode_head(&self) -> Option<Bytes> {
+        self.head(0).map(BytesMut::freeze)
+    }
+
+    fn head(&self, room: usize) -> Option<BytesMut> {
         let (code, message, block) = match &self.outcome {
             FetchOutcome::Block(block) => (0, "", Some(block)),
             FetchOutcome::End => (0, "", None),
             FetchOutcome::Error { code, message } => (*code, message.as_str(), None),
         };
-        let mut out = BytesMut::with_capacity(55 + message.len() + block.map_or(0, Bytes::len));
+        let mut out = BytesMut::with_capacity(55 + message.len() + room);
         out.put_u64_le(TAGGED);
         out.put_u64_le(FETCH_TAG);
         out.put_u16_le(VERSION);
@@ -87,9 +104,8 @@ impl FetchReply {
         out.put_u8(u8::from(block.is_none()));
         if let Some(block) = block {
             out.put_u32_le(u32::try_from(block.len()).ok()?);
-            out.put_slice(block);
         }
-        Some(out.freeze())
+        Some(out)
     }
 
     /// Decodes the frame behind the first 16 bytes (all ones, tag), which `frame` still holds.
@@ -225,6 +241,12 @@ mod tests {
             let reply = reply(outcome);
             let frame = reply.encode().unwrap();
             assert_eq!(FetchReply::decode(&frame).unwrap(), reply);
+            let head = reply.encode_head().unwrap();
+            let FetchOutcome::Block(block) = &reply.outcome else {
+                assert_eq!(head, frame);
+                continue;
+            };
+            assert_eq!([&head[..], &block[..]].concat(), frame);
             for end in 0..frame.len() {
                 assert!(FetchReply::decode(&frame.slice(..end)).is_err(), "{end}");
             }

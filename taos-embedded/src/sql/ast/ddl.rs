@@ -1,4 +1,6 @@
-use super::{DataType, Duration, Expr, Ident, InsertValue, ObjectName, Query, Span, TimeExpr, Using};
+use super::{
+    DataType, Duration, Expr, Ident, InsertValue, ObjectName, Query, Span, TimeExpr, Using,
+};
 
 /// One option of a database, table or column, e.g. `KEEP 100d,200d`.
 #[derive(Debug, Clone, PartialEq)]

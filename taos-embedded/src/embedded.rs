@@ -1,0 +1,343 @@
+//! The server as a value: started in process, stopped when dropped.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+
+use taos_query::{ErrorKind, RawError, RawResult};
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+
+use crate::engine::{Engine, Storage};
+use crate::server::{self, Limits, Shared, Stop};
+
+const DEFAULT_USER: &str = "root";
+const DEFAULT_PASSWORD: &str = "taosdata";
+
+/// A running server. Dropping it stops the server; [`shutdown`](Self::shutdown) does so with grace.
+///
+/// It runs on threads of its own, so it works the same from synchronous code, from a
+/// current-thread runtime and from a multi-thread one.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = taos_embedded::Embedded::builder().memory().start_blocking()?;
+/// assert!(server.dsn().starts_with("ws://root:taosdata@127.0.0.1:"));
+/// # Ok(()) }
+/// ```
+pub struct Embedded {
+    addr: SocketAddr,
+    dsn: String,
+    stop: watch::Sender<Stop>,
+    thread: Option<JoinHandle<()>>,
+    ended: Option<oneshot::Receiver<()>>,
+}
+
+impl Embedded {
+    /// Starts with what [`EmbeddedBuilder`] says of itself: in memory, on a free loopback port.
+    pub fn builder() -> EmbeddedBuilder {
+        EmbeddedBuilder::default()
+    }
+
+    /// The address it listens on.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What a client connects with; contains the password.
+    pub fn dsn(&self) -> &str {
+        &self.dsn
+    }
+
+    /// Finishes running requests (for a few seconds at most), says goodbye to each client, writes
+    /// everything out and stops.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the rest of the stop to the server's own threads.
+    pub async fn shutdown(mut self) {
+        self.stop.send_replace(Stop::Graceful);
+        if let Some(ended) = self.ended.take() {
+            // An error means that the thread has ended already, which is what is waited for.
+            let _ = ended.await;
+        }
+        self.thread.take();
+    }
+
+    /// [`shutdown`](Self::shutdown) for synchronous code.
+    pub fn shutdown_blocking(mut self) {
+        self.stop.send_replace(Stop::Graceful);
+        self.join();
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the server thread panicked");
+        }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.stop.send_replace(Stop::Now);
+            self.join();
+        }
+    }
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded")
+            .field("addr", &self.addr)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How to start an [`Embedded`] server.
+#[must_use = "a builder does nothing until it is started"]
+#[derive(Clone)]
+pub struct EmbeddedBuilder {
+    storage: Storage,
+    listen: SocketAddr,
+    user: String,
+    password: String,
+}
+
+impl Default for EmbeddedBuilder {
+    fn default() -> Self {
+        Self {
+            storage: Storage::Memory,
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            user: DEFAULT_USER.to_owned(),
+            password: DEFAULT_PASSWORD.to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for EmbeddedBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedBuilder")
+            .field("listen", &self.listen)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EmbeddedBuilder {
+    /// Keeps data only as long as the server runs. The default.
+    pub fn memory(mut self) -> Self {
+        self.storage = Storage::Memory;
+        self
+    }
+
+    /// Keeps data in this directory, which is created if it is missing.
+    pub fn data_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.storage = Storage::Dir(dir.into());
+        self
+    }
+
+    /// Listens here; port 0 takes a free one. The default is a free port on `127.0.0.1`.
+    pub const fn listen(mut self, addr: SocketAddr) -> Self {
+        self.listen = addr;
+        self
+    }
+
+    /// The login that is made, or given a new password, at the start. The default is `root`.
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = user.into();
+        self
+    }
+
+    /// The password of [`user`](Self::user). The default is `taosdata`.
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = password.into();
+        self
+    }
+
+    /// Starts the server and returns when it accepts connections.
+    ///
+    /// # Errors
+    /// If the data cannot be opened or the address cannot be listened on; the text names it.
+    pub async fn start(self) -> RawResult<Embedded> {
+        let (report, started) = oneshot::channel();
+        let parts = self.spawn(move |outcome| drop(report.send(outcome)))?;
+        let addr = started.await.map_err(|_| died())??;
+        Ok(parts.running(addr))
+    }
+
+    /// [`start`](Self::start) for synchronous code; may also be called on a runtime's thread.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_blocking(self) -> RawResult<Embedded> {
+        let (report, started) = mpsc::sync_channel(1);
+        let parts = self.spawn(move |outcome| drop(report.send(outcome)))?;
+        let addr = started.recv().map_err(|_| died())??;
+        Ok(parts.running(addr))
+    }
+
+    fn spawn(
+        self,
+        report: impl FnOnce(RawResult<SocketAddr>) + Send + 'static,
+    ) -> RawResult<Parts> {
+        let (stop, stopped) = watch::channel(Stop::Run);
+        let (end, ended) = oneshot::channel();
+        let credentials = (self.user.clone(), self.password.clone());
+        let thread = std::thread::Builder::new()
+            .name("taos-embedded".to_owned())
+            .spawn(move || {
+                self.run(report, stopped);
+                // Nobody may be waiting any more.
+                let _ = end.send(());
+            })
+            .map_err(|e| {
+                RawError::of(ErrorKind::Config, "cannot start the server's thread").with_source(e)
+            })?;
+        Ok(Parts {
+            credentials,
+            stop,
+            thread,
+            ended,
+        })
+    }
+
+    /// The whole life of the server, on its own thread.
+    fn run(self, report: impl FnOnce(RawResult<SocketAddr>), stopped: watch::Receiver<Stop>) {
+        let (runtime, listener, engine) = match self.open() {
+            Ok(opened) => opened,
+            Err(error) => return report(Err(error)),
+        };
+        match listener.local_addr() {
+            Ok(addr) => report(Ok(addr)),
+            Err(e) => {
+                return report(Err(RawError::of(
+                    ErrorKind::Connect,
+                    "cannot tell the address listened on",
+                )
+                .with_source(e)));
+            }
+        }
+        let shared = Shared::new(engine.clone(), Limits::default(), stopped);
+        runtime.block_on(server::run(listener, shared));
+        // What still runs after the grace period is left behind: its client has gone.
+        runtime.shutdown_timeout(server::STRAGGLERS);
+        engine.close();
+    }
+
+    fn open(&self) -> RawResult<(tokio::runtime::Runtime, TcpListener, Engine)> {
+        let runtime = server::runtime().map_err(|e| {
+            RawError::of(ErrorKind::Config, "cannot start the server's runtime").with_source(e)
+        })?;
+        let engine = Engine::open(self.storage.clone()).map_err(|e| {
+            let place = match &self.storage {
+                Storage::Memory => "in memory".to_owned(),
+                Storage::Dir(dir) => format!("in {}", dir.display()),
+            };
+            RawError::of(
+                ErrorKind::Config,
+                format!("cannot open the data {place}: {}", e.message),
+            )
+        })?;
+        engine.set_login(&self.user, &self.password).map_err(|e| {
+            RawError::of(
+                ErrorKind::Config,
+                format!(
+                    "cannot set the login of user {:?}: {}",
+                    self.user, e.message
+                ),
+            )
+        })?;
+        let listener = runtime
+            .block_on(TcpListener::bind(self.listen))
+            .map_err(|e| {
+                RawError::of(
+                    ErrorKind::Connect,
+                    format!("cannot listen on {}: {e}", self.listen),
+                )
+                .with_source(e)
+            })?;
+        if !self.listen.ip().is_loopback() && self.password == DEFAULT_PASSWORD {
+            tracing::warn!(
+                address = %self.listen,
+                "listening beyond this machine with the default password; set another with --password"
+            );
+        }
+        Ok((runtime, listener, engine))
+    }
+}
+
+fn died() -> RawError {
+    RawError::of(
+        ErrorKind::Config,
+        "the server's thread ended while starting",
+    )
+}
+
+/// A server whose thread runs but which has not yet said where it listens.
+struct Parts {
+    credentials: (String, String),
+    stop: watch::Sender<Stop>,
+    thread: JoinHandle<()>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl Parts {
+    fn running(self, addr: SocketAddr) -> Embedded {
+        let (user, password) = &self.credentials;
+        Embedded {
+            addr,
+            dsn: dsn(user, password, addr),
+            stop: self.stop,
+            thread: Some(self.thread),
+            ended: Some(self.ended),
+        }
+    }
+}
+
+fn dsn(user: &str, password: &str, addr: SocketAddr) -> String {
+    // One does not connect to the wildcard address.
+    let ip = match addr.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    let addr = SocketAddr::new(ip, addr.port());
+    format!("ws://{}:{}@{addr}", escape(user), escape(password))
+}
+
+/// Percent-encodes everything but letters, digits and `-._~`.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dsn_escapes_the_login_and_never_names_the_wildcard_address() {
+        let addr = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 6041));
+        assert_eq!(
+            dsn("a@b", "p:w/é", addr),
+            "ws://a%40b:p%3Aw%2F%C3%A9@[::1]:6041"
+        );
+    }
+
+    #[test]
+    fn debug_texts_do_not_show_the_password() {
+        let builder = Embedded::builder().password("s3cret");
+        assert!(!format!("{builder:?}").contains("s3cret"));
+    }
+}

@@ -1,0 +1,107 @@
+//! The server as a program.
+#![forbid(unsafe_code)]
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use taos_embedded::Embedded;
+use tracing_subscriber::EnvFilter;
+
+/// A small, durable time-series server that speaks TDengine's dialect and taosAdapter's protocol.
+///
+/// Prints `listening on IP:PORT` when it is ready and logs to standard error (RUST_LOG sets what).
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6041")]
+    listen: SocketAddr,
+    /// Directory that keeps the data; created if missing.
+    #[arg(long, value_name = "DIR", required_unless_present = "memory")]
+    data_dir: Option<PathBuf>,
+    /// Keep nothing after the end.
+    #[arg(long, conflicts_with = "data_dir")]
+    memory: bool,
+    /// Login to make, or to give a new password.
+    #[arg(long, default_value = "root")]
+    user: String,
+    /// Password of that login.
+    #[arg(
+        long,
+        env = "TAOS_EMBEDDED_PASSWORD",
+        hide_env_values = true,
+        default_value = "taosdata",
+        hide_default_value = true
+    )]
+    password: String,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match run(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: Options) -> anyhow::Result<()> {
+    let mut builder = Embedded::builder()
+        .listen(options.listen)
+        .user(options.user)
+        .password(options.password);
+    builder = match options.data_dir {
+        Some(dir) => builder.data_dir(dir),
+        None => builder.memory(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        // The handlers stand before the line is printed: who reads it may send the signal at once.
+        let stop = stop_signal()?;
+        let server = builder.start().await?;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "listening on {}", server.addr())?;
+        out.flush()?;
+        drop(out);
+        let signal = stop.await;
+        tracing::info!(signal, "stopping");
+        server.shutdown().await;
+        Ok(())
+    })
+}
+
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = &'static str>> {
+    Ok(async {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => "Ctrl-C",
+            Err(_) => std::future::pending().await,
+        }
+    })
+}

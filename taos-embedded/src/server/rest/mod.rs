@@ -1,0 +1,205 @@
+//! SQL over plain HTTP: one statement a request, no state (rest §1 to §3).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+
+use super::http::{Body, full};
+use super::{MAX_SQL, Shared, guarded};
+use crate::engine::{Answer, ResultRows, SqlError};
+
+mod auth;
+mod json;
+mod params;
+
+use params::Params;
+
+/// Text of a result that is collected before it is handed to the socket.
+const CHUNK: usize = 64 << 10;
+
+/// Adapter-level error without a code of its own (taosadapter-ws §13).
+const ADAPTER: u32 = 0xffff;
+
+/// A refusal before the engine was asked: status, code, text.
+type Refusal = (StatusCode, u32, String);
+
+/// Runs the statement in the request's body.
+pub(super) async fn sql(request: Request<Incoming>, shared: Arc<Shared>) -> Response<Body> {
+    let started = Instant::now();
+    let query = match read(request, &shared).await {
+        Ok(query) => query,
+        Err((status, code, text)) => return refuse(status, code, &text, started),
+    };
+    let outcome =
+        tokio::task::spawn_blocking(move || guarded(|| query.run(&shared, started))).await;
+    match outcome {
+        Ok(Ok(Started::Whole(body))) => reply(StatusCode::OK, full(body)),
+        Ok(Ok(Started::Part(head, rest))) => reply(StatusCode::OK, streamed(head, rest)),
+        Ok(Err(error)) => refuse(StatusCode::OK, error.code, &error.message, started),
+        Err(_) => refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            ADAPTER,
+            "the server is stopping",
+            started,
+        ),
+    }
+}
+
+/// Answers a path of the original that this server does not serve.
+pub(super) fn unsupported(feature: &str) -> Response<Body> {
+    let text = format!("unsupported feature: {feature}; send a Basic Authorization header instead");
+    refuse(StatusCode::NOT_IMPLEMENTED, 0x0100, &text, Instant::now())
+}
+
+/// One statement with everything the request says about it.
+struct Query {
+    user: String,
+    password: String,
+    db: Option<String>,
+    params: Params,
+    sql: String,
+}
+
+async fn read(request: Request<Incoming>, shared: &Shared) -> Result<Query, Refusal> {
+    let bad = |code: u32, text: &str| (StatusCode::BAD_REQUEST, code, text.to_owned());
+    let (user, password) = auth::basic(request.headers())?;
+    let params = Params::parse(request.uri().query().unwrap_or_default())?;
+    let db = params::database(request.uri().path())?;
+    let body = Limited::new(request.into_body(), shared.limits.body)
+        .collect()
+        .await
+        .map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                let limit = shared.limits.body;
+                let text = format!("the request's body is longer than {limit} bytes");
+                (StatusCode::PAYLOAD_TOO_LARGE, ADAPTER, text)
+            } else {
+                bad(ADAPTER, "the request's body was cut off")
+            }
+        })?
+        .to_bytes();
+    if body.is_empty() {
+        return Err(bad(0x1106, "request is empty"));
+    }
+    let sql = String::from_utf8(body.to_vec())
+        .map_err(|_| bad(ADAPTER, "the statement is not UTF-8 text"))?;
+    if sql.trim().is_empty() {
+        return Err(bad(0x1107, "the statement is blank"));
+    }
+    Ok(Query {
+        user,
+        password,
+        db,
+        params,
+        sql,
+    })
+}
+
+/// What a statement has given so far.
+enum Started {
+    Whole(Vec<u8>),
+    Part(Vec<u8>, Rest),
+}
+
+impl Query {
+    fn run(self, shared: &Shared, started: Instant) -> Result<Started, SqlError> {
+        shared.engine.login(&self.user, &self.password)?;
+        if self.sql.len() > MAX_SQL {
+            return Err(super::statement_too_long());
+        }
+        let session = shared.engine.session(&self.user);
+        session.set_timezone(self.params.conn_tz);
+        if let Some(db) = &self.db {
+            // Not checked, since `create database` must work with the new name in the path (rest §1).
+            session.assume_db(db);
+        }
+        let timing = self.params.timing.then_some(started);
+        match session.execute(self.sql.trim())? {
+            Answer::Affected(rows) => Ok(Started::Whole(json::affected(rows, timing))),
+            Answer::Rows(rows) => {
+                let mut out = Vec::with_capacity(1024);
+                json::head(&rows.columns, &mut out);
+                let format = json::Format {
+                    columns: Arc::clone(&rows.columns),
+                    zone: self.params.zone(),
+                    named: self.params.row_with_meta,
+                };
+                let rest = Rest {
+                    rows,
+                    format,
+                    written: 0,
+                    timing,
+                };
+                rest.fill(out)
+            }
+        }
+    }
+}
+
+/// The part of a result that has not been written yet.
+struct Rest {
+    rows: ResultRows,
+    format: json::Format,
+    written: u64,
+    timing: Option<Instant>,
+}
+
+impl Rest {
+    /// Appends blocks until there is enough for a chunk, or everything.
+    fn fill(mut self, mut out: Vec<u8>) -> Result<Started, SqlError> {
+        while out.len() < CHUNK {
+            match self.rows.next_block()? {
+                Some(block) => {
+                    self.written = self.format.rows(&block, self.written, &mut out);
+                }
+                None => {
+                    json::tail(self.written, self.timing, &mut out);
+                    return Ok(Started::Whole(out));
+                }
+            }
+        }
+        Ok(Started::Part(out, self))
+    }
+}
+
+/// Sends `head`, then chunk after chunk, each made when the client has taken the one before.
+///
+/// An error in the middle cuts the transfer off, so that nobody takes a part of a result for the whole.
+fn streamed(head: Vec<u8>, rest: Rest) -> Body {
+    let chunks = stream::try_unfold(Some(Started::Part(head, rest)), |state| async move {
+        let (chunk, next) = match state {
+            None => return Ok(None),
+            Some(Started::Whole(chunk)) => (chunk, None),
+            Some(Started::Part(chunk, rest)) => {
+                let next = tokio::task::spawn_blocking(move || {
+                    guarded(|| rest.fill(Vec::with_capacity(CHUNK * 2)))
+                });
+                let next = next.await.map_err(std::io::Error::other)?;
+                let next = next.map_err(|e| std::io::Error::other(e.message))?;
+                (chunk, Some(next))
+            }
+        };
+        Ok(Some((Frame::data(Bytes::from(chunk)), next)))
+    });
+    StreamBody::new(chunks).boxed_unsync()
+}
+
+fn refuse(status: StatusCode, code: u32, text: &str, started: Instant) -> Response<Body> {
+    reply(status, full(json::error(code, text, started)))
+}
+
+fn reply(status: StatusCode, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
+    response
+}

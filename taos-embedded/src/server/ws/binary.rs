@@ -1,0 +1,89 @@
+//! Binary requests (taosadapter-ws §3.3, §6).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use taos_ws::protocol::{BadBinary, BinaryAction, BinaryRequest, ValidateBody, decode_binary};
+
+use super::Ticket;
+use super::results::{Fetch, Style};
+use super::text::{NOT_CONNECTED, run_sql};
+use crate::server::{MAX_SQL, guarded, statement_too_long};
+
+/// Answers a binary request, or starts what will.
+pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
+    let request = match decode_binary(frame) {
+        Ok(request) => request,
+        Err(bad) => return refuse(&ticket, &bad),
+    };
+    let (action, req_id) = match &request {
+        BinaryRequest::Query { req_id, .. } => (BinaryAction::BinaryQuery, *req_id),
+        BinaryRequest::ValidateSql { req_id, .. } => (BinaryAction::ValidateSql, *req_id),
+        BinaryRequest::FetchRawBlock { req_id, .. } => (BinaryAction::FetchRawBlock, *req_id),
+        BinaryRequest::Other { action, req_id, .. } => (*action, *req_id),
+        _ => return,
+    };
+    let Some(session) = ticket.conn.session.get().map(Arc::clone) else {
+        return ticket.refused(action.name(), req_id, NOT_CONNECTED);
+    };
+    match request {
+        BinaryRequest::Query { req_id, sql } => {
+            run_sql(ticket, session, "binary_query", req_id, sql);
+        }
+        BinaryRequest::FetchRawBlock { req_id, result_id } => {
+            let result = ticket.conn.results.get(result_id);
+            let fetch = Fetch {
+                ticket,
+                req_id,
+                style: Style::Raw,
+            };
+            match result {
+                Some(result) => result.fetch(fetch),
+                None => fetch.nil(result_id),
+            }
+        }
+        BinaryRequest::ValidateSql { req_id, sql } => ticket.run(move |ticket| {
+            let checked = if sql.len() > MAX_SQL {
+                Err(statement_too_long())
+            } else {
+                guarded(|| session.validate(sql.trim()))
+            };
+            let result_code = checked.map_or_else(|error| full_code(error.code), |()| 0);
+            ticket.ok(action.name(), req_id, ValidateBody { result_code });
+        }),
+        _ => {
+            let message = format!("unsupported feature: {}", action.name());
+            let error = crate::engine::SqlError {
+                code: 0x0100,
+                message,
+            };
+            ticket.failed(action.name(), req_id, &error);
+        }
+    }
+}
+
+fn refuse(ticket: &Ticket, bad: &BadBinary) {
+    if bad.action != Some(BinaryAction::FetchRawBlock) {
+        ticket.refused(bad.action_name(), bad.req_id, &bad.message);
+    } else if ticket.conn.session.get().is_none() {
+        ticket.refused(bad.action_name(), bad.req_id, NOT_CONNECTED);
+    } else {
+        ticket.fetch_refused(bad.req_id, bad.result_id, &bad.message);
+    }
+}
+
+/// The engine's code in its signed 32-bit form, the only place where it is told so (§6.7).
+fn full_code(code: u32) -> i64 {
+    i64::from(code & 0xffff) - 0x8000_0000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_the_full_negative_form_in_validate_sql() {
+        assert_eq!(full_code(0x2600), -2_147_473_920);
+        assert_eq!(full_code(0x2603), -2_147_473_917);
+    }
+}

@@ -1,0 +1,202 @@
+//! One WebSocket session: reads requests, hands them out, keeps the times.
+//!
+//! The session's task answers by itself whatever costs nothing (a block that is already there, a name, a
+//! version). Statements run on the blocking pool and write their replies from there, in the order
+//! in which they finish (taosadapter-ws §14).
+
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::net::TcpStream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+
+use super::{GRACE, Limits, Shared, Stop, stopping};
+use crate::engine::Session;
+
+mod binary;
+mod outbox;
+mod reply;
+mod results;
+mod text;
+mod wire;
+
+use outbox::Outbox;
+use reply::NIL;
+use results::Results;
+use wire::Wire;
+
+/// Enough for a batch of small requests; a larger buffer would be cleared at each read for nothing.
+const READ_BUFFER: usize = 32 << 10;
+
+/// State of one session, shared by its task and the statements it started.
+struct Conn {
+    shared: Arc<Shared>,
+    outbox: Outbox,
+    /// Set by the login that succeeded.
+    session: OnceLock<Arc<Session>>,
+    /// Held while a login is under way, so that the second of two sees the first.
+    login: Mutex<()>,
+    results: Results,
+    in_flight: Arc<Semaphore>,
+}
+
+/// A request's own part of its session.
+struct Ticket {
+    conn: Arc<Conn>,
+    received: Instant,
+    /// One of the session's places; given back when the reply has been sent.
+    _place: OwnedSemaphorePermit,
+}
+
+impl Ticket {
+    /// Nanoseconds since the request was read, as replies tell them.
+    fn timing(&self) -> u64 {
+        u64::try_from(self.received.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Runs `work`, which may block, away from the session's task.
+    fn run(self, work: impl FnOnce(Self) + Send + 'static) {
+        tokio::task::spawn_blocking(move || work(self));
+    }
+}
+
+/// Serves a session to its end.
+pub(super) async fn run(stream: TcpStream, early: Bytes, shared: Arc<Shared>) {
+    let limits = shared.limits.clone();
+    let (read, write) = stream.into_split();
+    let write = Arc::new(write);
+    let conn = Arc::new(Conn {
+        outbox: Outbox::new(Arc::clone(&write)),
+        session: OnceLock::new(),
+        login: Mutex::new(()),
+        results: Results::default(),
+        in_flight: Arc::new(Semaphore::new(limits.in_flight)),
+        shared,
+    });
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(Some(limits.message))
+        .max_frame_size(Some(limits.message));
+    let wire = Wire {
+        read,
+        conn: Arc::clone(&conn),
+    };
+    let socket =
+        WebSocketStream::from_partially_read(wire, early.to_vec(), Role::Server, Some(config))
+            .await;
+    let end = tokio::select! {
+        end = receive(socket, &conn, &limits) => end,
+        error = conn.outbox.drain(write, limits.write) => End::Broken(error),
+    };
+    tracing::debug!(?end, "session ended");
+    conn.results.close();
+    conn.outbox.close();
+}
+
+/// Why a session ended.
+#[derive(Debug)]
+#[expect(dead_code, reason = "the log shows the causes")]
+enum End {
+    Closed,
+    Silence,
+    Stopped,
+    Refused(WsError),
+    Broken(std::io::Error),
+}
+
+async fn receive(mut socket: WebSocketStream<Wire>, conn: &Arc<Conn>, limits: &Limits) -> End {
+    let mut stop = conn.shared.stop.clone();
+    let mut stop = std::pin::pin!(stopping(&mut stop));
+    let mut heard = Instant::now();
+    let mut silence = std::pin::pin!(tokio::time::sleep(limits.silence));
+    let mut ping = tokio::time::interval(limits.ping);
+    ping.tick().await; // the first is immediate
+    loop {
+        let message = tokio::select! {
+            message = socket.next() => message,
+            () = silence.as_mut() => {
+                let quiet = heard.elapsed();
+                if quiet >= limits.silence {
+                    say_goodbye(conn).await;
+                    return End::Silence;
+                }
+                silence.as_mut().reset((Instant::now() + (limits.silence - quiet)).into());
+                continue;
+            }
+            _ = ping.tick() => {
+                conn.outbox.send(OpCode::Control(Control::Ping), &[], Bytes::new());
+                continue;
+            }
+            how = stop.as_mut() => {
+                if how == Stop::Graceful {
+                    finish(conn).await;
+                }
+                return End::Stopped;
+            }
+        };
+        let received = Instant::now();
+        match message {
+            Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                let Some(place) = place(conn).await else {
+                    return End::Stopped;
+                };
+                heard = Instant::now();
+                let ticket = Ticket {
+                    conn: Arc::clone(conn),
+                    received,
+                    _place: place,
+                };
+                match message {
+                    Message::Text(request) => text::handle(ticket, &request),
+                    Message::Binary(request) => binary::handle(ticket, &request),
+                    _ => {}
+                }
+            }
+            Some(Ok(Message::Pong(_))) => heard = received,
+            // Answered by tungstenite; a ping does not count as a sign of life (taosadapter-ws §15).
+            Some(Ok(_)) => {}
+            Some(Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) | None => {
+                return closed(conn).await;
+            }
+            Some(Err(error)) => return End::Refused(error),
+        }
+    }
+}
+
+/// A place for one more request, once there is one and the client takes its replies.
+async fn place(conn: &Conn) -> Option<OwnedSemaphorePermit> {
+    if conn.outbox.is_crowded() {
+        conn.outbox.relief().await;
+    }
+    Arc::clone(&conn.in_flight).acquire_owned().await.ok()
+}
+
+/// Lets the closing frame that tungstenite has answered with go out.
+async fn closed(conn: &Conn) -> End {
+    // Without an end of its own the wait could last as long as the client likes.
+    let _ = tokio::time::timeout(Duration::from_secs(1), conn.outbox.flushed()).await;
+    End::Closed
+}
+
+/// Waits for running requests, within limits, and closes.
+async fn finish(conn: &Conn) {
+    let all = u32::try_from(conn.shared.limits.in_flight).unwrap_or(u32::MAX);
+    let idle = conn.in_flight.acquire_many(all);
+    if tokio::time::timeout(GRACE, idle).await.is_err() {
+        tracing::warn!("a session was closed while its statements still ran");
+    }
+    say_goodbye(conn).await;
+}
+
+/// Sends a closing frame without a reason, as the original does (taosadapter-ws §4).
+async fn say_goodbye(conn: &Conn) {
+    conn.outbox
+        .send(OpCode::Control(Control::Close), &[], Bytes::new());
+    let _ = tokio::time::timeout(Duration::from_secs(1), conn.outbox.flushed()).await;
+}

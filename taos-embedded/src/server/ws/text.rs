@@ -1,0 +1,214 @@
+//! Text requests (taosadapter-ws §5, §6).
+
+use std::sync::{Arc, PoisonError};
+
+use chrono_tz::Tz;
+use taos_ws::protocol::{
+    ConnArgs, ConnBody, CurrentDbBody, NumFieldsBody, OptionsArgs, ServerInfoBody, StatusBody,
+    TextRequest, VersionBody, decode_text,
+};
+
+use super::results::{Fetch, Style};
+use super::{NIL, Ticket};
+use crate::engine::{Answer, Session, SqlError};
+use crate::server::{MAX_SQL, VERSION, guarded, statement_too_long};
+
+/// What everything but `version`, `conn` and `check_server_status` is told before a login.
+pub(super) const NOT_CONNECTED: &str = "server not connected";
+
+const INVALID_PARAMETERS: u32 = 0x0118;
+const UNSUPPORTED: u32 = 0x0100;
+
+/// `status` of a server that serves (taosadapter-ws §5.7).
+const SERVICE_OK: i32 = 2;
+
+/// Answers a text request, or starts what will.
+pub(super) fn handle(ticket: Ticket, text: &str) {
+    let request = match decode_text(text) {
+        Ok(request) => request,
+        Err(bad) => return ticket.refused(&bad.action, bad.req_id, &bad.message),
+    };
+    match request {
+        TextRequest::Version(args) => {
+            ticket.ok("version", args.req_id, VersionBody { version: VERSION });
+        }
+        TextRequest::Conn(args) => ticket.run(move |ticket| log_in(&ticket, &args)),
+        TextRequest::CheckServerStatus(args) => {
+            let body = StatusBody {
+                status: SERVICE_OK,
+                details: "",
+            };
+            ticket.ok("check_server_status", args.req_id, body);
+        }
+        request => match ticket.conn.session.get().map(Arc::clone) {
+            Some(session) => connected(ticket, session, request),
+            None => not_connected(&ticket, &request),
+        },
+    }
+}
+
+fn not_connected(ticket: &Ticket, request: &TextRequest) {
+    let (action, req_id) = match request {
+        TextRequest::OptionsConnection(args) => ("options_connection", args.req_id),
+        TextRequest::GetCurrentDb(args) => ("get_current_db", args.req_id),
+        TextRequest::GetServerInfo(args) => ("get_server_info", args.req_id),
+        TextRequest::Query(args) => ("query", args.req_id),
+        TextRequest::Fetch(args) => ("fetch", args.req_id),
+        TextRequest::FetchBlock(args) => ("fetch_block", args.req_id),
+        TextRequest::NumFields(args) => ("num_fields", args.req_id),
+        // Never answered, not even so (taosadapter-ws §6.6).
+        _ => return,
+    };
+    ticket.refused(action, req_id, NOT_CONNECTED);
+}
+
+fn connected(ticket: Ticket, session: Arc<Session>, request: TextRequest) {
+    match request {
+        TextRequest::Query(args) => run_sql(ticket, session, "query", args.req_id, args.sql),
+        TextRequest::Fetch(args) => {
+            let result = ticket.conn.results.get(args.id);
+            let fetch = Fetch {
+                ticket,
+                req_id: args.req_id,
+                style: Style::Old,
+            };
+            match result {
+                Some(result) => result.fetch(fetch),
+                None => fetch.nil(args.id),
+            }
+        }
+        TextRequest::FetchBlock(args) => match ticket.conn.results.get(args.id) {
+            None => ticket.refused("fetch_block", args.req_id, NIL),
+            Some(result) => match result.current() {
+                Some(block) => ticket.old_block(args.id, &block),
+                None => ticket.refused("fetch_block", args.req_id, "block is nil"),
+            },
+        },
+        TextRequest::FreeResult(args) => ticket.conn.results.free(args.id),
+        TextRequest::NumFields(args) => match ticket.conn.results.get(args.result_id) {
+            Some(result) => {
+                let num_fields = result.columns();
+                ticket.ok("num_fields", args.req_id, NumFieldsBody { num_fields });
+            }
+            None => ticket.refused("num_fields", args.req_id, NIL),
+        },
+        TextRequest::GetCurrentDb(args) => {
+            let db = session.current_db().unwrap_or_default();
+            ticket.ok("get_current_db", args.req_id, CurrentDbBody { db: &db });
+        }
+        TextRequest::GetServerInfo(args) => {
+            let info = concat!("build:taos-embedded ", env!("CARGO_PKG_VERSION"));
+            let info = format!("ver:{VERSION}\n{info}\ngitinfo:none");
+            ticket.ok(
+                "get_server_info",
+                args.req_id,
+                ServerInfoBody { info: &info },
+            );
+        }
+        TextRequest::OptionsConnection(args) => set_options(&ticket, &session, &args),
+        // Answered before, or not known to this version of the protocol's module.
+        _ => {}
+    }
+}
+
+/// Runs a statement and answers under the name `action`.
+pub(super) fn run_sql(
+    ticket: Ticket,
+    session: Arc<Session>,
+    action: &'static str,
+    req_id: u64,
+    sql: String,
+) {
+    if sql.len() > MAX_SQL {
+        return ticket.failed(action, req_id, &statement_too_long());
+    }
+    ticket.run(
+        move |ticket| match guarded(|| session.execute(sql.trim())) {
+            Err(error) => ticket.failed(action, req_id, &error),
+            Ok(Answer::Affected(rows)) => ticket.updated(action, req_id, rows),
+            Ok(Answer::Rows(rows)) => {
+                let conn = Arc::clone(&ticket.conn);
+                let Some(result) = conn.results.open(&rows) else {
+                    return;
+                };
+                ticket.opened(action, req_id, result.id(), &rows);
+                drop(ticket);
+                result.read_on(&conn, rows);
+            }
+        },
+    );
+}
+
+/// Checks in the original's order: login and database, then mode, then zone (taosadapter-ws §5.2).
+fn log_in(ticket: &Ticket, args: &ConnArgs) {
+    let conn = &ticket.conn;
+    let _turn = conn.login.lock().unwrap_or_else(PoisonError::into_inner);
+    if conn.session.get().is_some() {
+        return ticket.refused("conn", args.req_id, "duplicate connections");
+    }
+    let session = match guarded(|| open_session(ticket, args)) {
+        Ok(session) => session,
+        Err(error) => return ticket.failed("conn", args.req_id, &error),
+    };
+    match args.mode {
+        None | Some(0) => {}
+        Some(mode) => {
+            let message = format!("unexpected mode:{mode}");
+            return ticket.refused("conn", args.req_id, &message);
+        }
+    }
+    if !args.tz.is_empty() {
+        session.set_timezone(Some(zone(&args.tz)));
+    }
+    // The turn makes sure that nobody else has set it.
+    let _ = conn.session.set(Arc::new(session));
+    let body = ConnBody {
+        version: Some(VERSION),
+    };
+    ticket.ok("conn", args.req_id, body);
+}
+
+fn open_session(ticket: &Ticket, args: &ConnArgs) -> Result<Session, SqlError> {
+    for (name, value) in [
+        ("bearer_token", &args.bearer_token),
+        ("totp_code", &args.totp_code),
+    ] {
+        if !value.is_empty() {
+            return Err(SqlError {
+                code: UNSUPPORTED,
+                message: format!("unsupported feature: login with {name}"),
+            });
+        }
+    }
+    let engine = &ticket.conn.shared.engine;
+    engine.login(&args.user, &args.password)?;
+    let session = engine.session(&args.user);
+    if !args.db.is_empty() {
+        session.use_db(&args.db)?;
+    }
+    Ok(session)
+}
+
+/// An unknown name is accepted and acts as UTC, as in the original.
+fn zone(name: &str) -> Tz {
+    name.parse().unwrap_or(Tz::UTC)
+}
+
+fn set_options(ticket: &Ticket, session: &Session, args: &OptionsArgs) {
+    for option in &args.options {
+        match option.option {
+            -1 => session.set_timezone(None),
+            1 => session.set_timezone(option.value.as_deref().map(zone)),
+            // Character set, user address, application, connector: nothing depends on them.
+            0 | 2..=4 => {}
+            _ => {
+                let error = SqlError {
+                    code: INVALID_PARAMETERS,
+                    message: "Invalid parameters".to_owned(),
+                };
+                return ticket.failed("options_connection", args.req_id, &error);
+            }
+        }
+    }
+    ticket.done("options_connection", args.req_id);
+}
