@@ -4,7 +4,20 @@
 pub mod block;
 pub mod common;
 pub mod de;
+pub mod dsn;
 pub mod error;
+pub mod helpers;
+pub mod prelude;
+mod traits;
+pub mod util;
 
 pub use block::RawBlock;
+pub use de::DeError;
+pub use dsn::{Address, Dsn, DsnError, IntoDsn, redact_dsn, value_is_true};
 pub use error::{Code, ErrorKind, RawError, RawResult};
+pub use traits::sync::{self, Fetchable, Queryable, TBuilder};
+pub use traits::{
+    AsyncBlocks, AsyncDeserialized, AsyncFetchable, AsyncQueryable, AsyncRows, AsyncTBuilder,
+    PollBlock,
+};
+pub use util::{block_in_place_or_global, global_tokio_runtime};

@@ -1,0 +1,187 @@
+use std::borrow::Cow;
+use std::future::Future;
+
+use futures_util::TryStreamExt;
+use serde::de::DeserializeOwned;
+use tokio::runtime;
+
+use super::AsyncFetchable;
+use crate::error::{ErrorKind, RawError, RawResult};
+use crate::helpers::{Describe, ShowDatabase, quote_name, quote_table};
+use crate::util::{block_on, generate_req_id};
+
+/// Runs SQL on a connection.
+///
+/// A backend implements [`query_with_req_id`](Self::query_with_req_id) and
+/// [`home`](Self::home); everything else is written over it.
+///
+/// # Cancel safety
+/// Every future may be dropped at any point: the connection stays usable. A statement that was under
+/// way may or may not have been run.
+pub trait AsyncQueryable: Send + Sync + Sized {
+    /// The result of a query.
+    type AsyncResultSet: AsyncFetchable;
+
+    /// Runs a statement; `req_id` shows in the server's logs and must be unique among the requests
+    /// in flight.
+    fn query_with_req_id<T: AsRef<str> + Send + Sync>(
+        &self,
+        sql: T,
+        req_id: u64,
+    ) -> impl Future<Output = RawResult<Self::AsyncResultSet>> + Send;
+
+    /// The runtime that the connection's own task lives on, if there is one: blocking calls from
+    /// inside that very runtime, when it has a single thread, are refused instead of hanging.
+    #[doc(hidden)]
+    fn home(&self) -> Option<runtime::Id> {
+        None
+    }
+
+    /// Runs any statement.
+    fn query<T: AsRef<str> + Send + Sync>(
+        &self,
+        sql: T,
+    ) -> impl Future<Output = RawResult<Self::AsyncResultSet>> + Send {
+        self.query_with_req_id(sql, generate_req_id())
+    }
+
+    /// Runs a statement and returns the number of affected rows.
+    fn exec<T: AsRef<str> + Send + Sync>(
+        &self,
+        sql: T,
+    ) -> impl Future<Output = RawResult<usize>> + Send {
+        self.exec_with_req_id(sql, generate_req_id())
+    }
+
+    /// As [`exec`](Self::exec), with a request id of the caller.
+    fn exec_with_req_id<T: AsRef<str> + Send + Sync>(
+        &self,
+        sql: T,
+        req_id: u64,
+    ) -> impl Future<Output = RawResult<usize>> + Send {
+        async move {
+            let result = self.query_with_req_id(sql, req_id).await?;
+            Ok(affected(&result))
+        }
+    }
+
+    /// Runs statements one after another, stops at the first error, and returns the sum of affected
+    /// rows.
+    ///
+    /// # Errors
+    /// The error of the first statement that fails, with its position in front; those before it have
+    /// been run.
+    fn exec_many<T, I>(&self, input: I) -> impl Future<Output = RawResult<usize>> + Send
+    where
+        T: AsRef<str> + Send + Sync,
+        I: IntoIterator<Item = T> + Send,
+        I::IntoIter: Send,
+    {
+        async move {
+            let mut sum = 0;
+            for sql in input {
+                sum += self.exec(sql).await?;
+            }
+            Ok(sum)
+        }
+    }
+
+    /// The first row of the result, or `None` if there are no rows.
+    fn query_one<T: AsRef<str> + Send + Sync, O: DeserializeOwned + Send>(
+        &self,
+        sql: T,
+    ) -> impl Future<Output = RawResult<Option<O>>> + Send {
+        async move {
+            let mut result = self.query(sql).await?;
+            let first = result.deserialize::<O>().try_next().await?;
+            Ok(first)
+        }
+    }
+
+    /// The server's version, as `select server_version()` gives it.
+    fn server_version(&self) -> impl Future<Output = RawResult<Cow<'_, str>>> + Send {
+        async move {
+            let version = self
+                .query_one::<_, String>("select server_version()")
+                .await?;
+            version.map(Cow::Owned).ok_or_else(no_version)
+        }
+    }
+
+    /// Creates a database unless it exists. The name is quoted.
+    fn create_database<N: AsRef<str> + Send>(
+        &self,
+        name: N,
+    ) -> impl Future<Output = RawResult<()>> + Send {
+        let sql =
+            quote_name(name.as_ref()).map(|name| format!("create database if not exists {name}"));
+        async move { self.exec(sql?).await.map(drop) }
+    }
+
+    /// Makes a database the current one of this connection. The name is quoted.
+    fn use_database<N: AsRef<str> + Send>(
+        &self,
+        name: N,
+    ) -> impl Future<Output = RawResult<()>> + Send {
+        let sql = quote_name(name.as_ref()).map(|name| format!("use {name}"));
+        async move { self.exec(sql?).await.map(drop) }
+    }
+
+    /// True if the database is there.
+    ///
+    /// # Errors
+    /// When the server cannot be asked; that is not the same as `false`.
+    fn database_exists(&self, name: &str) -> impl Future<Output = RawResult<bool>> + Send {
+        async move {
+            let mut result = self.query("show databases").await?;
+            let mut names = result.deserialize::<String>();
+            while let Some(found) = names.try_next().await? {
+                if found == name {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        }
+    }
+
+    /// The databases of the server.
+    fn databases(&self) -> impl Future<Output = RawResult<Vec<ShowDatabase>>> + Send {
+        async move {
+            // `show databases` has names only since 3.0; this table has the rest as well.
+            let sql = "select * from information_schema.ins_databases";
+            let mut result = self.query(sql).await?;
+            result.deserialize().try_collect().await
+        }
+    }
+
+    /// The columns and tags of a table, which may be given as `table` or `database.table`.
+    fn describe(&self, table: &str) -> impl Future<Output = RawResult<Describe>> + Send {
+        let sql = quote_table(table).map(|table| format!("describe {table}"));
+        async move {
+            let mut result = self.query(sql?).await?;
+            let rows: Vec<_> = result.deserialize().try_collect().await?;
+            Ok(Describe(rows))
+        }
+    }
+
+    /// [`exec`](Self::exec), blocking.
+    fn exec_sync<T: AsRef<str> + Send + Sync>(&self, sql: T) -> RawResult<usize> {
+        block_on(self.home(), self.exec(sql))?
+    }
+
+    /// [`query`](Self::query), blocking.
+    fn query_sync<T: AsRef<str> + Send + Sync>(&self, sql: T) -> RawResult<Self::AsyncResultSet> {
+        block_on(self.home(), self.query(sql))?
+    }
+}
+
+fn affected(result: &impl AsyncFetchable) -> usize {
+    usize::try_from(result.affected_rows64()).unwrap_or_default()
+}
+
+fn no_version() -> RawError {
+    RawError::of(
+        ErrorKind::Protocol,
+        "the server answered `select server_version()` without a row",
+    )
+}

@@ -1,0 +1,10 @@
+//! Small tools: request ids, escaping of SQL text, and the runtime behind blocking calls.
+
+mod escape;
+mod req_id;
+mod runtime;
+
+pub use escape::sql_value_escape;
+pub use req_id::generate_req_id;
+pub(crate) use runtime::block_on;
+pub use runtime::{block_in_place_or_global, global_tokio_runtime};

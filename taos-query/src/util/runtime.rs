@@ -1,0 +1,107 @@
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use tokio::runtime::{Builder, Handle, Id, Runtime, RuntimeFlavor};
+use tokio::task;
+
+use crate::error::{ErrorKind, RawError, RawResult};
+
+static RUNTIME: LazyLock<io::Result<Runtime>> = LazyLock::new(|| {
+    Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("taos-sync")
+        .enable_all()
+        .build()
+});
+
+fn runtime() -> RawResult<&'static Runtime> {
+    RUNTIME.as_ref().map_err(|error| {
+        RawError::of(
+            ErrorKind::Config,
+            format!("cannot start the runtime behind blocking calls: {error}"),
+        )
+    })
+}
+
+/// The process-wide runtime on which connections made by blocking calls live.
+///
+/// # Panics
+/// When the operating system refuses its threads.
+pub fn global_tokio_runtime() -> &'static Runtime {
+    match runtime() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Waits for a future from blocking code, inside or outside of any runtime.
+///
+/// The future must not depend on a task of the single-threaded runtime it is called from.
+///
+/// # Panics
+/// As [`global_tokio_runtime`].
+pub fn block_in_place_or_global<F: Future>(future: F) -> F::Output {
+    drive(global_tokio_runtime(), future)
+}
+
+/// Waits for a future of a connection whose task lives on the runtime `home`.
+///
+/// # Errors
+/// When waiting would hang, because `home` is the single-threaded runtime that this thread runs.
+pub(crate) fn block_on<F: Future>(home: Option<Id>, future: F) -> RawResult<F::Output> {
+    let runtime = runtime()?;
+    if let Ok(current) = Handle::try_current()
+        && current.runtime_flavor() == RuntimeFlavor::CurrentThread
+        && home == Some(current.id())
+    {
+        return Err(RawError::of(
+            ErrorKind::Unsupported,
+            "a blocking call inside the single-threaded runtime that drives this very connection would \
+             never end: await the async call instead, make the connection with `taos::sync`, or use \
+             a multi-threaded runtime",
+        ));
+    }
+    Ok(drive(runtime, future))
+}
+
+fn drive<F: Future>(runtime: &'static Runtime, future: F) -> F::Output {
+    match Handle::try_current() {
+        Err(_) => runtime.block_on(future),
+        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
+            task::block_in_place(|| runtime.block_on(future))
+        }
+        Ok(_) => park_until_ready(runtime, future),
+    }
+}
+
+/// Polls on this thread, which a single-threaded runtime owns and tokio would not let block. Sockets
+/// and timers of the future belong to `runtime`, whose own threads drive them.
+fn park_until_ready<F: Future>(runtime: &'static Runtime, future: F) -> F::Output {
+    let _context = runtime.enter();
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    // Unconstrained, because the budget of the task around us is never refilled while we wait.
+    let mut future = pin!(task::unconstrained(future));
+    loop {
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.unpark();
+    }
+}
