@@ -23,7 +23,7 @@ pub use views::{CastError, ColSchema, ColumnView};
 pub(crate) use nchar::decode as decode_nchar;
 pub(crate) use parse::Column;
 
-use crate::common::{BorrowedValue, Field, Precision, Timestamp, Value};
+use crate::common::{BorrowedValue, Field, Precision, Value};
 use crate::{ErrorKind, RawError, RawResult};
 use parse::Layout;
 
@@ -367,11 +367,6 @@ impl RawBlock {
     /// The rows as a table of text.
     pub fn pretty_format(&self) -> PrettyBlock<'_> {
         PrettyBlock(self)
-    }
-
-    /// Ticks of this block's precision as a [`Timestamp`].
-    pub(crate) fn timestamp(&self, raw: i64) -> Timestamp {
-        Timestamp::new(raw, self.precision())
     }
 }
 

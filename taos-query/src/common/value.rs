@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{BorrowedValue, Decimal, Timestamp, Ty};
 
 /// One cell that owns its data.
+// The variants stand in the order of the type ids; deserialization relies on it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are those of the types")]
 pub enum Value {
@@ -29,10 +30,10 @@ pub enum Value {
     Json(serde_json::Value),
     VarBinary(Bytes),
     Decimal(Decimal),
-    Decimal64(Decimal),
     Blob(Bytes),
     MediumBlob(Bytes),
     Geometry(Bytes),
+    Decimal64(Decimal),
 }
 
 impl Value {

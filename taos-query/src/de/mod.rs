@@ -3,7 +3,10 @@
 //! [`RawBlock::deserialize`] lends text to the rows; [`RawBlock::into_deserialize`] owns the block
 //! and gives rows that own their text.
 
+mod cell;
 mod row;
+mod time;
+mod value;
 
 use std::fmt;
 use std::iter::FusedIterator;

@@ -1,41 +1,483 @@
-//! A row as a serde deserializer.
+//! Rows as deserializers.
 
-use serde::de::{Deserializer, Error as _, Visitor};
-use serde::forward_to_deserialize_any;
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
 
-use crate::block::RawBlock;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use super::cell::Cell;
+use super::value::{Key, TypedValue};
+use crate::block::{RawBlock, RowView};
+use crate::common::Field;
 use crate::{RawError, RawResult};
 
-/// What is known about a target type's fields, kept from row to row.
-#[derive(Debug, Default)]
-pub struct RowPlan;
+/// Which columns a target type's fields take, found out once and kept from row to row.
+#[derive(Default)]
+pub struct RowPlan {
+    resolved: Option<Resolved>,
+}
 
+struct Resolved {
+    wanted: &'static [&'static str],
+    fields: Arc<[Field]>,
+    columns: Vec<usize>,
+}
+
+impl RowPlan {
+    /// The columns that `wanted` names, in the order of the block.
+    #[inline]
+    fn columns(&mut self, block: &RawBlock, wanted: &'static [&'static str]) -> &[usize] {
+        let known = self.resolved.as_ref().is_some_and(|known| {
+            std::ptr::eq(known.wanted, wanted) && Arc::ptr_eq(&known.fields, block.fields_shared())
+        });
+        if !known {
+            self.resolved = Some(resolve(block, wanted));
+        }
+        self.resolved.as_ref().map_or(&[], |known| &known.columns)
+    }
+}
+
+#[cold]
+fn resolve(block: &RawBlock, wanted: &'static [&'static str]) -> Resolved {
+    let mut taken: Vec<&str> = Vec::with_capacity(wanted.len());
+    let mut columns = Vec::with_capacity(wanted.len());
+    for (col, field) in block.fields().iter().enumerate() {
+        // Of two columns with one name the first counts, as for a reader by name.
+        if wanted.contains(&field.name()) && !taken.contains(&field.name()) {
+            taken.push(field.name());
+            columns.push(col);
+        }
+    }
+    Resolved {
+        wanted,
+        fields: Arc::clone(block.fields_shared()),
+        columns,
+    }
+}
+
+impl fmt::Debug for RowPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.resolved.as_ref().map(|known| &known.columns);
+        f.debug_struct("RowPlan")
+            .field("columns", &columns)
+            .finish()
+    }
+}
+
+/// Says where a value stands that could not be converted.
+#[cold]
+fn locate(error: RawError, fields: &[Field], col: usize, row: usize) -> RawError {
+    let (name, ty) = fields
+        .get(col)
+        .map_or(("", Default::default()), |f| (f.name(), f.ty()));
+    error.context(format!("column `{name}` (#{col}, {ty}) of row {row}"))
+}
+
+/// One row; the columns of a struct are chosen by the plan.
 pub(super) struct RowDeserializer<'de, 'p> {
-    _block: &'de RawBlock,
-    _row: usize,
-    _plan: &'p mut RowPlan,
+    block: &'de RawBlock,
+    row: usize,
+    plan: &'p mut RowPlan,
 }
 
 impl<'de, 'p> RowDeserializer<'de, 'p> {
+    #[inline]
     pub(super) fn new(block: &'de RawBlock, row: usize, plan: &'p mut RowPlan) -> Self {
+        Self { block, row, plan }
+    }
+
+    fn seq(&self) -> Cells<'de, Range<usize>> {
+        Cells::new(self.block, self.row, 0..self.block.ncols())
+    }
+
+    #[inline]
+    fn first<T>(&self, read: impl FnOnce(Cell<'de>) -> RawResult<T>) -> RawResult<T> {
+        let column = self
+            .block
+            .data
+            .columns
+            .first()
+            .ok_or_else(|| RawError::custom("the row has no columns"))?;
+        read(Cell::new(self.block, column, self.row))
+            .map_err(|error| locate(error, self.block.fields(), 0, self.row))
+    }
+}
+
+/// Cells of one row, as a sequence or as a map by name.
+struct Cells<'de, I> {
+    block: &'de RawBlock,
+    row: usize,
+    columns: I,
+    value: usize,
+}
+
+impl<'de, I: Iterator<Item = usize>> Cells<'de, I> {
+    #[inline]
+    fn new(block: &'de RawBlock, row: usize, columns: I) -> Self {
         Self {
-            _block: block,
-            _row: row,
-            _plan: plan,
+            block,
+            row,
+            columns,
+            value: 0,
         }
     }
+
+    #[inline]
+    fn read<T: DeserializeSeed<'de>>(&self, col: usize, seed: T) -> RawResult<T::Value> {
+        let Some(column) = self.block.data.columns.get(col) else {
+            return Err(RawError::custom("the row has no such column"));
+        };
+        seed.deserialize(Cell::new(self.block, column, self.row))
+            .map_err(|error| locate(error, self.block.fields(), col, self.row))
+    }
+}
+
+impl<'de, I: Iterator<Item = usize>> SeqAccess<'de> for Cells<'de, I> {
+    type Error = RawError;
+
+    #[inline]
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> RawResult<Option<T::Value>> {
+        match self.columns.next() {
+            Some(col) => self.read(col, seed).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.columns.size_hint().1
+    }
+}
+
+impl<'de, I: Iterator<Item = usize>> MapAccess<'de> for Cells<'de, I> {
+    type Error = RawError;
+
+    #[inline]
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> RawResult<Option<K::Value>> {
+        let Some(col) = self.columns.next() else {
+            return Ok(None);
+        };
+        self.value = col;
+        let name = self.block.fields().get(col).map_or("", Field::name);
+        seed.deserialize(Key(name)).map(Some)
+    }
+
+    #[inline]
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> RawResult<T::Value> {
+        self.read(self.value, seed)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.columns.size_hint().1
+    }
+}
+
+macro_rules! scalars {
+    ($($name:ident)*) => {$(
+        #[inline]
+        fn $name<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+            self.first(|cell| cell.$name(visitor))
+        }
+    )*};
 }
 
 impl<'de> Deserializer<'de> for RowDeserializer<'de, '_> {
     type Error = RawError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> RawResult<V::Value> {
-        Err(RawError::custom("not yet"))
+    scalars! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_i128 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+        deserialize_u128 deserialize_f32 deserialize_f64 deserialize_char deserialize_str
+        deserialize_string deserialize_bytes deserialize_byte_buf deserialize_identifier
     }
 
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
-        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
-        ignored_any
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        self.deserialize_map(visitor)
+    }
+
+    /// NULL in a row of one column is `None`; every other row is there.
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        if self.block.ncols() == 1 && self.block.is_null(self.row, 0) {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> RawResult<V::Value> {
+        visitor.visit_unit()
+    }
+
+    #[inline]
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> RawResult<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    #[inline]
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        visitor.visit_seq(self.seq())
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(self, _len: usize, visitor: V) -> RawResult<V::Value> {
+        visitor.visit_seq(self.seq())
+    }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _len: usize,
+        visitor: V,
+    ) -> RawResult<V::Value> {
+        visitor.visit_seq(self.seq())
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        if self.block.is_named() {
+            visitor.visit_map(self.seq())
+        } else {
+            visitor.visit_seq(self.seq())
+        }
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> RawResult<V::Value> {
+        if !self.block.is_named() {
+            return visitor.visit_seq(self.seq());
+        }
+        let columns = self.plan.columns(self.block, fields);
+        visitor.visit_map(Cells::new(self.block, self.row, columns.iter().copied()))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> RawResult<V::Value> {
+        self.first(|cell| cell.deserialize_enum(name, variants, visitor))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        visitor.visit_unit()
+    }
+}
+
+/// The columns of a row that are left, by the general rules.
+struct ViewCells<'de> {
+    view: RowView<'de>,
+    value: Option<TypedValue<'de>>,
+}
+
+impl<'de> ViewCells<'de> {
+    fn read<T: DeserializeSeed<'de>>(
+        &self,
+        value: TypedValue<'de>,
+        seed: T,
+    ) -> RawResult<T::Value> {
+        seed.deserialize(value).map_err(|error| {
+            let col = self.view.position().saturating_sub(1);
+            locate(
+                error,
+                self.view.block().fields(),
+                col,
+                self.view.row_index(),
+            )
+        })
+    }
+
+    fn next(&mut self) -> Option<(&'de str, TypedValue<'de>)> {
+        let timezone = self.view.timezone();
+        let (name, value) = self.view.next()?;
+        Some((name, TypedValue { value, timezone }))
+    }
+}
+
+impl<'de> SeqAccess<'de> for ViewCells<'de> {
+    type Error = RawError;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> RawResult<Option<T::Value>> {
+        match self.next() {
+            Some((_, value)) => self.read(value, seed).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.view.len())
+    }
+}
+
+impl<'de> MapAccess<'de> for ViewCells<'de> {
+    type Error = RawError;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> RawResult<Option<K::Value>> {
+        let Some((name, value)) = self.next() else {
+            return Ok(None);
+        };
+        self.value = Some(value);
+        seed.deserialize(Key(name)).map(Some)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> RawResult<T::Value> {
+        let value = self
+            .value
+            .take()
+            .ok_or_else(|| RawError::custom("a value was asked for before its key"))?;
+        self.read(value, seed)
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.view.len())
+    }
+}
+
+impl<'de> RowView<'de> {
+    fn first<T>(self, read: impl FnOnce(TypedValue<'de>) -> RawResult<T>) -> RawResult<T> {
+        let mut cells = ViewCells {
+            view: self,
+            value: None,
+        };
+        let (_, value) = cells
+            .next()
+            .ok_or_else(|| RawError::custom("the row has no columns"))?;
+        read(value).map_err(|error| {
+            let col = cells.view.position().saturating_sub(1);
+            locate(
+                error,
+                cells.view.block().fields(),
+                col,
+                cells.view.row_index(),
+            )
+        })
+    }
+
+    fn cells(self) -> ViewCells<'de> {
+        ViewCells {
+            view: self,
+            value: None,
+        }
+    }
+}
+
+macro_rules! view_scalars {
+    ($($name:ident)*) => {$(
+        fn $name<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+            self.first(|value| value.$name(visitor))
+        }
+    )*};
+}
+
+impl<'de> Deserializer<'de> for RowView<'de> {
+    type Error = RawError;
+
+    view_scalars! {
+        deserialize_bool deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+        deserialize_i128 deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64
+        deserialize_u128 deserialize_f32 deserialize_f64 deserialize_char deserialize_str
+        deserialize_string deserialize_bytes deserialize_byte_buf deserialize_identifier
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        if self.len() == 1 && self.block().is_null(self.row_index(), self.position()) {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
+    }
+
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> RawResult<V::Value> {
+        visitor.visit_unit()
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> RawResult<V::Value> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        visitor.visit_seq(self.cells())
+    }
+
+    fn deserialize_tuple<V: Visitor<'de>>(self, _len: usize, visitor: V) -> RawResult<V::Value> {
+        visitor.visit_seq(self.cells())
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _len: usize,
+        visitor: V,
+    ) -> RawResult<V::Value> {
+        visitor.visit_seq(self.cells())
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        if self.is_named() {
+            visitor.visit_map(self.cells())
+        } else {
+            visitor.visit_seq(self.cells())
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> RawResult<V::Value> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> RawResult<V::Value> {
+        self.first(|value| value.deserialize_enum(name, variants, visitor))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+        visitor.visit_unit()
     }
 }
