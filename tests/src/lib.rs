@@ -1,2 +1,5 @@
-//! Placeholder.
+//! What the behaviour suites share.
 #![forbid(unsafe_code)]
+
+mod frame;
+pub mod proxy;

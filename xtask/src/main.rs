@@ -1,2 +1,54 @@
-//! Chores.
-fn main() {}
+//! `cargo xtask …`: the workspace's chores, each the same here and in CI.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "a command line tool reports on standard output")]
+
+mod bench;
+mod corpus;
+#[cfg(test)]
+mod house_rules;
+mod judges;
+mod lint;
+mod process;
+mod soak;
+mod suite;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Chores of the taos workspace")]
+struct Options {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Everything that must hold before a change lands: tests, SQL corpus, third-party clients, quickstart
+    Test,
+    /// Formatting, clippy, documentation and licences
+    Lint,
+    /// Figures beside those of the published crates
+    Bench {
+        #[command(subcommand)]
+        what: bench::What,
+    },
+    /// The guide (if mdbook is installed) and the API documentation, into target/
+    Docs,
+    /// Long forms of the tests: ignored ones, and the fuzz targets if cargo-fuzz is installed
+    Soak {
+        /// Seconds for each fuzz target
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
+}
+
+fn main() -> Result<()> {
+    match Options::parse().chore {
+        Chore::Test => suite::run(),
+        Chore::Lint => lint::run(),
+        Chore::Bench { what } => bench::run(&what),
+        Chore::Docs => lint::docs(),
+        Chore::Soak { seconds } => soak::run(seconds),
+    }
+}

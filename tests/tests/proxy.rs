@@ -1,0 +1,148 @@
+//! The fault proxy itself, between a plain WebSocket client and an echo: each fault does what it says.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::{SinkExt, StreamExt};
+use taos_tests::proxy::{Builder, Direction, Fault, Proxy};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
+
+const SHORT: Duration = Duration::from_millis(100);
+const LONG: Duration = Duration::from_secs(10);
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// Sends each data message back as it came.
+async fn echo() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut socket = accept_async(stream).await?;
+                while let Some(message) = socket.next().await {
+                    let message = message?;
+                    if message.is_text() || message.is_binary() {
+                        socket.send(message).await?;
+                    }
+                }
+                Ok::<_, Error>(())
+            });
+        }
+    });
+    address
+}
+
+async fn through(rules: impl FnOnce(Builder) -> Builder) -> (Proxy, Socket) {
+    let proxy = rules(Proxy::to(echo().await)).start().await.unwrap();
+    let socket = connect(&proxy).await;
+    (proxy, socket)
+}
+
+async fn connect(proxy: &Proxy) -> Socket {
+    let stream = TcpStream::connect(proxy.address()).await.unwrap();
+    let url = format!("ws://{}/", proxy.address());
+    client_async(url, stream).await.unwrap().0
+}
+
+async fn say(socket: &mut Socket, text: &str) {
+    socket.send(Message::text(text)).await.unwrap();
+}
+
+async fn hear(socket: &mut Socket) -> Result<String, Error> {
+    let next = tokio::time::timeout(LONG, socket.next());
+    let message = next.await.expect("an answer in time").ok_or(Error::ConnectionClosed)??;
+    Ok(message.into_text()?.to_string())
+}
+
+#[tokio::test]
+async fn frames_pass_unchanged_where_no_rule_says_otherwise() {
+    let (proxy, mut socket) = through(|proxy| proxy.on(Direction::ToServer, 9, Fault::Cut)).await;
+    let long = "x".repeat(70_000);
+    for text in ["a", &long[..200], &long] {
+        say(&mut socket, text).await;
+        assert_eq!(hear(&mut socket).await.unwrap(), text);
+    }
+    assert_eq!(proxy.struck(), 0);
+}
+
+#[tokio::test]
+async fn a_cut_line_ends_at_the_frame_named_and_the_next_connection_is_whole() {
+    let (proxy, mut socket) = through(|proxy| proxy.on(Direction::ToClient, 2, Fault::Cut)).await;
+    say(&mut socket, "one").await;
+    assert_eq!(hear(&mut socket).await.unwrap(), "one");
+    say(&mut socket, "two").await;
+    assert!(hear(&mut socket).await.is_err());
+    let mut again = connect(&proxy).await;
+    for text in ["one", "two", "three"] {
+        say(&mut again, text).await;
+        assert_eq!(hear(&mut again).await.unwrap(), text);
+    }
+    assert_eq!((proxy.struck(), proxy.connections()), (1, 2));
+}
+
+#[tokio::test]
+async fn a_frame_cut_in_the_middle_does_not_arrive() {
+    let (_proxy, mut socket) = through(|proxy| proxy.on(Direction::ToClient, 1, Fault::CutAfter(3))).await;
+    say(&mut socket, "hello").await;
+    assert!(hear(&mut socket).await.is_err());
+}
+
+#[tokio::test]
+async fn pieces_add_up_to_the_frame() {
+    let (proxy, mut socket) = through(|proxy| {
+        proxy
+            .on(Direction::ToServer, 1, Fault::Split(1))
+            .on(Direction::ToClient, 1, Fault::Split(7))
+    })
+    .await;
+    let text = "0123456789".repeat(40);
+    say(&mut socket, &text).await;
+    assert_eq!(hear(&mut socket).await.unwrap(), text);
+    assert_eq!(proxy.struck(), 2);
+}
+
+#[tokio::test]
+async fn a_stalled_line_stays_open_and_silent() {
+    let (proxy, mut socket) = through(|proxy| proxy.on(Direction::ToClient, 1, Fault::Stall)).await;
+    say(&mut socket, "anyone?").await;
+    proxy.until_struck(1).await;
+    assert!(tokio::time::timeout(SHORT, socket.next()).await.is_err());
+}
+
+#[tokio::test]
+async fn one_byte_is_corrupted_and_only_one() {
+    let (_proxy, mut socket) = through(|proxy| proxy.on(Direction::ToServer, 1, Fault::Corrupt(1))).await;
+    socket.send(Message::binary(vec![1, 2, 3])).await.unwrap();
+    let answer = tokio::time::timeout(LONG, socket.next()).await.unwrap().unwrap().unwrap();
+    assert_eq!(answer.into_data().as_ref(), [1, !2, 3]);
+}
+
+#[tokio::test]
+async fn a_doubled_frame_comes_twice_and_a_dropped_one_never() {
+    let (_proxy, mut socket) = through(|proxy| {
+        proxy
+            .on(Direction::ToClient, 1, Fault::Duplicate)
+            .on(Direction::ToServer, 2, Fault::Drop)
+    })
+    .await;
+    for text in ["one", "two", "three"] {
+        say(&mut socket, text).await;
+    }
+    for expected in ["one", "one", "three"] {
+        assert_eq!(hear(&mut socket).await.unwrap(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_delayed_frame_holds_up_what_follows() {
+    let (_proxy, mut socket) = through(|proxy| proxy.on(Direction::ToClient, 1, Fault::Delay(SHORT))).await;
+    let before = std::time::Instant::now();
+    say(&mut socket, "one").await;
+    say(&mut socket, "two").await;
+    assert_eq!(hear(&mut socket).await.unwrap(), "one");
+    assert_eq!(hear(&mut socket).await.unwrap(), "two");
+    assert!(before.elapsed() >= SHORT);
+}

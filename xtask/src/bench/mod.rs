@@ -1,0 +1,145 @@
+//! `cargo xtask bench …`: ours and the published crate in turn, in one run, against one server.
+
+mod report;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use crate::process::{self, Server, capture, cargo, root, target};
+use report::{Case, Metric, Report, Run};
+
+#[derive(Subcommand)]
+pub(crate) enum What {
+    /// Reading: bulk results in each form, and small queries
+    Read(Read),
+}
+
+#[derive(Args)]
+pub(crate) struct Read {
+    /// How often each case is run on each side
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Only cases whose name contains this
+    #[arg(long)]
+    only: Option<String>,
+    /// Also read this many rows from the embedded server (0: do not)
+    #[arg(long, default_value_t = 100_000)]
+    embedded_rows: u32,
+}
+
+pub(crate) fn run(what: &What) -> Result<()> {
+    match what {
+        What::Read(options) => read(options),
+    }
+}
+
+const CASES: [(&str, Metric); 8] = [
+    ("raw", Metric::RowsPerCpu),
+    ("value", Metric::RowsPerCpu),
+    ("row-views", Metric::RowsPerCpu),
+    ("serde", Metric::RowsPerCpu),
+    ("serde-borrowed", Metric::RowsPerCpu),
+    ("fixed-width", Metric::RowsPerCpu),
+    ("sequential", Metric::QueriesPerSecond),
+    ("in-flight", Metric::QueriesPerSecond),
+];
+/// Read from the embedded server too: it costs something, so this shows the whole way, not the client.
+const EMBEDDED_CASES: [(&str, Metric); 2] =
+    [("serde", Metric::RowsPerCpu), ("sequential", Metric::QueriesPerSecond)];
+
+/// The two helper binaries.
+struct Helpers {
+    ours: PathBuf,
+    peer: PathBuf,
+}
+
+fn read(options: &Read) -> Result<()> {
+    ensure!(options.rounds > 0, "at least one round is needed");
+    let helpers = build()?;
+    let server = Server::start(&mut Command::new(target().join("release/replay-server")))?;
+    let mut report = Report {
+        cases: rounds(&helpers, &server.dsn(), options, &CASES)?,
+        ..Report::default()
+    };
+    for _ in 0..options.rounds {
+        report.echo.push(helper(&helpers.ours, &server.dsn(), "echo")?);
+    }
+    if options.embedded_rows > 0 {
+        report.embedded = embedded(&helpers, options)?;
+    }
+    report.print();
+    let path = target().join("bench/read.json");
+    fs::create_dir_all(target().join("bench"))?;
+    fs::write(&path, format!("{:#}\n", report.to_json()))?;
+    println!("\nwritten: {}", path.display());
+    Ok(())
+}
+
+fn build() -> Result<Helpers> {
+    let peer = root().join("benches/peer");
+    process::run(&mut cargo(["build", "--release", "-p", "taos-benches", "--bins"]))?;
+    process::run(
+        cargo(["build", "--release", "--locked", "--target-dir", "target"]).current_dir(&peer),
+    )
+    .context("the published peer could not be built")?;
+    Ok(Helpers {
+        ours: target().join("release/bench-ours"),
+        peer: peer.join("target/release/bench-peer"),
+    })
+}
+
+/// Each case on both sides, round by round, so that a slow moment of the machine meets both.
+fn rounds(
+    helpers: &Helpers,
+    dsn: &str,
+    options: &Read,
+    cases: &[(&'static str, Metric)],
+) -> Result<Vec<Case>> {
+    let chosen = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let mut cases: Vec<Case> = cases
+        .iter()
+        .filter(|(name, _)| chosen(name))
+        .map(|(name, metric)| Case::new(name, *metric))
+        .collect();
+    for round in 1..=options.rounds {
+        for case in &mut cases {
+            println!("round {round} of {}: {}", options.rounds, case.name);
+            // Who goes first changes each round.
+            let (ours, peer) = if round % 2 == 0 {
+                let ours = helper(&helpers.ours, dsn, case.name)?;
+                (ours, helper(&helpers.peer, dsn, case.name)?)
+            } else {
+                let peer = helper(&helpers.peer, dsn, case.name)?;
+                (helper(&helpers.ours, dsn, case.name)?, peer)
+            };
+            if ours.checksum != peer.checksum {
+                bail!(
+                    "{}: the two clients read different values (checksums {} and {})",
+                    case.name, ours.checksum, peer.checksum
+                );
+            }
+            case.ours.push(ours);
+            case.peer.push(peer);
+        }
+    }
+    Ok(cases)
+}
+
+fn embedded(helpers: &Helpers, options: &Read) -> Result<Vec<Case>> {
+    process::run(&mut cargo(["build", "--release", "-p", "taos-embedded", "--bins"]))?;
+    let server = Server::embedded(&target().join("release/taos-embedded"))?;
+    println!("loading {} rows into the embedded server", options.embedded_rows);
+    helper(&helpers.ours, &server.dsn(), &format!("load:{}", options.embedded_rows))?;
+    rounds(helpers, &format!("{}/bench", server.dsn()), options, &EMBEDDED_CASES)
+}
+
+fn helper(binary: &Path, dsn: &str, case: &str) -> Result<Run> {
+    let line = capture(Command::new(binary).args([dsn, case]))?;
+    let json: Value = serde_json::from_str(&line).with_context(|| format!("not a report: {line}"))?;
+    Run::read(&json).with_context(|| format!("not a whole report: {line}"))
+}

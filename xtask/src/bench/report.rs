@@ -1,0 +1,191 @@
+//! The figures: medians on the terminal, every round in JSON.
+
+use serde_json::{Value, json};
+
+/// What one run of a helper reported.
+#[derive(Clone)]
+pub(super) struct Run {
+    units: f64,
+    wall: f64,
+    cpu: f64,
+    peak_kib: f64,
+    pub(super) checksum: String,
+}
+
+impl Run {
+    pub(super) fn read(json: &Value) -> Option<Self> {
+        Some(Self {
+            units: json["rows"].as_f64()?,
+            wall: json["wall_s"].as_f64()?,
+            cpu: json["cpu_s"].as_f64()?,
+            peak_kib: json["peak_rss_kb"].as_f64()?,
+            checksum: json["checksum"].as_str()?.to_owned(),
+        })
+    }
+}
+
+/// The figure of a case that counts; the other is shown beside it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Metric {
+    RowsPerCpu,
+    QueriesPerSecond,
+}
+
+impl Metric {
+    fn unit(self) -> &'static str {
+        match self {
+            Self::RowsPerCpu => "rows per second of client CPU",
+            Self::QueriesPerSecond => "queries per second",
+        }
+    }
+
+    fn of(self, run: &Run) -> f64 {
+        match self {
+            Self::RowsPerCpu => run.units / run.cpu,
+            Self::QueriesPerSecond => run.units / run.wall,
+        }
+    }
+}
+
+pub(super) struct Case {
+    pub(super) name: &'static str,
+    metric: Metric,
+    pub(super) ours: Vec<Run>,
+    pub(super) peer: Vec<Run>,
+}
+
+impl Case {
+    pub(super) fn new(name: &'static str, metric: Metric) -> Self {
+        Self {
+            name,
+            metric,
+            ours: Vec::new(),
+            peer: Vec::new(),
+        }
+    }
+
+    fn ratio(&self, figure: impl Fn(&Run) -> f64) -> f64 {
+        median(&self.ours, &figure) / median(&self.peer, &figure)
+    }
+
+    fn to_json(&self) -> Value {
+        let series = |figure: fn(&Run) -> f64| {
+            let of = |runs: &[Run]| runs.iter().map(figure).collect::<Vec<_>>();
+            json!({ "ours": of(&self.ours), "peer": of(&self.peer) })
+        };
+        let figures = |runs: &[Run]| runs.iter().map(|run| self.metric.of(run)).collect::<Vec<_>>();
+        json!({
+            "name": self.name,
+            "unit": self.metric.unit(),
+            "ours": figures(&self.ours),
+            "peer": figures(&self.peer),
+            "ratio": self.ratio(|run| self.metric.of(run)),
+            "beside": {
+                "wall_us_each": series(|run| run.wall / run.units * 1e6),
+                "cpu_us_each": series(|run| run.cpu / run.units * 1e6),
+                "peak_rss_kib": series(|run| run.peak_kib),
+            },
+        })
+    }
+
+    fn print(&self) {
+        let each = |figure: fn(&Run) -> f64| (median(&self.ours, figure), median(&self.peer, figure));
+        let (ours, peer) = (
+            median(&self.ours, |run| self.metric.of(run)),
+            median(&self.peer, |run| self.metric.of(run)),
+        );
+        let (cpu_ours, cpu_peer) = each(|run| run.cpu / run.units * 1e6);
+        let (wall_ours, wall_peer) = each(|run| run.wall / run.units * 1e6);
+        let (kib_ours, kib_peer) = each(|run| run.peak_kib);
+        println!(
+            "{:<16}| {ours:>11.0} | {peer:>11.0} | {:>6.2}x | cpu µs {cpu_ours:.3} / {cpu_peer:.3}, \
+             wall µs {wall_ours:.2} / {wall_peer:.2}, peak MiB {:.1} / {:.1}",
+            self.name,
+            ours / peer,
+            kib_ours / 1024.0,
+            kib_peer / 1024.0,
+        );
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Report {
+    pub(super) cases: Vec<Case>,
+    pub(super) embedded: Vec<Case>,
+    pub(super) echo: Vec<Run>,
+}
+
+impl Report {
+    fn echo_cpu_us(&self) -> f64 {
+        median(&self.echo, |run| run.cpu / run.units * 1e6)
+    }
+
+    pub(super) fn to_json(&self) -> Value {
+        let all = |cases: &[Case]| cases.iter().map(Case::to_json).collect::<Vec<_>>();
+        json!({
+            "cases": all(&self.cases),
+            "embedded": all(&self.embedded),
+            "echo": { "cpu_us_each": self.echo_cpu_us() },
+            "sequential_cpu_over_echo": self.over_echo(),
+        })
+    }
+
+    /// CPU of a small query in units of a bare WebSocket round trip.
+    fn over_echo(&self) -> Option<f64> {
+        let case = self.cases.iter().find(|case| case.name == "sequential")?;
+        Some(median(&case.ours, |run| run.cpu / run.units * 1e6) / self.echo_cpu_us())
+    }
+
+    pub(super) fn print(&self) {
+        println!("\n{:<16}| {:>11} | {:>11} | {:>7} |", "case", "ours", "peer", "ratio");
+        for case in &self.cases {
+            case.print();
+        }
+        if !self.embedded.is_empty() {
+            println!("from the embedded server:");
+            for case in &self.embedded {
+                case.print();
+            }
+        }
+        println!("bare WebSocket echo: {:.1} µs of CPU a round trip", self.echo_cpu_us());
+        if let Some(ratio) = self.over_echo() {
+            println!("a small query costs {ratio:.2} of those (it needs two round trips)");
+        }
+    }
+}
+
+fn median(runs: &[Run], figure: impl Fn(&Run) -> f64) -> f64 {
+    let mut figures: Vec<f64> = runs.iter().map(figure).collect();
+    figures.sort_by(f64::total_cmp);
+    let middle = figures.len() / 2;
+    match (figures.len() % 2, figures.get(middle)) {
+        (1, Some(figure)) => *figure,
+        (0, Some(upper)) => f64::midpoint(figures[middle - 1], *upper),
+        _ => f64::NAN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(units: f64, wall: f64, cpu: f64) -> Run {
+        Run {
+            units,
+            wall,
+            cpu,
+            peak_kib: 1.0,
+            checksum: String::new(),
+        }
+    }
+
+    #[test]
+    fn ratios_are_of_medians_and_higher_is_better() {
+        let mut case = Case::new("raw", Metric::RowsPerCpu);
+        case.ours = vec![run(100.0, 9.0, 1.0), run(100.0, 9.0, 2.0), run(100.0, 9.0, 50.0)];
+        case.peer = vec![run(100.0, 1.0, 4.0), run(100.0, 1.0, 4.0)];
+        assert_eq!(case.to_json()["ratio"], json!(2.0));
+        case.metric = Metric::QueriesPerSecond;
+        assert!(case.to_json()["ratio"].as_f64().is_some_and(|ratio| ratio < 0.2));
+    }
+}

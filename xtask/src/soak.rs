@@ -1,0 +1,21 @@
+//! What takes longer than a test may.
+
+use anyhow::Result;
+
+use crate::process::{self, cargo, has_subcommand, root};
+
+const TARGETS: [&str; 3] = ["raw_block", "dsn", "reply"];
+
+/// The ignored tests, then each fuzz target for `seconds`.
+pub(crate) fn run(seconds: u32) -> Result<()> {
+    process::run(&mut cargo(["test", "--workspace", "--", "--ignored"]))?;
+    if !has_subcommand("fuzz") {
+        println!("cargo-fuzz is not installed: the fuzz targets were not run");
+        return Ok(());
+    }
+    for target in TARGETS {
+        let limit = format!("-max_total_time={seconds}");
+        process::run(cargo(["+nightly", "fuzz", "run", target, "--", &limit]).current_dir(root().join("fuzz")))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `cargo xtask test`: one build, then every judge over it.
+
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::process::{self, capture, cargo, follow, target};
+use crate::{corpus, judges};
+
+/// Counts of a step, as far as it has any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+}
+
+impl std::ops::AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+}
+
+type Step = (&'static str, fn() -> Result<Count>);
+
+/// Runs all steps, also after one has failed, and sums up.
+fn run_all(steps: &[Step]) -> Result<()> {
+    let mut total = Count::default();
+    let mut report = Vec::new();
+    for (name, step) in steps {
+        println!("\n== {name}");
+        let started = Instant::now();
+        let outcome = step();
+        let seconds = started.elapsed().as_secs_f64();
+        let (count, verdict) = match outcome {
+            Ok(count) if count.failed == 0 => (count, "ok".to_owned()),
+            Ok(count) => (count, "FAILED".to_owned()),
+            Err(error) => (Count { passed: 0, failed: 1 }, format!("FAILED: {error:#}")),
+        };
+        total += count;
+        report.push(format!("{name:<22} {:>6} passed  {seconds:>7.1} s  {verdict}", count.passed));
+    }
+    println!("\n== summary");
+    for line in report {
+        println!("{line}");
+    }
+    println!("{} passed, {} failed", total.passed, total.failed);
+    ensure!(total.failed == 0, "{} failed", total.failed);
+    Ok(())
+}
+
+/// The whole suite.
+pub(crate) fn run() -> Result<()> {
+    build()?;
+    run_all(&[
+        ("cargo test", cargo_tests),
+        ("SQL corpus", corpus::run),
+        ("third-party clients", judges::run),
+        ("quickstart", quickstart),
+    ])
+}
+
+/// Builds everything once, tests and binaries alike, so that no step builds it again with other features.
+fn build() -> Result<()> {
+    process::run(cargo(["build", "--workspace", "--all-targets"]).env("CARGO_TERM_COLOR", "never"))
+}
+
+fn cargo_tests() -> Result<Count> {
+    let mut total = Count::default();
+    let succeeded = follow(
+        cargo(["test", "--workspace", "--no-fail-fast"])
+            .env("TAOS_EMBEDDED_BIN", target().join("debug/taos-embedded")),
+        |line| {
+            println!("{line}");
+            total += counts(line).unwrap_or_default();
+        },
+    )?;
+    if !succeeded && total.failed == 0 {
+        bail!("cargo test failed without naming a test");
+    }
+    Ok(total)
+}
+
+/// Reads `test result: ok. 3 passed; 1 failed; …`.
+fn counts(line: &str) -> Option<Count> {
+    let (_, numbers) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let number = |word: &str| {
+        numbers
+            .split("; ")
+            .find_map(|part| part.strip_suffix(word)?.trim().parse().ok())
+    };
+    Some(Count {
+        passed: number("passed")?,
+        failed: number("failed")?,
+    })
+}
+
+/// The first thing a newcomer runs must do what the README says.
+fn quickstart() -> Result<Count> {
+    let binary = target().join("debug/examples/quickstart");
+    let printed = capture(&mut Command::new(binary))?;
+    println!("{printed}");
+    for expected in ["Seattle", "New York", "2,922"] {
+        ensure!(printed.contains(expected), "the quickstart printed no {expected:?}");
+    }
+    Ok(Count { passed: 1, failed: 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counts_of_a_test_binary_are_read_from_its_last_line() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out";
+        assert_eq!(counts(line), Some(Count { passed: 12, failed: 3 }));
+        assert_eq!(counts("running 3 tests"), None);
+    }
+}
