@@ -96,5 +96,7 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
 /// The big-endian number after the first two bytes.
 fn number(bytes: &[u8]) -> u64 {
     let digits = bytes.get(2..).unwrap_or_default();
-    digits.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    digits
+        .iter()
+        .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }

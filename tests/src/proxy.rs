@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -206,7 +206,10 @@ async fn pump(
     let mut nth = 0;
     while let Some(frame) = reader.next().await? {
         nth += usize::from(frame.is_data());
-        let fault = frame.is_data().then(|| shared.fault(direction, nth)).flatten();
+        let fault = frame
+            .is_data()
+            .then(|| shared.fault(direction, nth))
+            .flatten();
         match fault {
             None => to.write_all(frame.bytes()).await?,
             Some(fault) => {

@@ -53,7 +53,10 @@ async fn say(socket: &mut Socket, text: &str) {
 
 async fn hear(socket: &mut Socket) -> Result<String, Error> {
     let next = tokio::time::timeout(LONG, socket.next());
-    let message = next.await.expect("an answer in time").ok_or(Error::ConnectionClosed)??;
+    let message = next
+        .await
+        .expect("an answer in time")
+        .ok_or(Error::ConnectionClosed)??;
     Ok(message.into_text()?.to_string())
 }
 
@@ -85,7 +88,8 @@ async fn a_cut_line_ends_at_the_frame_named_and_the_next_connection_is_whole() {
 
 #[tokio::test]
 async fn a_frame_cut_in_the_middle_does_not_arrive() {
-    let (_proxy, mut socket) = through(|proxy| proxy.on(Direction::ToClient, 1, Fault::CutAfter(3))).await;
+    let (_proxy, mut socket) =
+        through(|proxy| proxy.on(Direction::ToClient, 1, Fault::CutAfter(3))).await;
     say(&mut socket, "hello").await;
     assert!(hear(&mut socket).await.is_err());
 }
@@ -93,9 +97,11 @@ async fn a_frame_cut_in_the_middle_does_not_arrive() {
 #[tokio::test]
 async fn pieces_add_up_to_the_frame() {
     let (proxy, mut socket) = through(|proxy| {
-        proxy
-            .on(Direction::ToServer, 1, Fault::Split(1))
-            .on(Direction::ToClient, 1, Fault::Split(7))
+        proxy.on(Direction::ToServer, 1, Fault::Split(1)).on(
+            Direction::ToClient,
+            1,
+            Fault::Split(7),
+        )
     })
     .await;
     let text = "0123456789".repeat(40);
@@ -114,9 +120,14 @@ async fn a_stalled_line_stays_open_and_silent() {
 
 #[tokio::test]
 async fn one_byte_is_corrupted_and_only_one() {
-    let (_proxy, mut socket) = through(|proxy| proxy.on(Direction::ToServer, 1, Fault::Corrupt(1))).await;
+    let (_proxy, mut socket) =
+        through(|proxy| proxy.on(Direction::ToServer, 1, Fault::Corrupt(1))).await;
     socket.send(Message::binary(vec![1, 2, 3])).await.unwrap();
-    let answer = tokio::time::timeout(LONG, socket.next()).await.unwrap().unwrap().unwrap();
+    let answer = tokio::time::timeout(LONG, socket.next())
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
     assert_eq!(answer.into_data().as_ref(), [1, !2, 3]);
 }
 
@@ -138,7 +149,8 @@ async fn a_doubled_frame_comes_twice_and_a_dropped_one_never() {
 
 #[tokio::test]
 async fn a_delayed_frame_holds_up_what_follows() {
-    let (_proxy, mut socket) = through(|proxy| proxy.on(Direction::ToClient, 1, Fault::Delay(SHORT))).await;
+    let (_proxy, mut socket) =
+        through(|proxy| proxy.on(Direction::ToClient, 1, Fault::Delay(SHORT))).await;
     let before = std::time::Instant::now();
     say(&mut socket, "one").await;
     say(&mut socket, "two").await;

@@ -22,7 +22,13 @@ pub(crate) fn run() -> Result<Count> {
     follow(
         Command::new("python3")
             .arg(folder.join("replay.py"))
-            .args(["--url", &format!("http://{}", server.address), "--show", "3", "--report"])
+            .args([
+                "--url",
+                &format!("http://{}", server.address),
+                "--show",
+                "3",
+                "--report",
+            ])
             .arg(&report),
         |line| {
             println!("{line}");
@@ -70,9 +76,13 @@ struct Floors {
 impl Floors {
     fn read(text: &str) -> Result<Self> {
         let json: Value = serde_json::from_str(text).context("floors.json")?;
-        let topics = json["min_passed"].as_object().context("floors.json has no min_passed")?;
+        let topics = json["min_passed"]
+            .as_object()
+            .context("floors.json has no min_passed")?;
         Ok(Self {
-            max_failed: json["max_failed"].as_u64().context("floors.json has no max_failed")?,
+            max_failed: json["max_failed"]
+                .as_u64()
+                .context("floors.json has no max_failed")?,
             min_passed: topics
                 .iter()
                 .map(|(name, floor)| Some((name.clone(), floor.as_u64()?)))
@@ -91,7 +101,10 @@ impl Floors {
         }
         let failed: u64 = topics.values().map(|topic| topic.failed).sum();
         if failed > self.max_failed {
-            complaints.push(format!("{failed} wrong answers, at most {} may be", self.max_failed));
+            complaints.push(format!(
+                "{failed} wrong answers, at most {} may be",
+                self.max_failed
+            ));
         }
         complaints
     }
@@ -105,7 +118,9 @@ mod tests {
 
     fn judge(lines: &[&str]) -> Result<Vec<String>> {
         let topics = lines.iter().filter_map(|line| topic_result(line));
-        let topics = topics.map(|(name, topic)| (name.to_owned(), topic)).collect();
+        let topics = topics
+            .map(|(name, topic)| (name.to_owned(), topic))
+            .collect();
         Ok(Floors::read(FLOORS)?.complaints(&topics))
     }
 

@@ -14,7 +14,12 @@ const EVERYWHERE: [&str; 3] = ["taos-tests", "taos-examples", "taos-benches"];
 
 fn metadata() -> Result<Value> {
     let text = capture(&mut cargo([
-        "metadata", "--format-version", "1", "--locked", "--filter-platform", HOST,
+        "metadata",
+        "--format-version",
+        "1",
+        "--locked",
+        "--filter-platform",
+        HOST,
     ]))?;
     Ok(serde_json::from_str(&text)?)
 }
@@ -29,7 +34,10 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 /// Our members by name, each with what it depends on: `(name, is a dev-dependency)`.
 fn members(metadata: &Value) -> BTreeMap<&str, Vec<(&str, bool)>> {
-    let ids: BTreeSet<&str> = list(metadata, "workspace_members").iter().filter_map(Value::as_str).collect();
+    let ids: BTreeSet<&str> = list(metadata, "workspace_members")
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
     list(metadata, "packages")
         .iter()
         .filter(|package| ids.contains(text(package, "id")))
@@ -48,7 +56,9 @@ fn closure<'a>(metadata: &'a Value, root: &str) -> Result<BTreeSet<&'a str>> {
         .map(|node| (text(node, "id"), node))
         .collect();
     let packages = list(metadata, "packages").iter();
-    let start = packages.clone().find(|package| text(package, "name") == root);
+    let start = packages
+        .clone()
+        .find(|package| text(package, "name") == root);
     let mut open = vec![text(start.context("no such package")?, "id")];
     let mut seen = BTreeSet::new();
     while let Some(id) = open.pop() {
@@ -56,7 +66,10 @@ fn closure<'a>(metadata: &'a Value, root: &str) -> Result<BTreeSet<&'a str>> {
             continue;
         }
         for need in nodes.get(id).map_or(&[][..], |node| list(node, "deps")) {
-            if list(need, "dep_kinds").iter().any(|kind| kind["kind"] != "dev") {
+            if list(need, "dep_kinds")
+                .iter()
+                .any(|kind| kind["kind"] != "dev")
+            {
                 open.push(text(need, "pkg"));
             }
         }
@@ -79,7 +92,10 @@ fn members_depend_only_on_the_rooms_below_them() -> Result<()> {
     let members = members(&metadata);
     for (name, needs) in &members {
         let Some(allowed) = allowed(name) else {
-            assert!(EVERYWHERE.contains(name), "{name} has no rule: add it to this test");
+            assert!(
+                EVERYWHERE.contains(name),
+                "{name} has no rule: add it to this test"
+            );
             continue;
         };
         for (need, dev) in needs {
@@ -97,11 +113,31 @@ fn members_depend_only_on_the_rooms_below_them() -> Result<()> {
 #[test]
 fn the_facades_default_build_is_small_and_needs_no_c_library() -> Result<()> {
     let tree = capture(&mut cargo([
-        "tree", "--locked", "-p", "taos", "-e", "normal,build", "--prefix", "none", "--format", "{p}", "--target", HOST,
+        "tree",
+        "--locked",
+        "-p",
+        "taos",
+        "-e",
+        "normal,build",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+        "--target",
+        HOST,
     ]))?;
-    let crates: BTreeSet<&str> = tree.lines().map(|line| line.trim_end_matches(" (*)")).collect();
-    let names: BTreeSet<&str> = crates.iter().filter_map(|line| line.split(' ').next()).collect();
-    let third_party = crates.iter().filter(|line| !line.contains("(/") && !line.is_empty()).count();
+    let crates: BTreeSet<&str> = tree
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)"))
+        .collect();
+    let names: BTreeSet<&str> = crates
+        .iter()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    let third_party = crates
+        .iter()
+        .filter(|line| !line.contains("(/") && !line.is_empty())
+        .count();
     assert!(third_party <= 120, "{third_party} third-party crates");
     for name in &names {
         // linux-raw-sys and its like are Rust; what links a C library says so by its name.
@@ -126,7 +162,11 @@ fn no_library_dependency_asks_for_a_newer_compiler() -> Result<()> {
                 continue;
             }
             let needs = minor(text(package, "rust_version"));
-            assert!(needs <= ours, "{} of {library} needs Rust {needs:?}", text(package, "name"));
+            assert!(
+                needs <= ours,
+                "{} of {library} needs Rust {needs:?}",
+                text(package, "name")
+            );
         }
     }
     Ok(())

@@ -9,7 +9,14 @@ use crate::process::{self, cargo, has_subcommand, root, target};
 /// Warnings are errors here; the manifests only warn.
 pub(crate) fn run() -> Result<()> {
     process::run(&mut cargo(["fmt", "--all", "--check"]))?;
-    process::run(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    process::run(&mut cargo([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
     process::run(cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     if has_subcommand("deny") {
         process::run(&mut cargo(["deny", "check"]))?;
@@ -24,11 +31,17 @@ pub(crate) fn docs() -> Result<()> {
     process::run(&mut cargo(["doc", "--workspace", "--no-deps"]))?;
     let guide = target().join("guide");
     let mut mdbook = Command::new("mdbook");
-    mdbook.arg("build").arg(root().join("docs")).arg("--dest-dir").arg(&guide);
+    mdbook
+        .arg("build")
+        .arg(root().join("docs"))
+        .arg("--dest-dir")
+        .arg(&guide);
     match mdbook.status() {
         Ok(status) if status.success() => println!("guide: {}", guide.display()),
         Ok(status) => anyhow::bail!("mdbook failed ({status})"),
-        Err(_) => println!("mdbook is not installed: the guide was not built (its sources are in docs/)"),
+        Err(_) => {
+            println!("mdbook is not installed: the guide was not built (its sources are in docs/)")
+        }
     }
     Ok(())
 }

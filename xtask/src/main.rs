@@ -1,6 +1,9 @@
 //! `cargo xtask …`: the workspace's chores, each the same here and in CI.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout, reason = "a command line tool reports on standard output")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a command line tool reports on standard output"
+)]
 
 mod bench;
 mod corpus;

@@ -15,7 +15,10 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
     }
     for target in TARGETS {
         let limit = format!("-max_total_time={seconds}");
-        process::run(cargo(["+nightly", "fuzz", "run", target, "--", &limit]).current_dir(root().join("fuzz")))?;
+        process::run(
+            cargo(["+nightly", "fuzz", "run", target, "--", &limit])
+                .current_dir(root().join("fuzz")),
+        )?;
     }
     Ok(())
 }

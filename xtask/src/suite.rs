@@ -36,10 +36,19 @@ fn run_all(steps: &[Step]) -> Result<()> {
         let (count, verdict) = match outcome {
             Ok(count) if count.failed == 0 => (count, "ok".to_owned()),
             Ok(count) => (count, "FAILED".to_owned()),
-            Err(error) => (Count { passed: 0, failed: 1 }, format!("FAILED: {error:#}")),
+            Err(error) => (
+                Count {
+                    passed: 0,
+                    failed: 1,
+                },
+                format!("FAILED: {error:#}"),
+            ),
         };
         total += count;
-        report.push(format!("{name:<22} {:>6} passed  {seconds:>7.1} s  {verdict}", count.passed));
+        report.push(format!(
+            "{name:<22} {:>6} passed  {seconds:>7.1} s  {verdict}",
+            count.passed
+        ));
     }
     println!("\n== summary");
     for line in report {
@@ -102,9 +111,15 @@ fn quickstart() -> Result<Count> {
     let printed = capture(&mut Command::new(binary))?;
     println!("{printed}");
     for expected in ["Seattle", "New York", "2,922"] {
-        ensure!(printed.contains(expected), "the quickstart printed no {expected:?}");
+        ensure!(
+            printed.contains(expected),
+            "the quickstart printed no {expected:?}"
+        );
     }
-    Ok(Count { passed: 1, failed: 0 })
+    Ok(Count {
+        passed: 1,
+        failed: 0,
+    })
 }
 
 #[cfg(test)]
@@ -113,8 +128,15 @@ mod tests {
 
     #[test]
     fn the_counts_of_a_test_binary_are_read_from_its_last_line() {
-        let line = "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out";
-        assert_eq!(counts(line), Some(Count { passed: 12, failed: 3 }));
+        let line =
+            "test result: FAILED. 12 passed; 3 failed; 1 ignored; 0 measured; 0 filtered out";
+        assert_eq!(
+            counts(line),
+            Some(Count {
+                passed: 12,
+                failed: 3
+            })
+        );
         assert_eq!(counts("running 3 tests"), None);
     }
 }

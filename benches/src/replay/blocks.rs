@@ -99,11 +99,25 @@ fn bulk_block(n: usize, rows: usize, texts: bool, dice: &mut Dice) -> Vec<u8> {
         8,
         (0..rows).map(|row| Some((start + i64::try_from(row).unwrap_or(0) * 1000).to_le_bytes())),
     );
-    block.fixed(FLOAT, 4, column(rows, nulls, dice, |d| d.float(-30.0, 70.0).to_le_bytes()));
-    block.fixed(INT, 4, column(rows, nulls / 2, dice, |d| d.int(100).to_le_bytes()));
-    block.fixed(FLOAT, 4, column(rows, nulls, dice, |d| d.float(0.0, 40.0).to_le_bytes()));
+    block.fixed(
+        FLOAT,
+        4,
+        column(rows, nulls, dice, |d| d.float(-30.0, 70.0).to_le_bytes()),
+    );
+    block.fixed(
+        INT,
+        4,
+        column(rows, nulls / 2, dice, |d| d.int(100).to_le_bytes()),
+    );
+    block.fixed(
+        FLOAT,
+        4,
+        column(rows, nulls, dice, |d| d.float(0.0, 40.0).to_le_bytes()),
+    );
     if texts {
-        let places = column(rows, nulls, dice, |d| PLACES[d.below(PLACES.len())].to_owned());
+        let places = column(rows, nulls, dice, |d| {
+            PLACES[d.below(PLACES.len())].to_owned()
+        });
         block.texts(24, places);
         let stations = column(rows, nulls / 2, dice, |d| {
             let length = d.below(17);

@@ -80,7 +80,11 @@ impl Session<'_> {
                 Ok(())
             }
             "query" => self.query("query", req_id, &sql),
-            "version" | "conn" => self.envelope(&request.action, req_id, &format!(r#""version":"{VERSION}""#)),
+            "version" | "conn" => self.envelope(
+                &request.action,
+                req_id,
+                &format!(r#""version":"{VERSION}""#),
+            ),
             "get_current_db" => self.envelope(&request.action, req_id, r#""db":"""#),
             action => self.envelope(action, req_id, r#""status":2"#),
         }

@@ -70,7 +70,11 @@ impl Socket {
                 127 => u64::from_be_bytes(self.array()?),
                 short => u64::from(short),
             };
-            let mask: [u8; 4] = if second & 0x80 == 0 { [0; 4] } else { self.array()? };
+            let mask: [u8; 4] = if second & 0x80 == 0 {
+                [0; 4]
+            } else {
+                self.array()?
+            };
             let start = payload.len();
             (&mut self.reader).take(length).read_to_end(payload)?;
             for (i, byte) in payload[start..].iter_mut().enumerate() {

@@ -49,8 +49,10 @@ const CASES: [(&str, Metric); 8] = [
     ("in-flight", Metric::QueriesPerSecond),
 ];
 /// Read from the embedded server too: it costs something, so this shows the whole way, not the client.
-const EMBEDDED_CASES: [(&str, Metric); 2] =
-    [("serde", Metric::RowsPerCpu), ("sequential", Metric::QueriesPerSecond)];
+const EMBEDDED_CASES: [(&str, Metric); 2] = [
+    ("serde", Metric::RowsPerCpu),
+    ("sequential", Metric::QueriesPerSecond),
+];
 
 /// The two helper binaries.
 struct Helpers {
@@ -67,7 +69,9 @@ fn read(options: &Read) -> Result<()> {
         ..Report::default()
     };
     for _ in 0..options.rounds {
-        report.echo.push(helper(&helpers.ours, &server.dsn(), "echo")?);
+        report
+            .echo
+            .push(helper(&helpers.ours, &server.dsn(), "echo")?);
     }
     if options.embedded_rows > 0 {
         report.embedded = embedded(&helpers, options)?;
@@ -82,7 +86,13 @@ fn read(options: &Read) -> Result<()> {
 
 fn build() -> Result<Helpers> {
     let peer = root().join("benches/peer");
-    process::run(&mut cargo(["build", "--release", "-p", "taos-benches", "--bins"]))?;
+    process::run(&mut cargo([
+        "build",
+        "--release",
+        "-p",
+        "taos-benches",
+        "--bins",
+    ]))?;
     process::run(
         cargo(["build", "--release", "--locked", "--target-dir", "target"]).current_dir(&peer),
     )
@@ -100,7 +110,12 @@ fn rounds(
     options: &Read,
     cases: &[(&'static str, Metric)],
 ) -> Result<Vec<Case>> {
-    let chosen = |name: &str| options.only.as_ref().is_none_or(|only| name.contains(only.as_str()));
+    let chosen = |name: &str| {
+        options
+            .only
+            .as_ref()
+            .is_none_or(|only| name.contains(only.as_str()))
+    };
     let mut cases: Vec<Case> = cases
         .iter()
         .filter(|(name, _)| chosen(name))
@@ -120,7 +135,9 @@ fn rounds(
             if ours.checksum != peer.checksum {
                 bail!(
                     "{}: the two clients read different values (checksums {} and {})",
-                    case.name, ours.checksum, peer.checksum
+                    case.name,
+                    ours.checksum,
+                    peer.checksum
                 );
             }
             case.ours.push(ours);
@@ -131,15 +148,34 @@ fn rounds(
 }
 
 fn embedded(helpers: &Helpers, options: &Read) -> Result<Vec<Case>> {
-    process::run(&mut cargo(["build", "--release", "-p", "taos-embedded", "--bins"]))?;
+    process::run(&mut cargo([
+        "build",
+        "--release",
+        "-p",
+        "taos-embedded",
+        "--bins",
+    ]))?;
     let server = Server::embedded(&target().join("release/taos-embedded"))?;
-    println!("loading {} rows into the embedded server", options.embedded_rows);
-    helper(&helpers.ours, &server.dsn(), &format!("load:{}", options.embedded_rows))?;
-    rounds(helpers, &format!("{}/bench", server.dsn()), options, &EMBEDDED_CASES)
+    println!(
+        "loading {} rows into the embedded server",
+        options.embedded_rows
+    );
+    helper(
+        &helpers.ours,
+        &server.dsn(),
+        &format!("load:{}", options.embedded_rows),
+    )?;
+    rounds(
+        helpers,
+        &format!("{}/bench", server.dsn()),
+        options,
+        &EMBEDDED_CASES,
+    )
 }
 
 fn helper(binary: &Path, dsn: &str, case: &str) -> Result<Run> {
     let line = capture(Command::new(binary).args([dsn, case]))?;
-    let json: Value = serde_json::from_str(&line).with_context(|| format!("not a report: {line}"))?;
+    let json: Value =
+        serde_json::from_str(&line).with_context(|| format!("not a report: {line}"))?;
     Run::read(&json).with_context(|| format!("not a whole report: {line}"))
 }

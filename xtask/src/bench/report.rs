@@ -73,7 +73,11 @@ impl Case {
             let of = |runs: &[Run]| runs.iter().map(figure).collect::<Vec<_>>();
             json!({ "ours": of(&self.ours), "peer": of(&self.peer) })
         };
-        let figures = |runs: &[Run]| runs.iter().map(|run| self.metric.of(run)).collect::<Vec<_>>();
+        let figures = |runs: &[Run]| {
+            runs.iter()
+                .map(|run| self.metric.of(run))
+                .collect::<Vec<_>>()
+        };
         json!({
             "name": self.name,
             "unit": self.metric.unit(),
@@ -89,7 +93,8 @@ impl Case {
     }
 
     fn print(&self) {
-        let each = |figure: fn(&Run) -> f64| (median(&self.ours, figure), median(&self.peer, figure));
+        let each =
+            |figure: fn(&Run) -> f64| (median(&self.ours, figure), median(&self.peer, figure));
         let (ours, peer) = (
             median(&self.ours, |run| self.metric.of(run)),
             median(&self.peer, |run| self.metric.of(run)),
@@ -137,7 +142,10 @@ impl Report {
     }
 
     pub(super) fn print(&self) {
-        println!("\n{:<16}| {:>11} | {:>11} | {:>7} |", "case", "ours", "peer", "ratio");
+        println!(
+            "\n{:<16}| {:>11} | {:>11} | {:>7} |",
+            "case", "ours", "peer", "ratio"
+        );
         for case in &self.cases {
             case.print();
         }
@@ -147,7 +155,10 @@ impl Report {
                 case.print();
             }
         }
-        println!("bare WebSocket echo: {:.1} µs of CPU a round trip", self.echo_cpu_us());
+        println!(
+            "bare WebSocket echo: {:.1} µs of CPU a round trip",
+            self.echo_cpu_us()
+        );
         if let Some(ratio) = self.over_echo() {
             println!("a small query costs {ratio:.2} of those (it needs two round trips)");
         }
@@ -182,10 +193,18 @@ mod tests {
     #[test]
     fn ratios_are_of_medians_and_higher_is_better() {
         let mut case = Case::new("raw", Metric::RowsPerCpu);
-        case.ours = vec![run(100.0, 9.0, 1.0), run(100.0, 9.0, 2.0), run(100.0, 9.0, 50.0)];
+        case.ours = vec![
+            run(100.0, 9.0, 1.0),
+            run(100.0, 9.0, 2.0),
+            run(100.0, 9.0, 50.0),
+        ];
         case.peer = vec![run(100.0, 1.0, 4.0), run(100.0, 1.0, 4.0)];
         assert_eq!(case.to_json()["ratio"], json!(2.0));
         case.metric = Metric::QueriesPerSecond;
-        assert!(case.to_json()["ratio"].as_f64().is_some_and(|ratio| ratio < 0.2));
+        assert!(
+            case.to_json()["ratio"]
+                .as_f64()
+                .is_some_and(|ratio| ratio < 0.2)
+        );
     }
 }
