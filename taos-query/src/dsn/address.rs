@@ -49,7 +49,13 @@ impl FromStr for Address {
     type Err = DsnError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = |why: &str| DsnError::InvalidAddresses(text.to_owned(), why.to_owned());
+        // What stands behind a colon may be a password whose host is missing: never repeat it.
+        let shown = match text.split_once(':') {
+            Some((host, _)) if !text.starts_with('[') => format!("{host}:…"),
+            Some(_) => "[…".to_owned(),
+            None => text.to_owned(),
+        };
+        let wrong = |why: &str| DsnError::InvalidAddresses(shown.clone(), why.to_owned());
         let (host, port) = if text.starts_with('[') {
             let end = text.find(']').ok_or_else(|| wrong("`]` is missing"))?;
             let (host, rest) = text.split_at(end + 1);

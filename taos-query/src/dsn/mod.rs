@@ -188,7 +188,8 @@ impl Dsn {
             write!(f, "+{protocol}")?;
         }
         if self.is_path_form() {
-            write!(f, ":{}", self.path.as_deref().unwrap_or_default())?;
+            let path = self.path.as_deref().unwrap_or_default();
+            write!(f, ":{}", if masked { redact::path(path) } else { path })?;
         } else {
             f.write_str("://")?;
             self.write_credentials(f, masked)?;
@@ -262,7 +263,7 @@ impl fmt::Debug for Dsn {
             .field("username", &self.username)
             .field("password", &self.password.as_ref().map(|_| redact::MASK))
             .field("addresses", &self.addresses)
-            .field("path", &self.path)
+            .field("path", &self.path.as_deref().map(redact::path))
             .field("subject", &self.subject)
             .field("params", &params)
             .finish()

@@ -22,6 +22,11 @@ pub(super) fn is_secret(key: &str) -> bool {
         .any(|secret| secret.eq_ignore_ascii_case(key))
 }
 
+/// The path as it may be shown: one with `@` is more likely `user:password@host` without its slashes.
+pub(super) fn path(path: &str) -> &str {
+    if path.contains('@') { MASK } else { path }
+}
+
 /// Prints a [`Dsn`] with its password and tokens masked.
 #[derive(Clone, Copy)]
 pub struct Redacted<'a>(pub(super) &'a Dsn);
