@@ -122,7 +122,7 @@ fn errors_have_code_and_words_and_the_originals_status() {
 fn the_database_of_the_path_does_not_outlive_its_request() {
     let server = memory();
     let addr = server.addr();
-    rest(addr, "/rest/sql", "create database d");
+    rest(addr, "/rest/sql", "create database d keep 36500");
     rest(addr, "/rest/sql", "use d");
     let (_, body) = rest(addr, "/rest/sql/d", "select database()");
     assert!(body.contains(r#"[["d"]]"#), "{body}");
@@ -134,7 +134,7 @@ fn the_database_of_the_path_does_not_outlive_its_request() {
 fn a_long_result_is_streamed_whole() {
     let server = memory();
     let addr = server.addr();
-    rest(addr, "/rest/sql/d", "create database d");
+    rest(addr, "/rest/sql/d", "create database d keep 36500");
     rest(addr, "/rest/sql/d", "create table t (ts timestamp, v int)");
     for part in 0..3 {
         let rows: String = (0..5000)

@@ -160,7 +160,7 @@ fn a_result_is_gone_after_its_end_and_after_free_result() {
 fn a_quick_request_overtakes_a_slow_one() {
     let server = memory();
     let mut ws = Ws::login(server.addr());
-    ws.run("create database d");
+    ws.run("create database d keep 36500");
     ws.run("create table d.t (ts timestamp, v int)");
     ws.run(&format!(
         "insert into d.t values {}",

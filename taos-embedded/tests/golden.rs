@@ -1,0 +1,270 @@
+//! Replays what clients sent to the original server, and compares what comes back with what came
+//! back then, byte for byte but for times, version texts and the build line.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+use serde_json::Value;
+use support::{Ws, memory};
+use tokio_tungstenite::tungstenite::Message;
+
+/// `scenario frame # reason`, a line each. A frame that is listed but agrees is a failure too.
+const SKIPS: &str = include_str!("golden_skips.txt");
+
+const SCENARIOS: [&str; 9] = [
+    "01-version-conn",
+    "02-conn-errors",
+    "03-types-ms",
+    "06-query-json",
+    "07-json-tag",
+    "08-multi-block",
+    "09-query-errors",
+    "17-options-misc",
+    "23-frame-errors",
+];
+
+fn folder(scenario: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests/golden")
+        .join(scenario)
+}
+
+fn index(scenario: &str) -> Value {
+    serde_json::from_slice(&fs::read(folder(scenario).join("index.json")).unwrap()).unwrap()
+}
+
+/// What existed in the original before the recordings began.
+fn set_up(addr: SocketAddr) {
+    let mut ws = Ws::login(addr);
+    for scenario in ["03-types-ms", "04-types-us", "05-types-ns", "07-json-tag"] {
+        for sql in index(scenario)["setup_sql"].as_array().unwrap() {
+            let reply = ws.sql(sql.as_str().unwrap());
+            assert_eq!(reply["code"], 0, "{scenario}: {sql}: {reply}");
+        }
+    }
+    // The recording tells the rows of this one in words.
+    ws.run("create database golden_big vgroups 1");
+    ws.run("create table golden_big.t (ts timestamp, v int, s varchar(16))");
+    for part in 0..10_i64 {
+        let rows: String = (part * 1000..(part + 1) * 1000)
+            .map(|i| {
+                let v = if i % 97 == 0 {
+                    "null".to_owned()
+                } else {
+                    i.to_string()
+                };
+                let s = if i % 5 == 0 {
+                    String::new()
+                } else {
+                    format!("r{i}")
+                };
+                format!("({},{v},'{s}')", 1_700_000_000_000 + i)
+            })
+            .collect();
+        ws.run(&format!("insert into golden_big.t values {rows}"));
+    }
+}
+
+/// What a message is paired by, and its form without what differs from run to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Comparable {
+    key: u64,
+    text: String,
+}
+
+struct Normalizer {
+    timing: Regex,
+    version: Regex,
+    info: Regex,
+    id: Regex,
+}
+
+impl Normalizer {
+    fn new() -> Self {
+        Self {
+            timing: Regex::new(r#""timing":\d+"#).unwrap(),
+            version: Regex::new(r#""version":"[^"]*""#).unwrap(),
+            info: Regex::new(r#""info":"ver:[^"\\]*\\nbuild:[^"\\]*\\ngitinfo:[^"\\]*""#).unwrap(),
+            id: Regex::new(r#""id":[1-9]\d*"#).unwrap(),
+        }
+    }
+
+    fn text(&self, text: &str) -> Comparable {
+        let value: Value = serde_json::from_str(text).unwrap();
+        let text = self.timing.replace(text, r#""timing":0"#);
+        let text = self.version.replace(&text, r#""version":"""#);
+        let text = self.info.replace(&text, r#""info":"""#);
+        // Which of several statements in flight is first is a matter of luck.
+        let text = self.id.replace(&text, r#""id":1"#);
+        Comparable {
+            key: value["req_id"].as_u64().unwrap(),
+            text: text.into_owned(),
+        }
+    }
+
+    fn binary(frame: &[u8]) -> Comparable {
+        let u64_at = |at: usize| u64::from_le_bytes(frame[at..at + 8].try_into().unwrap());
+        let mut frame = frame.to_vec();
+        let (key, timing) = if u64_at(0) == u64::MAX {
+            (u64_at(26), 18)
+        } else {
+            (u64_at(8), 0)
+        };
+        frame[timing..timing + 8].fill(0);
+        let text = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+        Comparable { key, text }
+    }
+
+    fn message(&self, message: &Message) -> Comparable {
+        match message {
+            Message::Text(text) => self.text(text),
+            Message::Binary(frame) => Self::binary(frame),
+            other => panic!("not a reply: {other:?}"),
+        }
+    }
+
+    fn recorded(&self, path: &Path, kind: &str) -> Comparable {
+        let bytes = fs::read(path).unwrap();
+        if kind == "binary" {
+            Self::binary(&bytes)
+        } else {
+            self.text(std::str::from_utf8(&bytes).unwrap())
+        }
+    }
+}
+
+struct Connection {
+    ws: Ws,
+    /// Replies that came before the recording expects them.
+    early: VecDeque<Comparable>,
+}
+
+impl Connection {
+    /// The reply with this key; the wait for one that never comes ends with an error.
+    fn reply(&mut self, key: u64, normalizer: &Normalizer) -> Comparable {
+        if let Some(at) = self.early.iter().position(|reply| reply.key == key) {
+            return self.early.remove(at).unwrap();
+        }
+        loop {
+            let reply = normalizer.message(&self.ws.receive());
+            if reply.key == key {
+                return reply;
+            }
+            self.early.push_back(reply);
+        }
+    }
+}
+
+/// Frames whose replies differ, with both forms.
+fn replay(addr: SocketAddr, scenario: &str) -> BTreeMap<u64, String> {
+    let normalizer = Normalizer::new();
+    let mut connections: HashMap<u64, Connection> = HashMap::new();
+    let mut differences = BTreeMap::new();
+    for frame in index(scenario)["frames"].as_array().unwrap() {
+        let field = |name: &str| frame[name].as_str().unwrap_or_default();
+        if field("action") == "handshake" || field("direction") == "side" {
+            continue;
+        }
+        let connection = connections
+            .entry(frame["connection"].as_u64().unwrap())
+            .or_insert_with(|| Connection {
+                ws: Ws::open(addr),
+                early: VecDeque::new(),
+            });
+        let path = folder(scenario).join(field("file"));
+        match (field("direction"), field("kind")) {
+            ("c2s", "binary") => connection.ws.send_binary(fs::read(&path).unwrap()),
+            ("c2s", _) => connection.ws.send_text(fs::read_to_string(&path).unwrap()),
+            ("s2c", kind) => {
+                let expected = normalizer.recorded(&path, kind);
+                let got = connection.reply(expected.key, &normalizer);
+                if got != expected {
+                    let seq = frame["seq"].as_u64().unwrap();
+                    differences.insert(
+                        seq,
+                        format!("\n  want {}\n  got  {}", expected.text, got.text),
+                    );
+                }
+            }
+            (direction, _) => panic!("{scenario}: unknown direction {direction}"),
+        }
+    }
+    differences
+}
+
+fn skips() -> HashSet<(String, u64)> {
+    SKIPS
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+        .map(|line| {
+            let (place, reason) = line.split_once('#').unwrap();
+            assert!(!reason.trim().is_empty(), "a skip without a reason: {line}");
+            let (scenario, seq) = place.trim().split_once(' ').unwrap();
+            (scenario.to_owned(), seq.trim().parse().unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn replies_are_those_of_the_original_server() {
+    let server = memory();
+    set_up(server.addr());
+    let mut skips = skips();
+    let mut failures = String::new();
+    for scenario in SCENARIOS {
+        for (seq, difference) in replay(server.addr(), scenario) {
+            if !skips.remove(&(scenario.to_owned(), seq)) {
+                failures.push_str(&format!("{scenario} frame {seq}:{difference}\n"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+    assert!(
+        skips.is_empty(),
+        "listed as skipped, but they agree: {skips:?}"
+    );
+}
+
+#[test]
+fn rest_replies_are_those_of_the_original_server() {
+    let server = memory();
+    set_up(server.addr());
+    let mut ws = Ws::login(server.addr());
+    // What recording 06 left behind.
+    ws.run("create table golden_ms.upd (ts timestamp, v int)");
+    let rows = "(1700000000000, 1)(1700000000001, 2)(1700000000002, 3)(1700000000003, 4)(1700000000004, 5)";
+    ws.run(&format!("insert into golden_ms.upd values {rows}"));
+    let timing = Regex::new(r#""timing":\d+"#).unwrap();
+    let index = index("19-rest-sql");
+    let frames = index["frames"].as_array().unwrap();
+    for pair in frames.chunks(2) {
+        let read = |frame: &Value| {
+            fs::read_to_string(folder("19-rest-sql").join(frame["file"].as_str().unwrap())).unwrap()
+        };
+        let request: Value = serde_json::from_str(&read(&pair[0])).unwrap();
+        let text = |name: &str| request[name].as_str().unwrap_or_default();
+        let mut head = format!("POST {} HTTP/1.1", text("path"));
+        if let Some(login) = request["authorization"].as_str() {
+            head.push_str(&format!("\r\nAuthorization: {login}"));
+        }
+        let (status, body) = support::http(server.addr(), &head, text("body").as_bytes());
+        assert_eq!(
+            u64::from(status),
+            pair[1]["http_status"].as_u64().unwrap(),
+            "{request}"
+        );
+        let comparable = |body: &str| {
+            let body = body.replace("\"VARCHAR\",13]],\"data\":[[\"3.3.7.5.alpha\"]]", "VERSION");
+            let body = body.replace("\"VARCHAR\",7]],\"data\":[[\"3.3.7.5\"]]", "VERSION");
+            timing.replace(&body, "\"timing\":0").into_owned()
+        };
+        assert_eq!(comparable(&body), comparable(&read(&pair[1])), "{request}");
+    }
+}
