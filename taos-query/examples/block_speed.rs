@@ -155,10 +155,15 @@ fn main() -> Result<(), RawError> {
         measure("serde, DateTime, local zone", &frames, &fields, |block| {
             each(block.into_deserialize::<Dated>())
         })?;
-        measure("serde, DateTime, named zone", &frames, &fields, |mut block| {
-            block.with_timezone(Tz::Asia__Shanghai);
-            each(block.into_deserialize::<Dated>())
-        })?;
+        measure(
+            "serde, DateTime, named zone",
+            &frames,
+            &fields,
+            |mut block| {
+                block.with_timezone(Tz::Asia__Shanghai);
+                each(block.into_deserialize::<Dated>())
+            },
+        )?;
         measure("Value rows", &frames, &fields, |block| {
             let block = Arc::new(block);
             let names = Arc::clone(block.fields_shared());

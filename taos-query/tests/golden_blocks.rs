@@ -122,8 +122,17 @@ fn check_header(file: &str, header: &Json, block: &RawBlock) {
     }
     assert_eq!(header["rows"], json!(block.nrows()), "{file}");
     assert_eq!(header["columns"], json!(block.ncols()), "{file}");
-    assert_eq!(header["length"], json!(block.as_raw_bytes().len()), "{file}");
-    for (column, schema) in header["cols"].as_array().unwrap().iter().zip(block.schemas()) {
+    assert_eq!(
+        header["length"],
+        json!(block.as_raw_bytes().len()),
+        "{file}"
+    );
+    for (column, schema) in header["cols"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(block.schemas())
+    {
         assert_eq!(column["code"], json!(schema.ty.as_u8()), "{file}");
         if !schema.ty.is_decimal() {
             assert_eq!(column["bytes"], json!(schema.len), "{file}");
@@ -280,7 +289,10 @@ fn every_recorded_block_decodes_to_the_values_named() {
             );
         }
     }
-    assert!(blocks >= 60 && named >= 40, "{blocks} blocks, {named} named results");
+    assert!(
+        blocks >= 60 && named >= 40,
+        "{blocks} blocks, {named} named results"
+    );
 }
 
 #[test]
@@ -289,9 +301,19 @@ fn ten_thousand_recorded_rows_follow_their_formula() {
     let rows = candidates(&recorded).remove(0).rows;
     assert_eq!(rows.len(), 10_000);
     for (i, row) in rows.iter().enumerate() {
-        assert_eq!(row[0], json!(1_700_000_000_000_u64 + u64::try_from(i).unwrap()));
-        assert!(row[1] == json!(i) || (row[1].is_null() && i % 97 == 0), "{i}: {row}");
-        let text = if i % 5 == 0 { String::new() } else { format!("r{i}") };
+        assert_eq!(
+            row[0],
+            json!(1_700_000_000_000_u64 + u64::try_from(i).unwrap())
+        );
+        assert!(
+            row[1] == json!(i) || (row[1].is_null() && i % 97 == 0),
+            "{i}: {row}"
+        );
+        let text = if i % 5 == 0 {
+            String::new()
+        } else {
+            format!("r{i}")
+        };
         assert_eq!(row[2], json!(text), "{i}");
     }
 }
@@ -323,7 +345,11 @@ fn a_block_cut_at_any_byte_is_refused() {
                 let mut told = cut.to_vec();
                 told[4..8].copy_from_slice(&i32::try_from(end).unwrap().to_le_bytes());
                 let parsed = RawBlock::parse_from_raw_block(told, Precision::Millisecond);
-                assert_eq!(parsed.is_ok(), end + 1 == bytes.len(), "{file} cut at {end}");
+                assert_eq!(
+                    parsed.is_ok(),
+                    end + 1 == bytes.len(),
+                    "{file} cut at {end}"
+                );
             }
         }
     }
