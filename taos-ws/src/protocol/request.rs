@@ -244,10 +244,12 @@ mod tests {
 
     #[test]
     fn unset_login_arguments_are_left_out_and_secrets_do_not_show() {
-        let mut args = ConnArgs::default();
-        args.user = "root".into();
-        args.password = "hunter2".into();
-        args.bearer_token = "tok-tok".into();
+        let args = ConnArgs {
+            user: "root".into(),
+            password: "hunter2".into(),
+            bearer_token: "tok-tok".into(),
+            ..ConnArgs::default()
+        };
         let text = encode_text(&Action::Conn, &args);
         assert_eq!(
             text,

@@ -1,0 +1,367 @@
+//! A connection that comes back: dialling, login, the state machine, and the resending of requests.
+
+use crate::config::Config;
+use crate::connection::{Failure, Link, QueryAnswer};
+use crate::login::login;
+use crate::protocol::{ConnOption, TextReply, encode_query};
+use crate::resend::{Effect, RESENDS};
+use crate::transport::{Cause, Dialer};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use taos_query::{Code, ErrorKind, RawError, RawResult};
+use tokio::time::{sleep, timeout};
+
+/// What must hold again after a reconnect before anything else is sent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Session {
+    pub(crate) database: String,
+    /// Values by option number.
+    pub(crate) options: BTreeMap<i32, Option<String>>,
+}
+
+impl Session {
+    pub(crate) fn options(&self) -> Vec<ConnOption> {
+        self.options
+            .iter()
+            .map(|(option, value)| ConnOption::new(*option, value.clone()))
+            .collect()
+    }
+}
+
+/// The states of a connection.
+#[derive(Debug)]
+enum State {
+    /// Somebody dials, or nobody has yet.
+    Connecting,
+    Ready(Arc<Link>),
+    /// The next use connects again.
+    Broken {
+        cause: Refusal,
+    },
+    /// For good.
+    Closed,
+}
+
+/// Why the last attempt to connect failed, for those who waited for it.
+#[derive(Debug, Clone)]
+struct Refusal {
+    kind: ErrorKind,
+    code: Code,
+    message: String,
+}
+
+impl Refusal {
+    fn of(error: &RawError) -> Self {
+        Self {
+            kind: error.kind(),
+            code: error.code(),
+            message: error.message(),
+        }
+    }
+
+    fn error(&self) -> RawError {
+        RawError::of(self.kind, self.message.clone()).with_code(self.code)
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: State,
+    /// Counts failed attempts, so that those who waited for one do not each repeat it.
+    failures: u64,
+}
+
+/// Makes connections for one DSN and keeps one usable.
+pub(crate) struct Client {
+    pub(crate) config: Config,
+    dialer: Dialer,
+    shared: Mutex<Shared>,
+    /// Held while dialling.
+    connecting: tokio::sync::Mutex<()>,
+    session: Mutex<Session>,
+}
+
+impl Client {
+    pub(crate) fn new(config: Config) -> RawResult<Self> {
+        let session = Session {
+            database: config.database.clone(),
+            options: BTreeMap::new(),
+        };
+        Ok(Self {
+            dialer: Dialer::new(&config)?,
+            config,
+            shared: Mutex::new(Shared {
+                state: State::Connecting,
+                failures: 0,
+            }),
+            connecting: tokio::sync::Mutex::new(()),
+            session: Mutex::new(session),
+        })
+    }
+
+    /// A client whose sockets are pipes.
+    #[cfg(test)]
+    pub(crate) fn over(config: Config, pipes: crate::transport::Pipes) -> Self {
+        let mut client = Self::new(config).expect("plain configurations need no set-up");
+        client.dialer.pipes = Some(pipes);
+        client
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The runtime that the connection's task lives on.
+    pub(crate) fn home(&self) -> Option<tokio::runtime::Id> {
+        match &self.shared().state {
+            State::Ready(link) => Some(link.runtime),
+            _ => None,
+        }
+    }
+
+    /// Takes no more requests; those in flight are answered.
+    pub(crate) fn close(&self) {
+        self.shared().state = State::Closed;
+    }
+
+    /// The usable link, if there is one.
+    fn ready(&self) -> RawResult<Option<Arc<Link>>> {
+        let mut shared = self.shared();
+        match &shared.state {
+            State::Ready(link) if link.is_usable() => Ok(Some(link.clone())),
+            State::Ready(link) => {
+                let cause = Refusal::of(&link.cause().into_error(link.address()));
+                shared.state = State::Broken { cause };
+                Ok(None)
+            }
+            State::Connecting | State::Broken { .. } => Ok(None),
+            State::Closed => Err(RawError::of(
+                ErrorKind::Closed,
+                "the connection was closed by this program; build another",
+            )
+            .with_code(Code::WS_CLOSED)),
+        }
+    }
+
+    /// The usable link; connects if there is none.
+    ///
+    /// # Cancel safety
+    /// A dropped future stops dialling; the next caller starts anew.
+    pub(crate) async fn link(&self) -> RawResult<Arc<Link>> {
+        if let Some(link) = self.ready()? {
+            return Ok(link);
+        }
+        let failures = self.shared().failures;
+        let _dialling = self.connecting.lock().await;
+        if let Some(link) = self.ready()? {
+            return Ok(link);
+        }
+        {
+            let mut shared = self.shared();
+            if let State::Broken { cause } = &shared.state
+                && shared.failures != failures
+            {
+                return Err(cause.error());
+            }
+            shared.state = State::Connecting;
+        }
+        match self.connect().await {
+            Ok(link) => {
+                let link = Arc::new(link);
+                let mut shared = self.shared();
+                if !matches!(shared.state, State::Closed) {
+                    shared.state = State::Ready(link.clone());
+                }
+                Ok(link)
+            }
+            Err(error) => {
+                let mut shared = self.shared();
+                shared.failures += 1;
+                if !matches!(shared.state, State::Closed) {
+                    shared.state = State::Broken {
+                        cause: Refusal::of(&error),
+                    };
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Tries every address, `1 + conn_retries` times, with growing pauses between the rounds.
+    async fn connect(&self) -> RawResult<Link> {
+        let mut round = 0;
+        loop {
+            let mut last = None;
+            let mut hopeless = true;
+            for address in &self.config.addresses {
+                match self.open(address).await {
+                    Ok(link) => return Ok(link),
+                    Err(error) if error.kind() == ErrorKind::Auth => return Err(error),
+                    Err(error) => {
+                        tracing::debug!(%address, %error, "cannot connect");
+                        hopeless &= is_hopeless(&error);
+                        last = Some(error);
+                    }
+                }
+            }
+            if hopeless || round >= self.config.conn_retries {
+                return Err(last.unwrap_or_else(no_address));
+            }
+            round += 1;
+            sleep(self.config.backoff(round)).await;
+        }
+    }
+
+    async fn open(&self, address: &crate::config::Address) -> RawResult<Link> {
+        let socket = self.dialer.dial(&self.config, address).await?;
+        let session = self.session().clone();
+        let (link, database) = login(socket, &self.config, &address.to_string(), &session).await?;
+        if database != session.database {
+            self.session().database = database;
+        }
+        Ok(link)
+    }
+
+    /// Runs a statement and resends it as the table in [`crate::resend`] allows.
+    pub(crate) async fn query(&self, sql: &str, req_id: u64) -> RawResult<QueryAnswer> {
+        let effect = Effect::of(sql);
+        let answer = self
+            .with_resend(&effect, "the statement", |link| async move {
+                link.statement(req_id, sql).await
+            })
+            .await?;
+        check(&answer.reply)?;
+        if effect == Effect::Session
+            && let Some(database) = crate::resend::used_database(sql)
+        {
+            self.session().database = database;
+        }
+        Ok(answer)
+    }
+
+    /// Sends a request, waits at most `read_timeout`, and sends it again if that is allowed.
+    pub(crate) async fn with_resend<T, F, W>(
+        &self,
+        effect: &Effect,
+        what: &str,
+        send: F,
+    ) -> RawResult<T>
+    where
+        F: Fn(Arc<Link>) -> W,
+        W: Future<Output = Result<T, Failure>>,
+    {
+        let write = *effect == Effect::Write;
+        let mut resends = 0;
+        loop {
+            let link = self.link().await?;
+            let limit = self.config.read_timeout;
+            let address = link.address().to_owned();
+            let failure = match timeout(limit, send(link)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(failure)) => failure,
+                Err(_) => return Err(timed_out(what, &address, limit, write)),
+            };
+            match failure {
+                Failure::Lost { sent, cause } => {
+                    if resends < RESENDS && effect.may_resend(sent, self.config.retry_writes) {
+                        resends += 1;
+                        tracing::debug!(%address, %cause, "connection lost, sending again");
+                        continue;
+                    }
+                    return Err(lost(cause, &address, write && sent));
+                }
+                Failure::DuplicateId => {
+                    return Err(RawError::of(
+                        ErrorKind::Config,
+                        "the request id is that of a request still in flight on this connection; \
+                         use another, or let one be made",
+                    ));
+                }
+                Failure::TooLong => {
+                    return Err(RawError::of(
+                        ErrorKind::Config,
+                        "the statement is longer than 4 GiB; split it",
+                    ));
+                }
+            }
+        }
+    }
+}
+
+impl Link {
+    /// Sends a statement in the newest form that the server knows (taosadapter-ws §16).
+    async fn statement(&self, req_id: u64, sql: &str) -> Result<QueryAnswer, Failure> {
+        use crate::connection::{Payload, text};
+        use crate::protocol::{Action, SqlArgs, Version};
+        let payload = if self.version >= Version::BINARY_SQL {
+            Payload::Binary(encode_query(req_id, sql).ok_or(Failure::TooLong)?)
+        } else {
+            text(&Action::Query, &SqlArgs::new(req_id, sql))
+        };
+        self.query(req_id, payload).await
+    }
+}
+
+/// The server's own error, with its code and words.
+pub(crate) fn check(reply: &TextReply) -> RawResult<()> {
+    if reply.code == 0 {
+        Ok(())
+    } else {
+        Err(RawError::new(reply.code, reply.message.clone()))
+    }
+}
+
+/// Errors that another try would only repeat.
+fn is_hopeless(error: &RawError) -> bool {
+    match error.kind() {
+        ErrorKind::Connect => error.code() == Code::WS_TLS || error.code() == Code::WS_ERROR,
+        ErrorKind::Timeout | ErrorKind::ConnectionLost => false,
+        ErrorKind::Server => !is_passing(error.code()),
+        _ => true,
+    }
+}
+
+/// Server codes of a state that passes: no network, busy, starting, stopping (taosadapter-ws §13).
+fn is_passing(code: Code) -> bool {
+    matches!(
+        i32::from(code),
+        0x000B | 0x0018..=0x0021 | 0x0022..=0x0024 | 0x0130 | 0x0131
+    )
+}
+
+fn lost(cause: Cause, address: &str, outcome_unknown: bool) -> RawError {
+    let error = cause.into_error(address);
+    if outcome_unknown {
+        error
+            .context(
+                "the statement may or may not have been run (retry_writes=true would send it again)",
+            )
+            .with_outcome_unknown()
+    } else {
+        error
+    }
+}
+
+fn timed_out(what: &str, address: &str, limit: std::time::Duration, write: bool) -> RawError {
+    let error = RawError::of(
+        ErrorKind::Timeout,
+        format!(
+            "{what} was not answered by {address} within {limit:?}; read_timeout sets the limit"
+        ),
+    )
+    .with_code(Code::WS_RECV_TIMEOUT);
+    if write {
+        error.with_outcome_unknown()
+    } else {
+        error
+    }
+}
+
+fn no_address() -> RawError {
+    RawError::of(ErrorKind::Config, "the DSN names no address").with_code(Code::WS_DSN)
+}

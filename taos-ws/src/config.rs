@@ -1,0 +1,304 @@
+//! Everything that a DSN says about a WebSocket connection, checked once.
+
+use crate::protocol::Version;
+use chrono_tz::Tz;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+use taos_query::{Code, Dsn, ErrorKind, RawError, RawResult};
+use zeroize::Zeroizing;
+
+/// Port of a host that names none.
+const DEFAULT_PORT: u16 = 6041;
+/// Default of `max_message_size`: blocks and raw messages can be many MiB (taosadapter-ws §2).
+const DEFAULT_MESSAGE_SIZE: usize = 256 << 20;
+
+/// The DSN parameters that the WebSocket backend reads.
+pub(crate) const PARAMS: &[&str] = &[
+    "token",
+    "bearer_token",
+    "bearerToken",
+    "totp_code",
+    "totpCode",
+    "conn_mode",
+    "compression",
+    "conn_retries",
+    "retry_backoff_ms",
+    "retry_backoff_max_ms",
+    "retry_writes",
+    "timezone",
+    "tcp_nodelay",
+    "read_timeout",
+    "conn_timeout",
+    "version_prefer",
+    "user_ip",
+    "user_app",
+    "connector_info",
+    "tls_mode",
+    "tls_ca",
+    "tls_version",
+    "max_message_size",
+];
+
+/// Text that must not be seen: wiped when dropped, and without a `Display`.
+#[derive(Clone)]
+pub(crate) struct Secret(Zeroizing<String>);
+
+impl Secret {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// One server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Address {
+    /// The host as resolvers and certificates know it: an IPv6 address without brackets.
+    pub(crate) fn bare_host(&self) -> &str {
+        self.host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(&self.host)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+/// Whether the server's certificate counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TlsMode {
+    Verify,
+    AcceptAny,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct TlsOptions {
+    pub(crate) mode: TlsMode,
+    /// PEM text or the path of a PEM file.
+    pub(crate) ca: Option<String>,
+    pub(crate) tls12: bool,
+    pub(crate) tls13: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) tls: Option<TlsOptions>,
+    pub(crate) user: String,
+    pub(crate) password: Secret,
+    pub(crate) database: String,
+    pub(crate) token: Option<Secret>,
+    pub(crate) bearer_token: Option<Secret>,
+    pub(crate) totp_code: Option<Secret>,
+    /// The `mode` member of `conn`.
+    pub(crate) mode: Option<i64>,
+    pub(crate) timezone: Option<Tz>,
+    pub(crate) user_ip: String,
+    pub(crate) user_app: String,
+    pub(crate) connector_info: String,
+    pub(crate) conn_retries: u32,
+    pub(crate) retry_backoff: Duration,
+    pub(crate) retry_backoff_max: Duration,
+    pub(crate) retry_writes: bool,
+    pub(crate) conn_timeout: Duration,
+    pub(crate) read_timeout: Duration,
+    pub(crate) max_message_size: usize,
+    /// Assumed when the server does not tell its own.
+    pub(crate) version_prefer: Version,
+}
+
+impl Config {
+    pub(crate) fn from_dsn(dsn: &Dsn) -> RawResult<Self> {
+        dsn.check_params(PARAMS)?;
+        let secret = |keys: [&str; 2]| {
+            keys.iter()
+                .find_map(|key| dsn.get(key))
+                .map(|text| Secret::new(text.as_str()))
+        };
+        let seconds = Duration::from_secs;
+        if dsn.param_or("compression", false)? {
+            return Err(
+                RawError::unsupported("compression=true", "WebSocket").with_code(Code::WS_DSN)
+            );
+        }
+        if !dsn.param_or("tcp_nodelay", true)? {
+            tracing::warn!("tcp_nodelay=false is ignored: requests are always sent at once");
+        }
+        Ok(Self {
+            addresses: addresses(dsn),
+            tls: tls(dsn)?,
+            user: dsn.username.clone().unwrap_or_else(|| "root".to_owned()),
+            password: Secret::new(dsn.password.as_deref().unwrap_or("taosdata")),
+            database: dsn.subject.clone().unwrap_or_default(),
+            token: secret(["token", "token"]),
+            bearer_token: secret(["bearer_token", "bearerToken"]),
+            totp_code: secret(["totp_code", "totpCode"]),
+            mode: match dsn.param_or("conn_mode", 0u32)? {
+                0 => None,
+                1 => Some(0),
+                _ => return Err(dsn.invalid_param("conn_mode", "0 (none) or 1 (BI)")),
+            },
+            timezone: timezone(dsn)?,
+            user_ip: user_ip(dsn)?,
+            user_app: dsn.get("user_app").cloned().unwrap_or_default(),
+            connector_info: dsn.get("connector_info").cloned().unwrap_or_else(|| {
+                concat!(
+                    "rust-",
+                    env!("CARGO_PKG_NAME"),
+                    "-v",
+                    env!("CARGO_PKG_VERSION")
+                )
+                .to_owned()
+            }),
+            conn_retries: dsn.param_or("conn_retries", 5)?,
+            retry_backoff: Duration::from_millis(dsn.param_or("retry_backoff_ms", 200)?),
+            retry_backoff_max: Duration::from_millis(dsn.param_or("retry_backoff_max_ms", 2000)?),
+            retry_writes: dsn.param_or("retry_writes", false)?,
+            conn_timeout: nonzero(dsn, "conn_timeout", seconds(10))?,
+            read_timeout: nonzero(dsn, "read_timeout", seconds(300))?,
+            max_message_size: dsn.param_or("max_message_size", DEFAULT_MESSAGE_SIZE)?,
+            version_prefer: match dsn.get("version_prefer").map(String::as_str) {
+                None | Some("2.x") => Version::parse("2.0"),
+                Some("3.x") => Version::VALIDATE_SQL,
+                Some(_) => return Err(dsn.invalid_param("version_prefer", "2.x or 3.x")),
+            },
+        })
+    }
+
+    /// The pause before round `round` (from 1): doubled each time up to the ceiling, ±20 %.
+    pub(crate) fn backoff(&self, round: u32) -> Duration {
+        let doubled = self
+            .retry_backoff
+            .saturating_mul(
+                1u32.checked_shl(round.saturating_sub(1))
+                    .unwrap_or(u32::MAX),
+            )
+            .min(self.retry_backoff_max);
+        let percent = u32::try_from(random() % 41).unwrap_or(20) + 80;
+        doubled.saturating_mul(percent) / 100
+    }
+}
+
+/// Foretold by nobody, though not for keys: `RandomState` is seeded by the operating system.
+fn random() -> u64 {
+    RandomState::new().hash_one(0u8)
+}
+
+fn addresses(dsn: &Dsn) -> Vec<Address> {
+    let mut addresses: Vec<Address> = dsn
+        .addresses
+        .iter()
+        .map(|address| Address {
+            host: address
+                .host
+                .clone()
+                .unwrap_or_else(|| "localhost".to_owned()),
+            port: address.port.unwrap_or(DEFAULT_PORT),
+        })
+        .collect();
+    if addresses.is_empty() {
+        addresses.push(Address {
+            host: "localhost".to_owned(),
+            port: DEFAULT_PORT,
+        });
+    }
+    // Clients with the same DSN spread over the servers.
+    let mut keyed: Vec<_> = addresses.into_iter().map(|a| (random(), a)).collect();
+    keyed.sort_by_key(|(key, _)| *key);
+    keyed.into_iter().map(|(_, address)| address).collect()
+}
+
+fn tls(dsn: &Dsn) -> RawResult<Option<TlsOptions>> {
+    let plain = ["ws", "http", "taosws"];
+    let secure = ["wss", "https", "taoswss"];
+    let scheme = dsn.protocol.as_deref().unwrap_or(&dsn.driver);
+    let on = if secure.contains(&scheme) || secure.contains(&dsn.driver.as_str()) {
+        true
+    } else if plain.contains(&scheme) || plain.contains(&dsn.driver.as_str()) {
+        false
+    } else if dsn.get("token").is_some() {
+        // A token in clear could be read on the way.
+        true
+    } else {
+        return Err(RawError::of(
+            ErrorKind::Config,
+            format!(
+                "`{scheme}` is not a WebSocket scheme; known ones are ws, http, taosws, wss, https, \
+                 taoswss, and taos+ws, taos+wss"
+            ),
+        )
+        .with_code(Code::WS_DSN));
+    };
+    let mode = match dsn.get("tls_mode").map(String::as_str) {
+        None | Some("verify_identity" | "verify_ca") => TlsMode::Verify,
+        Some("dangerous_accept_any") => TlsMode::AcceptAny,
+        Some(_) => {
+            return Err(dsn.invalid_param(
+                "tls_mode",
+                "verify_identity (the default) or dangerous_accept_any",
+            ));
+        }
+    };
+    let versions = dsn.get("tls_version").map_or("TLSv1.3,TLSv1.2", |v| v);
+    let (mut tls12, mut tls13) = (false, false);
+    for version in versions.split(',').map(str::trim) {
+        match version {
+            "TLSv1.2" => tls12 = true,
+            "TLSv1.3" => tls13 = true,
+            _ => return Err(dsn.invalid_param("tls_version", "a list of TLSv1.2 and TLSv1.3")),
+        }
+    }
+    let ca = dsn.get("tls_ca").cloned();
+    Ok(on.then_some(TlsOptions {
+        mode,
+        ca,
+        tls12,
+        tls13,
+    }))
+}
+
+/// Servers take any text for a zone and then act as UTC (taosadapter-ws §5.2): checked here.
+fn timezone(dsn: &Dsn) -> RawResult<Option<Tz>> {
+    match dsn.get("timezone") {
+        None => Ok(None),
+        Some(name) => name.parse().map(Some).map_err(|_| {
+            dsn.invalid_param("timezone", "an IANA time zone name such as Asia/Shanghai")
+        }),
+    }
+}
+
+/// As with zones, servers take anything for an address.
+fn user_ip(dsn: &Dsn) -> RawResult<String> {
+    match dsn.get("user_ip") {
+        None => Ok(String::new()),
+        Some(text) if text.parse::<std::net::IpAddr>().is_ok() => Ok(text.clone()),
+        Some(_) => Err(dsn.invalid_param("user_ip", "an IP address")),
+    }
+}
+
+fn nonzero(dsn: &Dsn, key: &str, default: Duration) -> RawResult<Duration> {
+    let value = dsn.param_or(key, default)?;
+    if value.is_zero() {
+        return Err(dsn.invalid_param(key, "a time longer than 0"));
+    }
+    Ok(value)
+}

@@ -1,0 +1,181 @@
+use super::result::{ResultHandle, ResultShared};
+use super::status::Status;
+use super::task::{Connection, Options};
+use crate::protocol::{Action, TextReply, Version};
+use crate::transport::{Cause, Socket, WebSocket};
+use bytes::Bytes;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+
+/// Requests that wait for the task; senders beyond it wait for room.
+const QUEUE: usize = 64;
+
+/// A request's frame.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Text(String),
+    Binary(Bytes),
+}
+
+/// Where the answer goes.
+#[derive(Debug)]
+pub(crate) enum Slot {
+    Call(oneshot::Sender<Result<Box<TextReply>, Failure>>),
+    Query(oneshot::Sender<Result<QueryAnswer, Failure>>),
+}
+
+impl Slot {
+    /// True if nobody waits any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Call(slot) => slot.is_closed(),
+            Self::Query(slot) => slot.is_closed(),
+        }
+    }
+
+    pub(crate) fn fail(self, failure: Failure) {
+        // A caller that has left does not want to know.
+        match self {
+            Self::Call(slot) => drop(slot.send(Err(failure))),
+            Self::Query(slot) => drop(slot.send(Err(failure))),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) req_id: u64,
+    pub(crate) payload: Payload,
+    pub(crate) slot: Slot,
+}
+
+/// What results ask of the task. Bounded by the number of results.
+#[derive(Debug)]
+pub(crate) enum Control {
+    Fetch(Arc<ResultShared>),
+    Free(u64),
+}
+
+/// The answer to a statement.
+#[derive(Debug)]
+pub(crate) struct QueryAnswer {
+    pub(crate) reply: Box<TextReply>,
+    /// There if the statement has columns; its first fetch is already on its way.
+    pub(crate) result: Option<ResultHandle>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone)]
+pub(crate) enum Failure {
+    /// The connection ended; `sent` says whether any byte of the request may have left.
+    Lost { sent: bool, cause: Cause },
+    /// The request id is that of a request in flight.
+    DuplicateId,
+    /// The statement does not fit into a frame.
+    TooLong,
+}
+
+/// A handle to a connection's task. The task ends when the last handle and result are gone.
+#[derive(Debug)]
+pub(crate) struct Link {
+    requests: mpsc::Sender<Request>,
+    /// Keeps the task alive, which ends when nobody can ask anything of it any more.
+    _control: mpsc::UnboundedSender<Control>,
+    status: Arc<Status>,
+    pub(crate) version: Version,
+    pub(crate) runtime: tokio::runtime::Id,
+}
+
+impl Link {
+    /// Starts the task of a connection that is logged in.
+    pub(crate) fn start<S: Socket + 'static>(
+        socket: WebSocket<S>,
+        address: String,
+        version: Version,
+        options: Options,
+    ) -> Self {
+        let (requests, queue) = mpsc::channel(QUEUE);
+        let (control, orders) = mpsc::unbounded_channel();
+        let status = Arc::new(Status::new(address));
+        let task = Connection::new(
+            socket,
+            queue,
+            orders,
+            control.downgrade(),
+            status.clone(),
+            options,
+        );
+        let task = tokio::spawn(task);
+        tracing::debug!(address = %status.address, task = %task.id(), "connection ready");
+        Self {
+            requests,
+            _control: control,
+            status,
+            version,
+            runtime: tokio::runtime::Handle::current().id(),
+        }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.status.address
+    }
+
+    /// True if requests are still taken.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.requests.is_closed() && !self.status.is_broken()
+    }
+
+    pub(crate) fn cause(&self) -> Cause {
+        self.status.cause()
+    }
+
+    /// Sends a request that is answered by one text reply.
+    pub(crate) async fn call(
+        &self,
+        req_id: u64,
+        payload: Payload,
+    ) -> Result<Box<TextReply>, Failure> {
+        let (slot, answer) = oneshot::channel();
+        self.send(req_id, payload, Slot::Call(slot)).await?;
+        answer.await.unwrap_or_else(|_| Err(self.vanished()))
+    }
+
+    /// Sends a statement.
+    pub(crate) async fn query(
+        &self,
+        req_id: u64,
+        payload: Payload,
+    ) -> Result<QueryAnswer, Failure> {
+        let (slot, answer) = oneshot::channel();
+        self.send(req_id, payload, Slot::Query(slot)).await?;
+        answer.await.unwrap_or_else(|_| Err(self.vanished()))
+    }
+
+    async fn send(&self, req_id: u64, payload: Payload, slot: Slot) -> Result<(), Failure> {
+        let request = Request {
+            req_id,
+            payload,
+            slot,
+        };
+        self.requests
+            .send(request)
+            .await
+            .map_err(|_| Failure::Lost {
+                sent: false,
+                cause: self.status.cause(),
+            })
+    }
+
+    /// The task ended without a word, which takes a runtime that is shut down.
+    fn vanished(&self) -> Failure {
+        Failure::Lost {
+            sent: true,
+            cause: self.status.cause(),
+        }
+    }
+}
+
+/// Encodes a text request.
+pub(crate) fn text<A: serde::Serialize>(action: &Action, args: &A) -> Payload {
+    Payload::Text(crate::protocol::encode_text(action, args))
+}

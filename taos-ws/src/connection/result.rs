@@ -1,0 +1,178 @@
+use super::link::Control;
+use super::status::Status;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use taos_query::{Code, ErrorKind, RawError, RawResult};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// A result that the server holds, between the connection's task and the one who reads it.
+///
+/// At most one fetch is in flight (taosadapter-ws §14) and at most two blocks wait: the next fetch
+/// leaves when the reader has taken the block that waited, or at once if the reader is already
+/// waiting for that block.
+#[derive(Debug)]
+pub(crate) struct ResultShared {
+    pub(crate) id: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    blocks: VecDeque<Bytes>,
+    waker: Option<Waker>,
+    /// A fetch is on its way and its reply will come.
+    in_flight: bool,
+    /// The server holds nothing any more, or cannot be reached.
+    finished: bool,
+    /// Nobody will read.
+    abandoned: bool,
+    error: Option<RawError>,
+}
+
+/// What the connection's task has to do after a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    Nothing,
+    Fetch,
+    Free,
+}
+
+impl ResultShared {
+    /// A result whose first fetch is being sent.
+    pub(crate) fn fetching(id: u64) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            state: Mutex::new(State {
+                in_flight: true,
+                ..State::default()
+            }),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A block has come.
+    pub(crate) fn deliver(&self, block: Bytes) -> Next {
+        let mut state = self.state();
+        state.in_flight = false;
+        if state.abandoned {
+            state.finished = true;
+            return Next::Free;
+        }
+        state.blocks.push_back(block);
+        let waker = state.waker.take();
+        let next = if waker.is_some() && state.blocks.len() == 1 {
+            state.in_flight = true;
+            Next::Fetch
+        } else {
+            Next::Nothing
+        };
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        next
+    }
+
+    /// The end has come, or an error that ends the result.
+    pub(crate) fn finish(&self, error: Option<RawError>) {
+        let mut state = self.state();
+        state.in_flight = false;
+        state.finished = true;
+        state.error = error;
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// The reader's end; dropping it gives the result up.
+#[derive(Debug)]
+pub(crate) struct ResultHandle {
+    shared: Arc<ResultShared>,
+    control: UnboundedSender<Control>,
+    status: Arc<Status>,
+}
+
+impl ResultHandle {
+    pub(crate) const fn new(
+        shared: Arc<ResultShared>,
+        control: UnboundedSender<Control>,
+        status: Arc<Status>,
+    ) -> Self {
+        Self {
+            shared,
+            control,
+            status,
+        }
+    }
+
+    /// The next block, or `None` at the end.
+    pub(crate) fn poll_block(&self, cx: &mut Context<'_>) -> Poll<RawResult<Option<Bytes>>> {
+        let mut state = self.shared.state();
+        if let Some(block) = state.blocks.pop_front() {
+            let fetch = state.blocks.is_empty() && !state.in_flight && !state.finished;
+            state.in_flight |= fetch;
+            drop(state);
+            if fetch
+                && self
+                    .control
+                    .send(Control::Fetch(self.shared.clone()))
+                    .is_err()
+            {
+                self.shared.finish(Some(self.lost()));
+            }
+            return Poll::Ready(Ok(Some(block)));
+        }
+        if let Some(error) = state.error.take() {
+            return Poll::Ready(Err(error));
+        }
+        if state.finished {
+            return Poll::Ready(Ok(None));
+        }
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    fn lost(&self) -> RawError {
+        self.status.cause().into_error(&self.status.address)
+    }
+
+    /// The error of a reader that gives up waiting.
+    pub(crate) fn timed_out(&self, limit: std::time::Duration) -> RawError {
+        RawError::of(
+            ErrorKind::Timeout,
+            format!(
+                "no block of the result came from {} within {limit:?}; read_timeout sets the limit",
+                self.status.address
+            ),
+        )
+        .with_code(Code::WS_RECV_TIMEOUT)
+    }
+}
+
+impl Drop for ResultHandle {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.abandoned = true;
+        state.waker = None;
+        let held = std::mem::take(&mut state.blocks);
+        // With a fetch in flight, its reply tells whether the server still holds the result.
+        let free = !state.in_flight && !state.finished;
+        state.finished |= free;
+        drop(state);
+        drop(held);
+        if free {
+            let _ = self.control.send(Control::Free(self.shared.id));
+        }
+    }
+}

@@ -1,0 +1,451 @@
+use super::link::{Control, Failure, Payload, QueryAnswer, Request, Slot, text};
+use super::result::{Next, ResultHandle, ResultShared};
+use super::status::Status;
+use crate::protocol::{
+    Action, FetchArgs, FetchOutcome, OldBlockReply, Reply, TextReply, classify_binary,
+    classify_text, encode_fetch_raw_block,
+};
+use crate::transport::{Cause, Message, Socket, WebSocket};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use taos_query::util::generate_req_id;
+use taos_query::{Code, ErrorKind, RawError};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Payload of our pings, as other clients send it (taosadapter-ws §15).
+const PING: &[u8] = b"TAOS";
+
+/// How a connection behaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Options {
+    /// Blocks come by fetch_raw_block, else by `fetch` and `fetch_block`.
+    pub(crate) binary: bool,
+    /// Silence of the server after which it is asked whether it lives.
+    pub(crate) ping_interval: Duration,
+    /// Time it has to give any sign of life after that.
+    pub(crate) pong_timeout: Duration,
+}
+
+/// A request that was sent and waits for its answer.
+#[derive(Debug)]
+struct Pending {
+    what: Waiting,
+    /// Where its frame starts in the stream of bytes sent.
+    start: u64,
+}
+
+#[derive(Debug)]
+enum Waiting {
+    Slot(Slot),
+    /// fetch_raw_block.
+    Block(Arc<ResultShared>),
+    /// `fetch`, the first step of the old style.
+    Step(Arc<ResultShared>),
+    /// `fetch_block`, the second step, which only answers errors under its request id.
+    OldBlock(Arc<ResultShared>),
+}
+
+/// Whether the server is being asked for a sign of life.
+#[derive(Debug, Clone, Copy)]
+enum Pulse {
+    Quiet,
+    Asked { received: u64, written: u64 },
+}
+
+/// The future that owns the socket. Reads and writes happen in the same poll; it never waits for a
+/// caller.
+pub(super) struct Connection<S: Socket> {
+    socket: WebSocket<S>,
+    requests: mpsc::Receiver<Request>,
+    orders: mpsc::UnboundedReceiver<Control>,
+    control: mpsc::WeakUnboundedSender<Control>,
+    status: Arc<Status>,
+    options: Options,
+    pending: HashMap<u64, Pending>,
+    /// Request ids of `fetch_block` by result id, because its reply carries no request id.
+    old_blocks: HashMap<u64, u64>,
+    /// The last ping that is not answered yet; a flood of pings needs one answer.
+    pong: Option<Bytes>,
+    pulse: Pulse,
+    last_received: Instant,
+    timer: Pin<Box<Sleep>>,
+    closing: bool,
+}
+
+impl<S: Socket> Connection<S> {
+    pub(super) fn new(
+        socket: WebSocket<S>,
+        requests: mpsc::Receiver<Request>,
+        orders: mpsc::UnboundedReceiver<Control>,
+        control: mpsc::WeakUnboundedSender<Control>,
+        status: Arc<Status>,
+        options: Options,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            socket,
+            requests,
+            orders,
+            control,
+            status,
+            options,
+            pending: HashMap::new(),
+            old_blocks: HashMap::new(),
+            pong: None,
+            pulse: Pulse::Quiet,
+            last_received: now,
+            timer: Box::pin(sleep_until(now + options.ping_interval)),
+            closing: false,
+        }
+    }
+
+    fn drive(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Cause>> {
+        loop {
+            self.read(cx)?;
+            if !self.closing {
+                self.take_orders(cx);
+                self.take_requests(cx);
+            }
+            if let Some(payload) = self.pong.take_if(|_| self.socket.can_queue()) {
+                self.socket.queue_pong(&payload);
+            }
+            let was_full = !self.socket.can_queue();
+            let flushed = self.socket.poll_flush(cx)?;
+            if flushed.is_ready() && self.closing {
+                return Poll::Ready(Ok(()));
+            }
+            if flushed.is_ready() && was_full {
+                continue;
+            }
+            if self.poll_timer(cx)? {
+                continue;
+            }
+            return Poll::Pending;
+        }
+    }
+
+    fn read(&mut self, cx: &mut Context<'_>) -> Result<(), Cause> {
+        let mut heard = false;
+        while let Poll::Ready(message) = self.socket.poll_next(cx) {
+            heard = true;
+            self.on_message(message?)?;
+        }
+        if heard {
+            self.last_received = Instant::now();
+            self.pulse = Pulse::Quiet;
+        }
+        Ok(())
+    }
+
+    fn take_orders(&mut self, cx: &mut Context<'_>) {
+        while self.socket.can_queue() {
+            match self.orders.poll_recv(cx) {
+                Poll::Ready(Some(Control::Fetch(result))) => self.send_fetch(result),
+                Poll::Ready(Some(Control::Free(id))) => self.send_free(id),
+                Poll::Ready(None) => {
+                    self.socket.queue_close();
+                    self.closing = true;
+                    return;
+                }
+                Poll::Pending => return,
+            }
+        }
+    }
+
+    fn take_requests(&mut self, cx: &mut Context<'_>) {
+        while self.socket.can_queue() && !self.closing {
+            match self.requests.poll_recv(cx) {
+                Poll::Ready(Some(request)) => self.send_request(request),
+                Poll::Ready(None) | Poll::Pending => return,
+            }
+        }
+    }
+
+    fn send_request(&mut self, request: Request) {
+        let Request {
+            req_id,
+            payload,
+            slot,
+        } = request;
+        if slot.is_abandoned() {
+            return;
+        }
+        let start = self.socket.queued();
+        match self.pending.entry(req_id) {
+            Entry::Occupied(_) => {
+                slot.fail(Failure::DuplicateId);
+                return;
+            }
+            Entry::Vacant(entry) => entry.insert(Pending {
+                what: Waiting::Slot(slot),
+                start,
+            }),
+        };
+        match &payload {
+            Payload::Text(text) => self.socket.queue_text(text),
+            Payload::Binary(frame) => self.socket.queue_binary(frame),
+        }
+    }
+
+    /// Registers a request of the task itself under an id that is free.
+    fn register(&mut self, what: Waiting) -> u64 {
+        let start = self.socket.queued();
+        loop {
+            let req_id = generate_req_id();
+            if let Entry::Vacant(entry) = self.pending.entry(req_id) {
+                entry.insert(Pending { what, start });
+                return req_id;
+            }
+        }
+    }
+
+    fn send_fetch(&mut self, result: Arc<ResultShared>) {
+        let id = result.id;
+        if self.options.binary {
+            let req_id = self.register(Waiting::Block(result));
+            self.socket
+                .queue_binary(&encode_fetch_raw_block(req_id, id));
+        } else {
+            let req_id = self.register(Waiting::Step(result));
+            self.send_text(&Action::Fetch, &FetchArgs::new(req_id, id));
+        }
+    }
+
+    fn send_free(&mut self, id: u64) {
+        self.send_text(&Action::FreeResult, &FetchArgs::new(generate_req_id(), id));
+    }
+
+    fn send_text(&mut self, action: &Action, args: &FetchArgs) {
+        if let Payload::Text(text) = text(action, args) {
+            self.socket.queue_text(&text);
+        }
+    }
+
+    fn on_message(&mut self, message: Message) -> Result<(), Cause> {
+        let reply = match message {
+            Message::Text(text) => match std::str::from_utf8(&text) {
+                Ok(text) => classify_text(text),
+                Err(_) => return Err(Cause::malformed("a text frame is not UTF-8")),
+            },
+            Message::Binary(frame) => classify_binary(&frame),
+            Message::Ping(payload) => {
+                self.pong = Some(payload);
+                return Ok(());
+            }
+            Message::Pong => return Ok(()),
+            Message::Close(reason) => {
+                return Err(Cause::disconnected(format!(
+                    "the server closed the connection ({reason})"
+                )));
+            }
+        };
+        match reply {
+            Reply::Text(reply) => self.on_text(reply),
+            Reply::Fetch(reply) => self.on_fetch(reply.req_id, reply.outcome),
+            Reply::OldBlock(reply) => self.on_old_block(reply),
+            Reply::Malformed {
+                req_id: Some(req_id),
+                reason,
+            } => self.on_malformed(req_id, &reason),
+            Reply::Malformed { reason, .. } => return Err(Cause::malformed(reason)),
+        }
+        Ok(())
+    }
+
+    fn on_text(&mut self, reply: Box<TextReply>) {
+        let Some(pending) = self.pending.remove(&reply.req_id) else {
+            self.unexpected(reply.req_id);
+            return;
+        };
+        match pending.what {
+            Waiting::Slot(Slot::Call(slot)) => drop(slot.send(Ok(reply))),
+            Waiting::Slot(Slot::Query(slot)) => {
+                let answer = self.query_answer(reply);
+                // If the caller has left, dropping the answer gives the result up.
+                drop(slot.send(Ok(answer)));
+            }
+            Waiting::Step(result) if reply.code == 0 && !reply.completed => {
+                let id = result.id;
+                let req_id = self.register(Waiting::OldBlock(result));
+                self.old_blocks.insert(id, req_id);
+                self.send_text(&Action::FetchBlock, &FetchArgs::new(req_id, id));
+            }
+            Waiting::Step(result) | Waiting::Block(result) | Waiting::OldBlock(result) => {
+                self.old_blocks.remove(&result.id);
+                result.finish((reply.code != 0).then(|| server_error(reply.code, reply.message)));
+            }
+        }
+    }
+
+    /// Starts the fetch of a result's first block before its owner has even woken up.
+    fn query_answer(&mut self, reply: Box<TextReply>) -> QueryAnswer {
+        let has_rows = reply.code == 0 && !reply.is_update;
+        let control = self.control.upgrade().filter(|_| has_rows);
+        let result = control.map(|control| {
+            let shared = ResultShared::fetching(reply.id);
+            self.send_fetch(shared.clone());
+            ResultHandle::new(shared, control, self.status.clone())
+        });
+        QueryAnswer { reply, result }
+    }
+
+    fn on_fetch(&mut self, req_id: u64, outcome: FetchOutcome) {
+        let Some(result) = self.take_result(req_id) else {
+            return;
+        };
+        match outcome {
+            FetchOutcome::Block(block) => self.deliver(result, block),
+            FetchOutcome::End => result.finish(None),
+            FetchOutcome::Error { code, message } => {
+                result.finish(Some(server_error(code, message)));
+            }
+        }
+    }
+
+    fn on_old_block(&mut self, reply: OldBlockReply) {
+        let Some(req_id) = self.old_blocks.remove(&reply.result_id) else {
+            self.unexpected(reply.result_id);
+            return;
+        };
+        if let Some(result) = self.take_result(req_id) {
+            self.deliver(result, reply.block);
+        }
+    }
+
+    /// The frame was bad but says which request it answers: only that one fails.
+    fn on_malformed(&mut self, req_id: u64, reason: &str) {
+        if let Some(result) = self.take_result(req_id) {
+            let error = RawError::of(
+                ErrorKind::Protocol,
+                format!("{} sent a malformed block: {reason}", self.status.address),
+            )
+            .with_code(Code::WS_BAD_ANSWER);
+            let id = result.id;
+            result.finish(Some(error));
+            self.send_free(id);
+        }
+    }
+
+    /// The result whose block is answered under this id.
+    fn take_result(&mut self, req_id: u64) -> Option<Arc<ResultShared>> {
+        if let Entry::Occupied(entry) = self.pending.entry(req_id)
+            && matches!(entry.get().what, Waiting::Block(_) | Waiting::OldBlock(_))
+            && let Waiting::Block(result) | Waiting::OldBlock(result) = entry.remove().what
+        {
+            return Some(result);
+        }
+        self.unexpected(req_id);
+        None
+    }
+
+    fn deliver(&mut self, result: Arc<ResultShared>, block: Bytes) {
+        match result.deliver(block) {
+            Next::Nothing => {}
+            Next::Fetch => self.send_fetch(result),
+            Next::Free => self.send_free(result.id),
+        }
+    }
+
+    /// Late and doubled replies do no harm.
+    fn unexpected(&self, id: u64) {
+        tracing::debug!(address = %self.status.address, id, "reply that nobody waits for");
+    }
+
+    /// True if something was queued.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Result<bool, Cause> {
+        let mut queued = false;
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let (received, written) = (self.socket.received(), self.socket.written());
+            let next = match self.pulse {
+                Pulse::Quiet if now < self.last_received + self.options.ping_interval => {
+                    self.last_received + self.options.ping_interval
+                }
+                Pulse::Asked {
+                    received: before,
+                    written: sent,
+                } if received == before && !(self.socket.has_unsent() && written > sent) => {
+                    return Err(Cause::disconnected(format!(
+                        "the server gave no sign of life for {:?} after a ping",
+                        self.options.pong_timeout
+                    )));
+                }
+                // Quiet for long, or in the middle of a long transfer.
+                Pulse::Quiet | Pulse::Asked { .. } => {
+                    if matches!(self.pulse, Pulse::Quiet) {
+                        self.socket.queue_ping(PING);
+                        queued = true;
+                    }
+                    self.pulse = Pulse::Asked { received, written };
+                    now + self.options.pong_timeout
+                }
+            };
+            self.timer.as_mut().reset(next);
+        }
+        Ok(queued)
+    }
+
+    /// Tells everyone who waits that nothing more will come.
+    fn fail(&mut self, cause: &Cause) {
+        self.status.set_broken(cause.clone());
+        self.requests.close();
+        self.orders.close();
+        let written = self.socket.written();
+        for (_, pending) in self.pending.drain() {
+            match pending.what {
+                Waiting::Slot(slot) => slot.fail(Failure::Lost {
+                    sent: written > pending.start,
+                    cause: cause.clone(),
+                }),
+                Waiting::Block(result) | Waiting::Step(result) | Waiting::OldBlock(result) => {
+                    result.finish(Some(cause.clone().into_error(&self.status.address)));
+                }
+            }
+        }
+        while let Ok(request) = self.requests.try_recv() {
+            request.slot.fail(Failure::Lost {
+                sent: false,
+                cause: cause.clone(),
+            });
+        }
+        while let Ok(order) = self.orders.try_recv() {
+            if let Control::Fetch(result) = order {
+                result.finish(Some(cause.clone().into_error(&self.status.address)));
+            }
+        }
+    }
+}
+
+fn server_error(code: u32, message: String) -> RawError {
+    RawError::new(code, message)
+}
+
+impl<S: Socket> Future for Connection<S> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let ended = std::task::ready!(this.drive(cx));
+        if let Err(cause) = ended {
+            tracing::debug!(address = %this.status.address, %cause, "connection lost");
+            this.fail(&cause);
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: Socket> Drop for Connection<S> {
+    fn drop(&mut self) {
+        // After a failure nothing is left to tell. Otherwise nobody waits, or the runtime is being
+        // shut down and whoever waits on another one must not wait for ever.
+        let cause = Cause::disconnected("the runtime that served the connection was shut down");
+        self.fail(&cause);
+    }
+}

@@ -1,0 +1,193 @@
+//! The first messages of a connection: version, login, session state (taosadapter-ws §4).
+
+use crate::client::{Session, check};
+use crate::config::Config;
+use crate::connection::{Link, Options};
+use crate::protocol::{
+    Action, ConnArgs, OptionsArgs, Reply, ReqArgs, TextReply, Version, classify_text, encode_text,
+};
+use crate::transport::{Cause, Message, Socket, WebSocket};
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use taos_query::util::generate_req_id;
+use taos_query::{Code, ErrorKind, RawError, RawResult};
+use tokio::time::timeout;
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// Silence of the server after which a ping is sent (taosadapter-ws §15).
+const PING_INTERVAL: Duration = Duration::from_secs(53);
+/// "Database not exist".
+const NO_DATABASE: i32 = 0x0388;
+
+/// Logs in, restores the session and starts the connection's task. Gives the database that the
+/// session really has.
+pub(crate) async fn login<S: Socket + 'static>(
+    socket: WebSocket<S>,
+    config: &Config,
+    address: &str,
+    session: &Session,
+) -> RawResult<(Link, String)> {
+    let mut talk = Talk {
+        socket,
+        address,
+        limit: config.conn_timeout,
+    };
+    let version = talk.version().await?;
+    let mut database = session.database.clone();
+    let reply = talk.conn(config, &database).await?;
+    let reply = if i32::from(Code::from(reply.code)) == NO_DATABASE && database != config.database {
+        // The database that `USE` had selected was dropped meanwhile.
+        tracing::warn!(address, %database, "the session's database is gone");
+        database.clear();
+        talk.conn(config, &database).await?
+    } else {
+        reply
+    };
+    check(&reply).map_err(|error| error.context(format!("login at {address} failed")))?;
+    let version = version
+        .or(reply.version)
+        .map_or(config.version_prefer, |text| Version::parse(&text));
+    let options = session.options();
+    if !options.is_empty() {
+        let req_id = generate_req_id();
+        let request = encode_text(
+            &Action::OptionsConnection,
+            &OptionsArgs::new(req_id, options),
+        );
+        let reply = talk.ask(&request, req_id, "options_connection").await?;
+        check(&reply).map_err(|error| {
+            error.context(format!(
+                "restoring the session's options at {address} failed"
+            ))
+        })?;
+    }
+    let options = Options {
+        binary: version >= Version::BINARY_SQL,
+        ping_interval: PING_INTERVAL,
+        pong_timeout: config.conn_timeout,
+    };
+    let link = Link::start(talk.socket, address.to_owned(), version, options);
+    Ok((link, database))
+}
+
+/// One question at a time, before the task owns the socket.
+struct Talk<'a, S> {
+    socket: WebSocket<S>,
+    address: &'a str,
+    limit: Duration,
+}
+
+impl<S: Socket> Talk<'_, S> {
+    /// `None` if the server does not say.
+    async fn version(&mut self) -> RawResult<Option<String>> {
+        let req_id = generate_req_id();
+        let request = encode_text(&Action::Version, &ReqArgs::new(req_id));
+        match self.ask(&request, req_id, "version").await {
+            Ok(reply) => Ok(reply.version.filter(|_| reply.code == 0)),
+            Err(error) if error.kind() == ErrorKind::Timeout => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn conn(&mut self, config: &Config, database: &str) -> RawResult<Box<TextReply>> {
+        let req_id = generate_req_id();
+        let expose = |secret: &Option<crate::config::Secret>| {
+            secret
+                .as_ref()
+                .map(|secret| secret.expose().to_owned())
+                .unwrap_or_default()
+        };
+        let mut args = ConnArgs {
+            req_id,
+            user: config.user.clone(),
+            password: config.password.expose().to_owned(),
+            db: database.to_owned(),
+            mode: config.mode,
+            tz: config
+                .timezone
+                .map(|zone| zone.name().to_owned())
+                .unwrap_or_default(),
+            app: config.user_app.clone(),
+            ip: config.user_ip.clone(),
+            connector: config.connector_info.clone(),
+            totp_code: expose(&config.totp_code),
+            bearer_token: expose(&config.bearer_token),
+            list_instances: false,
+        };
+        let request = Zeroizing::new(encode_text(&Action::Conn, &args));
+        args.password.zeroize();
+        args.totp_code.zeroize();
+        args.bearer_token.zeroize();
+        self.ask(&request, req_id, "conn").await
+    }
+
+    async fn ask(&mut self, request: &str, req_id: u64, action: &str) -> RawResult<Box<TextReply>> {
+        self.socket.queue_text(request);
+        let socket = &mut self.socket;
+        let answer = timeout(
+            self.limit,
+            poll_fn(|cx| poll_answer(socket, req_id, action, cx)),
+        );
+        match answer.await {
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(cause)) => Err(cause.into_connect_error(self.address)),
+            Err(_) => Err(RawError::of(
+                ErrorKind::Timeout,
+                format!(
+                    "{} did not answer `{action}` within {:?}; conn_timeout sets the limit",
+                    self.address, self.limit
+                ),
+            )
+            .with_code(Code::WS_RECV_TIMEOUT)),
+        }
+    }
+}
+
+/// Pings may come before the answer (§16), and so may answers to questions given up.
+fn poll_answer<S: Socket>(
+    socket: &mut WebSocket<S>,
+    req_id: u64,
+    action: &str,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Box<TextReply>, Cause>> {
+    loop {
+        let flushed = socket.poll_flush(cx)?;
+        let message = match socket.poll_next(cx)? {
+            Poll::Ready(message) => message,
+            Poll::Pending => {
+                debug_assert!(flushed.is_ready() || socket.has_unsent());
+                return Poll::Pending;
+            }
+        };
+        match message {
+            Message::Text(text) => {
+                let text = std::str::from_utf8(&text)
+                    .map_err(|_| Cause::malformed("a text frame is not UTF-8"))?;
+                match classify_text(text) {
+                    Reply::Text(reply) if reply.req_id == req_id => return Poll::Ready(Ok(reply)),
+                    // Old endpoints do not repeat the id of `version` (§5.1).
+                    Reply::Text(reply) if reply.req_id == 0 && reply.action.as_str() == action => {
+                        return Poll::Ready(Ok(reply));
+                    }
+                    Reply::Malformed { reason, .. } => {
+                        return Poll::Ready(Err(Cause::malformed(reason)));
+                    }
+                    _ => {}
+                }
+            }
+            Message::Ping(payload) if socket.can_queue() => socket.queue_pong(&payload),
+            Message::Close(reason) => {
+                return Poll::Ready(Err(Cause::disconnected(format!(
+                    "the server closed the connection ({reason})"
+                ))));
+            }
+            Message::Binary(_) => {
+                return Poll::Ready(Err(Cause::malformed(
+                    "a binary frame came before the login",
+                )));
+            }
+            Message::Ping(_) | Message::Pong => {}
+        }
+    }
+}
