@@ -55,14 +55,15 @@ impl Embedded {
     /// everything out and stops.
     ///
     /// # Cancel safety
-    /// Dropping the future leaves the rest of the stop to the server's own threads.
+    /// Dropping the future stops the server without further grace.
     pub async fn shutdown(mut self) {
+        // Not joined from here on: that would block the caller's runtime.
+        self.thread.take();
         self.stop.send_replace(Stop::Graceful);
         if let Some(ended) = self.ended.take() {
             // An error means that the thread has ended already, which is what is waited for.
             let _ = ended.await;
         }
-        self.thread.take();
     }
 
     /// [`shutdown`](Self::shutdown) for synchronous code.

@@ -10,6 +10,8 @@ use std::net::Shutdown;
 
 use serde_json::json;
 use support::{Ws, connect, memory};
+use taos_query::RawBlock;
+use taos_query::common::{Precision, Value};
 use taos_ws::protocol::{FetchOutcome, Reply, encode_fetch_raw_block, encode_query};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -122,15 +124,11 @@ fn two_hundred_results_are_open_at_once_and_each_fetch_gets_its_own() {
         let FetchOutcome::Block(block) = reply.outcome else {
             panic!("a block expected")
         };
-        let block = taos_query::RawBlock::parse_from_raw_block(
-            block,
-            taos_query::common::Precision::Millisecond,
-        )
-        .unwrap();
+        let block = RawBlock::parse_from_raw_block(block, Precision::Millisecond).unwrap();
         let value = block.get_ref(0, 0).unwrap().to_value();
         assert_eq!(
             value,
-            taos_query::common::Value::BigInt(i64::try_from(reply.result_id).unwrap() - 1)
+            Value::BigInt(i64::try_from(reply.result_id).unwrap() - 1)
         );
         assert!(seen.insert(reply.result_id));
     }
@@ -154,6 +152,52 @@ fn a_result_is_gone_after_its_end_and_after_free_result() {
     ws.send_text(json!({"action": "free_result", "args": {"req_id": 99, "id": freed}}).to_string());
     // The next message is the answer to the fetch: free_result has none.
     assert!(nil(ws.fetch(freed)));
+}
+
+#[test]
+fn overlapping_fetches_of_one_result_get_its_blocks_in_order() {
+    let server = memory();
+    let mut ws = Ws::login(server.addr());
+    ws.run("create database d keep 36500");
+    ws.run("create table d.t (ts timestamp, v int)");
+    for part in 0..3 {
+        let rows: String = (0..4000)
+            .map(|n| part * 4000 + n)
+            .map(|n| format!("({n},{n})"))
+            .collect();
+        ws.run(&format!("insert into d.t values {rows}"));
+    }
+    for round in 0..20 {
+        let id = ws.run("select ts, v from d.t order by ts")["id"]
+            .as_u64()
+            .unwrap();
+        for req_id in 1..=8 {
+            ws.send_binary(encode_fetch_raw_block(req_id, id));
+        }
+        let (mut next, mut ends, mut nils) = (0, 0, 0);
+        for _ in 1..=8 {
+            let Reply::Fetch(reply) = ws.receive_reply() else {
+                panic!("a fetch reply expected")
+            };
+            match reply.outcome {
+                FetchOutcome::Block(block) => {
+                    let block =
+                        RawBlock::parse_from_raw_block(block, Precision::Millisecond).unwrap();
+                    for row in 0..block.nrows() {
+                        let value = block.get_ref(row, 1).unwrap().to_value();
+                        assert_eq!(value, Value::Int(next), "round {round}");
+                        next += 1;
+                    }
+                }
+                FetchOutcome::End => ends += 1,
+                FetchOutcome::Error { message, .. } => {
+                    assert_eq!(message, "result is nil");
+                    nils += 1;
+                }
+            }
+        }
+        assert_eq!((next, ends), (12_000, 1), "round {round}: {nils} nil");
+    }
 }
 
 #[test]

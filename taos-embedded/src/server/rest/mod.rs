@@ -1,7 +1,7 @@
 //! SQL over plain HTTP: one statement a request, no state (rest §1 to §3).
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -22,6 +22,9 @@ use params::Params;
 
 /// Text of a result that is collected before it is handed to the socket.
 const CHUNK: usize = 64 << 10;
+
+/// Time in which a request's body must arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Adapter-level error without a code of its own (taosadapter-ws §13).
 const ADAPTER: u32 = 0xffff;
@@ -71,19 +74,7 @@ async fn read(request: Request<Incoming>, shared: &Shared) -> Result<Query, Refu
     let (user, password) = auth::basic(request.headers())?;
     let params = Params::parse(request.uri().query().unwrap_or_default())?;
     let db = params::database(request.uri().path())?;
-    let body = Limited::new(request.into_body(), shared.limits.body)
-        .collect()
-        .await
-        .map_err(|error| {
-            if error.is::<LengthLimitError>() {
-                let limit = shared.limits.body;
-                let text = format!("the request's body is longer than {limit} bytes");
-                (StatusCode::PAYLOAD_TOO_LARGE, ADAPTER, text)
-            } else {
-                bad(ADAPTER, "the request's body was cut off")
-            }
-        })?
-        .to_bytes();
+    let body = body(request.into_body(), shared.limits.body).await?;
     if body.is_empty() {
         return Err(bad(0x1106, "request is empty"));
     }
@@ -99,6 +90,25 @@ async fn read(request: Request<Incoming>, shared: &Shared) -> Result<Query, Refu
         params,
         sql,
     })
+}
+
+async fn body(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+    let whole = Limited::new(body, limit).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let text = format!("the request's body is longer than {limit} bytes");
+            Err((StatusCode::PAYLOAD_TOO_LARGE, ADAPTER, text))
+        }
+        Ok(Err(_)) => {
+            let text = "the request's body was cut off".to_owned();
+            Err((StatusCode::BAD_REQUEST, ADAPTER, text))
+        }
+        Err(_) => {
+            let text = format!("the request's body took longer than {BODY_TIMEOUT:?}");
+            Err((StatusCode::REQUEST_TIMEOUT, ADAPTER, text))
+        }
+    }
 }
 
 /// What a statement has given so far.

@@ -164,7 +164,10 @@ async fn receive(mut socket: WebSocketStream<Wire>, conn: &Arc<Conn>, limits: &L
             Some(Err(WsError::ConnectionClosed | WsError::AlreadyClosed)) | None => {
                 return closed(conn).await;
             }
-            Some(Err(error)) => return End::Refused(error),
+            Some(Err(error)) => {
+                say_goodbye(conn).await;
+                return End::Refused(error);
+            }
         }
     }
 }
