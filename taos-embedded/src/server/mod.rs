@@ -12,6 +12,9 @@ mod http;
 mod rest;
 mod ws;
 
+#[cfg(test)]
+mod tests;
+
 /// How long a graceful stop waits for running requests and for clients to take their replies.
 const GRACE: Duration = Duration::from_secs(5);
 

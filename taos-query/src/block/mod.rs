@@ -5,6 +5,7 @@
 
 mod cell;
 mod encode;
+mod fuzz;
 mod nchar;
 mod parse;
 mod rows;
@@ -17,6 +18,8 @@ use bytes::Bytes;
 use chrono_tz::Tz;
 
 pub use encode::{BlockWriter, ColumnBuilder};
+#[doc(hidden)]
+pub use fuzz::fuzz_raw_block;
 pub use rows::{IntoRows, RowValues, RowView, Rows};
 pub use views::{CastError, ColSchema, ColumnView};
 

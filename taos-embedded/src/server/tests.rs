@@ -1,0 +1,193 @@
+//! Times and limits, made small enough to be met.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
+
+use super::{Limits, Shared, Stop, run, runtime};
+use crate::engine::{Engine, Storage};
+
+/// A server with its own limits; the runtime stops it when dropped.
+struct Server {
+    addr: SocketAddr,
+    _stop: watch::Sender<Stop>,
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Server {
+    fn with(limits: Limits) -> Self {
+        let runtime = runtime().unwrap();
+        let (stop, stopped) = watch::channel(Stop::Run);
+        let shared = Shared::new(Engine::open(Storage::Memory).unwrap(), limits, stopped);
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let addr = listener.local_addr().unwrap();
+        runtime.spawn(run(listener, Arc::clone(&shared)));
+        Self {
+            addr,
+            _stop: stop,
+            runtime: Some(runtime),
+        }
+    }
+
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addr).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        stream
+            .set_write_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        stream
+    }
+
+    fn ws(&self) -> WebSocket<TcpStream> {
+        let request = format!("ws://{}/ws", self.addr)
+            .into_client_request()
+            .unwrap();
+        client(request, self.connect()).unwrap().0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn version(ws: &mut WebSocket<TcpStream>) {
+    ws.send(Message::text(r#"{"action":"version"}"#)).unwrap();
+    loop {
+        if let Message::Text(text) = ws.read().unwrap() {
+            assert!(text.contains("version"), "{text}");
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_silent_client_is_cut_and_its_own_pings_do_not_save_it() {
+    let limits = Limits {
+        silence: Duration::from_millis(300),
+        ping: Duration::from_secs(60),
+        ..Limits::default()
+    };
+    let server = Server::with(limits);
+    let started = Instant::now();
+    let mut ws = server.ws();
+    let end = loop {
+        let pinged = ws.send(Message::Ping("x".into()));
+        match ws.read() {
+            Ok(Message::Pong(_)) if pinged.is_ok() => {}
+            Ok(Message::Close(reason)) => break reason,
+            other => panic!("a closing frame expected, got {other:?}"),
+        }
+    };
+    assert_eq!(end, None, "the original gives no reason");
+    assert!(started.elapsed() >= Duration::from_millis(300));
+}
+
+#[test]
+fn a_client_that_only_answers_pings_stays_connected() {
+    let limits = Limits {
+        silence: Duration::from_millis(400),
+        ping: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let server = Server::with(limits);
+    let started = Instant::now();
+    let mut ws = server.ws();
+    while started.elapsed() < Duration::from_millis(1200) {
+        assert!(matches!(ws.read().unwrap(), Message::Ping(_)));
+        ws.flush().unwrap();
+    }
+    version(&mut ws);
+}
+
+#[test]
+fn a_client_that_takes_no_replies_is_not_read_any_more_and_then_cut() {
+    let limits = Limits {
+        write: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let server = Server::with(limits);
+    let mut ws = server.ws();
+    let request = Message::text(r#"{"action":"version"}"#);
+    let cut = loop {
+        if let Err(error) = ws.send(request.clone()) {
+            break error;
+        }
+    };
+    assert!(
+        !format!("{cut:?}").contains("WouldBlock"),
+        "the server neither reads nor cuts"
+    );
+    version(&mut server.ws());
+}
+
+#[test]
+fn connections_beyond_the_limit_wait_for_a_place() {
+    let limits = Limits {
+        connections: 2,
+        ..Limits::default()
+    };
+    let server = Server::with(limits);
+    let (mut first, mut second) = (server.ws(), server.ws());
+    version(&mut first);
+    version(&mut second);
+    let mut third = server.connect();
+    third
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .unwrap();
+    third
+        .write_all(b"GET /-/ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        .unwrap();
+    let mut byte = [0];
+    let waiting = third.read(&mut byte).unwrap_err().kind();
+    assert!(matches!(
+        waiting,
+        ErrorKind::WouldBlock | ErrorKind::TimedOut
+    ));
+    drop(first);
+    third
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    assert_eq!(third.read(&mut byte).unwrap(), 1);
+}
+
+#[test]
+fn a_message_beyond_the_limit_ends_its_session() {
+    let limits = Limits {
+        message: 1 << 20,
+        ..Limits::default()
+    };
+    let server = Server::with(limits);
+    let mut ws = server.ws();
+    // The server may close before everything has been sent.
+    let _ = ws.send(Message::binary(vec![0; 2 << 20]));
+    assert!(!matches!(
+        ws.read(),
+        Ok(Message::Text(_) | Message::Binary(_))
+    ));
+    version(&mut server.ws());
+}
+
+#[test]
+fn a_head_that_never_ends_is_refused() {
+    let server = Server::with(Limits::default());
+    let mut stream = server.connect();
+    let line = format!("X-Long: {}\r\n", "x".repeat(1000));
+    stream.write_all(b"GET /-/ping HTTP/1.1\r\n").unwrap();
+    let mut sent = 0;
+    while stream.write_all(line.as_bytes()).is_ok() {
+        sent += line.len();
+        assert!(sent < 16 << 20, "the server reads on and on");
+    }
+}

@@ -1,0 +1,42 @@
+//! The fuzz targets' corpora as plain tests: every seed, and every input that ever broke something.
+
+use std::fs;
+use std::path::Path;
+
+#[path = "../../fuzz/checks.rs"]
+mod checks;
+
+fn each_seed(target: &str, check: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/corpus")
+        .join(target);
+    let mut seeds = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let data = fs::read(&path).unwrap();
+        // Shown only if the check panics.
+        println!("{}", path.display());
+        check(&data);
+        // A decoder that works on whole inputs must also survive their beginnings.
+        for end in (0..data.len()).step_by(1 + data.len() / 64) {
+            check(&data[..end]);
+        }
+        seeds += 1;
+    }
+    assert!(seeds >= 10, "only {seeds} seeds in {}", folder.display());
+}
+
+#[test]
+fn no_block_of_the_corpus_breaks_its_reader() {
+    each_seed("raw_block", checks::raw_block);
+}
+
+#[test]
+fn no_dsn_of_the_corpus_breaks_its_parser_or_changes_in_print() {
+    each_seed("dsn", checks::dsn);
+}
+
+#[test]
+fn no_frame_of_the_corpus_breaks_a_decoder() {
+    each_seed("reply", checks::reply);
+}
