@@ -1,2 +1,100 @@
-//! Placeholder.
+//! One async Rust SDK for time-series databases: TDengine over WebSocket, more behind the same traits.
+//!
+//! ```no_run
+//! use serde::Deserialize;
+//! use taos::*;
+//!
+//! #[derive(Debug, Deserialize)]
+//! struct Reading {
+//!     ts: chrono::DateTime<chrono::Utc>,
+//!     celsius: f32,
+//!     place: String,
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Error> {
+//!     let taos = TaosBuilder::from_dsn("ws://root:taosdata@localhost:6041")?
+//!         .build()
+//!         .await?;
+//!     taos.exec_many([
+//!         "create database if not exists demo",
+//!         "use demo",
+//!         "create table if not exists weather (ts timestamp, celsius float) tags (place varchar(16))",
+//!         "insert into oslo using weather tags ('Oslo') values (now, -3.5)",
+//!     ])
+//!     .await?;
+//!
+//!     let mut result = taos.query("select ts, celsius, place from weather").await?;
+//!     let readings: Vec<Reading> = result.deserialize().try_collect().await?;
+//!     for reading in readings {
+//!         println!("{} {} {}", reading.ts, reading.place, reading.celsius);
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Concepts
+//!
+//! - A [`Dsn`] says in one line where the server is and how to reach it:
+//!   `ws://user:password@host1:6041,host2:6041/database?timezone=UTC`. [`TaosBuilder`] checks it
+//!   without connecting; a parameter that nobody knows is an error that names the nearest one.
+//! - [`Taos`] is a connection. Many tasks may use one at the same time; requests are multiplexed.
+//! - [`ResultSet`] brings rows block by block: as [`blocks`](AsyncFetchable::blocks), as
+//!   [`rows`](AsyncFetchable::rows) of names and values, or read by serde with
+//!   [`deserialize`](AsyncFetchable::deserialize). Dropping it early frees it on the server.
+//! - [`sync`] has the same calls without `await`, for programs without a runtime and, carefully,
+//!   inside one.
+//! - [`Error`] carries the server's own code and words, and a [kind](ErrorKind) to decide by.
+//!
+//! # Drivers
+//!
+//! | DSN begins with | backend | feature |
+//! | --- | --- | --- |
+//! | `ws`, `http`, `taosws`, `taos+ws`, `taos+http` | TDengine over WebSocket | `ws` |
+//! | `wss`, `https`, `taoswss`, `taos+wss`, `taos+https`, `taos` with a `token` | the same over TLS | `ws-rustls` |
+//!
+//! # Features
+//!
+//! | feature | gives | default |
+//! | --- | --- | --- |
+//! | `ws` | TDengine over WebSocket, without TLS | through `ws-rustls` |
+//! | `ws-rustls` | TLS by rustls, verified against the system's roots | yes |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
+
+#[cfg(not(feature = "ws"))]
+compile_error!(
+    "the crate `taos` needs at least one backend: enable the feature `ws-rustls` (the default) or `ws`"
+);
+
+mod client;
+mod driver;
+
+pub use taos_query;
+pub use taos_query::RawError as Error;
+pub use taos_query::prelude::*;
+
+pub use client::{ResultSet, Taos, TaosBuilder};
+
+/// The same types with blocking calls.
+///
+/// ```no_run
+/// use taos::sync::*;
+///
+/// # fn main() -> Result<(), Error> {
+/// let taos = TaosBuilder::from_dsn("ws://localhost:6041")?.build()?;
+/// let version: Option<String> = taos.query_one("select server_version()")?;
+/// println!("{version:?}");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// Connections made here live on threads of their own, so the calls work from plain threads and
+/// from inside runtimes of either kind. A connection made by the async calls works here too, except
+/// inside the single-threaded runtime that drives it: there the call fails instead of hanging.
+pub mod sync {
+    pub use taos_query::RawError as Error;
+    pub use taos_query::prelude::sync::*;
+
+    pub use crate::{ResultSet, Taos, TaosBuilder};
+}

@@ -1,5 +1,11 @@
-//! What the behaviour suites share.
+//! What the behaviour suites share: the servers they run against, and faults on purpose.
+//!
+//! The suites run once for each DSN in `TAOS_TEST_DSNS` (separated by blanks or semicolons). Without
+//! it they start an embedded server in this process, on a free port, with its data in memory.
 #![forbid(unsafe_code)]
 
 mod frame;
 pub mod proxy;
+mod targets;
+
+pub use targets::{Target, for_each_target, targets};

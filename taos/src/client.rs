@@ -1,0 +1,227 @@
+//! Builder, connection and result of whichever backend the DSN chose.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::LazyLock;
+
+use chrono_tz::Tz;
+use taos_query::common::{Field, Precision};
+use taos_query::prelude::tokio::runtime;
+use taos_query::{
+    AsyncFetchable, AsyncQueryable, AsyncTBuilder, Dsn, IntoDsn, PollBlock, RawResult,
+};
+
+use crate::driver::{self, Backend};
+
+/// Declares the types that hold one of the backends. A new backend is one line here, one in
+/// `dispatch`, and its names in the driver table.
+macro_rules! backends {
+    ($($feature:literal $variant:ident $krate:ident;)*) => {
+        enum AnyBuilder {
+            $(#[cfg(feature = $feature)] $variant($krate::TaosBuilder),)*
+        }
+
+        enum AnyTaos {
+            $(#[cfg(feature = $feature)] $variant($krate::Taos),)*
+        }
+
+        enum AnyResult {
+            $(#[cfg(feature = $feature)] $variant($krate::ResultSet),)*
+        }
+
+        $(
+            #[cfg(feature = $feature)]
+            impl From<$krate::Taos> for Taos {
+                fn from(taos: $krate::Taos) -> Self {
+                    Self(AnyTaos::$variant(taos))
+                }
+            }
+
+            #[cfg(feature = $feature)]
+            impl From<$krate::ResultSet> for ResultSet {
+                fn from(result: $krate::ResultSet) -> Self {
+                    Self(AnyResult::$variant(result))
+                }
+            }
+        )*
+
+        impl AnyBuilder {
+            fn new(backend: Backend, dsn: Dsn) -> RawResult<Self> {
+                match backend {
+                    $(
+                        #[cfg(feature = $feature)]
+                        Backend::$variant => {
+                            <$krate::TaosBuilder as AsyncTBuilder>::from_dsn(dsn).map(Self::$variant)
+                        }
+                    )*
+                    missing => Err(driver::missing(missing, &dsn)),
+                }
+            }
+        }
+
+        static PARAMS: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+            let mut params = Vec::new();
+            $(
+                #[cfg(feature = $feature)]
+                params.extend(<$krate::TaosBuilder as AsyncTBuilder>::available_params());
+            )*
+            params
+        });
+    };
+}
+
+macro_rules! dispatch {
+    ($kind:ident, $value:expr, $inner:ident => $call:expr) => {
+        match $value {
+            #[cfg(feature = "ws")]
+            $kind::WebSocket($inner) => $call,
+        }
+    };
+}
+
+backends! {
+    "ws" WebSocket taos_ws;
+}
+
+/// Makes connections from a DSN; the DSN's driver chooses the backend.
+///
+/// ```
+/// use taos::*;
+///
+/// let error = TaosBuilder::from_dsn("ws://localhost?conn_timeot=3s").unwrap_err();
+/// assert!(error.to_string().contains("did you mean `conn_timeout`?"));
+/// ```
+pub struct TaosBuilder(AnyBuilder);
+
+/// A connection to a database. Share it by reference or in an `Arc`: many requests may be under way
+/// at the same time.
+pub struct Taos(AnyTaos);
+
+/// The result of a query, see [`AsyncFetchable`].
+pub struct ResultSet(AnyResult);
+
+impl AsyncTBuilder for TaosBuilder {
+    type Target = Taos;
+
+    fn available_params() -> &'static [&'static str] {
+        &PARAMS
+    }
+
+    fn from_dsn<D: IntoDsn>(dsn: D) -> RawResult<Self> {
+        let dsn = dsn.into_dsn()?;
+        AnyBuilder::new(driver::select(&dsn)?, dsn).map(Self)
+    }
+
+    fn client_version() -> &'static str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    async fn server_version(&self) -> RawResult<&str> {
+        dispatch!(AnyBuilder, &self.0, builder => AsyncTBuilder::server_version(builder).await)
+    }
+
+    async fn ping(&self, target: &mut Taos) -> RawResult<()> {
+        match (&self.0, &mut target.0) {
+            #[cfg(feature = "ws")]
+            (AnyBuilder::WebSocket(builder), AnyTaos::WebSocket(taos)) => {
+                AsyncTBuilder::ping(builder, taos).await
+            }
+        }
+    }
+
+    async fn build(&self) -> RawResult<Taos> {
+        dispatch!(AnyBuilder, &self.0, builder => AsyncTBuilder::build(builder).await.map(Taos::from))
+    }
+}
+
+impl Taos {
+    /// True if this connection goes through the client library of the server.
+    pub fn is_native(&self) -> bool {
+        false
+    }
+
+    /// True if this connection goes over WebSocket.
+    pub fn is_ws(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "ws")]
+            AnyTaos::WebSocket(_) => true,
+        }
+    }
+}
+
+impl AsyncQueryable for Taos {
+    type AsyncResultSet = ResultSet;
+
+    fn home(&self) -> Option<runtime::Id> {
+        dispatch!(AnyTaos, &self.0, taos => taos.home())
+    }
+
+    async fn query_with_req_id<T: AsRef<str> + Send + Sync>(
+        &self,
+        sql: T,
+        req_id: u64,
+    ) -> RawResult<ResultSet> {
+        dispatch!(AnyTaos, &self.0, taos => {
+            AsyncQueryable::query_with_req_id(taos, sql, req_id)
+                .await
+                .map(ResultSet::from)
+        })
+    }
+
+    async fn server_version(&self) -> RawResult<Cow<'_, str>> {
+        dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::server_version(taos).await)
+    }
+}
+
+impl AsyncFetchable for ResultSet {
+    fn fields(&self) -> &[Field] {
+        dispatch!(AnyResult, &self.0, result => result.fields())
+    }
+
+    fn precision(&self) -> Precision {
+        dispatch!(AnyResult, &self.0, result => result.precision())
+    }
+
+    fn affected_rows64(&self) -> i64 {
+        dispatch!(AnyResult, &self.0, result => result.affected_rows64())
+    }
+
+    fn summary(&self) -> (usize, usize) {
+        dispatch!(AnyResult, &self.0, result => result.summary())
+    }
+
+    fn timezone(&self) -> Option<Tz> {
+        dispatch!(AnyResult, &self.0, result => result.timezone())
+    }
+
+    fn home(&self) -> Option<runtime::Id> {
+        dispatch!(AnyResult, &self.0, result => result.home())
+    }
+
+    fn split(&mut self) -> (&[Field], &mut dyn PollBlock) {
+        dispatch!(AnyResult, &mut self.0, result => result.split())
+    }
+}
+
+impl fmt::Debug for TaosBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaosBuilder").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Taos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Taos")
+            .field("ws", &self.is_ws())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ResultSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultSet")
+            .field("fields", &AsyncFetchable::fields(self))
+            .field("affected_rows", &self.affected_rows64())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,157 @@
+//! The line breaks at each frame in each way: every call ends within its timeout, and what comes
+//! back is either right or an error.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::future::join_all;
+use taos::*;
+use taos_tests::proxy::{Direction, Fault, Proxy};
+use taos_tests::{Target, for_each_target};
+
+const ROWS: i64 = 9_000;
+/// Frames of one run: version, conn, query, three fetches, free.
+const FRAMES: usize = 7;
+const LIMIT: Duration = Duration::from_secs(15);
+
+async fn table(target: &Target) -> anyhow::Result<(Taos, String)> {
+    let (taos, database) = target.fresh("faults", "").await;
+    taos.exec("create table t (ts timestamp, v int)").await?;
+    let rows: String = (0..ROWS).map(|v| format!("({v},{v})")).collect();
+    taos.exec(format!("insert into t values {rows}")).await?;
+    Ok((taos, database))
+}
+
+/// Reads the table through a line that has `fault` at frame `nth`.
+async fn read(
+    target: &Target,
+    database: &str,
+    direction: Direction,
+    nth: usize,
+    fault: Fault,
+) -> anyhow::Result<Result<Vec<i64>, Error>> {
+    let mut dsn = target.parsed();
+    let address = dsn.addresses.first().map(ToString::to_string);
+    let server: SocketAddr = tokio::net::lookup_host(address.unwrap_or_default())
+        .await?
+        .next()
+        .ok_or_else(|| anyhow::anyhow!("the target has no address"))?;
+    let proxy = Proxy::to(server).on(direction, nth, fault).start().await?;
+    dsn.addresses = vec![Address::new("127.0.0.1", proxy.address().port())];
+    for (key, value) in [
+        ("conn_retries", "0"),
+        ("conn_timeout", "2"),
+        ("read_timeout", "2"),
+    ] {
+        dsn.set(key, value);
+    }
+    let run = async {
+        let taos = TaosBuilder::from_dsn(&dsn)?.build().await?;
+        let mut result = taos.query(format!("select v from `{database}`.t")).await?;
+        result.deserialize::<i64>().try_collect().await
+    };
+    tokio::time::timeout(LIMIT, run)
+        .await
+        .map_err(|_| anyhow::anyhow!("{fault:?} at frame {nth} {direction:?}: no end"))
+}
+
+/// Runs all frames in both directions at once, for the sake of time.
+async fn everywhere(
+    target: &Target,
+    database: &str,
+    fault: Fault,
+) -> anyhow::Result<Vec<Result<Vec<i64>, Error>>> {
+    let places = [Direction::ToServer, Direction::ToClient]
+        .into_iter()
+        .flat_map(|direction| (1..=FRAMES).map(move |nth| (direction, nth)));
+    let runs = places.map(|(direction, nth)| read(target, database, direction, nth, fault));
+    join_all(runs).await.into_iter().collect()
+}
+
+fn whole(rows: &[i64]) -> bool {
+    rows.iter().copied().eq(0..ROWS)
+}
+
+#[test]
+fn a_slow_or_split_line_changes_nothing() {
+    for_each_target(|target| async move {
+        let (_taos, database) = table(&target).await?;
+        for fault in [Fault::Split(3), Fault::Delay(Duration::from_millis(30))] {
+            for outcome in everywhere(&target, &database, fault).await? {
+                assert!(whole(&outcome?), "{fault:?}");
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cut_or_silent_line_is_an_error_in_time_or_does_not_matter() {
+    for_each_target(|target| async move {
+        let (taos, database) = table(&target).await?;
+        for fault in [Fault::Cut, Fault::CutAfter(5), Fault::Stall, Fault::Drop] {
+            let outcomes = everywhere(&target, &database, fault).await?;
+            assert!(outcomes.iter().any(Result::is_err), "{fault:?} did nothing");
+            for outcome in outcomes {
+                match outcome {
+                    Ok(rows) => assert!(whole(&rows), "{fault:?} lost rows: {}", rows.len()),
+                    Err(error) => assert!(!error.to_string().is_empty()),
+                }
+            }
+            let rows: Option<i64> = taos.query_one("select count(*) from t").await?;
+            assert_eq!(rows, Some(ROWS), "another connection is not concerned");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_repeated_frame_never_repeats_or_mixes_rows() {
+    for_each_target(|target| async move {
+        let (_taos, database) = table(&target).await?;
+        for outcome in everywhere(&target, &database, Fault::Duplicate).await? {
+            if let Ok(rows) = outcome {
+                assert!(whole(&rows), "{} rows", rows.len());
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_changed_byte_never_hangs_or_panics() {
+    for_each_target(|target| async move {
+        let (_taos, database) = table(&target).await?;
+        for byte in [0, 9, 30, 60] {
+            everywhere(&target, &database, Fault::Corrupt(byte)).await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn an_insert_that_is_cut_off_says_whether_it_may_have_been_run() {
+    for_each_target(|target| async move {
+        let (_taos, database) = table(&target).await?;
+        let mut dsn = target.parsed();
+        let address = dsn.addresses.first().map(ToString::to_string);
+        let server = tokio::net::lookup_host(address.unwrap_or_default())
+            .await?
+            .next()
+            .ok_or_else(|| anyhow::anyhow!("the target has no address"))?;
+        let proxy = Proxy::to(server)
+            .on(Direction::ToClient, 3, Fault::Cut)
+            .start()
+            .await?;
+        dsn.addresses = vec![Address::new("127.0.0.1", proxy.address().port())];
+        dsn.set("conn_retries", "0");
+        let taos = TaosBuilder::from_dsn(&dsn)?.build().await?;
+        let insert = format!("insert into `{database}`.t values (-1, -1)");
+        let error = tokio::time::timeout(LIMIT, taos.exec(insert))
+            .await?
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error:?}");
+        assert!(error.outcome_unknown(), "{error:?}");
+        Ok(())
+    });
+}

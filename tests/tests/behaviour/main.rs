@@ -1,0 +1,10 @@
+//! One behaviour suite for every backend and server, against the public API only.
+
+mod concurrency;
+mod faults;
+mod mistakes;
+mod queries;
+mod records;
+mod seed;
+mod sync;
+mod types;

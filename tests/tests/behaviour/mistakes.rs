@@ -1,0 +1,315 @@
+//! What a user does wrong, and what the error must say. Every mistake ends within its timeout, and no
+//! error shows the password.
+
+use std::time::{Duration, Instant};
+
+use futures::SinkExt;
+use taos::*;
+use taos_tests::{Target, for_each_target};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const SECRET: &str = "hunter2-secret";
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Connects and runs a statement; returns the error, which must come.
+async fn error_of(dsn: &str, sql: &str) -> Error {
+    let started = Instant::now();
+    let result = tokio::time::timeout(LIMIT, async {
+        let taos = TaosBuilder::from_dsn(dsn)?.build().await?;
+        taos.query(sql).await.map(drop)
+    })
+    .await
+    .unwrap_or_else(|_| panic!("no answer within {LIMIT:?} for {dsn}"));
+    let Err(error) = result else {
+        panic!("{dsn} and {sql:?} should fail")
+    };
+    assert!(started.elapsed() < LIMIT);
+    for text in [
+        error.to_string(),
+        format!("{error:?}"),
+        format!("{error:#?}"),
+    ] {
+        assert!(!text.contains(SECRET), "the password shows: {text}");
+    }
+    error
+}
+
+#[track_caller]
+fn says(error: &Error, words: &[&str]) {
+    let text = error.to_string();
+    for word in words {
+        assert!(text.contains(word), "{text:?} lacks {word:?}");
+    }
+}
+
+/// A server that does `answer` with each connection; gives its address.
+async fn peer<F, A>(answer: A) -> std::net::SocketAddr
+where
+    F: Future<Output = ()> + Send + 'static,
+    A: Fn(TcpStream) -> F + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((socket, _)) = listener.accept().await {
+            tokio::spawn(answer(socket));
+        }
+    });
+    address
+}
+
+#[test]
+fn a_dsn_that_cannot_be_read_is_refused_at_once() {
+    for_each_target(|_| async move {
+        for (dsn, words) in [
+            ("localhost", &["no colon", "ws://"][..]),
+            ("mongo://localhost", &["mongo", "ws"]),
+            ("ws://localhost:99999999", &["port", "65535"]),
+            ("ws://localhost:port", &["localhost", "not a number"]),
+            (
+                "ws://localhost?read_timeuot=5",
+                &["read_timeuot", "did you mean `read_timeout`?"],
+            ),
+            ("ws://localhost?conn_timeout=2x", &["conn_timeout", "2x"]),
+            (
+                "ws://localhost?conn_retries=many",
+                &["conn_retries", "many"],
+            ),
+            (
+                "ws://localhost?compression=maybe",
+                &["compression", "maybe"],
+            ),
+            (
+                "ws://localhost?timezone=Mars/Olympus",
+                &["timezone", "Mars/Olympus"],
+            ),
+            ("ws://localhost?conn_mode=fast", &["conn_mode", "fast"]),
+            (
+                "wss://localhost?tls_mode=trust_me",
+                &["tls_mode", "trust_me"],
+            ),
+        ] {
+            says(&error_of(dsn, "select 1").await, words);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_backend_that_is_not_built_in_names_its_feature() {
+    for_each_target(|_| async move {
+        says(
+            &error_of("taos://localhost:6030", "select 1").await,
+            &["optin"],
+        );
+        says(
+            &error_of("questdb://localhost:9000", "select 1").await,
+            &["questdb"],
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn a_refused_port_is_reported_at_once_without_retries() {
+    for_each_target(|_| async move {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let port = listener.local_addr()?.port();
+        drop(listener);
+        let started = Instant::now();
+        let dsn = format!("ws://root:{SECRET}@127.0.0.1:{port}?conn_retries=0");
+        let error = error_of(&dsn, "select 1").await;
+        assert_eq!(error.kind(), ErrorKind::Connect);
+        says(&error, &["127.0.0.1", &port.to_string()]);
+        assert!(started.elapsed() < Duration::from_secs(2));
+        Ok(())
+    });
+}
+
+/// The target's DSN with another user and password.
+fn login(target: &Target, user: &str, password: &str) -> String {
+    let mut dsn = target.parsed();
+    dsn.username = Some(user.to_owned());
+    dsn.password = Some(password.to_owned());
+    dsn.to_string()
+}
+
+#[test]
+fn a_wrong_login_is_an_error_of_its_own() {
+    for_each_target(|target| async move {
+        let error = error_of(&login(&target, "root", SECRET), "select 1").await;
+        assert_eq!(
+            (error.kind(), error.code()),
+            (ErrorKind::Auth, Code::new(0x0357))
+        );
+        let error = error_of(&login(&target, "nobody", SECRET), "select 1").await;
+        assert_eq!(error.kind(), ErrorKind::Auth);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_unknown_database_is_named_by_its_code() {
+    for_each_target(|target| async move {
+        let error = error_of(&target.dsn_of("no_such_database"), "select 1").await;
+        assert_eq!(error.code(), 0x0388);
+        Ok(())
+    });
+}
+
+#[test]
+fn statements_with_mistakes_keep_the_servers_codes() {
+    for_each_target(|target| async move {
+        let (_taos, database) = target.fresh("mistakes", "").await;
+        let dsn = target.dsn_of(&database);
+        for (sql, code) in [
+            ("selekt 1", 0x2600),
+            ("select * from missing", 0x2603),
+            ("select nothing_known(1)", 0x0374),
+            ("create table t (v int, ts timestamp)", 0x2641),
+            ("drop table missing", 0x2603),
+        ] {
+            let error = error_of(&dsn, sql).await;
+            assert_eq!(error.code(), code, "{sql}: {error}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_statement_over_one_mebibyte_is_refused_clearly() {
+    for_each_target(|target| async move {
+        let (taos, database) = target.fresh("long", "").await;
+        let sql = format!("select '{}'", "x".repeat(1 << 20));
+        let error = error_of(&target.dsn_of(&database), &sql).await;
+        assert_eq!(error.code(), 0x0219, "{error}");
+        let one: Option<i64> = taos.query_one("select 1").await?;
+        assert_eq!(one, Some(1));
+        Ok(())
+    });
+}
+
+#[test]
+fn tls_against_a_plain_port_is_a_clear_error() {
+    for_each_target(|target| async move {
+        let mut dsn = target.parsed();
+        dsn.driver = "wss".to_owned();
+        dsn.protocol = None;
+        dsn.set("conn_retries", "0");
+        dsn.set("conn_timeout", "5");
+        let error = error_of(&dsn.to_string(), "select 1").await;
+        says(&error, &["TLS"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_server_that_says_nothing_is_a_timeout() {
+    for_each_target(|_| async move {
+        let address = peer(|mut socket| async move {
+            let mut sink = [0; 1024];
+            while matches!(socket.read(&mut sink).await, Ok(n) if n > 0) {}
+        })
+        .await;
+        let dsn = format!("ws://root:{SECRET}@{address}?conn_timeout=1&conn_retries=0");
+        let error = error_of(&dsn, "select 1").await;
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        says(&error, &[&address.port().to_string()]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_server_that_is_no_websocket_is_a_clear_error() {
+    for_each_target(|_| async move {
+        let address = peer(|mut socket| async move {
+            let mut sink = [0; 1024];
+            let _ = socket.read(&mut sink).await;
+            let _ = socket
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi")
+                .await;
+        })
+        .await;
+        let error = error_of(&format!("ws://{address}?conn_retries=0"), "select 1").await;
+        assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_server_that_closes_at_once_is_a_clear_error() {
+    for_each_target(|_| async move {
+        let address = peer(|socket| async move { drop(socket) }).await;
+        let error = error_of(&format!("ws://{address}?conn_retries=0"), "select 1").await;
+        assert!(
+            matches!(error.kind(), ErrorKind::Connect | ErrorKind::ConnectionLost),
+            "{error:?}"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn a_name_with_a_quote_cannot_break_out_of_its_quotes() {
+    for_each_target(|target| async move {
+        let taos = target.connect().await;
+        let error = taos
+            .create_database("a`; drop database b; --")
+            .await
+            .unwrap_err();
+        assert!(!error.to_string().is_empty());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_server_that_falls_silent_after_the_upgrade_is_a_timeout() {
+    for_each_target(|_| async move {
+        let address = peer(|socket| async move {
+            if let Ok(mut socket) = tokio_tungstenite::accept_async(socket).await {
+                while let Some(Ok(_)) = socket.next().await {}
+            }
+        })
+        .await;
+        let dsn = format!("ws://root:{SECRET}@{address}?conn_timeout=1&conn_retries=0");
+        let error = error_of(&dsn, "select 1").await;
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_server_that_talks_nonsense_is_a_clear_error() {
+    for_each_target(|_| async move {
+        for nonsense in ["not json", "{}", "{\"code\":0", "[1,2]"] {
+            let address = peer(move |socket| async move {
+                if let Ok(mut socket) = tokio_tungstenite::accept_async(socket).await {
+                    while let Some(Ok(_)) = socket.next().await {
+                        let _ = socket.send(nonsense.into()).await;
+                    }
+                }
+            })
+            .await;
+            let dsn = format!("ws://root:{SECRET}@{address}?conn_timeout=2&conn_retries=0");
+            let error = error_of(&dsn, "select 1").await;
+            assert!(
+                matches!(
+                    error.kind(),
+                    ErrorKind::Protocol | ErrorKind::Timeout | ErrorKind::ConnectionLost
+                ),
+                "{nonsense}: {error:?}"
+            );
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_port_of_a_host_without_one_is_6041() {
+    for_each_target(|_| async move {
+        let dsn = "ws://host.invalid?conn_retries=0&conn_timeout=2";
+        says(&error_of(dsn, "select 1").await, &["host.invalid:6041"]);
+        Ok(())
+    });
+}
