@@ -2,8 +2,12 @@
 
 pub mod ast;
 mod error;
+mod lexer;
+mod parser;
+mod text;
 
 pub use error::{SqlError, code};
+pub use text::unquote;
 
 /// The longest statement in bytes (DIALECT §1).
 pub const MAX_STATEMENT: usize = 1_048_576;
@@ -14,11 +18,14 @@ pub const MAX_STATEMENT: usize = 1_048_576;
 /// Syntax errors with the server's codes: 0x2600 (cannot be read), 0x2601 (ends too early),
 /// 0x0216 (inside INSERT), 0x0219 (longer than [`MAX_STATEMENT`]).
 pub fn parse(sql: &str) -> Result<ast::Statement, SqlError> {
-    Err(SqlError::syntax(sql))
-}
-
-/// The contents of a quoted text, escapes resolved (DIALECT §1); borrowed when there is nothing
-/// to resolve. `quoted` comes with its quotes, as [`ast::InsertValueKind::Text`] spans do.
-pub fn unquote(quoted: &str) -> std::borrow::Cow<'_, str> {
-    std::borrow::Cow::Borrowed(quoted)
+    if sql.len() > MAX_STATEMENT {
+        return Err(SqlError::new(
+            code::TOO_LONG,
+            format!(
+                "SQL statement too long: {} bytes, at most {MAX_STATEMENT} are allowed",
+                sql.len()
+            ),
+        ));
+    }
+    parser::Parser::new(sql).statement()
 }
