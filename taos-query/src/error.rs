@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 mod code;
+mod macros;
 
 pub use code::Code;
 
@@ -101,11 +102,9 @@ impl RawError {
         Self::new(code, code.text().unwrap_or_default())
     }
 
-    /// An error that is only a text.
+    /// An error that is only a text, shown as it is.
     pub fn from_string(message: impl Into<Cow<'static, str>>) -> Self {
-        let mut error = Self::of(ErrorKind::Server, message);
-        error.0.raw = true;
-        error
+        Self::of(ErrorKind::Server, message)
     }
 
     /// Wraps any other error; its text becomes the message and it stays reachable as the source.
@@ -292,6 +291,12 @@ impl From<std::convert::Infallible> for RawError {
     }
 }
 
+impl From<Code> for RawError {
+    fn from(code: Code) -> Self {
+        Self::from_code(code)
+    }
+}
+
 macro_rules! from_integer {
     ($($ty:ty)*) => {$(
         impl From<$ty> for RawError {
@@ -338,7 +343,39 @@ mod tests {
     #[test]
     fn context_is_prefixed_each_time() {
         let error = RawError::from_string("x").context("inner").context("outer");
-        assert_eq!(error.to_string(), "outer: inner: Internal error: `x`");
+        assert_eq!(error.to_string(), "outer: inner: x");
+    }
+
+    #[test]
+    fn macros_take_code_words_and_context() {
+        fn fails() -> RawResult<()> {
+            crate::bail!(code = 0x2603, raw = "no table", context = "query")
+        }
+        assert_eq!(
+            fails().unwrap_err().to_string(),
+            "[0x2603] query: Internal error: `no table`"
+        );
+        let error = crate::format_err!(code = 0x0388, context = "use {}", "db");
+        assert_eq!(
+            error.to_string(),
+            "[0x0388] use db: Internal error: `Database not exist`"
+        );
+        assert_eq!(crate::format_err!("it is {}", 1).to_string(), "it is 1");
+        assert_eq!(
+            crate::format_err!(any = "it is {}", 1).to_string(),
+            "it is 1"
+        );
+    }
+
+    #[test]
+    fn wrapping_keeps_an_own_error_and_the_cause_of_another() {
+        let own = RawError::new(0x2603, "x").with_outcome_unknown();
+        let own = RawError::from_any(anyhow::Error::from(own));
+        assert!(own.outcome_unknown() && own.code() == 0x2603);
+        let cause = std::io::Error::other("disk");
+        let error = RawError::from_any(anyhow::Error::from(cause).context("reading"));
+        assert_eq!(error.to_string(), "reading");
+        assert!(format!("{error:?}").contains("disk"));
     }
 
     #[test]

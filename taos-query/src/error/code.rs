@@ -51,7 +51,7 @@ codes! {
     /// The table is not there.
     TABLE_NOT_EXIST = 0x2603, "Table does not exist";
     /// The row is too long.
-    INVALID_ROW_BYTES = 0x2618, "Invalid row bytes";
+    INVALID_ROW_BYTES = 0x036F, "Invalid row bytes";
     /// A column name occurs twice.
     DUPLICATED_COLUMN_NAMES = 0x263C, "Duplicated column names";
     /// The last column stays.

@@ -69,8 +69,7 @@ pub trait AsyncQueryable: Send + Sync + Sized {
     /// rows.
     ///
     /// # Errors
-    /// The error of the first statement that fails, with its position in front; those before it have
-    /// been run.
+    /// The error of the first statement that fails; those before it have been run.
     fn exec_many<T, I>(&self, input: I) -> impl Future<Output = RawResult<usize>> + Send
     where
         T: AsRef<str> + Send + Sync,

@@ -1,9 +1,11 @@
 //! Small tools: request ids, escaping of SQL text, and the runtime behind blocking calls.
 
+mod edition;
 mod escape;
 mod req_id;
 mod runtime;
 
+pub use edition::Edition;
 pub use escape::sql_value_escape;
 pub use req_id::generate_req_id;
 pub(crate) use runtime::block_on;

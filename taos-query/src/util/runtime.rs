@@ -105,3 +105,67 @@ impl Wake for Unpark {
         self.0.unpark();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Needs a timer and a task of the shared runtime.
+    async fn work() -> u8 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        tokio::spawn(async { 7 }).await.unwrap()
+    }
+
+    fn current_thread() -> Runtime {
+        Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    #[test]
+    fn blocking_works_on_a_plain_thread_and_inside_both_kinds_of_runtime() {
+        assert_eq!(block_on(None, work()).unwrap(), 7);
+        let inside = async { block_on(None, work()).unwrap() };
+        assert_eq!(current_thread().block_on(inside), 7);
+        let one_worker = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let task = one_worker.spawn(async { block_on(None, work()).unwrap() });
+        assert_eq!(one_worker.block_on(task).unwrap(), 7);
+        assert_eq!(
+            one_worker.block_on(async { block_in_place_or_global(work()) }),
+            7
+        );
+    }
+
+    #[test]
+    fn a_long_chain_of_ready_steps_does_not_wait_for_the_budget_of_the_task_around_it() {
+        let many = async {
+            let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+            for n in 0..10_000 {
+                sender.send(n).unwrap();
+            }
+            drop(sender);
+            let mut count = 0;
+            while receiver.recv().await.is_some() {
+                count += 1;
+            }
+            count
+        };
+        let count = current_thread().block_on(async { block_on(None, many).unwrap() });
+        assert_eq!(count, 10_000);
+    }
+
+    #[test]
+    fn waiting_for_a_task_of_the_very_thread_is_refused() {
+        let runtime = current_thread();
+        let home = Some(runtime.handle().id());
+        let error = runtime
+            .block_on(async { block_on(home, work()) })
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(block_on(home, async { 1 }).is_ok(), "fine from outside");
+    }
+}
