@@ -209,7 +209,9 @@ impl AsyncQueryable for Taos {
     ) -> RawResult<ResultSet> {
         let answer = self.client.query(sql.as_ref(), req_id).await?;
         let config = &self.client.config;
-        ResultSet::new(answer, config.timezone, config.read_timeout)
+        let mut result = ResultSet::new(answer, config.timezone, config.read_timeout)?;
+        result.home = self.client.home();
+        Ok(result)
     }
 
     fn home(&self) -> Option<tokio::runtime::Id> {
@@ -252,6 +254,7 @@ pub struct ResultSet {
     timing: Duration,
     fields_precisions: Vec<i64>,
     fields_scales: Vec<i64>,
+    home: Option<tokio::runtime::Id>,
     blocks: Blocks,
 }
 
@@ -311,6 +314,7 @@ impl ResultSet {
             timing: Duration::from_nanos(u64::try_from(reply.timing).unwrap_or(0)),
             fields_precisions: reply.fields_precisions.unwrap_or_default(),
             fields_scales: reply.fields_scales.unwrap_or_default(),
+            home: None,
             blocks: Blocks {
                 fields,
                 precision,
@@ -402,6 +406,10 @@ impl Blocks {
 }
 
 impl AsyncFetchable for ResultSet {
+    fn home(&self) -> Option<tokio::runtime::Id> {
+        self.home
+    }
+
     fn fields(&self) -> &[Field] {
         &self.fields
     }

@@ -120,6 +120,12 @@ fn a_blocking_call_inside_the_single_thread_that_drives_the_connection_is_refuse
             let error = taos.exec("select 1").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported);
             assert!(error.to_string().contains("single-threaded"), "{error}");
+            let mut result = taos::AsyncQueryable::query(&taos, "select 1").await?;
+            let error = result.rows().next().map(|row| row.map(drop));
+            assert_eq!(
+                error.and_then(Result::err).map(|e| e.kind()),
+                Some(ErrorKind::Unsupported)
+            );
             anyhow::Ok(())
         })?;
     }
