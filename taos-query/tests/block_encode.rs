@@ -1,4 +1,5 @@
 //! The encoder against the worked example of raw-block §5.
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 use taos_query::block::{BlockWriter, ColumnBuilder, RawBlock};
 use taos_query::common::{Decimal, Precision, Timestamp, Ty, Value};

@@ -1,4 +1,5 @@
 //! Every raw block that a real server sent, against the values named beside the recordings.
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -230,11 +231,10 @@ fn candidates(recorded: &[Recorded]) -> Vec<Candidate> {
 /// Everything in `expected.json` that tells rows.
 fn expectations(name: &str, value: &Json, out: &mut Vec<(String, Json)>) {
     match value {
+        // A result without rows sends no block.
+        Json::Object(map) if map.get("row_count") == Some(&json!(0)) => {}
         Json::Object(map) if map.contains_key("fields") => {
-            // A result without rows sends no block.
-            if map.get("row_count") != Some(&json!(0)) {
-                out.push((name.to_owned(), value.clone()));
-            }
+            out.push((name.to_owned(), value.clone()));
         }
         Json::Object(map) => {
             for (key, value) in map.iter().filter(|(key, _)| *key != "meta") {

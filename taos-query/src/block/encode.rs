@@ -17,6 +17,8 @@ pub struct ColumnBuilder {
     /// The NULL bitmap of a fixed-width column, the offsets of a variable one.
     head: Vec<u8>,
     data: Vec<u8>,
+    /// Longest payload of a variable column.
+    longest: usize,
 }
 
 impl ColumnBuilder {
@@ -32,7 +34,15 @@ impl ColumnBuilder {
             rows: 0,
             head: Vec::new(),
             data: Vec::new(),
+            longest: 0,
         }
+    }
+
+    /// Declares the width that the longest cell needs, if it is more than was declared.
+    pub(super) fn fit_width(&mut self) {
+        let unit = if self.ty == Ty::NChar { 4 } else { 1 };
+        let needed = u32::try_from(self.longest / unit).unwrap_or(u32::MAX);
+        self.declared = self.declared.max(needed);
     }
 
     /// The column's type.
@@ -53,6 +63,7 @@ impl ColumnBuilder {
     /// Forgets all cells and keeps the memory.
     pub fn clear(&mut self) {
         self.rows = 0;
+        self.longest = 0;
         self.head.clear();
         self.data.clear();
     }
@@ -63,7 +74,7 @@ impl ColumnBuilder {
     }
 
     fn next_fixed(&mut self, null: bool) {
-        if self.rows % 8 == 0 {
+        if self.rows.is_multiple_of(8) {
             self.head.push(0);
         }
         if null && let Some(last) = self.head.last_mut() {
@@ -223,6 +234,7 @@ impl ColumnBuilder {
             )
         };
         let start = i32::try_from(self.data.len()).map_err(|_| too_long())?;
+        self.longest = self.longest.max(len);
         match self.ty.prefix_length() {
             2 => {
                 let len = u16::try_from(len).map_err(|_| too_long())?;
@@ -286,10 +298,14 @@ impl ColumnBuilder {
                 let width = if self.ty == Ty::Decimal { 16 } else { 8 };
                 [self.scale, self.precision, 0, width]
             }
-            Ty::NChar => (4 * self.declared + 2).to_le_bytes(),
+            Ty::NChar => self
+                .declared
+                .saturating_mul(4)
+                .saturating_add(2)
+                .to_le_bytes(),
             Ty::Json => 16_384_u32.to_le_bytes(),
             Ty::Blob | Ty::MediumBlob => 5_u32.to_le_bytes(),
-            ty if ty.is_var_type() => (self.declared + 2).to_le_bytes(),
+            ty if ty.is_var_type() => self.declared.saturating_add(2).to_le_bytes(),
             ty => u32::try_from(ty.fixed_length())
                 .unwrap_or_default()
                 .to_le_bytes(),

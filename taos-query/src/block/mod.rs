@@ -40,6 +40,8 @@ pub struct RawBlock {
     named: bool,
     timezone: Option<Tz>,
     names: Option<Arc<Names>>,
+    /// Made at the first access. They hold the data, so they must not lie inside it.
+    views: Arc<OnceLock<Box<[ColumnView]>>>,
 }
 
 /// The checked bytes of a block.
@@ -49,7 +51,25 @@ pub(crate) struct BlockData {
     pub(crate) precision: Precision,
     pub(crate) columns: Box<[Column]>,
     group_id: u64,
-    views: OnceLock<Box<[ColumnView]>>,
+}
+
+impl BlockData {
+    fn parse(mut bytes: Bytes, precision: Precision) -> RawResult<Self> {
+        let Layout {
+            rows,
+            group_id,
+            length,
+            columns,
+        } = parse::parse(&bytes)?;
+        bytes.truncate(length);
+        Ok(Self {
+            bytes,
+            rows,
+            precision,
+            columns,
+            group_id,
+        })
+    }
 }
 
 #[derive(Clone, Default)]
@@ -67,29 +87,18 @@ impl RawBlock {
     /// Kind [`Protocol`](ErrorKind::Protocol) if a length, offset or type id is wrong; the text
     /// names the column and row.
     pub fn parse_from_raw_block(bytes: impl Into<Bytes>, precision: Precision) -> RawResult<Self> {
-        let mut bytes: Bytes = bytes.into();
-        let Layout {
-            rows,
-            group_id,
-            length,
-            columns,
-        } = parse::parse(&bytes)?;
-        bytes.truncate(length);
-        let fields = columns.iter().map(Column::unnamed_field).collect();
-        Ok(Self {
-            data: Arc::new(BlockData {
-                bytes,
-                rows,
-                precision,
-                columns,
-                group_id,
-                views: OnceLock::new(),
-            }),
-            fields,
+        BlockData::parse(bytes.into(), precision).map(Self::of_data)
+    }
+
+    fn of_data(data: BlockData) -> Self {
+        Self {
+            fields: data.columns.iter().map(Column::unnamed_field).collect(),
+            data: Arc::new(data),
             named: false,
             timezone: None,
             names: None,
-        })
+            views: Arc::default(),
+        }
     }
 
     /// Checks several blocks that stand one after another.
@@ -131,20 +140,13 @@ impl RawBlock {
     }
 
     fn empty(precision: Precision) -> Self {
-        Self {
-            data: Arc::new(BlockData {
-                bytes: Bytes::new(),
-                rows: 0,
-                precision,
-                columns: Box::default(),
-                group_id: 0,
-                views: OnceLock::new(),
-            }),
-            fields: Arc::default(),
-            named: false,
-            timezone: None,
-            names: None,
-        }
+        Self::of_data(BlockData {
+            bytes: Bytes::new(),
+            rows: 0,
+            precision,
+            columns: Box::default(),
+            group_id: 0,
+        })
     }
 
     /// Names the columns by the fields of the query's answer.
@@ -267,10 +269,9 @@ impl RawBlock {
 
     /// The columns as typed views that share the block's bytes.
     pub fn column_views(&self) -> &[ColumnView] {
-        let data = &self.data;
-        data.views.get_or_init(|| {
-            (0..data.columns.len())
-                .filter_map(|col| ColumnView::of_block(data, col))
+        self.views.get_or_init(|| {
+            (0..self.ncols())
+                .filter_map(|col| ColumnView::of_block(&self.data, col))
                 .collect()
         })
     }
@@ -342,7 +343,7 @@ impl RawBlock {
             .zip(other.columns())
             .map(|(a, b)| a.try_concat_as(b, a.as_ty()))
             .collect::<Result<Vec<_>, _>>()
-            .map_err(RawError::from_any)?;
+            .map_err(|e| RawError::of(ErrorKind::Decode, e.to_string()).with_source(e))?;
         let mut block = Self::try_from_views(&views, self.precision())?;
         self.describe(&mut block);
         Ok(block)

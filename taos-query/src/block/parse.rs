@@ -181,7 +181,7 @@ fn check_offsets(ty: Ty, offsets: &[u8], values: &[u8]) -> RawResult<()> {
         if ty == Ty::NChar {
             let start = usize::try_from(offset).unwrap_or_default();
             let len = payload_len(values.get(start..).unwrap_or_default(), prefix);
-            if len % 4 != 0 {
+            if !len.is_multiple_of(4) {
                 return Err(bad(format!(
                     "NCHAR of {len} bytes in row {row} is not whole UTF-32 units"
                 )));

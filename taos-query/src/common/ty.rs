@@ -313,6 +313,12 @@ impl<'de> Deserialize<'de> for Ty {
     }
 }
 
+impl fmt::Display for Ty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,11 +356,5 @@ mod tests {
             Ty::UInt
         );
         assert!(serde_json::from_str::<Ty>("99").is_err());
-    }
-}
-
-impl fmt::Display for Ty {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
     }
 }

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use super::cell::Cell;
 use super::value::{Key, TypedValue};
 use crate::block::{RawBlock, RowView};
-use crate::common::Field;
+use crate::common::{Field, Ty};
 use crate::{RawError, RawResult};
 
 /// Which columns a target type's fields take, found out once and kept from row to row.
@@ -70,7 +70,7 @@ impl fmt::Debug for RowPlan {
 fn locate(error: RawError, fields: &[Field], col: usize, row: usize) -> RawError {
     let (name, ty) = fields
         .get(col)
-        .map_or(("", Default::default()), |f| (f.name(), f.ty()));
+        .map_or(("", Ty::Null), |f| (f.name(), f.ty()));
     error.context(format!("column `{name}` (#{col}, {ty}) of row {row}"))
 }
 

@@ -98,9 +98,9 @@ impl TimeText {
             return;
         }
         self.push(b'.');
-        if nanos % 1_000_000 == 0 {
+        if nanos.is_multiple_of(1_000_000) {
             self.digits::<3>(nanos / 1_000_000);
-        } else if nanos % 1_000 == 0 {
+        } else if nanos.is_multiple_of(1_000) {
             self.digits::<6>(nanos / 1_000);
         } else {
             self.digits::<9>(nanos);
