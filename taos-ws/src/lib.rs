@@ -13,3 +13,6 @@ mod transport;
 
 pub use builder::TaosBuilder;
 pub use query::{ResultSet, ServerStatus, Taos, check_server_status};
+
+#[cfg(test)]
+mod tests;
