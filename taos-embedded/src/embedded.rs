@@ -213,7 +213,10 @@ impl EmbeddedBuilder {
             Err(error) => return report(Err(error)),
         };
         match listener.local_addr() {
-            Ok(addr) => report(Ok(addr)),
+            Ok(addr) => {
+                tracing::info!(%addr, storage = ?self.storage, "ready");
+                report(Ok(addr));
+            }
             Err(e) => {
                 return report(Err(RawError::of(
                     ErrorKind::Connect,
@@ -227,6 +230,7 @@ impl EmbeddedBuilder {
         // What still runs after the grace period is left behind: its client has gone.
         runtime.shutdown_timeout(server::STRAGGLERS);
         engine.close();
+        tracing::info!("stopped");
     }
 
     fn open(&self) -> RawResult<(tokio::runtime::Runtime, TcpListener, Engine)> {

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 #[command(version)]
 struct Options {
     /// Address to listen on; port 0 takes a free one.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6041")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6041", value_parser = address)]
     listen: SocketAddr,
     /// Directory that keeps the data; created if missing.
     #[arg(long, value_name = "DIR", required_unless_present = "memory")]
@@ -37,6 +37,16 @@ struct Options {
         hide_default_value = true
     )]
     password: String,
+}
+
+/// `IP:PORT` or `NAME:PORT`; the first address of a name is taken.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let mut found = text
+        .to_socket_addrs()
+        .map_err(|e| format!("{e}; expected IP:PORT or NAME:PORT"))?;
+    found
+        .next()
+        .ok_or_else(|| "the name has no address".to_owned())
 }
 
 fn main() -> ExitCode {

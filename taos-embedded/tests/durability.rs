@@ -217,6 +217,7 @@ fn a_bad_address_or_directory_is_an_error_that_names_it() {
     let path = file.path().to_str().unwrap();
     assert!(run(&["--data-dir", path, "--listen", "127.0.0.1:0"]).contains(path));
     assert!(run(&["--listen", "127.0.0.1:0"]).contains("--data-dir"));
+    assert!(run(&["--memory", "--listen", "here"]).contains("NAME:PORT"));
 }
 
 #[test]
