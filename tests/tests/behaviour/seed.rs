@@ -124,3 +124,58 @@ fn errors_print_the_servers_code_in_brackets() {
         Ok(())
     });
 }
+
+#[test]
+fn every_call_can_be_made_from_a_spawned_task() {
+    for_each_target(|target| async move {
+        let (taos, database) = target.fresh("seed_spawn", "").await;
+        meters(&taos).await?;
+        let task = tokio::spawn(async move {
+            let statements = vec![
+                format!("use `{database}`"),
+                "insert into d0 values (1, 1, 1)".to_owned(),
+            ];
+            taos.exec_many(&statements).await?;
+            taos.exec_many(statements.iter().map(String::as_str))
+                .await?;
+            taos.exec_many((0..3).map(|n| format!("insert into d0 values ({n}, 1, 1)")))
+                .await?;
+            let one: Option<Record> = taos
+                .query_one("select ts, current, voltage, location from meters")
+                .await?;
+            let mut result = taos.query(&statements[0]).await?;
+            let fields = result.fields();
+            taos.use_database(&database).await?;
+            assert!(fields.is_empty());
+            assert!(result.rows().try_next().await?.is_none());
+            let shape = taos.describe("meters").await?;
+            let found = taos.database_exists(&database).await?;
+            taos.databases().await?;
+            taos.server_version().await?;
+            Ok::<_, Error>((one.is_some(), shape.is_stable(), found))
+        });
+        assert_eq!(task.await??, (true, true, true));
+        Ok(())
+    });
+}
+
+#[test]
+fn rows_can_be_numbered_and_padded() {
+    for_each_target(|target| async move {
+        let (taos, _) = target.fresh("seed_numbered", "").await;
+        meters(&taos).await?;
+        let mut result = taos
+            .query("select location, voltage from meters order by ts")
+            .await?;
+        let mut rows = result.rows();
+        let mut lines = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            for (col, (name, value)) in row.enumerate() {
+                lines.push(format!("{col} {name:>8} {value}"));
+            }
+        }
+        assert_eq!(lines[0], "0 location Los Angles");
+        assert_eq!(lines[1], "1  voltage 116");
+        Ok(())
+    });
+}
