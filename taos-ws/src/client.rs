@@ -9,8 +9,10 @@ use crate::transport::{Cause, Dialer};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use taos_query::{Code, ErrorKind, RawError, RawResult};
-use tokio::time::{sleep, timeout};
+use tokio::runtime::Handle;
+use tokio::time::{Timeout, sleep, timeout};
 
 /// What must hold again after a reconnect before anything else is sent.
 #[derive(Debug, Clone, Default)]
@@ -119,7 +121,7 @@ impl Client {
     /// The runtime that the connection's task lives on.
     pub(crate) fn home(&self) -> Option<tokio::runtime::Id> {
         match &self.shared().state {
-            State::Ready(link) => Some(link.runtime),
+            State::Ready(link) => Some(link.runtime.id()),
             _ => None,
         }
     }
@@ -157,6 +159,12 @@ impl Client {
             return Ok(link);
         }
         let failures = self.shared().failures;
+        if Handle::try_current().is_err() {
+            return Err(RawError::of(
+                ErrorKind::Config,
+                "connecting needs a tokio runtime: call this from inside one, or use the blocking API",
+            ));
+        }
         let _dialling = self.connecting.lock().await;
         if let Some(link) = self.ready()? {
             return Ok(link);
@@ -256,24 +264,29 @@ impl Client {
         W: Future<Output = Result<T, Failure>>,
     {
         let write = *effect == Effect::Write;
+        let limit = self.config.read_timeout;
         let mut resends = 0;
+        // True once some byte of a write may have reached the server.
+        let mut unknown = false;
         loop {
-            let link = self.link().await?;
-            let limit = self.config.read_timeout;
-            let address = link.address().to_owned();
-            let failure = match timeout(limit, send(link)).await {
+            let link = match self.link().await {
+                Err(error) if unknown => return Err(error.with_outcome_unknown()),
+                link => link?,
+            };
+            let failure = match within(limit, &link, send(link.clone())).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(failure)) => failure,
-                Err(_) => return Err(timed_out(what, &address, limit, write)),
+                Err(_) => return Err(timed_out(what, link.address(), limit, write)),
             };
             match failure {
                 Failure::Lost { sent, cause } => {
+                    unknown |= write && sent;
                     if resends < RESENDS && effect.may_resend(sent, self.config.retry_writes) {
                         resends += 1;
-                        tracing::debug!(%address, %cause, "connection lost, sending again");
+                        tracing::debug!(address = link.address(), %cause, "sending again");
                         continue;
                     }
-                    return Err(lost(cause, &address, write && sent));
+                    return Err(lost(cause, link.address(), unknown));
                 }
                 Failure::DuplicateId => {
                     return Err(RawError::of(
@@ -291,6 +304,12 @@ impl Client {
             }
         }
     }
+}
+
+/// A limit for work on a link. Outside of any runtime the timer is that of the link's own.
+fn within<W: Future>(limit: Duration, link: &Link, work: W) -> Timeout<W> {
+    let _entered = Handle::try_current().is_err().then(|| link.runtime.enter());
+    timeout(limit, work)
 }
 
 impl Link {
@@ -347,7 +366,7 @@ fn lost(cause: Cause, address: &str, outcome_unknown: bool) -> RawError {
     }
 }
 
-fn timed_out(what: &str, address: &str, limit: std::time::Duration, write: bool) -> RawError {
+fn timed_out(what: &str, address: &str, limit: Duration, write: bool) -> RawError {
     let error = RawError::of(
         ErrorKind::Timeout,
         format!(

@@ -91,6 +91,10 @@ pub(crate) enum TlsMode {
 }
 
 #[derive(Debug, Clone)]
+#[cfg_attr(
+    not(feature = "rustls"),
+    allow(dead_code, reason = "checked in every build, used only by TLS")
+)]
 pub(crate) struct TlsOptions {
     pub(crate) mode: TlsMode,
     /// PEM text or the path of a PEM file.

@@ -18,7 +18,7 @@ use taos_query::{
     AsyncFetchable, AsyncQueryable, AsyncTBuilder as _, Code, ErrorKind, IntoDsn, PollBlock,
     RawBlock, RawError, RawResult,
 };
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep};
 
 /// A connection to taosAdapter.
 ///
@@ -357,8 +357,13 @@ impl PollBlock for Blocks {
         let arrived = match handle.poll_block(cx) {
             Poll::Ready(arrived) => arrived,
             Poll::Pending => {
-                std::task::ready!(self.poll_timer(cx));
-                Err(handle_timeout(self.handle.as_ref(), self.read_timeout))
+                let timer = self.timer.get_or_insert_with(|| Box::pin(handle.timer()));
+                if !self.waiting {
+                    timer.as_mut().reset(Instant::now() + self.read_timeout);
+                    self.waiting = true;
+                }
+                std::task::ready!(timer.as_mut().poll(cx));
+                Err(handle.timed_out(self.read_timeout))
             }
         };
         self.waiting = false;
@@ -374,27 +379,7 @@ impl PollBlock for Blocks {
     }
 }
 
-fn handle_timeout(handle: Option<&ResultHandle>, limit: Duration) -> RawError {
-    match handle {
-        Some(handle) => handle.timed_out(limit),
-        None => RawError::of(ErrorKind::Timeout, "no block of the result came in time"),
-    }
-}
-
 impl Blocks {
-    /// Ready when the wait has been too long.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let limit = self.read_timeout;
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + limit)));
-        if !self.waiting {
-            timer.as_mut().reset(Instant::now() + limit);
-            self.waiting = true;
-        }
-        timer.as_mut().poll(cx)
-    }
-
     fn parse(&mut self, bytes: bytes::Bytes) -> RawResult<RawBlock> {
         let mut block = RawBlock::parse_from_raw_block(bytes, self.precision)?;
         block.with_fields(self.fields.clone())?;

@@ -1,5 +1,10 @@
 //! The codec against every `/ws` frame recorded from a real server, byte for byte.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a recording that cannot be read must fail the test"
+)]
+
 use bytes::Bytes;
 use serde_json::Value;
 use std::fs;

@@ -5,6 +5,7 @@ use crate::protocol::{Action, TextReply, Version};
 use crate::transport::{Cause, Socket, WebSocket};
 use bytes::Bytes;
 use std::sync::Arc;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// Requests that wait for the task; senders beyond it wait for room.
@@ -83,7 +84,8 @@ pub(crate) struct Link {
     _control: mpsc::UnboundedSender<Control>,
     status: Arc<Status>,
     pub(crate) version: Version,
-    pub(crate) runtime: tokio::runtime::Id,
+    /// Where the task lives.
+    pub(crate) runtime: Handle,
 }
 
 impl Link {
@@ -112,7 +114,7 @@ impl Link {
             _control: control,
             status,
             version,
-            runtime: tokio::runtime::Handle::current().id(),
+            runtime: Handle::current(),
         }
     }
 

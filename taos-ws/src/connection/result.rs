@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use taos_query::{Code, ErrorKind, RawError, RawResult};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A result that the server holds, between the connection's task and the one who reads it.
 ///
@@ -98,10 +100,13 @@ pub(crate) struct ResultHandle {
     shared: Arc<ResultShared>,
     control: UnboundedSender<Control>,
     status: Arc<Status>,
+    runtime: Handle,
 }
 
 impl ResultHandle {
-    pub(crate) const fn new(
+    /// Called by the connection's task, whose runtime also serves as a clock for readers outside of
+    /// any.
+    pub(crate) fn new(
         shared: Arc<ResultShared>,
         control: UnboundedSender<Control>,
         status: Arc<Status>,
@@ -110,7 +115,14 @@ impl ResultHandle {
             shared,
             control,
             status,
+            runtime: Handle::current(),
         }
+    }
+
+    /// A timer that is not set yet.
+    pub(crate) fn timer(&self) -> Sleep {
+        let _entered = Handle::try_current().is_err().then(|| self.runtime.enter());
+        sleep_until(Instant::now())
     }
 
     /// The next block, or `None` at the end.

@@ -22,6 +22,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Payload of our pings, as other clients send it (taosadapter-ws §15).
 const PING: &[u8] = b"TAOS";
 
+/// Requests beyond this many unanswered ones wait in the queue.
+const MAX_PENDING: usize = 65_536;
+
 /// How a connection behaves.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
@@ -160,7 +163,7 @@ impl<S: Socket> Connection<S> {
     }
 
     fn take_requests(&mut self, cx: &mut Context<'_>) {
-        while self.socket.can_queue() && !self.closing {
+        while self.socket.can_queue() && !self.closing && self.pending.len() < MAX_PENDING {
             match self.requests.poll_recv(cx) {
                 Poll::Ready(Some(request)) => self.send_request(request),
                 Poll::Ready(None) | Poll::Pending => return,
@@ -266,9 +269,14 @@ impl<S: Socket> Connection<S> {
         };
         match pending.what {
             Waiting::Slot(Slot::Call(slot)) => drop(slot.send(Ok(reply))),
+            Waiting::Slot(Slot::Query(slot)) if slot.is_closed() => {
+                if has_rows(&reply) {
+                    self.send_free(reply.id);
+                }
+            }
             Waiting::Slot(Slot::Query(slot)) => {
                 let answer = self.query_answer(reply);
-                // If the caller has left, dropping the answer gives the result up.
+                // If the caller leaves just now, dropping the answer gives the result up.
                 drop(slot.send(Ok(answer)));
             }
             Waiting::Step(result) if reply.code == 0 && !reply.completed => {
@@ -286,8 +294,7 @@ impl<S: Socket> Connection<S> {
 
     /// Starts the fetch of a result's first block before its owner has even woken up.
     fn query_answer(&mut self, reply: Box<TextReply>) -> QueryAnswer {
-        let has_rows = reply.code == 0 && !reply.is_update;
-        let control = self.control.upgrade().filter(|_| has_rows);
+        let control = self.control.upgrade().filter(|_| has_rows(&reply));
         let result = control.map(|control| {
             let shared = ResultShared::fetching(reply.id);
             self.send_fetch(shared.clone());
@@ -423,6 +430,11 @@ impl<S: Socket> Connection<S> {
     }
 }
 
+/// True if the reply names a result that the server now holds.
+const fn has_rows(reply: &TextReply) -> bool {
+    reply.code == 0 && !reply.is_update
+}
+
 fn server_error(code: u32, message: String) -> RawError {
     RawError::new(code, message)
 }
@@ -436,6 +448,9 @@ impl<S: Socket> Future for Connection<S> {
         if let Err(cause) = ended {
             tracing::debug!(address = %this.status.address, %cause, "connection lost");
             this.fail(&cause);
+            // Courtesy to a server that can still hear; whether it does is of no matter.
+            this.socket.queue_close();
+            let _ = this.socket.poll_flush(cx);
         }
         Poll::Ready(())
     }

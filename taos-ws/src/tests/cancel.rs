@@ -104,3 +104,17 @@ async fn a_query_given_up_before_it_left_is_not_sent() {
     peer.updated(req_id, 1).await;
     assert_eq!(exec.await.unwrap(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_after_its_query_was_dropped_is_freed_without_a_fetch() {
+    let (taos, mut peer, _accepts) = connected(DSN).await;
+    let req_id = {
+        let mut query = pin!(taos.query("select 1"));
+        match select(query.as_mut(), pin!(peer.query())).await {
+            Either::Right(((req_id, _), _)) => req_id,
+            Either::Left(_) => panic!("nobody has answered"),
+        }
+    };
+    peer.result(req_id, 9).await;
+    assert_eq!(peer.freed().await, 9);
+}

@@ -1,6 +1,8 @@
 use super::peer::{DSN, Got, block, client, connected, error_of, fetched, frame};
 use crate::protocol::FetchOutcome;
 use futures_util::TryStreamExt as _;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use taos_query::{AsyncFetchable as _, AsyncQueryable as _, Code, ErrorKind};
 use tokio::io::AsyncWriteExt as _;
@@ -226,8 +228,44 @@ async fn the_last_handle_closes_the_connection_politely() {
     assert_eq!(peer.recv().await, Got::End);
 }
 
+/// Keeps every field of every event and span.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl tracing::field::Visit for Log {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        let mut log = self.0.lock().unwrap();
+        write!(log, "{field}={value:?} ").unwrap();
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        span.record(&mut self.clone());
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
+        values.record(&mut self.clone());
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
 #[tokio::test]
-async fn secrets_show_in_no_debug_form_and_no_error() {
+async fn secrets_show_in_no_debug_form_no_error_and_no_log_line() {
+    let log = Log::default();
+    let _logging = tracing::subscriber::set_default(log.clone());
     let dsn = "ws://root:hunter2@peer:6041?token=tok-tok&bearer_token=bear-bear&totp_code=123456&conn_retries=0";
     let (taos, mut accepts) = client(dsn);
     let server = async {
@@ -247,7 +285,12 @@ async fn secrets_show_in_no_debug_form_and_no_error() {
     let error = error_of(version);
     assert_eq!(error.kind(), ErrorKind::Auth);
     assert_eq!(error.code(), 0x0357);
-    let shown = format!("{args} {taos:#?} {error:#?} {error}");
+    let (version, peer) = tokio::join!(taos.version(), accepts.login());
+    version.unwrap();
+    drop(peer);
+    let log = log.0.lock().unwrap().clone();
+    assert!(log.contains("peer:6041"), "nothing was logged");
+    let shown = format!("{args} {taos:#?} {error:#?} {error} {log}");
     for secret in ["hunter2", "tok-tok", "bear-bear", "123456"] {
         assert!(!shown.contains(secret), "{shown}");
     }

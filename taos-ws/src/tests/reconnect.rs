@@ -1,6 +1,7 @@
 use super::peer::{DSN, client, connected, error_of, frame};
 use crate::builder::TaosBuilder;
 use crate::protocol::{ConnOption, TextRequest};
+use std::future::Future as _;
 use std::time::Duration;
 use taos_query::{AsyncQueryable as _, AsyncTBuilder as _, Code, ErrorKind};
 use tokio::time::Instant;
@@ -80,6 +81,53 @@ async fn a_read_is_sent_again_and_a_write_is_not_unless_asked() {
     };
     let (count, _peer) = tokio::join!(taos.exec("insert 1"), server);
     assert_eq!(count.unwrap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_sent_stays_unknown_when_the_server_does_not_come_back() {
+    let (taos, mut peer, mut accepts) = connected(&format!("{DSN}&retry_writes=true")).await;
+    let server = async move {
+        peer.query().await;
+        drop(peer);
+        drop(accepts.accept().await);
+    };
+    let (count, ()) = tokio::join!(taos.exec("insert 1"), server);
+    let error = error_of(count);
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.outcome_unknown());
+}
+
+#[test]
+fn a_result_can_be_read_outside_of_any_runtime_and_connecting_there_is_a_clear_error() {
+    let (taos, mut accepts) = client(DSN);
+    let error = error_of(futures_util::FutureExt::now_or_never(taos.version()).unwrap());
+    assert!(error.to_string().contains("tokio runtime"), "{error}");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let peer = runtime.block_on(async {
+        let (version, peer) = tokio::join!(taos.version(), accepts.login());
+        version.unwrap();
+        peer
+    });
+    let server = runtime.spawn(async move {
+        let mut peer = peer;
+        peer.serve(1, &[11]).await;
+        peer
+    });
+    let waker = std::task::Waker::noop();
+    let mut context = std::task::Context::from_waker(waker);
+    let mut query = std::pin::pin!(taos.query_one::<_, i64>("select v"));
+    let value = loop {
+        if let std::task::Poll::Ready(value) = query.as_mut().poll(&mut context) {
+            break value;
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(value.unwrap(), Some(11));
+    runtime.block_on(server).unwrap();
 }
 
 #[tokio::test(start_paused = true)]
