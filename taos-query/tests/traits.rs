@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use futures_util::{Stream as _, StreamExt, TryStreamExt};
@@ -83,7 +83,7 @@ impl AsyncQueryable for Memory {
         req_id: u64,
     ) -> RawResult<Answer> {
         let sql = sql.as_ref();
-        self.asked.lock().unwrap().push((sql.to_owned(), req_id));
+        self.asked().push((sql.to_owned(), req_id));
         if self.down {
             return Err(RawError::of(ErrorKind::ConnectionLost, "the line is cut"));
         }
@@ -114,8 +114,12 @@ impl AsyncQueryable for Memory {
 }
 
 impl Memory {
+    fn asked(&self) -> MutexGuard<'_, Vec<(String, u64)>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn sql(&self) -> Vec<String> {
-        let asked = self.asked.lock().unwrap();
+        let asked = self.asked();
         asked.iter().map(|(sql, _)| sql.clone()).collect()
     }
 }
@@ -256,7 +260,7 @@ async fn exec_many_adds_up_and_stops_at_the_first_error() -> RawResult<()> {
         .unwrap_err();
     assert_eq!(error.code(), 0x2603);
     assert_eq!(taos.sql(), ["a", "b", "a", "fail"]);
-    let asked = taos.asked.lock().unwrap();
+    let asked = taos.asked();
     assert!(
         asked.windows(2).all(|pair| pair[0].1 != pair[1].1),
         "own id each"
@@ -270,7 +274,7 @@ async fn request_ids_of_the_caller_are_used() -> RawResult<()> {
     AsyncQueryable::query_with_req_id(&taos, "a", 7).await?;
     assert_eq!(AsyncQueryable::exec_with_req_id(&taos, "b", 8).await?, 3);
     assert_eq!(
-        *taos.asked.lock().unwrap(),
+        *taos.asked(),
         [("a".to_owned(), 7), ("b".to_owned(), 8)]
     );
     Ok(())

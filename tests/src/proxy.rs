@@ -246,7 +246,7 @@ async fn strike(
         }
         Fault::Cut => return Ok(Some(CutLine)),
         Fault::CutAfter(bytes) => {
-            let bytes = frame.bytes().get(..bytes).unwrap_or(frame.bytes());
+            let bytes = frame.bytes().get(..bytes).unwrap_or_else(|| frame.bytes());
             to.write_all(bytes).await?;
             to.flush().await?;
             return Ok(Some(CutLine));

@@ -90,6 +90,7 @@ fn blocks_can_be_read_one_by_one() {
             assert_eq!(block.ncols(), 2);
             let types: Vec<Ty> = block.columns().map(ColumnView::as_ty).collect();
             assert_eq!(types, [Ty::Timestamp, Ty::Int]);
+            assert!(block.columns().all(|view| view.len() == block.nrows()));
             rows += block.nrows();
         }
         assert_eq!(rows, 3);

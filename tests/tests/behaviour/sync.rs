@@ -40,7 +40,7 @@ fn program(dsn: &str, database: &str) -> anyhow::Result<()> {
     assert_eq!(rows, [Row { ts: 1, v: Some(10) }, Row { ts: 2, v: None }]);
     let one: Option<i32> = taos.query_one("select v from t")?;
     assert_eq!(one, Some(10));
-    let error = taos.exec("insert into missing values (1)").unwrap_err();
+    let error = taos.exec("insert into missing values (1)").expect_err("no table");
     assert!(error.to_string().starts_with("[0x2603] "), "{error}");
     let blocks = taos.query("select * from t")?.to_rows_vec()?;
     assert_eq!(blocks.len(), 2);
