@@ -5,11 +5,15 @@ mod session;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use crate::plan::ResultColumn;
 pub use crate::sql::SqlError;
 pub use result::{Answer, ResultRows};
 pub use session::Session;
+
+use crate::exec::{Passwords, ensure_administrator, set_administrator};
+use crate::store::Store;
 
 /// Where the data lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,21 +27,31 @@ pub enum Storage {
 /// One open database directory: cheap to clone, safe to share.
 #[derive(Debug, Clone)]
 pub struct Engine {
-    inner: Arc<Inner>,
+    store: Store,
+    passwords: Arc<Passwords>,
 }
 
-#[derive(Debug)]
-struct Inner {}
+/// Nanoseconds since 1970.
+fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|d| i64::try_from(d.as_nanos()).ok())
+        .unwrap_or_default()
+}
 
 impl Engine {
-    /// Opens the storage, creating it if it is new.
+    /// Opens the storage, creating it if it is new; a new one has the user `root` with the password
+    /// `taosdata`.
     ///
     /// # Errors
-    /// The directory cannot be used, or was written by a newer release.
+    /// The directory cannot be used, is used by another process, or was written by a newer release.
     pub fn open(storage: Storage) -> Result<Self, SqlError> {
-        let _ = storage;
+        let store = Store::open(&storage)?;
+        ensure_administrator(&store, now())?;
         Ok(Self {
-            inner: Arc::new(Inner {}),
+            store,
+            passwords: Arc::default(),
         })
     }
 
@@ -46,8 +60,7 @@ impl Engine {
     /// # Errors
     /// 0x0357 for a wrong password, 0x0351 for an unknown user.
     pub fn login(&self, user: &str, password: &str) -> Result<(), SqlError> {
-        let _ = (user, password);
-        Ok(())
+        self.passwords.check(&self.store.catalog(), user, password)
     }
 
     /// Makes `user` with `password` the administrator, in place of the one before.
@@ -55,8 +68,7 @@ impl Engine {
     /// # Errors
     /// The storage fails.
     pub fn set_login(&self, user: &str, password: &str) -> Result<(), SqlError> {
-        let _ = (user, password);
-        Ok(())
+        set_administrator(&self.store, user, password, now())
     }
 
     /// A session of a user who is logged in.
@@ -66,6 +78,6 @@ impl Engine {
 
     /// Writes out what is still in memory and stops taking statements.
     pub fn close(&self) {
-        let _ = &self.inner;
+        self.store.close();
     }
 }

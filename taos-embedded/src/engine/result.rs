@@ -1,9 +1,11 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use taos_query::block::RawBlock;
 use taos_query::common::Precision;
 
 use super::{ResultColumn, SqlError};
+use crate::store::Stream;
 
 /// What a statement is answered with.
 #[derive(Debug)]
@@ -14,21 +16,57 @@ pub enum Answer {
     Rows(ResultRows),
 }
 
-/// A result on its way.
+/// A result on its way. Dropping it ends the query behind it.
 #[derive(Debug)]
 pub struct ResultRows {
     /// The columns.
     pub columns: Arc<[ResultColumn]>,
     /// The unit of its times.
     pub precision: Precision,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Ready(VecDeque<RawBlock>),
+    Stream(Box<Stream>),
 }
 
 impl ResultRows {
-    /// The next rows, at most 4,096; `None` behind the last.
+    /// A result that is all there.
+    pub(crate) fn ready(
+        columns: Arc<[ResultColumn]>,
+        precision: Precision,
+        blocks: Vec<RawBlock>,
+    ) -> Self {
+        Self {
+            columns,
+            precision,
+            source: Source::Ready(blocks.into()),
+        }
+    }
+
+    /// A result that a reader computes.
+    pub(crate) fn streaming(
+        columns: Arc<[ResultColumn]>,
+        precision: Precision,
+        stream: Stream,
+    ) -> Self {
+        Self {
+            columns,
+            precision,
+            source: Source::Stream(Box::new(stream)),
+        }
+    }
+
+    /// The next rows, at most 4,096; `None` behind the last. Waits for the reader that computes them.
     ///
     /// # Errors
     /// What went wrong while the rows were computed.
     pub fn next_block(&mut self) -> Result<Option<RawBlock>, SqlError> {
-        Ok(None)
+        match &mut self.source {
+            Source::Ready(blocks) => Ok(blocks.pop_front()),
+            Source::Stream(stream) => stream.next(),
+        }
     }
 }

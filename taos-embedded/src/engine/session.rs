@@ -2,7 +2,14 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono_tz::Tz;
 
-use super::{Answer, Engine, SqlError};
+use super::{Answer, Engine, ResultRows, SqlError, now};
+use crate::catalog::{View, is_system_database};
+use crate::exec::{Exec, STALE};
+use crate::plan;
+use crate::sql::ast::{Query, Statement};
+
+/// How often a statement is prepared anew because the catalog changed under it.
+const ATTEMPTS: usize = 16;
 
 /// What one client has chosen, and the way its statements go.
 #[derive(Debug)]
@@ -32,16 +39,71 @@ impl Session {
     /// # Errors
     /// What is wrong with the statement, with the code of the dialect.
     pub fn execute(&self, sql: &str) -> Result<Answer, SqlError> {
-        let _ = (&self.engine, &self.user);
-        crate::sql::parse(sql).map(|_| Answer::Affected(0))
+        let statement = crate::sql::parse(sql)?;
+        if let Statement::Use(name) = &statement {
+            self.use_db(&name.name)?;
+            return Ok(Answer::Affected(0));
+        }
+        let mut outcome = self.attempt(sql, &statement);
+        for _ in 1..ATTEMPTS {
+            match &outcome {
+                Err(error) if error.code == STALE => outcome = self.attempt(sql, &statement),
+                _ => break,
+            }
+        }
+        outcome
     }
 
-    /// Reads and plans a statement without running it.
+    fn attempt(&self, sql: &str, statement: &Statement) -> Result<Answer, SqlError> {
+        let exec = self.exec(sql);
+        match statement {
+            Statement::Query(query) => Self::select(&exec, query).map(Answer::Rows),
+            other => exec.run(other),
+        }
+    }
+
+    fn select(exec: &Exec<'_>, query: &Query) -> Result<ResultRows, SqlError> {
+        let plan = plan::plan(query, exec.sql, &exec.context())?;
+        let (columns, precision) = (plan.columns.clone().into(), plan.precision);
+        let stream = exec.view.store.query(plan).map_err(|error| {
+            // a table or column may have gone between the plan and its run
+            let gone = error.message.contains("no such ");
+            let catalog = exec.view.store.catalog();
+            if gone && !std::sync::Arc::ptr_eq(&catalog, &exec.view.catalog) {
+                SqlError::new(STALE, error.message)
+            } else {
+                error
+            }
+        })?;
+        Ok(ResultRows::streaming(columns, precision, stream))
+    }
+
+    fn exec<'a>(&'a self, sql: &'a str) -> Exec<'a> {
+        let store = self.engine.store.clone();
+        Exec {
+            view: View {
+                catalog: store.catalog(),
+                store,
+            },
+            db: self.current_db(),
+            now: now(),
+            user: &self.user,
+            sql,
+        }
+    }
+
+    /// Reads a statement and plans a query without running it.
     ///
     /// # Errors
     /// As [`execute`](Self::execute).
     pub fn validate(&self, sql: &str) -> Result<(), SqlError> {
-        crate::sql::parse(sql).map(drop)
+        match crate::sql::parse(sql)? {
+            Statement::Query(query) => {
+                let exec = self.exec(sql);
+                plan::plan(&query, sql, &exec.context()).map(drop)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The current database.
@@ -54,6 +116,9 @@ impl Session {
     /// # Errors
     /// 0x0388 if it does not exist.
     pub fn use_db(&self, name: &str) -> Result<(), SqlError> {
+        if !is_system_database(name) {
+            self.engine.store.catalog().database(name)?;
+        }
         self.assume_db(name);
         Ok(())
     }

@@ -1,0 +1,377 @@
+//! ALTER TABLE and ALTER STABLE (DIALECT §11).
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rusqlite::types::Value;
+use taos_query::common::Ty;
+
+use super::Exec;
+use super::rows::{column_name, stale};
+use super::table::{
+    MOST_COLUMNS, MOST_TAGS, STORED_COLUMNS, affinity, bad_tag_count, check_row_length,
+    column_info, compression, duplicate, measure, save, table_options, too_many_columns,
+};
+use super::values::Reading;
+use crate::catalog::{Child, Entry, Found, TableDef};
+use crate::plan::ColumnInfo;
+use crate::sql::SqlError;
+use crate::sql::ast::{AlterAction, AlterTable, DataType, Ident, InsertValue, SqlOption, TimeExpr};
+
+const NOT_ALLOWED: u32 = 0x2649;
+const TIME_COLUMN: u32 = 0x264A;
+const ONLY_WIDEN: u32 = 0x264B;
+const LAST_COLUMN: u32 = 0x2651;
+const KEY_COLUMN: u32 = 0x267A;
+const TAG_EXISTS: u32 = 0x0369;
+const COLUMN_EXISTS: u32 = 0x036B;
+const UNKNOWN_TAG: u32 = 0x260E;
+const STABLE_UNKNOWN: u32 = 0x0362;
+const ONE_JSON_TAG: u32 = 0x2633;
+
+fn not_allowed(text: impl Into<String>) -> SqlError {
+    SqlError::new(NOT_ALLOWED, text)
+}
+
+fn unknown_tag(name: &str) -> SqlError {
+    SqlError::new(UNKNOWN_TAG, format!("Invalid tag name: {name}"))
+}
+
+fn key_column() -> SqlError {
+    SqlError::new(
+        KEY_COLUMN,
+        "composite primary key column can not be added, modified, and dropped",
+    )
+}
+
+/// A table's new definition, and the SQL that makes its tables fit.
+struct Change {
+    def: TableDef,
+    sql: String,
+}
+
+fn pushed(columns: &[ColumnInfo], column: ColumnInfo) -> Arc<[ColumnInfo]> {
+    columns.iter().cloned().chain([column]).collect()
+}
+
+fn without(columns: &[ColumnInfo], at: usize) -> Arc<[ColumnInfo]> {
+    let kept = columns.iter().enumerate().filter(|(i, _)| *i != at);
+    kept.map(|(_, c)| c.clone()).collect()
+}
+
+fn changed(
+    columns: &[ColumnInfo],
+    at: usize,
+    change: impl FnOnce(&mut ColumnInfo),
+) -> Arc<[ColumnInfo]> {
+    let mut columns = columns.to_vec();
+    if let Some(column) = columns.get_mut(at) {
+        change(column);
+    }
+    columns.into()
+}
+
+/// The length after MODIFY, which may only widen a text type.
+fn widened(column: &ColumnInfo, to: DataType, is_tag: bool) -> Result<u32, SqlError> {
+    let (length, ..) = measure(to, is_tag)?;
+    let text = matches!(
+        column.ty,
+        Ty::VarChar | Ty::NChar | Ty::VarBinary | Ty::Geometry
+    );
+    if text && to.ty == column.ty && length > column.length {
+        return Ok(length);
+    }
+    Err(SqlError::new(
+        ONLY_WIDEN,
+        "Only varbinary/binary/nchar/geometry column length could be modified, and the length can \
+         only be increased, not decreased",
+    ))
+}
+
+impl Change {
+    fn new(def: &TableDef) -> Self {
+        let mut def = def.clone();
+        def.version += 1;
+        Self {
+            def,
+            sql: String::new(),
+        }
+    }
+
+    fn column(&self, name: &Ident) -> Result<(usize, ColumnInfo), SqlError> {
+        self.def
+            .column(&name.name)
+            .map(|(at, c)| (at, c.clone()))
+            .ok_or_else(|| SqlError::unknown_column(&name.name))
+    }
+
+    fn tag(&self, name: &Ident) -> Result<(usize, ColumnInfo), SqlError> {
+        self.def
+            .tag(&name.name)
+            .map(|(at, c)| (at, c.clone()))
+            .ok_or_else(|| unknown_tag(&name.name))
+    }
+
+    /// Refuses a name that a column or tag has.
+    fn check_free(&self, name: &str) -> Result<(), SqlError> {
+        let is_super = self.def.is_super();
+        if self.def.column(name).is_some() {
+            return Err(if is_super {
+                SqlError::new(COLUMN_EXISTS, "Column already exists")
+            } else {
+                duplicate()
+            });
+        }
+        if self.def.tag(name).is_some() {
+            return Err(SqlError::new(TAG_EXISTS, "Tag already exists"));
+        }
+        Ok(())
+    }
+
+    fn new_number(&mut self) -> u32 {
+        let number = self.def.next_column;
+        self.def.next_column += 1;
+        number
+    }
+
+    fn apply(&mut self, action: &AlterAction) -> Result<(), SqlError> {
+        match action {
+            AlterAction::AddColumn(new) => {
+                if new.composite_key {
+                    return Err(key_column());
+                }
+                if self.def.columns.len() >= MOST_COLUMNS {
+                    return Err(too_many_columns());
+                }
+                if self.def.columns.len() >= STORED_COLUMNS {
+                    return Err(SqlError::unsupported(format!(
+                        "more than {STORED_COLUMNS} columns"
+                    )));
+                }
+                self.check_free(&new.name.name)?;
+                let id = self.new_number();
+                let info = column_info(new, id, false)?;
+                if let Some(c) = compression(info.ty, &new.options, None)? {
+                    self.def.compression.insert(id, c);
+                }
+                self.alter_data(&format!("ADD COLUMN c{id} {}", affinity(info.ty)));
+                self.def.columns = pushed(&self.def.columns, info);
+                check_row_length(&self.def.columns)
+            }
+            AlterAction::DropColumn(name) => self.drop_column(name),
+            AlterAction::ModifyColumn(name, to) => {
+                let (at, column) = self.column(name)?;
+                if column.composite_key {
+                    return Err(key_column());
+                }
+                let length = widened(&column, *to, false)?;
+                self.def.columns = changed(&self.def.columns, at, |c| c.length = length);
+                check_row_length(&self.def.columns)
+            }
+            AlterAction::ModifyColumnOptions(name, options) => {
+                let (_, column) = self.column(name)?;
+                let before = self.def.compression.get(&column.id);
+                if let Some(c) = compression(column.ty, options, before)? {
+                    self.def.compression.insert(column.id, c);
+                }
+                Ok(())
+            }
+            AlterAction::RenameColumn(from, to) => {
+                if self.def.is_super() {
+                    return Err(not_allowed("Rename column only available for normal table"));
+                }
+                let (at, _) = self.column(from)?;
+                self.check_free(&to.name)?;
+                self.def.columns = changed(&self.def.columns, at, |c| c.name = to.name.clone());
+                Ok(())
+            }
+            AlterAction::Options(options) => self.options(options),
+            _ if !self.def.is_super() => Err(not_allowed("Table is not a super table")),
+            _ => self.apply_to_tags(action),
+        }
+    }
+
+    fn apply_to_tags(&mut self, action: &AlterAction) -> Result<(), SqlError> {
+        match action {
+            AlterAction::AddTag(new) => {
+                if self.def.tags.len() >= MOST_TAGS {
+                    return Err(bad_tag_count());
+                }
+                self.check_free(&new.name.name)?;
+                if self.def.has_json_tag() || new.data_type.ty == Ty::Json {
+                    return Err(SqlError::new(
+                        ONE_JSON_TAG,
+                        "Only one tag if there is a json tag",
+                    ));
+                }
+                let id = self.new_number();
+                let info = column_info(new, id, true)?;
+                self.alter_tags(&format!("ADD COLUMN g{id} {}", affinity(info.ty)));
+                self.def.tags = pushed(&self.def.tags, info);
+            }
+            AlterAction::DropTag(name) => {
+                let (at, tag) = self.tag(name)?;
+                if self.def.tags.len() == 1 {
+                    return Err(not_allowed("the only tag cannot be dropped"));
+                }
+                self.alter_tags(&format!("DROP COLUMN g{}", tag.id));
+                self.def.tags = without(&self.def.tags, at);
+            }
+            AlterAction::ModifyTag(name, to) => {
+                let (at, tag) = self.tag(name)?;
+                let length = widened(&tag, *to, true)?;
+                self.def.tags = changed(&self.def.tags, at, |t| t.length = length);
+            }
+            AlterAction::RenameTag(from, to) => {
+                let (at, _) = self.tag(from)?;
+                self.check_free(&to.name)?;
+                self.def.tags = changed(&self.def.tags, at, |t| t.name = to.name.clone());
+            }
+            _ => return Err(not_allowed("Set tag value only available for child table")),
+        }
+        Ok(())
+    }
+
+    fn drop_column(&mut self, name: &Ident) -> Result<(), SqlError> {
+        let (at, column) = self.column(name)?;
+        if at == 0 {
+            return Err(SqlError::new(
+                TIME_COLUMN,
+                "Primary timestamp column cannot be dropped",
+            ));
+        }
+        if column.composite_key {
+            return Err(key_column());
+        }
+        if self.def.columns.len() == 2 {
+            return Err(SqlError::new(LAST_COLUMN, "No columns can be dropped"));
+        }
+        self.alter_data(&format!("DROP COLUMN {}", column_name(&column, false)));
+        self.def.columns = without(&self.def.columns, at);
+        self.def.compression.remove(&column.id);
+        Ok(())
+    }
+
+    fn options(&mut self, options: &[SqlOption]) -> Result<(), SqlError> {
+        let (comment, ttl) = table_options(options)?;
+        if let Some(comment) = comment {
+            self.def.comment = Some(comment);
+        }
+        if let Some(ttl) = ttl {
+            self.def.ttl = ttl;
+        }
+        Ok(())
+    }
+
+    fn alter_data(&mut self, what: &str) {
+        let _ = write!(self.sql, "ALTER TABLE d{} {what};", self.def.id);
+    }
+
+    fn alter_tags(&mut self, what: &str) {
+        let _ = write!(self.sql, "ALTER TABLE t{} {what};", self.def.id);
+    }
+}
+
+impl Exec<'_> {
+    pub(super) fn alter_table(&self, alter: &AlterTable) -> Result<u64, SqlError> {
+        let (db, name) = self.writable_object(&alter.name)?;
+        let found = match self.catalog().find(&db, &name)? {
+            Some(found) => found,
+            None if alter.stable => {
+                return Err(SqlError::new(STABLE_UNKNOWN, "STable not exist"));
+            }
+            None => return Err(SqlError::unknown_table()),
+        };
+        let def = match found {
+            Found::Child(child, def) => return self.alter_child(db, child, def, &alter.action),
+            Found::Super(def) | Found::Normal(def) => def,
+        };
+        if alter.stable && !def.is_super() {
+            return Err(SqlError::new(STABLE_UNKNOWN, "STable not exist"));
+        }
+        let mut change = Change::new(def);
+        change.apply(&alter.action)?;
+        let version = def.version;
+        self.store().write(move |write| {
+            let unchanged = write
+                .catalog()
+                .find(&db, &change.def.name)?
+                .is_some_and(|f| f.def().id == change.def.id && f.def().version == version);
+            if !unchanged {
+                return Err(stale());
+            }
+            write.batch(&change.sql)?;
+            save(write, &db, change.def)?;
+            Ok(0)
+        })
+    }
+
+    fn alter_child(
+        &self,
+        db: String,
+        child: &Arc<Child>,
+        def: &Arc<TableDef>,
+        action: &AlterAction,
+    ) -> Result<u64, SqlError> {
+        let mut new = Child::clone(child);
+        let mut cells: Vec<(String, Value)> = Vec::new();
+        match action {
+            AlterAction::SetTags { tags, times } => {
+                cells = self.tag_values(&db, def, tags, times)?;
+            }
+            AlterAction::Options(options) => {
+                let (comment, ttl) = table_options(options)?;
+                if let Some(comment) = comment {
+                    cells.push(("comment".to_owned(), Value::Text(comment.clone())));
+                    new.comment = Some(comment);
+                }
+                if let Some(ttl) = ttl {
+                    cells.push(("ttl".to_owned(), Value::Integer(ttl.into())));
+                    new.ttl = ttl;
+                }
+            }
+            _ => return Err(not_allowed("Table is not a super table or a normal table")),
+        }
+        let (def_id, version) = (def.id, def.version);
+        self.store().write(move |write| {
+            let unchanged = match write.catalog().find(&db, &new.name)? {
+                Some(Found::Child(now, def)) => now.id == new.id && def.version == version,
+                _ => false,
+            };
+            if !unchanged {
+                return Err(stale());
+            }
+            for (cell, value) in &cells {
+                let sql = format!("UPDATE t{def_id} SET {cell} = ?2 WHERE tbl = ?1");
+                write.execute(&sql, (new.id, value))?;
+            }
+            let database = write.catalog_mut().database_mut(&db)?;
+            let name = new.name.clone();
+            database.tables.insert(name, Entry::Child(Arc::new(new)));
+            Ok(0)
+        })
+    }
+
+    fn tag_values(
+        &self,
+        db: &str,
+        def: &TableDef,
+        tags: &[(Ident, InsertValue)],
+        times: &[TimeExpr],
+    ) -> Result<Vec<(String, Value)>, SqlError> {
+        let reading = Reading {
+            sql: self.sql,
+            times,
+            precision: self.catalog().database(db)?.precision(),
+            now: self.now,
+        };
+        let mut cells = Vec::with_capacity(tags.len());
+        for (name, value) in tags {
+            let (_, tag) = def
+                .tag(&name.name)
+                .ok_or_else(|| not_allowed(format!("Invalid tag name: {}", name.name)))?;
+            cells.push((format!("g{}", tag.id), reading.convert(value, tag)?));
+        }
+        Ok(cells)
+    }
+}

@@ -1,0 +1,254 @@
+//! Rows on their way into the store: merged by time, written as upserts.
+
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use rusqlite::types::Value;
+
+use crate::catalog::{Child, Entry, Found, TableDef};
+use crate::plan::ColumnInfo;
+use crate::sql::SqlError;
+use crate::store::{Write, sqlite_error};
+
+/// Says that the catalog changed between reading a statement and writing it.
+pub(crate) const STALE: u32 = 0xFFFF_0001;
+const TABLE_EXISTS: u32 = 0x0603;
+
+pub(crate) fn stale() -> SqlError {
+    SqlError::new(STALE, "the table changed while the statement was prepared")
+}
+
+/// Where rows go.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// A normal table.
+    Normal,
+    /// A subtable that exists.
+    Child { id: i64, name: String },
+    /// A subtable to be created unless somebody did.
+    NewChild { name: String, tags: Vec<Value> },
+}
+
+/// Rows for one table, all with the same columns.
+#[derive(Debug)]
+pub(crate) struct TableRows {
+    pub(crate) db: String,
+    /// The super table or normal table as the statement knew it.
+    pub(crate) def: Arc<TableDef>,
+    pub(crate) target: Target,
+    /// Positions in `def.columns` of the values of a row; the time column is the first.
+    pub(crate) columns: Arc<[usize]>,
+    /// The values, row after row.
+    pub(crate) values: Vec<Value>,
+}
+
+impl TableRows {
+    fn infos(&self) -> impl Iterator<Item = &ColumnInfo> {
+        self.columns.iter().filter_map(|&i| self.def.columns.get(i))
+    }
+
+    fn width(&self) -> usize {
+        self.columns.len().max(1)
+    }
+
+    /// Brings the rows into the order of their times and merges those of the same key: later values
+    /// win, but NULL does not hide a value.
+    pub(crate) fn merge(&mut self) {
+        let width = self.width();
+        let key = self.infos().position(|c| c.composite_key);
+        let rows: Vec<&[Value]> = self.values.chunks_exact(width).collect();
+        let compare = |a: &[Value], b: &[Value]| {
+            order(a.first(), b.first()).then_with(|| match key {
+                Some(key) => order(a.get(key), b.get(key)),
+                None => Ordering::Equal,
+            })
+        };
+        if rows.is_sorted_by(|a, b| compare(a, b) == Ordering::Less) {
+            return;
+        }
+        drop(rows);
+        let mut rows: Vec<Vec<Value>> = Vec::with_capacity(self.values.len() / width);
+        let mut values = std::mem::take(&mut self.values).into_iter();
+        loop {
+            let row: Vec<Value> = values.by_ref().take(width).collect();
+            if row.len() < width {
+                break;
+            }
+            rows.push(row);
+        }
+        rows.sort_by(|a, b| compare(a, b));
+        let mut merged: Vec<Vec<Value>> = Vec::with_capacity(rows.len());
+        for row in rows {
+            match merged.last_mut() {
+                Some(last) if compare(last, &row) == Ordering::Equal => {
+                    for (old, new) in last.iter_mut().zip(row) {
+                        if new != Value::Null {
+                            *old = new;
+                        }
+                    }
+                }
+                _ => merged.push(row),
+            }
+        }
+        self.values = merged.into_iter().flatten().collect();
+    }
+
+    fn upsert_sql(&self) -> String {
+        let mut names = "tbl".to_owned();
+        let mut places = "?1".to_owned();
+        let mut updates = String::new();
+        let mut conflict = "tbl, ts".to_owned();
+        for (index, column) in self.infos().enumerate() {
+            let name = column_name(column, index == 0);
+            let _ = write!(names, ", {name}");
+            let _ = write!(places, ", ?{}", index + 2);
+            if column.composite_key {
+                let _ = write!(conflict, ", {name}");
+            } else if index > 0 {
+                let comma = if updates.is_empty() { "" } else { ", " };
+                let _ = write!(updates, "{comma}{name} = excluded.{name}");
+            }
+        }
+        let action = if updates.is_empty() {
+            "NOTHING".to_owned()
+        } else {
+            format!("UPDATE SET {updates}")
+        };
+        format!(
+            "INSERT INTO d{} ({names}) VALUES ({places}) ON CONFLICT ({conflict}) DO {action}",
+            self.def.id
+        )
+    }
+
+    /// Writes the rows, which are merged, and says how many they are.
+    pub(crate) fn write(&self, write: &mut Write<'_>, now: i64) -> Result<u64, SqlError> {
+        let table = self.table(write, now)?;
+        let width = self.width();
+        let mut statement = write
+            .connection
+            .prepare_cached(&self.upsert_sql())
+            .map_err(sqlite_error)?;
+        let mut count = 0;
+        for row in self.values.chunks_exact(width) {
+            statement.raw_bind_parameter(1, table).map_err(sqlite_error)?;
+            for (place, value) in (2..).zip(row) {
+                statement
+                    .raw_bind_parameter(place, value)
+                    .map_err(sqlite_error)?;
+            }
+            statement.raw_execute().map_err(sqlite_error)?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The number of the table, which is created if it is new.
+    fn table(&self, write: &mut Write<'_>, now: i64) -> Result<i64, SqlError> {
+        let database = write.catalog().database(&self.db)?;
+        let same = |def: &TableDef| def.id == self.def.id && def.version == self.def.version;
+        let name = match &self.target {
+            Target::Normal => &self.def.name,
+            Target::Child { name, .. } | Target::NewChild { name, .. } => name,
+        };
+        match (&self.target, database.find(name)) {
+            (Target::Normal, Some(Found::Normal(def))) if same(def) => Ok(def.id),
+            (Target::Child { id, .. }, Some(Found::Child(child, def)))
+                if same(def) && child.id == *id =>
+            {
+                Ok(*id)
+            }
+            (Target::NewChild { .. }, Some(Found::Child(child, def))) if same(def) => Ok(child.id),
+            (Target::NewChild { tags, .. }, None) => {
+                if !database.stables.get(&self.def.name).is_some_and(|d| same(d)) {
+                    return Err(stale());
+                }
+                let new = NewChild {
+                    name,
+                    tags,
+                    comment: None,
+                    ttl: 0,
+                };
+                create_child(write, &self.db, &self.def, &new, now)
+            }
+            (Target::NewChild { .. }, Some(_)) => Err(table_exists()),
+            _ => Err(stale()),
+        }
+    }
+}
+
+pub(crate) fn table_exists() -> SqlError {
+    SqlError::new(TABLE_EXISTS, "Table already exists")
+}
+
+/// The name of a column in its data table.
+pub(crate) fn column_name(column: &ColumnInfo, is_time: bool) -> String {
+    if is_time {
+        "ts".to_owned()
+    } else {
+        format!("c{}", column.id)
+    }
+}
+
+/// Order of two values of one key column.
+fn order(a: Option<&Value>, b: Option<&Value>) -> Ordering {
+    match (a, b) {
+        (Some(Value::Integer(a)), Some(Value::Integer(b))) => a.cmp(b),
+        (Some(Value::Text(a)), Some(Value::Text(b))) => a.cmp(b),
+        _ => Ordering::Equal,
+    }
+}
+
+/// A subtable to be created.
+pub(crate) struct NewChild<'a> {
+    pub(crate) name: &'a str,
+    /// A value for each tag.
+    pub(crate) tags: &'a [Value],
+    pub(crate) comment: Option<&'a str>,
+    pub(crate) ttl: i32,
+}
+
+/// Creates a subtable and gives its number.
+pub(crate) fn create_child(
+    write: &mut Write<'_>,
+    db: &str,
+    def: &TableDef,
+    new: &NewChild<'_>,
+    now: i64,
+) -> Result<i64, SqlError> {
+    let id = write.new_id();
+    let mut names = "tbl, name, created, comment, ttl".to_owned();
+    let mut places = "?1, ?2, ?3, ?4, ?5".to_owned();
+    for (place, tag) in (6..).zip(&*def.tags) {
+        let _ = write!(names, ", g{}", tag.id);
+        let _ = write!(places, ", ?{place}");
+    }
+    let created = now / 1_000_000;
+    let comment = new
+        .comment
+        .map_or(Value::Null, |c| Value::Text(c.to_owned()));
+    let head = [
+        Value::Integer(id),
+        Value::Text(new.name.to_owned()),
+        Value::Integer(created),
+        comment,
+        Value::Integer(new.ttl.into()),
+    ];
+    write.execute(
+        &format!("INSERT INTO t{} ({names}) VALUES ({places})", def.id),
+        rusqlite::params_from_iter(head.iter().chain(new.tags)),
+    )?;
+    let child = Child {
+        id,
+        name: new.name.to_owned(),
+        stable: def.name.clone(),
+        created,
+        comment: new.comment.map(str::to_owned),
+        ttl: new.ttl,
+    };
+    let database = write.catalog_mut().database_mut(db)?;
+    database
+        .tables
+        .insert(new.name.to_owned(), Entry::Child(Arc::new(child)));
+    Ok(id)
+}

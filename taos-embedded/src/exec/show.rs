@@ -1,0 +1,318 @@
+//! SHOW in its forms.
+
+use std::fmt::Write as _;
+
+use rusqlite::types::Value;
+use taos_query::common::{Precision, Ty};
+
+use super::likes::like;
+use super::{Exec, computed, result_column};
+use crate::catalog::{
+    Entry, Found, TableDef, is_system_database, tag_text, type_text,
+};
+use crate::engine::ResultRows;
+use crate::plan::{Plan, ResultColumn, Schema as _};
+use crate::sql::SqlError;
+use crate::sql::ast::{Ident, ObjectName, SelectItemName, Show, TableKind};
+
+const NO_TABLE: u32 = 0x2662;
+const NO_TAGS: u32 = 0x2665;
+const UNKNOWN_TAG: u32 = 0x260E;
+const STABLE_UNKNOWN: u32 = 0x0362;
+const CREATE_TEXT: u32 = 3_145_726;
+
+fn text(value: impl Into<String>) -> Value {
+    Value::Text(value.into())
+}
+
+fn names(column: &str, length: u32, names: Vec<String>) -> Result<ResultRows, SqlError> {
+    let rows: Vec<Vec<Value>> = names.into_iter().map(|n| vec![text(n)]).collect();
+    let columns = vec![result_column(column, Ty::VarChar, length)];
+    computed(columns, Precision::Millisecond, &rows)
+}
+
+impl Exec<'_> {
+    pub(super) fn show(&self, show: &Show) -> Result<ResultRows, SqlError> {
+        match show {
+            Show::Databases { kind } => {
+                let system = ["information_schema", "performance_schema"];
+                let mut all: Vec<String> = Vec::new();
+                if kind.as_deref() != Some("user") {
+                    all.extend(system.map(str::to_owned));
+                }
+                if kind.as_deref() != Some("system") {
+                    all.extend(self.catalog().databases.keys().cloned());
+                }
+                names("name", 64, all)
+            }
+            Show::Tables { kind, db, like } => self.show_tables(*kind, db.as_ref(), like.as_deref()),
+            Show::Stables { db, like } => self.show_stables(db.as_ref(), like.as_deref()),
+            Show::CreateDatabase(name) => {
+                let database = self.catalog().database(&name.name)?;
+                let columns = vec![
+                    result_column("Database", Ty::VarChar, 63),
+                    result_column("Create Database", Ty::VarChar, 65_517),
+                ];
+                let statement = database.options.create_text(&database.name);
+                let row = vec![text(&database.name), text(statement)];
+                computed(columns, Precision::Millisecond, &[row])
+            }
+            Show::CreateTable(name) => self.show_create(name, false),
+            Show::CreateStable(name) => self.show_create(name, true),
+            Show::Tags(name) => self.show_tags(name),
+            Show::TableTags { columns, table } => self.show_table_tags(columns, table),
+            Show::Other(words) => self.show_other(words),
+        }
+    }
+
+    fn show_other(&self, words: &str) -> Result<ResultRows, SqlError> {
+        let (table, columns): (&str, &[&str]) = match words {
+            "cluster alive" => {
+                let columns = vec![result_column("status", Ty::Int, 0)];
+                return computed(columns, Precision::Millisecond, &[vec![Value::Integer(1)]]);
+            }
+            "users" => (
+                "ins_users",
+                &["name", "super", "enable", "sysinfo", "createdb", "create_time", "allowed_host"],
+            ),
+            "topics" => ("ins_topics", &["topic_name"]),
+            _ => return Err(SqlError::unsupported(format!("show {words}"))),
+        };
+        let system = self
+            .view
+            .system_table("information_schema", table)?
+            .ok_or_else(SqlError::unknown_table)?;
+        let kept: Vec<usize> = columns
+            .iter()
+            .filter_map(|name| system.columns.iter().position(|c| c.name == *name))
+            .collect();
+        let infos = kept.iter().filter_map(|&i| system.columns.get(i));
+        let columns = infos.map(|c| result_column(&c.name, c.ty, c.length)).collect();
+        let rows: Vec<Vec<Value>> = system
+            .rows
+            .iter()
+            .map(|row| kept.iter().filter_map(|&i| row.get(i).cloned()).collect())
+            .collect();
+        computed(columns, Precision::Millisecond, &rows)
+    }
+
+    fn show_db<'b>(&'b self, named: Option<&'b Ident>) -> Result<&'b str, SqlError> {
+        self.db_of(named).ok_or_else(|| {
+            SqlError::new(crate::sql::code::SYNTAX, "database not specified")
+        })
+    }
+
+    fn show_tables(
+        &self,
+        kind: TableKind,
+        db: Option<&Ident>,
+        pattern: Option<&str>,
+    ) -> Result<ResultRows, SqlError> {
+        let db = self.show_db(db)?;
+        let wanted = |name: &str| pattern.is_none_or(|p| like(p, name));
+        if is_system_database(db) {
+            let tables = self.view.system_table("information_schema", "ins_tables")?;
+            let rows = tables.map(|t| t.rows).unwrap_or_default();
+            let all = rows.into_iter().filter_map(|row| match row.as_slice() {
+                [Value::Text(name), Value::Text(of), ..] if of == db && wanted(name) => {
+                    Some(name.clone())
+                }
+                _ => None,
+            });
+            return names("table_name", 192, all.collect());
+        }
+        let database = self.catalog().database(db)?;
+        let mut all: Vec<String> = database
+            .tables
+            .iter()
+            .filter(|(name, entry)| {
+                let fits = match kind {
+                    TableKind::All => true,
+                    TableKind::Normal => matches!(entry, Entry::Normal(_)),
+                    TableKind::Child => matches!(entry, Entry::Child(_)),
+                };
+                fits && wanted(name)
+            })
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        all.sort_unstable();
+        names("table_name", 192, all)
+    }
+
+    fn show_stables(
+        &self,
+        db: Option<&Ident>,
+        pattern: Option<&str>,
+    ) -> Result<ResultRows, SqlError> {
+        let db = self.show_db(db)?;
+        if is_system_database(db) {
+            return names("stable_name", 192, Vec::new());
+        }
+        let stables = self.catalog().database(db)?.stables.keys();
+        let all = stables.filter(|name| pattern.is_none_or(|p| like(p, name)));
+        names("stable_name", 192, all.cloned().collect())
+    }
+
+    fn show_create(&self, name: &ObjectName, stable: bool) -> Result<ResultRows, SqlError> {
+        let (db, name) = self.object(name)?;
+        if is_system_database(&db) {
+            return Err(SqlError::unsupported("show create of a system table"));
+        }
+        let found = self.find(&db, &name)?;
+        if stable && !matches!(found, Found::Super(_)) {
+            return Err(SqlError::new(STABLE_UNKNOWN, "STable not exist"));
+        }
+        let statement = match found {
+            Found::Super(def) => create_text("STABLE", def),
+            Found::Normal(def) => create_text("TABLE", def),
+            Found::Child(child, def) => {
+                let rows = self.view.tag_rows(def, Some(child))?;
+                let values = rows.into_iter().next().map(|r| r.1).unwrap_or_default();
+                let tags: Vec<String> = def.tags.iter().map(|t| format!("`{}`", t.name)).collect();
+                let values: Vec<String> = def
+                    .tags
+                    .iter()
+                    .zip(&values)
+                    .map(|(tag, value)| match tag_text(tag, value) {
+                        None => "NULL".to_owned(),
+                        Some(v) => match tag.ty {
+                            Ty::VarChar | Ty::NChar | Ty::VarBinary | Ty::Geometry => {
+                                format!("\"{v}\"")
+                            }
+                            _ => v,
+                        },
+                    })
+                    .collect();
+                let mut out = format!(
+                    "CREATE TABLE `{name}` USING `{}` ({}) TAGS ({})",
+                    def.name,
+                    tags.join(", "),
+                    values.join(", ")
+                );
+                table_tail(&mut out, child.ttl, child.comment.as_deref());
+                out
+            }
+        };
+        let columns = vec![
+            result_column("Table", Ty::VarChar, 193),
+            result_column("Create Table", Ty::VarChar, CREATE_TEXT),
+        ];
+        let row = vec![text(&name), text(statement)];
+        computed(columns, Precision::Millisecond, &[row])
+    }
+
+    fn show_tags(&self, name: &ObjectName) -> Result<ResultRows, SqlError> {
+        let (db, name) = self.object(name)?;
+        let rows = match self.catalog().find(&db, &name)? {
+            None => {
+                return Err(SqlError::new(
+                    NO_TABLE,
+                    "Fail to get table info, error: Table does not exist",
+                ));
+            }
+            Some(Found::Normal(_)) => return Err(no_tags()),
+            Some(Found::Super(def)) => self.view.show_tags(&db, def, None)?,
+            Some(Found::Child(child, def)) => self.view.show_tags(&db, def, Some(child))?,
+        };
+        let columns = crate::catalog::tag_columns()
+            .iter()
+            .map(|c| result_column(&c.name, c.ty, c.length))
+            .collect();
+        computed(columns, Precision::Millisecond, &rows)
+    }
+
+    fn show_table_tags(
+        &self,
+        named: &[SelectItemName],
+        table: &ObjectName,
+    ) -> Result<ResultRows, SqlError> {
+        let (db, name) = self.object(table)?;
+        let found = self.find(&db, &name)?;
+        let (def, child) = match found {
+            Found::Super(def) => (def, None),
+            Found::Child(child, def) => (def, Some(child)),
+            Found::Normal(_) => return Err(no_tags()),
+        };
+        let mut columns = Vec::new();
+        let mut cells = Vec::new();
+        let mut add = |tag: Option<&crate::plan::ColumnInfo>, alias: &str| match tag {
+            None => {
+                columns.push(result_column(alias, Ty::VarChar, 270));
+                cells.push("name".to_owned());
+            }
+            Some(tag) => {
+                columns.push(ResultColumn {
+                    name: alias.to_owned(),
+                    ty: tag.ty,
+                    length: tag.length,
+                    precision: tag.precision,
+                    scale: tag.scale,
+                });
+                cells.push(format!("g{}", tag.id));
+            }
+        };
+        if named.is_empty() {
+            add(None, "tbname");
+            for tag in &*def.tags {
+                add(Some(tag), &tag.name);
+            }
+        }
+        for item in named {
+            let name = &item.name.name;
+            let alias = &item.alias.as_ref().unwrap_or(&item.name).name;
+            if name == "tbname" {
+                add(None, alias);
+                continue;
+            }
+            let (_, tag) = def.tag(name).ok_or_else(|| {
+                SqlError::new(UNKNOWN_TAG, format!("Invalid tag name: {name}"))
+            })?;
+            add(Some(tag), alias);
+        }
+        let mut sql = format!("SELECT {} FROM t{}", cells.join(", "), def.id);
+        if let Some(child) = child {
+            let _ = write!(sql, " WHERE tbl = {}", child.id);
+        }
+        let plan = Plan {
+            columns: columns.clone(),
+            precision: self.catalog().database(&db)?.precision(),
+            sql,
+            params: Vec::new(),
+        };
+        let precision = plan.precision;
+        let stream = self.store().query(plan)?;
+        Ok(ResultRows::streaming(columns.into(), precision, stream))
+    }
+}
+
+fn no_tags() -> SqlError {
+    SqlError::new(NO_TAGS, "Tags can only applied to super table and child table")
+}
+
+fn create_text(kind: &str, def: &TableDef) -> String {
+    let list = |columns: &[crate::plan::ColumnInfo]| {
+        let texts: Vec<String> = columns
+            .iter()
+            .map(|c| {
+                let key = if c.composite_key { " COMPOSITE KEY" } else { "" };
+                format!("`{}` {}{key}", c.name, type_text(c, true))
+            })
+            .collect();
+        texts.join(", ")
+    };
+    let mut out = format!("CREATE {kind} `{}` ({})", def.name, list(&def.columns));
+    if def.is_super() {
+        let _ = write!(out, " TAGS ({})", list(&def.tags));
+    }
+    table_tail(&mut out, def.ttl, def.comment.as_deref());
+    out
+}
+
+fn table_tail(out: &mut String, ttl: i32, comment: Option<&str>) {
+    if ttl > 0 {
+        let _ = write!(out, " TTL {ttl}");
+    }
+    if let Some(comment) = comment {
+        let _ = write!(out, " COMMENT '{comment}'");
+    }
+}

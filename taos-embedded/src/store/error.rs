@@ -1,0 +1,40 @@
+use std::fmt;
+
+use crate::sql::SqlError;
+
+/// The code of what is wrong with the server or its disk, not with the statement.
+pub(crate) const INTERNAL: u32 = 0xFFFF;
+
+/// An error that is no fault of the statement.
+pub(crate) fn internal(what: impl fmt::Display) -> SqlError {
+    SqlError::new(INTERNAL, format!("internal error: {what}"))
+}
+
+/// What SQLite said; an error of one of the dialect's functions keeps its code, which it carries as
+/// `[0x2802] text`.
+#[allow(clippy::needless_pass_by_value, reason = "handed to map_err")]
+pub(crate) fn sqlite_error(error: rusqlite::Error) -> SqlError {
+    let text = match &error {
+        rusqlite::Error::SqliteFailure(_, Some(text)) => text.clone(),
+        rusqlite::Error::UserFunctionError(inner) => inner.to_string(),
+        other => other.to_string(),
+    };
+    coded(&text).unwrap_or_else(|| {
+        let code = error.sqlite_error_code();
+        match code {
+            Some(rusqlite::ErrorCode::DiskFull) => {
+                SqlError::new(INTERNAL, format!("the disk is full: {text}"))
+            }
+            Some(rusqlite::ErrorCode::OperationInterrupted) => {
+                SqlError::new(INTERNAL, "the statement was cancelled")
+            }
+            _ => internal(text),
+        }
+    })
+}
+
+fn coded(text: &str) -> Option<SqlError> {
+    let (code, message) = text.strip_prefix("[0x")?.split_once("] ")?;
+    let code = u32::from_str_radix(code, 16).ok()?;
+    Some(SqlError::new(code, message))
+}

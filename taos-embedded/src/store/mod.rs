@@ -1,0 +1,274 @@
+//! The one SQLite file: a writer thread with group commit, and readers beside it.
+//!
+//! SQL text and threads stay in here; the rest hands in closures and gets rows or errors back.
+
+mod encode;
+mod error;
+mod query;
+mod readers;
+mod writer;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::JoinHandle;
+
+use rusqlite::{Connection, OpenFlags};
+use tempfile::TempDir;
+
+pub(crate) use encode::blocks_of;
+pub(crate) use error::{INTERNAL, internal, sqlite_error};
+pub(crate) use query::Stream;
+pub(crate) use writer::Write;
+
+use crate::catalog::{self, Catalog};
+use crate::engine::Storage;
+use crate::sql::SqlError;
+use readers::Readers;
+use writer::Writer;
+
+/// "taos": tells the file from other programs' SQLite files.
+const APPLICATION_ID: i64 = 0x7461_6F73;
+const FILE: &str = "taos.db";
+const LOCK: &str = "taos.lock";
+
+/// The store; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    published: Arc<Published>,
+    writer: Writer,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    readers: Readers,
+    /// Keeps other processes out of the directory.
+    _lock: File,
+    /// Removed when the store goes away; declared last for that reason.
+    _temporary: Option<TempDir>,
+}
+
+/// The catalog of the last commit.
+#[derive(Debug, Default)]
+struct Published(RwLock<Arc<Catalog>>);
+
+impl Published {
+    fn get(&self) -> Arc<Catalog> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set(&self, catalog: Arc<Catalog>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = catalog;
+    }
+}
+
+fn io_error(what: &str, path: &Path, error: &std::io::Error) -> SqlError {
+    SqlError::new(INTERNAL, format!("cannot {what} {}: {error}", path.display()))
+}
+
+impl Store {
+    /// Opens or creates the file.
+    ///
+    /// # Errors
+    /// The directory cannot be used, another process has it open, or its format is newer.
+    pub(crate) fn open(storage: &Storage) -> Result<Self, SqlError> {
+        let (dir, temporary) = match storage {
+            Storage::Dir(dir) => (dir.clone(), None),
+            Storage::Memory => {
+                let temporary = temporary_dir()?;
+                (temporary.path().to_owned(), Some(temporary))
+            }
+        };
+        fs::create_dir_all(&dir).map_err(|e| io_error("create the data directory", &dir, &e))?;
+        let lock = lock(&dir)?;
+        let path = dir.join(FILE);
+        let durable = temporary.is_none();
+        let connection = open_connection(&path, durable).map_err(|e| open_error(&path, &e))?;
+        prepare_file(&connection, &path)?;
+        let catalog = Arc::new(catalog::load(&connection).map_err(sqlite_error)?);
+        let published = Arc::new(Published(RwLock::new(Arc::clone(&catalog))));
+        let readers = Readers::new(path);
+        let (writer, thread) = Writer::start(connection, catalog, Arc::clone(&published))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                published,
+                writer,
+                thread: Mutex::new(Some(thread)),
+                readers,
+                _lock: lock,
+                _temporary: temporary,
+            }),
+        })
+    }
+
+    /// The catalog of the last commit.
+    pub(crate) fn catalog(&self) -> Arc<Catalog> {
+        self.inner.published.get()
+    }
+
+    /// Runs a change on the writer thread, all or nothing, and waits until it is durable.
+    ///
+    /// # Errors
+    /// What the change fails with, or the commit.
+    pub(crate) fn write<F>(&self, change: F) -> Result<u64, SqlError>
+    where
+        F: FnOnce(&mut Write<'_>) -> Result<u64, SqlError> + Send + 'static,
+    {
+        self.inner.writer.run(Box::new(change))
+    }
+
+    /// Runs a short read on a reader.
+    ///
+    /// # Errors
+    /// What SQLite says.
+    pub(crate) fn read<T, F>(&self, work: F) -> Result<T, SqlError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.inner.readers.run(work)
+    }
+
+    /// Stops the writer after what is queued and moves the log into the file. Later changes are
+    /// refused.
+    pub(crate) fn close(&self) {
+        self.inner.close();
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.writer.stop();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer thread ended in a panic");
+        }
+        self.readers.close();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A private directory, in memory where the system offers one.
+fn temporary_dir() -> Result<TempDir, SqlError> {
+    let builder = || {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("taos-embedded-");
+        builder
+    };
+    let shared_memory = Path::new("/dev/shm");
+    if shared_memory.is_dir()
+        && let Ok(dir) = builder().tempdir_in(shared_memory)
+    {
+        return Ok(dir);
+    }
+    builder()
+        .tempdir()
+        .map_err(|e| io_error("create a directory in", &std::env::temp_dir(), &e))
+}
+
+fn lock(dir: &Path) -> Result<File, SqlError> {
+    let path = dir.join(LOCK);
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|e| io_error("open", &path, &e))?;
+    file.try_lock().map_err(|e| {
+        SqlError::new(
+            INTERNAL,
+            format!(
+                "cannot lock {}: {e}; stop the other server that uses this data directory",
+                path.display()
+            ),
+        )
+    })?;
+    Ok(file)
+}
+
+fn open_error(path: &Path, error: &rusqlite::Error) -> SqlError {
+    SqlError::new(INTERNAL, format!("cannot open {}: {error}", path.display()))
+}
+
+fn open_connection(path: &PathBuf, durable: bool) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.execute_batch(
+        "PRAGMA page_size = 8192;
+         PRAGMA journal_mode = WAL;
+         PRAGMA cache_size = -65536;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA wal_autocheckpoint = 4000;
+         PRAGMA busy_timeout = 10000;",
+    )?;
+    let synchronous = if durable { "FULL" } else { "OFF" };
+    connection.execute_batch(&format!("PRAGMA synchronous = {synchronous};"))?;
+    connection.set_prepared_statement_cache_capacity(512);
+    crate::plan::register_functions(&connection)?;
+    Ok(connection)
+}
+
+/// Makes a new file's tables, or checks that an old one can be read.
+fn prepare_file(connection: &Connection, path: &Path) -> Result<(), SqlError> {
+    let fail = |e: rusqlite::Error| open_error(path, &e);
+    let id: i64 = connection
+        .query_row("PRAGMA application_id", [], |row| row.get(0))
+        .map_err(fail)?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(fail)?;
+    if id == 0 && tables == 0 {
+        return connection
+            .execute_batch(&format!(
+                "BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; {}
+                 INSERT INTO meta VALUES ('format', {}), ('next_id', 1); COMMIT;",
+                catalog::SCHEMA_SQL,
+                catalog::FORMAT
+            ))
+            .map_err(fail);
+    }
+    if id != APPLICATION_ID {
+        return Err(SqlError::new(
+            INTERNAL,
+            format!(
+                "{} is another program's SQLite file; choose another data directory",
+                path.display()
+            ),
+        ));
+    }
+    let format: i64 = connection
+        .query_row("SELECT value FROM meta WHERE key = 'format'", [], |row| {
+            row.get(0)
+        })
+        .map_err(fail)?;
+    if format > catalog::FORMAT {
+        return Err(SqlError::new(
+            INTERNAL,
+            format!(
+                "{} has format {format}, written by a newer release; this one reads up to {}: \
+                 start the newer release",
+                path.display(),
+                catalog::FORMAT
+            ),
+        ));
+    }
+    Ok(())
+}

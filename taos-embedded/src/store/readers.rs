@@ -1,0 +1,216 @@
+//! Threads that read, each with a connection of its own.
+//!
+//! A job may wait for a client that does not fetch its rows. Such a waiting thread does not count
+//! against [`ACTIVE`]: another one is started in its place, up to [`THREADS`] in all. A result of up to
+//! two blocks never waits. Beyond that bound further statements wait until a result is read or dropped.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{internal, sqlite_error};
+use crate::sql::SqlError;
+
+/// Threads that compute at the same time.
+const ACTIVE: usize = 16;
+/// Threads in all, those that wait for their clients included.
+const THREADS: usize = 256;
+/// Threads that stay when there is nothing to do.
+const KEPT: usize = 4;
+const IDLE: Duration = Duration::from_secs(10);
+
+type Job = Box<dyn FnOnce(Result<&Connection, SqlError>) + Send>;
+
+#[derive(Debug)]
+pub(super) struct Readers {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    path: PathBuf,
+    state: Mutex<State>,
+    work: Condvar,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct State {
+    queue: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+    parked: usize,
+    closed: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts a thread if there is work that no idle one will take.
+    fn grow(self: &Arc<Self>, state: &mut State) -> Result<(), SqlError> {
+        if state.queue.len() <= state.idle
+            || state.threads - state.parked >= ACTIVE
+            || state.threads >= THREADS
+        {
+            return Ok(());
+        }
+        let shared = Arc::clone(self);
+        let spawned = std::thread::Builder::new()
+            .name("taos-reader".to_owned())
+            .spawn(move || shared.serve());
+        match spawned {
+            Ok(_) => state.threads += 1,
+            Err(error) if state.threads == state.parked => {
+                return Err(internal(format!("no reader thread can be started: {error}")));
+            }
+            Err(error) => tracing::warn!(%error, "no further reader thread can be started"),
+        }
+        Ok(())
+    }
+
+    fn serve(&self) {
+        let mut connection = None;
+        while let Some(job) = self.next() {
+            if connection.is_none() {
+                match open(&self.path) {
+                    Ok(opened) => connection = Some(opened),
+                    Err(error) => {
+                        job(Err(sqlite_error(error)));
+                        continue;
+                    }
+                }
+            }
+            if let Some(open) = &connection {
+                let run = std::panic::AssertUnwindSafe(|| job(Ok(open)));
+                if std::panic::catch_unwind(run).is_err() {
+                    tracing::error!("a read ended in a panic");
+                    connection = None;
+                }
+            }
+        }
+        self.state().threads -= 1;
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                return Some(job);
+            }
+            if state.closed {
+                return None;
+            }
+            state.idle += 1;
+            let (woken, timeout) = self
+                .work
+                .wait_timeout(state, IDLE)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = woken;
+            state.idle -= 1;
+            if timeout.timed_out() && state.queue.is_empty() && state.threads > KEPT {
+                return None;
+            }
+        }
+    }
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.execute_batch(
+        "PRAGMA query_only = 1;
+         PRAGMA cache_size = -16384;
+         PRAGMA temp_store = MEMORY;
+         PRAGMA busy_timeout = 10000;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    crate::plan::register_functions(&connection)?;
+    Ok(connection)
+}
+
+impl Readers {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                path,
+                state: Mutex::default(),
+                work: Condvar::new(),
+            }),
+        }
+    }
+
+    pub(super) fn submit(&self, job: Job) -> Result<(), SqlError> {
+        let mut state = self.shared.state();
+        if state.closed {
+            return Err(SqlError::new(
+                super::INTERNAL,
+                "the server is shutting down",
+            ));
+        }
+        state.queue.push_back(job);
+        self.shared.grow(&mut state)?;
+        drop(state);
+        self.shared.work.notify_one();
+        Ok(())
+    }
+
+    pub(super) fn run<T, F>(&self, work: F) -> Result<T, SqlError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
+        self.submit(Box::new(move |connection| {
+            let outcome = connection.and_then(|c| work(c).map_err(sqlite_error));
+            // nobody may be waiting any more
+            let _ = reply.send(outcome);
+        }))?;
+        answer
+            .recv()
+            .unwrap_or_else(|_| Err(internal("a read ended without an answer")))
+    }
+
+    /// What a job says while it waits for its client.
+    pub(super) fn parking(&self) -> Parking {
+        Parking(Arc::clone(&self.shared))
+    }
+
+    /// Ends the threads as they finish what they do.
+    pub(super) fn close(&self) {
+        let mut state = self.shared.state();
+        state.closed = true;
+        state.queue.clear();
+        drop(state);
+        self.shared.work.notify_all();
+    }
+}
+
+/// Lets a job say that its thread waits for a client.
+pub(super) struct Parking(Arc<Shared>);
+
+impl Parking {
+    pub(super) fn wait<T>(&self, blocking: impl FnOnce() -> T) -> T {
+        {
+            let mut state = self.0.state();
+            state.parked += 1;
+            if let Err(error) = self.0.grow(&mut state) {
+                tracing::warn!(%error, "statements wait for a reader");
+            }
+        }
+        let result = blocking();
+        self.0.state().parked -= 1;
+        result
+    }
+}

@@ -1,0 +1,253 @@
+//! One thread writes. Whatever waits for it goes into one transaction, each statement behind a
+//! savepoint of its own, and is acknowledged after the commit.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use super::{Published, internal, sqlite_error};
+use crate::catalog::Catalog;
+use crate::sql::SqlError;
+
+/// Statements of one commit.
+const BATCH: usize = 1000;
+/// How long a commit may wait for more statements that are already queued.
+const PATIENCE: Duration = Duration::from_millis(10);
+/// Statements that may wait; further ones wait to be let in.
+const QUEUE: usize = 1024;
+
+pub(super) type Change = Box<dyn FnOnce(&mut Write<'_>) -> Result<u64, SqlError> + Send>;
+type Outcome = Result<u64, SqlError>;
+
+enum Job {
+    Run(Change, SyncSender<Outcome>),
+    Stop,
+}
+
+/// What a change works on.
+pub(crate) struct Write<'a> {
+    /// The writer's connection, inside a transaction.
+    pub(crate) connection: &'a Connection,
+    catalog: &'a mut Arc<Catalog>,
+    next_id: &'a mut i64,
+}
+
+impl Write<'_> {
+    /// The catalog as the statements before this one left it.
+    pub(crate) fn catalog(&self) -> &Catalog {
+        self.catalog
+    }
+
+    /// The catalog, to be changed; taken back if the statement or the commit fails.
+    pub(crate) fn catalog_mut(&mut self) -> &mut Catalog {
+        Arc::make_mut(self.catalog)
+    }
+
+    /// A number for a database or table, never given before.
+    pub(crate) fn new_id(&mut self) -> i64 {
+        let id = *self.next_id;
+        *self.next_id += 1;
+        id
+    }
+
+    /// Runs statements that are used once.
+    pub(crate) fn batch(&self, sql: &str) -> Result<(), SqlError> {
+        self.connection.execute_batch(sql).map_err(sqlite_error)
+    }
+
+    /// Runs a statement that will be used again.
+    pub(crate) fn execute(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<usize, SqlError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(parameters))
+            .map_err(sqlite_error)
+    }
+}
+
+/// The way to the writer thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: SyncSender<Job>,
+}
+
+fn closed() -> SqlError {
+    SqlError::new(super::INTERNAL, "the server is shutting down")
+}
+
+impl Writer {
+    pub(super) fn start(
+        connection: Connection,
+        catalog: Arc<Catalog>,
+        published: Arc<Published>,
+    ) -> Result<(Self, JoinHandle<()>), SqlError> {
+        let (jobs, queue) = sync_channel(QUEUE);
+        let next_id = stored_next_id(&connection)?;
+        let mut state = State {
+            connection,
+            catalog,
+            published,
+            next_id,
+            stored_next_id: next_id,
+        };
+        let thread = std::thread::Builder::new()
+            .name("taos-writer".to_owned())
+            .spawn(move || state.run(&queue))
+            .map_err(internal)?;
+        Ok((Self { jobs }, thread))
+    }
+
+    pub(super) fn run(&self, change: Change) -> Outcome {
+        let (reply, answer) = sync_channel(1);
+        self.jobs
+            .send(Job::Run(change, reply))
+            .map_err(|_| closed())?;
+        answer.recv().unwrap_or_else(|_| Err(closed()))
+    }
+
+    pub(super) fn stop(&self) {
+        // an error means that the thread has ended already
+        let _ = self.jobs.send(Job::Stop);
+    }
+}
+
+fn stored_next_id(connection: &Connection) -> Result<i64, SqlError> {
+    connection
+        .query_row("SELECT value FROM meta WHERE key = 'next_id'", [], |row| {
+            row.get(0)
+        })
+        .map_err(sqlite_error)
+}
+
+struct State {
+    connection: Connection,
+    /// As the transaction left it so far.
+    catalog: Arc<Catalog>,
+    published: Arc<Published>,
+    next_id: i64,
+    stored_next_id: i64,
+}
+
+impl State {
+    fn run(&mut self, jobs: &Receiver<Job>) {
+        while let Ok(Job::Run(change, reply)) = jobs.recv() {
+            if !self.batch(change, reply, jobs) {
+                break;
+            }
+        }
+        if let Err(error) = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        {
+            tracing::warn!(%error, "the log could not be moved into the file; the next start does it");
+        }
+    }
+
+    /// Runs what waits and commits; false when it is time to stop.
+    fn batch(
+        &mut self,
+        change: Change,
+        reply: SyncSender<Outcome>,
+        jobs: &Receiver<Job>,
+    ) -> bool {
+        let mut going_on = true;
+        let mut done = Vec::new();
+        let mut next = Some((change, reply));
+        let started = Instant::now();
+        let begun = self.execute("BEGIN IMMEDIATE");
+        while let Some((change, reply)) = next.take() {
+            let outcome = match &begun {
+                Ok(()) => self.one(change),
+                Err(error) => Err(error.clone()),
+            };
+            done.push((reply, outcome));
+            if begun.is_err() || self.connection.is_autocommit() {
+                break;
+            }
+            if done.len() < BATCH && started.elapsed() < PATIENCE {
+                match jobs.try_recv() {
+                    Ok(Job::Run(change, reply)) => next = Some((change, reply)),
+                    Ok(Job::Stop) => going_on = false,
+                    Err(_) => {}
+                }
+            }
+        }
+        let committed = begun.and_then(|()| self.commit());
+        match &committed {
+            Ok(()) => self.published.set(Arc::clone(&self.catalog)),
+            Err(_) => self.reset(),
+        }
+        for (reply, outcome) in done {
+            let outcome = match &committed {
+                Ok(()) => outcome,
+                Err(error) => outcome.and(Err(error.clone())),
+            };
+            // nobody may be waiting any more
+            let _ = reply.send(outcome);
+        }
+        going_on
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), SqlError> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+            .map(drop)
+            .map_err(sqlite_error)
+    }
+
+    fn one(&mut self, change: Change) -> Outcome {
+        self.execute("SAVEPOINT one")?;
+        let before = Arc::clone(&self.catalog);
+        let mut write = Write {
+            connection: &self.connection,
+            catalog: &mut self.catalog,
+            next_id: &mut self.next_id,
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| change(&mut write)))
+            .unwrap_or_else(|_| Err(internal("a change ended in a panic")));
+        if outcome.is_err() {
+            self.catalog = before;
+            if !self.connection.is_autocommit() {
+                self.execute("ROLLBACK TO one")?;
+            }
+        }
+        if !self.connection.is_autocommit() {
+            self.execute("RELEASE one")?;
+        }
+        outcome
+    }
+
+    fn commit(&mut self) -> Result<(), SqlError> {
+        if self.connection.is_autocommit() {
+            return Err(internal("the storage gave up the transaction"));
+        }
+        if self.next_id != self.stored_next_id {
+            self.connection
+                .prepare_cached("UPDATE meta SET value = ?1 WHERE key = 'next_id'")
+                .and_then(|mut statement| statement.execute([self.next_id]))
+                .map_err(sqlite_error)?;
+        }
+        self.execute("COMMIT")?;
+        self.stored_next_id = self.next_id;
+        Ok(())
+    }
+
+    /// Back to the last commit.
+    fn reset(&mut self) {
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "a failed transaction could not be rolled back");
+        }
+        self.catalog = self.published.get();
+        self.next_id = self.stored_next_id;
+    }
+}
