@@ -24,10 +24,13 @@
 //! [`plan`] (names, types and rules of the dialect) → `catalog`, `store` and `exec` (SQLite).
 #![forbid(unsafe_code)]
 
+mod catalog;
 mod embedded;
 pub mod engine;
+mod exec;
 pub mod plan;
 mod server;
 pub mod sql;
+mod store;
 
 pub use embedded::{Embedded, EmbeddedBuilder};

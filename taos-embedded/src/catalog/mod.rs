@@ -163,11 +163,6 @@ impl TableDef {
         position(&self.tags, name)
     }
 
-    /// The second column of a composite key.
-    pub(crate) fn composite_key(&self) -> Option<&ColumnInfo> {
-        self.columns.iter().find(|c| c.composite_key)
-    }
-
     /// True if the tags are one JSON value.
     pub(crate) fn has_json_tag(&self) -> bool {
         self.tags.first().is_some_and(|t| t.ty == Ty::Json)

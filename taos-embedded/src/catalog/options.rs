@@ -50,10 +50,31 @@ const NUMBERS: &[Number] = &[
     ("table_prefix", "hashPrefix", 0, -191, 191, false),
     ("table_suffix", "hashSuffix", 0, -191, 191, false),
     ("tsdb_pagesize", "tsdbPageSize", 4, 1, 16_384, false),
-    ("wal_retention_period", "walRetentionPeriod", 3600, -1, INT_MAX, true),
-    ("wal_retention_size", "walRetentionSize", 0, -1, INT_MAX, true),
+    (
+        "wal_retention_period",
+        "walRetentionPeriod",
+        3600,
+        -1,
+        INT_MAX,
+        true,
+    ),
+    (
+        "wal_retention_size",
+        "walRetentionSize",
+        0,
+        -1,
+        INT_MAX,
+        true,
+    ),
     ("keep_time_offset", "keepTimeOffset", 0, 0, 23, true),
-    ("ss_chunkpages", "ssChunkSize", 131_072, 131_072, 1_048_576, false),
+    (
+        "ss_chunkpages",
+        "ssChunkSize",
+        131_072,
+        131_072,
+        1_048_576,
+        false,
+    ),
     ("ss_compact", "ssCompact", 1, 0, 1, true),
 ];
 
@@ -182,8 +203,14 @@ impl Options {
                 self.duration = value;
                 return Ok(());
             }
-            "strict" | "encrypt_algorithm" | "ss_keeplocal" | "compact_interval"
-            | "compact_time_range" | "compact_time_offset" | "retentions" | "dnodes"
+            "strict"
+            | "encrypt_algorithm"
+            | "ss_keeplocal"
+            | "compact_interval"
+            | "compact_time_range"
+            | "compact_time_offset"
+            | "retentions"
+            | "dnodes"
             | "with_arbitrator" => {
                 return Err(SqlError::unsupported(format!(
                     "database option {}",
@@ -222,7 +249,11 @@ impl Options {
             Some(&[a]) => [a, a, a],
             Some(&[a, b]) => [a, b, b],
             Some(&[a, b, c]) => [a, b, c],
-            _ => return Err(bad("Invalid option keep: one to three days or durations are expected")),
+            _ => {
+                return Err(bad(
+                    "Invalid option keep: one to three days or durations are expected",
+                ));
+            }
         };
         if keep.iter().any(|k| !(DAY..=525_600_000).contains(k)) {
             let texts: Vec<String> = keep.iter().map(ToString::to_string).collect();

@@ -113,7 +113,7 @@ impl Definition {
 }
 
 fn damaged(what: &str) -> rusqlite::Error {
-    rusqlite::Error::ModuleError(format!("the catalog is damaged: {what}"))
+    rusqlite::Error::UserFunctionError(format!("the catalog is damaged: {what}").into())
 }
 
 /// Reads the whole catalog.

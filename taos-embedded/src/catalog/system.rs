@@ -347,8 +347,10 @@ pub(super) fn stables(catalog: &Catalog) -> Vec<Vec<Value>> {
 
 /// Number of the first vgroup of a database; a database has as many as it was created with.
 fn first_vgroup(catalog: &Catalog, name: &str) -> i64 {
-    let before = catalog.databases.range::<str, _>(..name);
-    2 + before.map(|(_, db)| db.options.number("vgroups")).sum::<i64>()
+    let before = catalog.databases.range(..name.to_owned());
+    2 + before
+        .map(|(_, db)| db.options.number("vgroups"))
+        .sum::<i64>()
 }
 
 pub(super) fn tables(catalog: &Catalog) -> Vec<Vec<Value>> {

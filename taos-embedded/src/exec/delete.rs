@@ -33,7 +33,9 @@ impl Exec<'_> {
             let storage = info.storage_id();
             let range = format!("ts BETWEEN {} AND {}", filter.low, filter.high);
             let (tables, params) = match (&info.kind, &filter.tables) {
-                (TableKind::Super, Some((sql, params))) => (format!("IN ({sql})"), params.as_slice()),
+                (TableKind::Super, Some((sql, params))) => {
+                    (format!("IN ({sql})"), params.as_slice())
+                }
                 (TableKind::Super, None) => (format!("IN (SELECT tbl FROM t{storage})"), &[][..]),
                 _ => (format!("= {}", info.id), &[][..]),
             };

@@ -15,9 +15,7 @@ pub(super) const fn default_compression(ty: Ty) -> [&'static str; 3] {
     match ty {
         Ty::Timestamp => ["delta-i", "lz4", "medium"],
         Ty::Bool => ["bit-packing", "zstd", "medium"],
-        Ty::TinyInt | Ty::SmallInt | Ty::UTinyInt | Ty::USmallInt => {
-            ["simple8b", "zlib", "medium"]
-        }
+        Ty::TinyInt | Ty::SmallInt | Ty::UTinyInt | Ty::USmallInt => ["simple8b", "zlib", "medium"],
         Ty::Int | Ty::BigInt | Ty::UInt | Ty::UBigInt => ["simple8b", "lz4", "medium"],
         Ty::Float | Ty::Double => ["delta-d", "lz4", "medium"],
         Ty::Geometry | Ty::Blob | Ty::MediumBlob => ["disabled", "lz4", "medium"],
@@ -60,7 +58,11 @@ fn table_rows(def: &TableDef) -> Vec<Vec<Value>> {
     let texts = |texts: [&str; 3]| texts.map(|t| Value::Text(t.to_owned()));
     let mut rows = Vec::new();
     for column in &*def.columns {
-        let note = if column.composite_key { "COMPOSITE KEY" } else { "" };
+        let note = if column.composite_key {
+            "COMPOSITE KEY"
+        } else {
+            ""
+        };
         let mut row = row(column, note);
         row.extend(match def.compression.get(&column.id) {
             Some([a, b, c]) => texts([a, b, c]),

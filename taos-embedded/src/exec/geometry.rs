@@ -284,7 +284,14 @@ mod tests {
 
     #[test]
     fn broken_text_and_bytes_are_refused() {
-        for text in ["", "garbage", "POINT(1)", "POINT(1 2) x", "LINESTRING(1 1)", "POLYGON((0 0, 1 1, 2 2, 3 3))"] {
+        for text in [
+            "",
+            "garbage",
+            "POINT(1)",
+            "POINT(1 2) x",
+            "LINESTRING(1 1)",
+            "POLYGON((0 0, 1 1, 2 2, 3 3))",
+        ] {
             assert_eq!(to_bytes(text), None, "{text}");
         }
         assert_eq!(to_text(&[1, 2, 0, 0, 0, 255, 255, 255, 255]), None);

@@ -96,11 +96,7 @@ impl Layout {
         })
     }
 
-    fn places(
-        def: &TableDef,
-        names: &[Ident],
-        into_super: bool,
-    ) -> Result<Vec<Place>, SqlError> {
+    fn places(def: &TableDef, names: &[Ident], into_super: bool) -> Result<Vec<Place>, SqlError> {
         let mut seen = std::collections::HashSet::with_capacity(names.len());
         let by_name: HashMap<&str, usize> = def
             .columns
@@ -191,7 +187,9 @@ impl Exec<'_> {
                     },
                 ),
                 None => match collected.new.get(&(db.to_owned(), name.to_owned())) {
-                    Some(&at) => return self.collect_again(at, database, target, reading, collected),
+                    Some(&at) => {
+                        return self.collect_again(at, database, target, reading, collected);
+                    }
                     None => return Err(SqlError::unknown_table()),
                 },
             },
@@ -340,12 +338,19 @@ impl Exec<'_> {
             InsertSource::Query(query) => {
                 let selected = self.select_for(query, layout.width)?;
                 for row in &selected.rows {
-                    selected.take(row, layout, &rows.def, database.precision(), &mut rows.values)?;
+                    selected.take(
+                        row,
+                        layout,
+                        &rows.def,
+                        database.precision(),
+                        &mut rows.values,
+                    )?;
                 }
                 return self.check_keep(database, &rows.values, rows.columns.len());
             }
         };
-        rows.values.reserve(values.row_ends.len() * layout.columns.len());
+        rows.values
+            .reserve(values.row_ends.len() * layout.columns.len());
         for row in values.rows() {
             check_width(row, layout.width, self.sql)?;
             read_row(reading, &rows.def, layout, row, &mut rows.values)?;
@@ -375,7 +380,8 @@ impl Exec<'_> {
                 for row in &selected.rows {
                     let name = selected.name(row, layout)?;
                     let tags = || selected.tags(row, layout, def, database.precision());
-                    let at = named_table(database, def, layout, &name, tags, &mut by_name, collected)?;
+                    let at =
+                        named_table(database, def, layout, &name, tags, &mut by_name, collected)?;
                     if let Some(table) = collected.tables.get_mut(at) {
                         let precision = database.precision();
                         selected.take(row, layout, def, precision, &mut table.values)?;

@@ -109,15 +109,26 @@ mod tests {
         let given = r#"{"z":1.0,"a":"x","dup":1,"dup":2,"e":1e3,"big":12345678901234567890,"esc":"a\"b","n":null}"#;
         assert_eq!(
             canonical(given).unwrap().as_deref(),
-            Some(r#"{"a":"x","big":1.2345678901234567e+19,"dup":1,"e":1000,"esc":"a\"b","n":null,"z":1}"#)
+            Some(
+                r#"{"a":"x","big":1.2345678901234567e+19,"dup":1,"e":1000,"esc":"a\"b","n":null,"z":1}"#
+            )
         );
         assert_eq!(canonical(""), Ok(None));
     }
 
     #[test]
     fn only_an_object_of_scalars_is_taken() {
-        assert_eq!(canonical("[1,2]").unwrap_err().reason, "json error invalide value");
-        assert_eq!(canonical(r#"{"k":{"a":1}}"#).unwrap_err().reason, "invalidate json value");
-        assert_eq!(canonical(r#"{"键":1}"#).unwrap_err().near.as_deref(), Some("键"));
+        assert_eq!(
+            canonical("[1,2]").unwrap_err().reason,
+            "json error invalide value"
+        );
+        assert_eq!(
+            canonical(r#"{"k":{"a":1}}"#).unwrap_err().reason,
+            "invalidate json value"
+        );
+        assert_eq!(
+            canonical(r#"{"键":1}"#).unwrap_err().near.as_deref(),
+            Some("键")
+        );
     }
 }

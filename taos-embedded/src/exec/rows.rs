@@ -131,7 +131,9 @@ impl TableRows {
             .map_err(sqlite_error)?;
         let mut count = 0;
         for row in self.values.chunks_exact(width) {
-            statement.raw_bind_parameter(1, table).map_err(sqlite_error)?;
+            statement
+                .raw_bind_parameter(1, table)
+                .map_err(sqlite_error)?;
             for (place, value) in (2..).zip(row) {
                 statement
                     .raw_bind_parameter(place, value)
@@ -160,7 +162,11 @@ impl TableRows {
             }
             (Target::NewChild { .. }, Some(Found::Child(child, def))) if same(def) => Ok(child.id),
             (Target::NewChild { tags, .. }, None) => {
-                if !database.stables.get(&self.def.name).is_some_and(|d| same(d)) {
+                if !database
+                    .stables
+                    .get(&self.def.name)
+                    .is_some_and(|d| same(d))
+                {
                     return Err(stale());
                 }
                 let new = NewChild {

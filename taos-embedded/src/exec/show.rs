@@ -7,9 +7,7 @@ use taos_query::common::{Precision, Ty};
 
 use super::likes::like;
 use super::{Exec, computed, result_column};
-use crate::catalog::{
-    Entry, Found, TableDef, is_system_database, tag_text, type_text,
-};
+use crate::catalog::{Entry, Found, TableDef, is_system_database, tag_text, type_text};
 use crate::engine::ResultRows;
 use crate::plan::{Plan, ResultColumn, Schema as _};
 use crate::sql::SqlError;
@@ -45,7 +43,9 @@ impl Exec<'_> {
                 }
                 names("name", 64, all)
             }
-            Show::Tables { kind, db, like } => self.show_tables(*kind, db.as_ref(), like.as_deref()),
+            Show::Tables { kind, db, like } => {
+                self.show_tables(*kind, db.as_ref(), like.as_deref())
+            }
             Show::Stables { db, like } => self.show_stables(db.as_ref(), like.as_deref()),
             Show::CreateDatabase(name) => {
                 let database = self.catalog().database(&name.name)?;
@@ -73,7 +73,15 @@ impl Exec<'_> {
             }
             "users" => (
                 "ins_users",
-                &["name", "super", "enable", "sysinfo", "createdb", "create_time", "allowed_host"],
+                &[
+                    "name",
+                    "super",
+                    "enable",
+                    "sysinfo",
+                    "createdb",
+                    "create_time",
+                    "allowed_host",
+                ],
             ),
             "topics" => ("ins_topics", &["topic_name"]),
             _ => return Err(SqlError::unsupported(format!("show {words}"))),
@@ -87,7 +95,9 @@ impl Exec<'_> {
             .filter_map(|name| system.columns.iter().position(|c| c.name == *name))
             .collect();
         let infos = kept.iter().filter_map(|&i| system.columns.get(i));
-        let columns = infos.map(|c| result_column(&c.name, c.ty, c.length)).collect();
+        let columns = infos
+            .map(|c| result_column(&c.name, c.ty, c.length))
+            .collect();
         let rows: Vec<Vec<Value>> = system
             .rows
             .iter()
@@ -97,9 +107,8 @@ impl Exec<'_> {
     }
 
     fn show_db<'b>(&'b self, named: Option<&'b Ident>) -> Result<&'b str, SqlError> {
-        self.db_of(named).ok_or_else(|| {
-            SqlError::new(crate::sql::code::SYNTAX, "database not specified")
-        })
+        self.db_of(named)
+            .ok_or_else(|| SqlError::new(crate::sql::code::SYNTAX, "database not specified"))
     }
 
     fn show_tables(
@@ -264,9 +273,9 @@ impl Exec<'_> {
                 add(None, alias);
                 continue;
             }
-            let (_, tag) = def.tag(name).ok_or_else(|| {
-                SqlError::new(UNKNOWN_TAG, format!("Invalid tag name: {name}"))
-            })?;
+            let (_, tag) = def
+                .tag(name)
+                .ok_or_else(|| SqlError::new(UNKNOWN_TAG, format!("Invalid tag name: {name}")))?;
             add(Some(tag), alias);
         }
         let mut sql = format!("SELECT {} FROM t{}", cells.join(", "), def.id);
@@ -286,7 +295,10 @@ impl Exec<'_> {
 }
 
 fn no_tags() -> SqlError {
-    SqlError::new(NO_TAGS, "Tags can only applied to super table and child table")
+    SqlError::new(
+        NO_TAGS,
+        "Tags can only applied to super table and child table",
+    )
 }
 
 fn create_text(kind: &str, def: &TableDef) -> String {
@@ -294,7 +306,11 @@ fn create_text(kind: &str, def: &TableDef) -> String {
         let texts: Vec<String> = columns
             .iter()
             .map(|c| {
-                let key = if c.composite_key { " COMPOSITE KEY" } else { "" };
+                let key = if c.composite_key {
+                    " COMPOSITE KEY"
+                } else {
+                    ""
+                };
                 format!("`{}` {}{key}", c.name, type_text(c, true))
             })
             .collect();

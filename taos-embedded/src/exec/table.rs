@@ -107,10 +107,7 @@ pub(super) fn measure(data_type: DataType, is_tag: bool) -> Result<(u32, u8, u8)
             "Blob type is not allowed for tag",
         )),
         Ty::Blob | Ty::MediumBlob => Ok((BLOB_LENGTH, 0, 0)),
-        Ty::Json if !is_tag => Err(SqlError::new(
-            BAD_COLUMN,
-            "Only tag can be json type",
-        )),
+        Ty::Json if !is_tag => Err(SqlError::new(BAD_COLUMN, "Only tag can be json type")),
         Ty::Json => Ok((JSON_LENGTH, 0, 0)),
         ty => Ok((u32::try_from(ty.fixed_length()).map_err(internal)?, 0, 0)),
     }
@@ -152,7 +149,10 @@ fn check_columns(columns: &[ColumnDef], tags: Option<&[ColumnDef]>) -> Result<()
         return Err(bad_tag_count());
     }
     if tags.len() > 1 && tags.iter().any(|t| t.data_type.ty == Ty::Json) {
-        return Err(SqlError::new(ONE_JSON_TAG, "Only one tag if there is a json tag"));
+        return Err(SqlError::new(
+            ONE_JSON_TAG,
+            "Only one tag if there is a json tag",
+        ));
     }
     let mut names = BTreeSet::new();
     for def in columns.iter().chain(tags) {
@@ -185,7 +185,9 @@ fn check_columns(columns: &[ColumnDef], tags: Option<&[ColumnDef]>) -> Result<()
 }
 
 /// COMMENT and TTL of a table.
-pub(super) fn table_options(options: &[SqlOption]) -> Result<(Option<String>, Option<i32>), SqlError> {
+pub(super) fn table_options(
+    options: &[SqlOption],
+) -> Result<(Option<String>, Option<i32>), SqlError> {
     let (mut comment, mut ttl) = (None, None);
     for option in options {
         match (option.name.as_str(), option.values.first()) {
@@ -222,7 +224,10 @@ pub(super) fn compression(
             "encode",
             &["simple8b", "delta-i", "delta-d", "bit-packing", "disabled"],
         ),
-        ("compress", &["lz4", "zlib", "zstd", "tsz", "xz", "disabled"]),
+        (
+            "compress",
+            &["lz4", "zlib", "zstd", "tsz", "xz", "disabled"],
+        ),
         ("level", &["high", "medium", "low"]),
     ];
     let mut all = before
@@ -234,7 +239,10 @@ pub(super) fn compression(
         let (Some(at), Some(OptionValue::Text(value) | OptionValue::Word(value))) =
             (at, option.values.first())
         else {
-            return Err(SqlError::unsupported(format!("column option {}", option.name)));
+            return Err(SqlError::unsupported(format!(
+                "column option {}",
+                option.name
+            )));
         };
         let (Some((name, allowed)), Some(slot)) = (CHOICES.get(at), all.get_mut(at)) else {
             continue;
@@ -407,7 +415,15 @@ impl Exec<'_> {
             let tags: Vec<Value> = self.tags(database, def, &create.using)?;
             let (comment, ttl) = table_options(&create.options)?;
             let ttl = ttl.unwrap_or_default();
-            children.push((create.if_not_exists, db, name, Arc::clone(def), tags, comment, ttl));
+            children.push((
+                create.if_not_exists,
+                db,
+                name,
+                Arc::clone(def),
+                tags,
+                comment,
+                ttl,
+            ));
         }
         let now = self.now;
         self.store().write(move |write| {

@@ -78,12 +78,7 @@ fn zone(bytes: &[u8]) -> Option<i64> {
     (hours <= 14 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
-fn ticks(
-    time: NaiveDateTime,
-    nanoseconds: i64,
-    east: i64,
-    precision: Precision,
-) -> Option<i64> {
+fn ticks(time: NaiveDateTime, nanoseconds: i64, east: i64, precision: Precision) -> Option<i64> {
     let seconds = time.and_utc().timestamp().checked_sub(east)?;
     seconds
         .checked_mul(precision.ticks_per_second())?
@@ -91,12 +86,7 @@ fn ticks(
 }
 
 /// What a time expression comes to; `now` is in nanoseconds.
-pub(crate) fn evaluate(
-    expr: &TimeExpr,
-    sql: &str,
-    precision: Precision,
-    now: i64,
-) -> Option<i64> {
+pub(crate) fn evaluate(expr: &TimeExpr, sql: &str, precision: Precision, now: i64) -> Option<i64> {
     const DAY: i64 = 86_400_000_000_000;
     let mut time = match expr.base {
         TimeBase::Now => now.div_euclid(tick(precision)),
@@ -156,7 +146,13 @@ mod tests {
             parse("2024-01-01 00:00:00.123456789", Precision::Nanosecond),
             Some(day * 1_000_000 + 123_456_789)
         );
-        for bad in ["2024-02-30 00:00:00", "not a time", "2024-01-01 00:00", "2024-01-01 25:00:00", "2024-01-01 00:00:00."] {
+        for bad in [
+            "2024-02-30 00:00:00",
+            "not a time",
+            "2024-01-01 00:00",
+            "2024-01-01 25:00:00",
+            "2024-01-01 00:00:00.",
+        ] {
             assert_eq!(parse(bad, ms), None, "{bad}");
         }
     }

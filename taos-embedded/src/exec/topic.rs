@@ -6,9 +6,7 @@ use super::Exec;
 use crate::catalog::Topic;
 use crate::plan;
 use crate::sql::SqlError;
-use crate::sql::ast::{
-    CreateTopic, DropNamed, ExprKind, Query, QueryBody, TableRef, TopicSource,
-};
+use crate::sql::ast::{CreateTopic, DropNamed, ExprKind, Query, QueryBody, TableRef, TopicSource};
 
 const EXISTS: u32 = 0x03E0;
 const UNKNOWN: u32 = 0x03E1;
@@ -17,10 +15,37 @@ const STABLE_UNKNOWN: u32 = 0x0362;
 
 /// Functions that make one row of many; a topic cannot carry them.
 const AGGREGATES: &[&str] = &[
-    "count", "sum", "avg", "min", "max", "first", "last", "last_row", "spread", "stddev",
-    "percentile", "apercentile", "top", "bottom", "mode", "twa", "irate", "elapsed", "unique",
-    "hyperloglog", "histogram", "leastsquares", "diff", "derivative", "csum", "mavg", "tail",
-    "sample", "interp", "statecount", "stateduration",
+    "count",
+    "sum",
+    "avg",
+    "min",
+    "max",
+    "first",
+    "last",
+    "last_row",
+    "spread",
+    "stddev",
+    "percentile",
+    "apercentile",
+    "top",
+    "bottom",
+    "mode",
+    "twa",
+    "irate",
+    "elapsed",
+    "unique",
+    "hyperloglog",
+    "histogram",
+    "leastsquares",
+    "diff",
+    "derivative",
+    "csum",
+    "mavg",
+    "tail",
+    "sample",
+    "interp",
+    "statecount",
+    "stateduration",
 ];
 
 impl Exec<'_> {
@@ -45,7 +70,9 @@ impl Exec<'_> {
                     return Err(SqlError::new(STABLE_UNKNOWN, "STable not exist"));
                 }
                 if filter.is_some() {
-                    return Err(SqlError::unsupported("condition of a topic on a super table"));
+                    return Err(SqlError::unsupported(
+                        "condition of a topic on a super table",
+                    ));
                 }
                 ("stable", db)
             }

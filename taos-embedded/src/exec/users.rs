@@ -142,9 +142,10 @@ pub(crate) fn set_administrator(
     now: i64,
 ) -> Result<(), SqlError> {
     let catalog = store.catalog();
-    let unchanged = catalog.users.get(name).is_some_and(|u| {
-        u.administrator && same(&hash(&u.salt, password), &u.hash)
-    });
+    let unchanged = catalog
+        .users
+        .get(name)
+        .is_some_and(|u| u.administrator && same(&hash(&u.salt, password), &u.hash));
     if unchanged {
         return Ok(());
     }
@@ -165,7 +166,10 @@ impl Exec<'_> {
         if users.get(self.user).is_some_and(|u| u.administrator) {
             return Ok(());
         }
-        Err(SqlError::new(NO_RIGHTS, "Insufficient privilege for operation"))
+        Err(SqlError::new(
+            NO_RIGHTS,
+            "Insufficient privilege for operation",
+        ))
     }
 
     pub(super) fn create_user(&self, create: &CreateUser) -> Result<u64, SqlError> {

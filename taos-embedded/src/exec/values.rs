@@ -171,9 +171,13 @@ impl<'a> Reading<'a> {
             InsertValueKind::Text => self.text(value),
             _ => return Err(self.refuse(value, "invalid binary data")),
         };
-        let bytes = match text.strip_prefix("\\x").or_else(|| text.strip_prefix("\\X")) {
-            Some(hex) => unhex(hex)
-                .ok_or_else(|| SqlError::new(BAD_HEX, "Invalid varbinary value"))?,
+        let bytes = match text
+            .strip_prefix("\\x")
+            .or_else(|| text.strip_prefix("\\X"))
+        {
+            Some(hex) => {
+                unhex(hex).ok_or_else(|| SqlError::new(BAD_HEX, "Invalid varbinary value"))?
+            }
             None => text.into_owned().into_bytes(),
         };
         fitting_bytes(bytes, column)
@@ -195,7 +199,10 @@ impl<'a> Reading<'a> {
         let text = self.text(value);
         let longest = usize::try_from(column.length).unwrap_or_default();
         if text.len() > longest {
-            return Err(SqlError::insert_syntax(&text, "json string too long than 4095"));
+            return Err(SqlError::insert_syntax(
+                &text,
+                "json string too long than 4095",
+            ));
         }
         match json::canonical(&text) {
             Ok(Some(json)) => Ok(Value::Text(json)),
@@ -249,8 +256,9 @@ pub(crate) const fn integer_range(ty: Ty) -> (&'static str, i128, i128) {
 /// The stored form of an integer that is in its type's range.
 pub(crate) fn stored_integer(number: i128, ty: Ty) -> Value {
     if ty == Ty::UBigInt {
-        return u64::try_from(number)
-            .map_or(Value::Null, |v| Value::Integer((v ^ (1 << 63)).cast_signed()));
+        return u64::try_from(number).map_or(Value::Null, |v| {
+            Value::Integer((v ^ (1 << 63)).cast_signed())
+        });
     }
     i64::try_from(number).map_or(Value::Null, Value::Integer)
 }
@@ -335,7 +343,11 @@ fn unhex(hex: &str) -> Option<Vec<u8>> {
     if bytes.len() % 2 != 0 {
         return None;
     }
-    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let digit = |b: u8| {
+        char::from(b)
+            .to_digit(16)
+            .and_then(|d| u8::try_from(d).ok())
+    };
     bytes
         .chunks_exact(2)
         .map(|pair| match pair {
@@ -351,7 +363,17 @@ mod tests {
 
     #[test]
     fn numbers_are_rounded_half_away_from_zero_and_may_be_hexadecimal() {
-        for (text, value) in [("1.4", 1), ("1.6", 2), ("-2.5", -3), ("2.5", 3), ("+5", 5), ("1e3", 1000), ("0x1F", 31), ("0b101", 5), ("-128", -128)] {
+        for (text, value) in [
+            ("1.4", 1),
+            ("1.6", 2),
+            ("-2.5", -3),
+            ("2.5", 3),
+            ("+5", 5),
+            ("1e3", 1000),
+            ("0x1F", 31),
+            ("0b101", 5),
+            ("-128", -128),
+        ] {
             assert_eq!(integral(text).map(|n| n.value), Some(value), "{text}");
         }
         for text in ["", " 8 ", "abc", "nan", "inf", "0x", "1e30", "--1"] {

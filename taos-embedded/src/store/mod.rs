@@ -65,7 +65,10 @@ impl Published {
 }
 
 fn io_error(what: &str, path: &Path, error: &std::io::Error) -> SqlError {
-    SqlError::new(INTERNAL, format!("cannot {what} {}: {error}", path.display()))
+    SqlError::new(
+        INTERNAL,
+        format!("cannot {what} {}: {error}", path.display()),
+    )
 }
 
 impl Store {

@@ -71,7 +71,9 @@ impl Shared {
         match spawned {
             Ok(_) => state.threads += 1,
             Err(error) if state.threads == state.parked => {
-                return Err(internal(format!("no reader thread can be started: {error}")));
+                return Err(internal(format!(
+                    "no reader thread can be started: {error}"
+                )));
             }
             Err(error) => tracing::warn!(%error, "no further reader thread can be started"),
         }

@@ -151,12 +151,7 @@ impl State {
     }
 
     /// Runs what waits and commits; false when it is time to stop.
-    fn batch(
-        &mut self,
-        change: Change,
-        reply: SyncSender<Outcome>,
-        jobs: &Receiver<Job>,
-    ) -> bool {
+    fn batch(&mut self, change: Change, reply: SyncSender<Outcome>, jobs: &Receiver<Job>) -> bool {
         let mut going_on = true;
         let mut done = Vec::new();
         let mut next = Some((change, reply));
