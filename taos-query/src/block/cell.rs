@@ -5,7 +5,37 @@ use std::borrow::Cow;
 use super::parse::{array, payload_len};
 use super::{BlockData, Column, decode_nchar};
 use crate::block::nchar::NcharText;
-use crate::common::{BorrowedValue, Decimal, Field, Timestamp, Ty};
+use crate::common::{BorrowedValue, Decimal, Field, Timestamp, Ty, Value};
+
+/// A cell of fixed width, as a variant of `$value`.
+macro_rules! fixed_value {
+    ($value:ident, $block:ident, $column:ident, $row:ident) => {{
+        use $value as V;
+        if $block.is_null($column, $row) {
+            return V::Null($column.ty);
+        }
+        match $column.ty {
+            Ty::Bool => V::Bool($block.fixed::<1>($column, $row) != [0]),
+            Ty::TinyInt => V::TinyInt(i8::from_le_bytes($block.fixed($column, $row))),
+            Ty::SmallInt => V::SmallInt(i16::from_le_bytes($block.fixed($column, $row))),
+            Ty::Int => V::Int(i32::from_le_bytes($block.fixed($column, $row))),
+            Ty::BigInt => V::BigInt(i64::from_le_bytes($block.fixed($column, $row))),
+            Ty::UTinyInt => V::UTinyInt(u8::from_le_bytes($block.fixed($column, $row))),
+            Ty::USmallInt => V::USmallInt(u16::from_le_bytes($block.fixed($column, $row))),
+            Ty::UInt => V::UInt(u32::from_le_bytes($block.fixed($column, $row))),
+            Ty::UBigInt => V::UBigInt(u64::from_le_bytes($block.fixed($column, $row))),
+            Ty::Float => V::Float(f32::from_le_bytes($block.fixed($column, $row))),
+            Ty::Double => V::Double(f64::from_le_bytes($block.fixed($column, $row))),
+            Ty::Timestamp => V::Timestamp(Timestamp::new(
+                i64::from_le_bytes($block.fixed($column, $row)),
+                $block.precision,
+            )),
+            Ty::Decimal64 => V::Decimal64($block.decimal($column, $row)),
+            Ty::Decimal => V::Decimal($block.decimal($column, $row)),
+            ty => V::Null(ty),
+        }
+    }};
+}
 
 impl Column {
     /// The declared width in characters or bytes (raw-block §2).
@@ -83,33 +113,25 @@ impl BlockData {
 
     /// A cell of a row below `rows`.
     pub(crate) fn value<'a>(&'a self, column: &'a Column, row: usize) -> BorrowedValue<'a> {
-        use BorrowedValue as V;
         if column.ty.is_var_type() {
             return self.var_value(column, row);
         }
-        if self.is_null(column, row) {
-            return V::Null(column.ty);
+        fixed_value!(BorrowedValue, self, column, row)
+    }
+
+    /// A cell of a row below `rows`, owned.
+    #[inline]
+    pub(crate) fn owned(&self, column: &Column, row: usize) -> Value {
+        if column.ty == Ty::VarChar
+            && let Some(payload) = self.payload(column, row)
+            && let Ok(text) = std::str::from_utf8(payload)
+        {
+            return Value::VarChar(text.to_owned());
         }
-        match column.ty {
-            Ty::Bool => V::Bool(self.fixed::<1>(column, row) != [0]),
-            Ty::TinyInt => V::TinyInt(i8::from_le_bytes(self.fixed(column, row))),
-            Ty::SmallInt => V::SmallInt(i16::from_le_bytes(self.fixed(column, row))),
-            Ty::Int => V::Int(i32::from_le_bytes(self.fixed(column, row))),
-            Ty::BigInt => V::BigInt(i64::from_le_bytes(self.fixed(column, row))),
-            Ty::UTinyInt => V::UTinyInt(u8::from_le_bytes(self.fixed(column, row))),
-            Ty::USmallInt => V::USmallInt(u16::from_le_bytes(self.fixed(column, row))),
-            Ty::UInt => V::UInt(u32::from_le_bytes(self.fixed(column, row))),
-            Ty::UBigInt => V::UBigInt(u64::from_le_bytes(self.fixed(column, row))),
-            Ty::Float => V::Float(f32::from_le_bytes(self.fixed(column, row))),
-            Ty::Double => V::Double(f64::from_le_bytes(self.fixed(column, row))),
-            Ty::Timestamp => V::Timestamp(Timestamp::new(
-                i64::from_le_bytes(self.fixed(column, row)),
-                self.precision,
-            )),
-            Ty::Decimal64 => V::Decimal64(self.decimal(column, row)),
-            Ty::Decimal => V::Decimal(self.decimal(column, row)),
-            ty => V::Null(ty),
+        if column.ty.is_var_type() {
+            return self.var_value(column, row).into_value();
         }
+        fixed_value!(Value, self, column, row)
     }
 
     /// A decimal cell that is not NULL.

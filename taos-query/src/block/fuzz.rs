@@ -31,6 +31,10 @@ pub fn fuzz_raw_block(data: &[u8]) {
     for read in block.deserialize::<Vec<Value>>() {
         let _ = read;
     }
+    for column in block.columns() {
+        assert_eq!(column.iter().count(), rows);
+        let _ = (column.max_variable_length(), column.slice(1..3));
+    }
     assert!(block.deserialize::<IgnoredAny>().all(|read| read.is_ok()));
     assert_eq!(block.deserialize::<Vec<IgnoredAny>>().count(), rows);
 }

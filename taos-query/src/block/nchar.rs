@@ -18,11 +18,20 @@ pub(crate) enum NcharText {
     PerCell,
 }
 
-/// Appends the text of UTF-32LE bytes; false if a unit is not a character.
-pub(crate) fn decode_into(payload: &[u8], text: &mut String) -> bool {
-    for unit in payload.chunks_exact(4) {
-        match char::from_u32(u32::from_le_bytes(array(unit, 0))) {
-            Some(c) => text.push(c),
+/// Appends the UTF-8 of UTF-32LE bytes; false if a unit is not a character.
+fn decode_into(payload: &[u8], text: &mut Vec<u8>) -> bool {
+    let (units, _) = payload.as_chunks::<4>();
+    let all = units
+        .iter()
+        .fold(0, |all, unit| all | u32::from_le_bytes(*unit));
+    // Most text is ASCII, which the compiler copies many characters at a time.
+    if all < 0x80 {
+        text.extend(units.iter().map(|[byte, ..]| *byte));
+        return true;
+    }
+    for unit in units {
+        match char::from_u32(u32::from_le_bytes(*unit)) {
+            Some(c) => text.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
             None => return false,
         }
     }
@@ -31,21 +40,25 @@ pub(crate) fn decode_into(payload: &[u8], text: &mut String) -> bool {
 
 /// The text of UTF-32LE bytes.
 pub(crate) fn decode(payload: &[u8]) -> Option<String> {
-    let mut text = String::with_capacity(payload.len() / 4);
-    decode_into(payload, &mut text).then_some(text)
+    let mut text = Vec::with_capacity(payload.len() / 4);
+    decode_into(payload, &mut text)
+        .then(|| String::from_utf8(text).ok())
+        .flatten()
 }
+
+type Span = Option<Range<usize>>;
 
 impl NcharText {
     pub(crate) fn transcode(offsets: &[u8], data: &[u8]) -> Self {
-        let mut text = String::with_capacity(data.len() / 4);
-        let mut spans = Vec::with_capacity(offsets.len() / 4);
+        let mut text = Vec::with_capacity(data.len() / 4);
+        let mut spans: Vec<Span> = Vec::with_capacity(offsets.len() / 4);
         let mut seen = Seen::default();
         for offset in offsets.chunks_exact(4) {
             let Ok(start) = usize::try_from(i32::from_le_bytes(array(offset, 0))) else {
                 spans.push(None);
                 continue;
             };
-            if let Some(span) = seen.find(start) {
+            if let Some(span) = seen.find(start, offsets, &spans) {
                 spans.push(span);
                 continue;
             }
@@ -62,12 +75,16 @@ impl NcharText {
             if text.len() > data.len() {
                 return Self::PerCell;
             }
-            seen.insert(start, span.clone());
+            seen.add(start, &span);
             spans.push(span);
         }
-        Self::Shared { text, spans }
+        match String::from_utf8(text) {
+            Ok(text) => Self::Shared { text, spans },
+            Err(_) => Self::PerCell,
+        }
     }
 
+    #[inline]
     pub(crate) fn get(&self, row: usize) -> Option<&str> {
         match self {
             Self::Shared { text, spans } => text.get(spans.get(row)?.clone()?),
@@ -76,35 +93,41 @@ impl NcharText {
     }
 }
 
-/// Cells already transcoded. Offsets ascend in nearly every block, so a table is kept only after
-/// the first that does not.
+/// Cells already transcoded. Offsets ascend in nearly every block, so only the highest is
+/// remembered; a table is made at the first offset that goes back.
 #[derive(Default)]
 struct Seen {
-    ascending: Vec<(usize, Option<Range<usize>>)>,
-    table: HashMap<usize, Option<Range<usize>>>,
+    highest: Option<(usize, Span)>,
+    table: Option<HashMap<usize, Span>>,
 }
 
 impl Seen {
-    fn find(&self, start: usize) -> Option<Option<Range<usize>>> {
-        match self.ascending.last() {
+    /// The span of the cell at `start`, if a row before had it.
+    fn find(&mut self, start: usize, offsets: &[u8], spans: &[Span]) -> Option<Span> {
+        match &self.highest {
             None => None,
-            Some((last, _)) if start > *last => None,
-            Some((last, span)) if start == *last => Some(span.clone()),
-            Some(_) => self
-                .ascending
-                .binary_search_by_key(&start, |(at, _)| *at)
-                .ok()
-                .and_then(|i| self.ascending.get(i))
-                .map(|(_, span)| span.clone())
-                .or_else(|| self.table.get(&start).cloned()),
+            Some((highest, _)) if start > *highest => None,
+            Some((highest, span)) if start == *highest => Some(span.clone()),
+            Some(_) => {
+                let table = self.table.get_or_insert_with(|| {
+                    offsets
+                        .chunks_exact(4)
+                        .map(|offset| i32::from_le_bytes(array(offset, 0)))
+                        .zip(spans)
+                        .filter_map(|(at, span)| Some((usize::try_from(at).ok()?, span.clone())))
+                        .collect()
+                });
+                table.get(&start).cloned()
+            }
         }
     }
 
-    fn insert(&mut self, start: usize, span: Option<Range<usize>>) {
-        if self.ascending.last().is_none_or(|(last, _)| start > *last) {
-            self.ascending.push((start, span));
-        } else {
-            self.table.insert(start, span);
+    fn add(&mut self, start: usize, span: &Span) {
+        if self.highest.as_ref().is_none_or(|(high, _)| start > *high) {
+            self.highest = Some((start, span.clone()));
+        }
+        if let Some(table) = &mut self.table {
+            table.insert(start, span.clone());
         }
     }
 }

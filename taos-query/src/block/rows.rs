@@ -84,7 +84,7 @@ impl RawBlock {
         self.data
             .columns
             .iter()
-            .map(|column| self.data.value(column, row).into_value())
+            .map(|column| self.data.owned(column, row))
             .collect()
     }
 }
@@ -169,7 +169,7 @@ impl<'a> RowView<'a> {
             .get(self.col..)
             .unwrap_or_default()
             .iter()
-            .map(|column| block.data.value(column, self.row).into_value())
+            .map(|column| block.data.owned(column, self.row))
             .collect()
     }
 

@@ -10,9 +10,10 @@ use crate::{ErrorKind, RawError};
 /// An exact decimal number: `unscaled / 10^scale`, with up to 38 digits.
 ///
 /// Two decimals are equal if their values are, whatever their scales: `1.0 == 1.00`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Decimal {
-    unscaled: i128,
+    /// Bytes and not `i128`, whose alignment would widen every value that may be a decimal.
+    unscaled: [u8; 16],
     precision: u8,
     scale: u8,
 }
@@ -24,7 +25,7 @@ impl Decimal {
     /// A number from its unscaled integer, the digits of its column and those after the point.
     pub const fn new(unscaled: i128, precision: u8, scale: u8) -> Self {
         Self {
-            unscaled,
+            unscaled: unscaled.to_le_bytes(),
             precision,
             scale,
         }
@@ -32,7 +33,7 @@ impl Decimal {
 
     /// The value times `10^scale`.
     pub const fn unscaled(&self) -> i128 {
-        self.unscaled
+        i128::from_le_bytes(self.unscaled)
     }
 
     /// Digits that the column can hold.
@@ -60,17 +61,17 @@ impl Decimal {
     /// The unscaled integer at another scale, if it is exact and fits.
     pub fn rescale(&self, scale: u8) -> Option<i128> {
         if scale >= self.scale {
-            self.unscaled
+            self.unscaled()
                 .checked_mul(10_i128.checked_pow(u32::from(scale - self.scale))?)
         } else {
             let unit = 10_i128.checked_pow(u32::from(self.scale - scale))?;
-            (self.unscaled % unit == 0).then(|| self.unscaled / unit)
+            (self.unscaled() % unit == 0).then(|| self.unscaled() / unit)
         }
     }
 
     /// Without zeros at the end of the fraction.
     fn normal(&self) -> (i128, u8) {
-        let (mut unscaled, mut scale) = (self.unscaled, self.scale);
+        let (mut unscaled, mut scale) = (self.unscaled(), self.scale);
         if unscaled == 0 {
             return (0, 0);
         }
@@ -79,6 +80,12 @@ impl Decimal {
             scale -= 1;
         }
         (unscaled, scale)
+    }
+}
+
+impl fmt::Debug for Decimal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} of DECIMAL({}, {})", self.precision, self.scale)
     }
 }
 
@@ -98,7 +105,7 @@ impl Hash for Decimal {
 
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.unscaled.unsigned_abs().to_string();
+        let digits = self.unscaled().unsigned_abs().to_string();
         let scale = usize::from(self.scale);
         let digits = format!("{digits:0>width$}", width = scale + 1);
         let (whole, fraction) = digits.split_at(digits.len() - scale);
@@ -108,7 +115,7 @@ impl fmt::Display for Decimal {
             text.push('.');
             text.push_str(fraction);
         }
-        f.pad_integral(self.unscaled >= 0, "", &text)
+        f.pad_integral(self.unscaled() >= 0, "", &text)
     }
 }
 
