@@ -11,7 +11,7 @@ use taos::{
 
 use crate::measure::{Stopwatch, Tally};
 
-pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 const BULK: &str = "select ts, temperature, humidity, wind, location, station from readings";
 const FIXED: &str = "select ts, temperature, humidity, wind from readings";
@@ -51,7 +51,7 @@ struct Fixed {
 }
 
 /// Connects to `dsn`, runs `case` and gives its report as one line of JSON.
-pub async fn run(dsn: &str, case: &str) -> Result<String, Failure> {
+pub(crate) async fn run(dsn: &str, case: &str) -> Result<String, Failure> {
     let taos = TaosBuilder::from_dsn(dsn)?.build().await?;
     match case {
         "raw" => raw(&taos).await,

@@ -3,25 +3,25 @@
 use std::time::{Duration, Instant};
 
 /// Reads the clocks of this process at the start of a case.
-pub struct Stopwatch {
+pub(crate) struct Stopwatch {
     wall: Instant,
     cpu: Duration,
 }
 
 impl Stopwatch {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             wall: Instant::now(),
             cpu: process_cpu(),
         }
     }
 
-    pub fn wall(&self) -> Duration {
+    pub(crate) fn wall(&self) -> Duration {
         self.wall.elapsed()
     }
 
     /// One line of JSON: units of work, seconds, peak memory in KiB, and what was read.
-    pub fn report(&self, units: u64, tally: &Tally) -> String {
+    pub(crate) fn report(&self, units: u64, tally: &Tally) -> String {
         let cpu = process_cpu().saturating_sub(self.cpu);
         let wall = self.wall();
         format!(
@@ -57,31 +57,31 @@ fn peak_rss_kib() -> u64 {
 /// A running sum over everything a case has read. Cheap on purpose: it must prove that both
 /// clients saw the same values without drowning the cost of getting them.
 #[derive(Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     sum: u64,
-    pub rows: u64,
+    pub(crate) rows: u64,
 }
 
 const NULL: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Tally {
     #[inline]
-    pub fn add(&mut self, value: u64) {
+    pub(crate) fn add(&mut self, value: u64) {
         self.sum = self.sum.rotate_left(7) ^ value;
     }
 
     #[inline]
-    pub fn null(&mut self) {
+    pub(crate) fn null(&mut self) {
         self.add(NULL);
     }
 
     #[inline]
-    pub fn long(&mut self, value: i64) {
+    pub(crate) fn long(&mut self, value: i64) {
         self.add(u64::from_le_bytes(value.to_le_bytes()));
     }
 
     #[inline]
-    pub fn int(&mut self, value: Option<i32>) {
+    pub(crate) fn int(&mut self, value: Option<i32>) {
         match value {
             Some(value) => self.long(i64::from(value)),
             None => self.null(),
@@ -89,7 +89,7 @@ impl Tally {
     }
 
     #[inline]
-    pub fn float(&mut self, value: Option<f32>) {
+    pub(crate) fn float(&mut self, value: Option<f32>) {
         match value {
             Some(value) => self.add(u64::from(value.to_bits())),
             None => self.null(),
@@ -97,8 +97,8 @@ impl Tally {
     }
 
     #[inline]
-    pub fn text(&mut self, value: Option<&str>) {
-        match value.map(str::as_bytes) {
+    pub(crate) fn text<T: AsRef<str>>(&mut self, value: Option<T>) {
+        match value.as_ref().map(|text| text.as_ref().as_bytes()) {
             Some(text) => {
                 let ends = text.first().zip(text.last());
                 let (first, last) = ends.map_or((0, 0), |(a, b)| (u64::from(*a), u64::from(*b)));
@@ -109,7 +109,7 @@ impl Tally {
     }
 
     /// A block as it is: its rows, its size and one byte in each kilobyte.
-    pub fn raw(&mut self, rows: usize, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, rows: usize, bytes: &[u8]) {
         self.rows += u64::try_from(rows).unwrap_or(0);
         self.add(u64::try_from(bytes.len()).unwrap_or(0));
         for byte in bytes.iter().step_by(1024) {
