@@ -131,6 +131,16 @@ impl Client {
         self.shared().state = State::Closed;
     }
 
+    /// Lets the next use connect again, because the adapter lost its own connection.
+    fn retire(&self, error: &RawError) {
+        let mut shared = self.shared();
+        if matches!(shared.state, State::Ready(_)) {
+            shared.state = State::Broken {
+                cause: Refusal::of(error),
+            };
+        }
+    }
+
     /// The usable link, if there is one.
     fn ready(&self) -> RawResult<Option<Arc<Link>>> {
         let mut shared = self.shared();
@@ -243,7 +253,12 @@ impl Client {
                 link.statement(req_id, sql).await
             })
             .await?;
-        check(&answer.reply)?;
+        if let Err(error) = check(&answer.reply) {
+            if is_dead(error.code()) {
+                self.retire(&error);
+            }
+            return Err(error);
+        }
         if effect == Effect::Session
             && let Some(database) = crate::resend::used_database(sql)
         {
@@ -343,6 +358,11 @@ fn is_hopeless(error: &RawError) -> bool {
         ErrorKind::Server => !is_passing(error.code()),
         _ => true,
     }
+}
+
+/// Server codes after which only a new connection helps (taosadapter-ws §13).
+fn is_dead(code: Code) -> bool {
+    matches!(i32::from(code), 0x020B | 0x0213 | 0x0215)
 }
 
 /// Server codes of a state that passes: no network, busy, starting, stopping (taosadapter-ws §13).

@@ -1,7 +1,7 @@
 //! A server of which the test writes every byte.
 
 use crate::client::Client;
-use crate::config::Config;
+use crate::config::{Address, Config};
 use crate::protocol::{
     BinaryRequest, FetchOutcome, FetchReply, TextRequest, decode_binary, decode_text,
 };
@@ -18,6 +18,9 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// A DSN without pauses, for tests that do not wait for them.
 pub(super) const DSN: &str = "ws://root:taosdata@peer:6041?conn_retries=0&read_timeout=30";
+
+/// A host that refuses every connection.
+pub(super) const REFUSED: &str = "refused";
 
 /// Where the server's ends of new pipes come out.
 pub(super) struct Accepts(mpsc::UnboundedReceiver<DuplexStream>);
@@ -46,7 +49,10 @@ impl Accepts {
 pub(super) fn client_with(dsn: &str, capacity: usize) -> (Taos, Accepts) {
     let dsn: Dsn = dsn.parse().unwrap();
     let (ends, accepts) = mpsc::unbounded_channel();
-    let pipes = move || {
+    let pipes = move |address: &Address| {
+        if address.host == REFUSED {
+            return None;
+        }
         let (client, server) = tokio::io::duplex(capacity);
         ends.send(server).ok()?;
         Some(Box::new(client) as BoxSocket)

@@ -242,6 +242,51 @@ async fn those_who_wait_for_one_failing_attempt_share_its_failure() {
     assert!(accepts.is_empty());
 }
 
+#[tokio::test(start_paused = true)]
+async fn every_address_is_tried_before_the_first_pause() {
+    // The order is random: with twenty tries each is first now and then.
+    for _ in 0..20 {
+        let (taos, mut accepts) =
+            client("ws://refused:1,refused:2,peer:3,refused:4?conn_retries=9");
+        let started = Instant::now();
+        let (version, _peer) = tokio::join!(taos.version(), accepts.login());
+        version.unwrap();
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+    let (taos, _accepts) = client("ws://refused:1,refused:2?conn_retries=2&retry_backoff_ms=1000");
+    let started = Instant::now();
+    let error = error_of(taos.version().await);
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    // Two pauses, of 1 s and 2 s, and none after the last try.
+    let pauses = started.elapsed();
+    assert!(
+        Duration::from_millis(2400) <= pauses && pauses <= Duration::from_millis(3600),
+        "{pauses:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_the_database_killed_is_replaced() {
+    let (taos, mut peer, mut accepts) = connected(DSN).await;
+    let (count, ()) = tokio::join!(taos.exec("insert 1"), async {
+        let (req_id, _) = peer.query().await;
+        peer.error(req_id, 0x0215, "Connection killed").await;
+    });
+    let error = error_of(count);
+    assert_eq!(
+        (error.kind(), error.code()),
+        (ErrorKind::Server, 0x0215.into())
+    );
+    let server = async {
+        let mut peer = accepts.login().await;
+        let (req_id, _) = peer.query().await;
+        peer.updated(req_id, 1).await;
+        peer
+    };
+    let (count, _peer) = tokio::join!(taos.exec("insert 2"), server);
+    assert_eq!(count.unwrap(), 1);
+}
+
 #[tokio::test]
 async fn a_refused_port_is_told_at_once_without_retries() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 /// Gives the client's end of a pipe, or nothing to refuse the connection.
 #[cfg(test)]
-pub(crate) type Pipes = std::sync::Arc<dyn Fn() -> Option<BoxSocket> + Send + Sync>;
+pub(crate) type Pipes = std::sync::Arc<dyn Fn(&Address) -> Option<BoxSocket> + Send + Sync>;
 
 /// Opens sockets for one configuration.
 pub(crate) struct Dialer {
@@ -52,7 +52,7 @@ impl Dialer {
         #[cfg(test)]
         if let Some(pipes) = &self.pipes {
             let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-            let pipe = pipes().ok_or_else(|| tcp_error(refused, &name))?;
+            let pipe = pipes(address).ok_or_else(|| tcp_error(refused, &name))?;
             return over(pipe, config, address).await;
         }
         let tcp = step(

@@ -18,6 +18,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpC
 const READ_BUFFER: usize = 32 * 1024;
 /// The most that a frame's header alone makes us allocate; beyond it the buffer grows as data comes.
 const TRUSTED_LENGTH: usize = 4 << 20;
+/// Frames beyond it get a buffer of their own.
+const LARGE_FRAME: usize = 1 << 20;
 /// No more frames are queued while this much waits to be written.
 const WRITE_BUFFER: usize = 128 * 1024;
 /// Longest payload of a control frame (RFC 6455 §5.5).
@@ -204,6 +206,12 @@ impl<S: Socket> WebSocket<S> {
             match self.header.take() {
                 Some((header, len)) if self.input.len() >= len => {
                     let payload = self.input.split_to(len).freeze();
+                    if len > LARGE_FRAME {
+                        // Else the space left behind a large frame would keep all of it alive.
+                        let mut fresh = BytesMut::with_capacity(READ_BUFFER);
+                        fresh.extend_from_slice(&self.input);
+                        self.input = fresh;
+                    }
                     if let Some(message) = self.assemble(&header, payload)? {
                         return Ok(Some(message));
                     }
