@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use regex::Regex;
 use serde_json::Value;
@@ -147,13 +148,22 @@ struct Connection {
 }
 
 impl Connection {
-    /// The reply with this key; the wait for one that never comes ends with an error.
+    /// The reply with this key. If it does not come, what came in its place is what differs.
     fn reply(&mut self, key: u64, normalizer: &Normalizer) -> Comparable {
         if let Some(at) = self.early.iter().position(|reply| reply.key == key) {
             return self.early.remove(at).unwrap();
         }
         loop {
-            let reply = normalizer.message(&self.ws.receive());
+            let reply = match self.ws.socket.read() {
+                Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
+                    normalizer.message(&message)
+                }
+                Ok(_) => continue,
+                Err(error) => {
+                    let text = error.to_string();
+                    return self.early.pop_front().unwrap_or(Comparable { key, text });
+                }
+            };
             if reply.key == key {
                 return reply;
             }
@@ -174,9 +184,14 @@ fn replay(addr: SocketAddr, scenario: &str) -> BTreeMap<u64, String> {
         }
         let connection = connections
             .entry(frame["connection"].as_u64().unwrap())
-            .or_insert_with(|| Connection {
-                ws: Ws::open(addr),
-                early: VecDeque::new(),
+            .or_insert_with(|| {
+                let ws = Ws::open(addr);
+                let patience = Some(Duration::from_secs(3));
+                ws.socket.get_ref().set_read_timeout(patience).unwrap();
+                Connection {
+                    ws,
+                    early: VecDeque::new(),
+                }
             });
         let path = folder(scenario).join(field("file"));
         match (field("direction"), field("kind")) {
