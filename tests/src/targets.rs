@@ -171,7 +171,8 @@ impl Target {
         let database = self.unique(stem);
         let made = taos
             .exec_many([
-                format!("create database `{database}` {options}"),
+                // Rows older than KEEP days are refused, and suites count from 1970.
+                format!("create database `{database}` keep 36500 {options}"),
                 format!("use `{database}`"),
             ])
             .await;

@@ -14,7 +14,7 @@ struct Row {
 fn program(dsn: &str, database: &str) -> anyhow::Result<()> {
     let taos = TaosBuilder::from_dsn(dsn)?.build()?;
     let affected = taos.exec_many([
-        format!("create database if not exists `{database}`"),
+        format!("create database if not exists `{database}` keep 36500"),
         format!("use `{database}`"),
         "create table if not exists t (ts timestamp, v int)".to_owned(),
         "insert into t values (1, 10) (2, null)".to_owned(),
@@ -40,7 +40,9 @@ fn program(dsn: &str, database: &str) -> anyhow::Result<()> {
     assert_eq!(rows, [Row { ts: 1, v: Some(10) }, Row { ts: 2, v: None }]);
     let one: Option<i32> = taos.query_one("select v from t")?;
     assert_eq!(one, Some(10));
-    let error = taos.exec("insert into missing values (1)").expect_err("no table");
+    let error = taos
+        .exec("insert into missing values (1)")
+        .expect_err("no table");
     assert!(error.to_string().starts_with("[0x2603] "), "{error}");
     let blocks = taos.query("select * from t")?.to_rows_vec()?;
     assert_eq!(blocks.len(), 2);
