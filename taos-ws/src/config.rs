@@ -306,3 +306,66 @@ fn nonzero(dsn: &Dsn, key: &str, default: Duration) -> RawResult<Duration> {
     }
     Ok(value)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(dsn: &str) -> Config {
+        Config::from_dsn(&dsn.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_host_without_a_port_means_6041_and_no_host_this_machine() {
+        for (dsn, address, bare) in [
+            ("ws://db1", "db1:6041", "db1"),
+            ("ws://db1:80", "db1:80", "db1"),
+            ("ws://", "localhost:6041", "localhost"),
+            ("ws://:7000", "localhost:7000", "localhost"),
+            ("ws://[::1]", "[::1]:6041", "::1"),
+        ] {
+            let config = config(dsn);
+            let [only] = config.addresses.as_slice() else {
+                panic!("{dsn}: {:?}", config.addresses);
+            };
+            assert_eq!(
+                (only.to_string().as_str(), only.bare_host()),
+                (address, bare)
+            );
+        }
+        assert_eq!(config("ws://a,b:1,c").addresses.len(), 3);
+    }
+
+    #[test]
+    fn the_scheme_decides_about_tls_and_a_token_alone_asks_for_it() {
+        for (dsn, tls) in [
+            ("ws://h", false),
+            ("http://h", false),
+            ("taosws://h", false),
+            ("taos+ws://h", false),
+            ("taos+ws://h?token=x", false),
+            ("wss://h", true),
+            ("https://h", true),
+            ("taoswss://h", true),
+            ("taos+wss://h", true),
+            ("taosws+wss://h", true),
+            ("taos://h?token=x", true),
+        ] {
+            assert_eq!(config(dsn).tls.is_some(), tls, "{dsn}");
+        }
+        let options = config("wss://h").tls.unwrap();
+        assert_eq!(options.mode, TlsMode::Verify);
+    }
+
+    #[test]
+    fn pauses_double_up_to_their_ceiling() {
+        let config = config("ws://h?retry_backoff_ms=100&retry_backoff_max_ms=1000");
+        for (round, millis) in [(1, 100), (2, 200), (4, 800), (5, 1000), (40, 1000)] {
+            let pause = config.backoff(round).as_millis();
+            assert!(
+                (millis * 8 / 10..=millis * 12 / 10).contains(&pause),
+                "{round}: {pause}"
+            );
+        }
+    }
+}

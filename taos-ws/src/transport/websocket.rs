@@ -390,6 +390,51 @@ mod tests {
         }
     }
 
+    /// Counts the writes that reach it.
+    #[derive(Default)]
+    struct Sink(Vec<usize>);
+
+    impl tokio::io::AsyncRead for Sink {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut tokio::io::ReadBuf<'_>,
+        ) -> Poll<std::io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl tokio::io::AsyncWrite for Sink {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<std::io::Result<usize>> {
+            self.0.push(bytes.len());
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn header_and_payload_of_all_queued_frames_leave_in_one_write() {
+        let mut socket = WebSocket::new(Sink::default(), BytesMut::new(), 1000);
+        socket.queue_text("select 1");
+        poll_fn(|cx| socket.poll_flush(cx)).await.unwrap();
+        socket.queue_binary(&[7; 1000]);
+        socket.queue_ping(b"TAOS");
+        poll_fn(|cx| socket.poll_flush(cx)).await.unwrap();
+        assert_eq!(socket.io.0, [2 + 4 + 8, 4 + 4 + 1000 + 2 + 4 + 4]);
+        assert_eq!((socket.queued(), socket.written()), (1032, 1032));
+    }
+
     #[test]
     fn masking_twice_gives_the_payload_back_at_every_length() {
         for len in 0..40u8 {
