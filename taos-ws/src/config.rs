@@ -10,6 +10,8 @@ use zeroize::Zeroizing;
 
 /// Port of a host that names none.
 const DEFAULT_PORT: u16 = 6041;
+/// The same for the cloud gateway, which is reached over TLS with a token.
+const CLOUD_PORT: u16 = 443;
 /// Default of `max_message_size`: blocks and raw messages can be many MiB (taosadapter-ws §2).
 const DEFAULT_MESSAGE_SIZE: usize = 256 << 20;
 
@@ -147,9 +149,10 @@ impl Config {
         if !dsn.param_or("tcp_nodelay", true)? {
             tracing::warn!("tcp_nodelay=false is ignored: requests are always sent at once");
         }
+        let tls = tls(dsn)?;
         Ok(Self {
-            addresses: addresses(dsn),
-            tls: tls(dsn)?,
+            addresses: addresses(dsn, tls.is_some() && dsn.get("token").is_some()),
+            tls,
             user: dsn.username.clone().unwrap_or_else(|| "root".to_owned()),
             password: Secret::new(dsn.password.as_deref().unwrap_or("taosdata")),
             database: dsn.subject.clone().unwrap_or_default(),
@@ -207,7 +210,8 @@ fn random() -> u64 {
     RandomState::new().hash_one(0u8)
 }
 
-fn addresses(dsn: &Dsn) -> Vec<Address> {
+fn addresses(dsn: &Dsn, cloud: bool) -> Vec<Address> {
+    let default = if cloud { CLOUD_PORT } else { DEFAULT_PORT };
     let mut addresses: Vec<Address> = dsn
         .addresses
         .iter()
@@ -216,13 +220,13 @@ fn addresses(dsn: &Dsn) -> Vec<Address> {
                 .host
                 .clone()
                 .unwrap_or_else(|| "localhost".to_owned()),
-            port: address.port.unwrap_or(DEFAULT_PORT),
+            port: address.port.unwrap_or(default),
         })
         .collect();
     if addresses.is_empty() {
         addresses.push(Address {
             host: "localhost".to_owned(),
-            port: DEFAULT_PORT,
+            port: default,
         });
     }
     // Clients with the same DSN spread over the servers.

@@ -301,10 +301,12 @@ fn a_server_that_talks_nonsense_is_a_clear_error() {
 }
 
 #[test]
-fn the_port_of_a_host_without_one_is_6041() {
+fn the_port_of_a_host_without_one_is_6041_or_that_of_the_cloud() {
     for_each_target(|_| async move {
         let dsn = "ws://host.invalid?conn_retries=0&conn_timeout=2";
         says(&error_of(dsn, "select 1").await, &["host.invalid:6041"]);
+        let dsn = format!("wss://host.invalid?conn_retries=0&conn_timeout=2&token={SECRET}");
+        says(&error_of(&dsn, "select 1").await, &["host.invalid:443"]);
         Ok(())
     });
 }
