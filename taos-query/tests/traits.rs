@@ -273,10 +273,7 @@ async fn request_ids_of_the_caller_are_used() -> RawResult<()> {
     let taos = Memory::default();
     AsyncQueryable::query_with_req_id(&taos, "a", 7).await?;
     assert_eq!(AsyncQueryable::exec_with_req_id(&taos, "b", 8).await?, 3);
-    assert_eq!(
-        *taos.asked(),
-        [("a".to_owned(), 7), ("b".to_owned(), 8)]
-    );
+    assert_eq!(*taos.asked(), [("a".to_owned(), 7), ("b".to_owned(), 8)]);
     Ok(())
 }
 

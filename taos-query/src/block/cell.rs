@@ -134,6 +134,15 @@ impl BlockData {
         fixed_value!(Value, self, column, row)
     }
 
+    /// A cell of a row below `rows`, in the general form but with its own text and bytes.
+    #[inline]
+    pub(crate) fn detached(&self, column: &Column, row: usize) -> BorrowedValue<'static> {
+        if column.ty.is_var_type() {
+            return self.var_value(column, row).into_static();
+        }
+        fixed_value!(BorrowedValue, self, column, row)
+    }
+
     /// A decimal cell that is not NULL.
     pub(crate) fn decimal(&self, column: &Column, row: usize) -> Decimal {
         let unscaled = if column.ty == Ty::Decimal {

@@ -79,10 +79,14 @@ impl ExactSizeIterator for IntoRows {}
 impl FusedIterator for IntoRows {}
 
 impl RawBlock {
-    /// The values of a row below [`nrows`](Self::nrows); beyond it all are NULL or zero.
+    /// The values of one row, none beyond the last.
     pub fn row_values(&self, row: usize) -> Vec<Value> {
-        self.data
-            .columns
+        let columns = if row < self.nrows() {
+            &self.data.columns[..]
+        } else {
+            &[]
+        };
+        columns
             .iter()
             .map(|column| self.data.owned(column, row))
             .collect()
@@ -119,13 +123,19 @@ pub struct RowView<'a> {
 
 impl<'a> RowView<'a> {
     /// A row that shares the block. Its values own their text and bytes; `fields` gives the names.
+    /// Beyond the block's rows it is a row without columns.
     pub fn shared(block: Arc<RawBlock>, fields: &'a [Field], row: usize) -> Self {
+        let col = if row < block.nrows() {
+            0
+        } else {
+            block.ncols()
+        };
         Self {
             timezone: block.timezone(),
             source: Source::Shared(block),
             fields,
             row,
-            col: 0,
+            col,
         }
     }
 
@@ -178,11 +188,18 @@ impl<'a> RowView<'a> {
         RowValues(self)
     }
 
+    #[inline]
     fn take_value(&mut self) -> Option<BorrowedValue<'a>> {
         let col = self.col;
         let value = match &self.source {
-            Source::Borrowed(block) => block.get_ref(self.row, col)?,
-            Source::Shared(block) => block.get_ref(self.row, col)?.into_static(),
+            Source::Borrowed(block) => {
+                let column = block.data.columns.get(col)?;
+                block.data.value(column, self.row)
+            }
+            Source::Shared(block) => {
+                let column = block.data.columns.get(col)?;
+                block.data.detached(column, self.row)
+            }
         };
         self.col += 1;
         Some(value)
@@ -192,6 +209,7 @@ impl<'a> RowView<'a> {
 impl<'a> Iterator for RowView<'a> {
     type Item = (&'a str, BorrowedValue<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let name = self.fields.get(self.col).map_or("", Field::name);
         Some((name, self.take_value()?))
