@@ -9,7 +9,7 @@ use taos_query::common::Ty;
 use super::Exec;
 use super::rows::{column_name, stale};
 use super::table::{
-    MOST_COLUMNS, MOST_TAGS, STORED_COLUMNS, affinity, bad_tag_count, check_row_length,
+    MOST_COLUMNS, MOST_TAGS, affinity, bad_tag_count, check_column_name, check_row_length,
     column_info, compression, duplicate, measure, save, table_options, too_many_columns,
 };
 use super::values::Reading;
@@ -143,11 +143,6 @@ impl Change {
                 if self.def.columns.len() >= MOST_COLUMNS {
                     return Err(too_many_columns());
                 }
-                if self.def.columns.len() >= STORED_COLUMNS {
-                    return Err(SqlError::unsupported(format!(
-                        "more than {STORED_COLUMNS} columns"
-                    )));
-                }
                 self.check_free(&new.name.name)?;
                 let id = self.new_number();
                 let info = column_info(new, id, false)?;
@@ -181,6 +176,7 @@ impl Change {
                     return Err(not_allowed("Rename column only available for normal table"));
                 }
                 let (at, _) = self.column(from)?;
+                check_column_name(&to.name)?;
                 self.check_free(&to.name)?;
                 self.def.columns = changed(&self.def.columns, at, |c| c.name = to.name.clone());
                 Ok(())
@@ -224,6 +220,7 @@ impl Change {
             }
             AlterAction::RenameTag(from, to) => {
                 let (at, _) = self.tag(from)?;
+                check_column_name(&to.name)?;
                 self.check_free(&to.name)?;
                 self.def.tags = changed(&self.def.tags, at, |t| t.name = to.name.clone());
             }
@@ -291,6 +288,7 @@ impl Exec<'_> {
         }
         let mut change = Change::new(def);
         change.apply(&alter.action)?;
+        self.check_stored_columns(change.def.columns.len())?;
         let version = def.version;
         self.store().write(move |write| {
             let unchanged = write

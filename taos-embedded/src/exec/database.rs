@@ -10,6 +10,8 @@ use crate::sql::SqlError;
 use crate::sql::ast::{AlterDatabase, CreateDatabase, DropDatabase};
 use crate::store::{Write, internal};
 
+/// Longest name in bytes.
+const DATABASE_NAME: usize = 64;
 const EXISTS: u32 = 0x0381;
 const SYSTEM: u32 = 0x0200;
 const HAS_TOPIC: u32 = 0x03ED;
@@ -21,6 +23,12 @@ impl Exec<'_> {
             return Err(SqlError::new(
                 SYSTEM,
                 format!("Cannot create system database: `{name}`"),
+            ));
+        }
+        if name.is_empty() || name.len() > DATABASE_NAME {
+            return Err(SqlError::new(
+                crate::sql::code::INVALID_NAME,
+                format!("Invalid identifier name: {name}"),
             ));
         }
         let options = Options::default().with(&create.options, false, self.sql)?;

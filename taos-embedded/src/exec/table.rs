@@ -35,8 +35,8 @@ const TWO_BLOBS: u32 = 0x6306;
 
 pub(super) const MOST_COLUMNS: usize = 4096;
 pub(super) const MOST_TAGS: usize = 128;
-/// SQLite's own limit of 2,000 columns, less those that every data table has.
-pub(super) const STORED_COLUMNS: usize = 1_990;
+/// Longest name of a column or tag in bytes.
+const COLUMN_NAME: usize = 64;
 const ROW_BYTES: u32 = 65_531;
 const BLOB_LENGTH: u32 = 4_194_304;
 const JSON_LENGTH: u32 = 4095;
@@ -53,8 +53,19 @@ pub(super) fn bad_tag_count() -> SqlError {
     SqlError::new(TAG_COUNT, "Invalid number of tag columns")
 }
 
+pub(super) fn check_column_name(name: &str) -> Result<(), SqlError> {
+    if name.is_empty() || name.len() > COLUMN_NAME {
+        return Err(SqlError::new(
+            crate::sql::code::INVALID_NAME,
+            format!("Invalid identifier name: {name}"),
+        ));
+    }
+    Ok(())
+}
+
 /// A column or tag as declared, checked.
 pub(super) fn column_info(def: &ColumnDef, id: u32, is_tag: bool) -> Result<ColumnInfo, SqlError> {
+    check_column_name(&def.name.name)?;
     let (length, precision, scale) = measure(def.data_type, is_tag)?;
     Ok(ColumnInfo {
         name: def.name.name.clone(),
@@ -329,10 +340,8 @@ impl Exec<'_> {
         check_columns(&create.columns, create.tags.as_deref())?;
         let def = self.definition(create, &name)?;
         let database = self.catalog().database(&db)?;
-        if create.columns.len() > STORED_COLUMNS && database.find(&name).is_none() {
-            return Err(SqlError::unsupported(format!(
-                "more than {STORED_COLUMNS} columns"
-            )));
+        if database.find(&name).is_none() {
+            self.check_stored_columns(create.columns.len())?;
         }
         let if_not_exists = create.if_not_exists;
         self.store().write(move |write| {
@@ -365,6 +374,15 @@ impl Exec<'_> {
             put(write, &db, def)?;
             Ok(0)
         })
+    }
+
+    /// SQLite has a limit of its own, 2,000 columns unless it was built with another.
+    pub(super) fn check_stored_columns(&self, columns: usize) -> Result<(), SqlError> {
+        let most = self.store().max_columns();
+        if columns > most {
+            return Err(SqlError::unsupported(format!("more than {most} columns")));
+        }
+        Ok(())
     }
 
     fn definition(&self, create: &CreateTable, name: &str) -> Result<TableDef, SqlError> {

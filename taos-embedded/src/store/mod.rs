@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
+use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
@@ -44,6 +45,7 @@ struct Inner {
     writer: Writer,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
+    max_columns: usize,
     /// Keeps other processes out of the directory.
     _lock: File,
     /// Removed when the store goes away; declared last for that reason.
@@ -93,6 +95,9 @@ impl Store {
         let catalog = Arc::new(catalog::load(&connection).map_err(sqlite_error)?);
         let published = Arc::new(Published(RwLock::new(Arc::clone(&catalog))));
         let readers = Readers::new(path);
+        let columns = connection
+            .limit(Limit::SQLITE_LIMIT_COLUMN)
+            .map_err(sqlite_error)?;
         let (writer, thread) = Writer::start(connection, catalog, Arc::clone(&published))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -100,6 +105,10 @@ impl Store {
                 writer,
                 thread: Mutex::new(Some(thread)),
                 readers,
+                // a data table has one more, for the subtable
+                max_columns: usize::try_from(columns)
+                    .unwrap_or_default()
+                    .saturating_sub(1),
                 _lock: lock,
                 _temporary: temporary,
             }),
@@ -109,6 +118,11 @@ impl Store {
     /// The catalog of the last commit.
     pub(crate) fn catalog(&self) -> Arc<Catalog> {
         self.inner.published.get()
+    }
+
+    /// Columns that a table can have.
+    pub(crate) fn max_columns(&self) -> usize {
+        self.inner.max_columns
     }
 
     /// Runs a change on the writer thread, all or nothing, and waits until it is durable.
