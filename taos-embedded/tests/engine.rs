@@ -108,7 +108,10 @@ fn everything_is_there_after_the_directory_is_opened_again() {
             &session,
             "insert into d.c1 using d.st tags (18446744073709551615, 'POINT(1 2)') values (1, 2, '三') (3, null, null)",
         );
-        exec(&session, "create table d.n (ts timestamp, k int primary key, x decimal(30, 3)) comment 'kept' ttl 9");
+        exec(
+            &session,
+            "create table d.n (ts timestamp, k int primary key, x decimal(30, 3)) comment 'kept' ttl 9",
+        );
         exec(&session, "alter table d.st add column later double");
         exec(&session, "alter table d.st drop column v");
         exec(&session, "create user somebody pass 'Secret_1234'");
@@ -119,7 +122,10 @@ fn everything_is_there_after_the_directory_is_opened_again() {
     assert_eq!(ask(&session), before);
     engine.login("root", "taosdata").unwrap();
     engine.login("somebody", "Secret_1234").unwrap();
-    assert_eq!(engine.login("somebody", "secret_1234").unwrap_err().code, 0x0357);
+    assert_eq!(
+        engine.login("somebody", "secret_1234").unwrap_err().code,
+        0x0357
+    );
     assert_eq!(engine.login("nobody", "x").unwrap_err().code, 0x0351);
     // numbers of columns and tables are not given again
     exec(&session, "alter table d.st add column v int");
@@ -149,7 +155,10 @@ fn one_directory_is_opened_once_and_again_after_it_is_closed() {
     let dir = tempfile::tempdir().unwrap();
     let engine = open(dir.path());
     let error = Engine::open(Storage::Dir(dir.path().to_owned())).unwrap_err();
-    assert!(error.message.contains("another") || error.message.contains("other server"), "{error}");
+    assert!(
+        error.message.contains("another") || error.message.contains("other server"),
+        "{error}"
+    );
     drop(engine);
     open(dir.path());
 }
@@ -160,14 +169,21 @@ fn a_file_of_a_newer_release_or_another_program_is_refused_by_name() {
     drop(open(dir.path()));
     let file = dir.path().join("taos.db");
     let sqlite = rusqlite::Connection::open(&file).unwrap();
-    sqlite.execute("UPDATE meta SET value = 99 WHERE key = 'format'", []).unwrap();
+    sqlite
+        .execute("UPDATE meta SET value = 99 WHERE key = 'format'", [])
+        .unwrap();
     drop(sqlite);
     let error = Engine::open(Storage::Dir(dir.path().to_owned())).unwrap_err();
-    assert!(error.message.contains("format 99") && error.message.contains("newer"), "{error}");
+    assert!(
+        error.message.contains("format 99") && error.message.contains("newer"),
+        "{error}"
+    );
 
     let other = tempfile::tempdir().unwrap();
     let sqlite = rusqlite::Connection::open(other.path().join("taos.db")).unwrap();
-    sqlite.execute_batch("CREATE TABLE photos (id INTEGER)").unwrap();
+    sqlite
+        .execute_batch("CREATE TABLE photos (id INTEGER)")
+        .unwrap();
     drop(sqlite);
     let error = Engine::open(Storage::Dir(other.path().to_owned())).unwrap_err();
     assert!(error.message.contains("another program"), "{error}");
@@ -180,7 +196,11 @@ fn closing_refuses_later_changes_and_empties_the_log() {
     let session = engine.session("root");
     exec(&session, "create database d");
     engine.close();
-    assert!(refused(&session, "create database e").message.contains("shutting down"));
+    assert!(
+        refused(&session, "create database e")
+            .message
+            .contains("shutting down")
+    );
     let log = std::fs::metadata(dir.path().join("taos.db-wal")).map_or(0, |m| m.len());
     assert_eq!(log, 0);
 }
@@ -197,14 +217,18 @@ fn a_memory_store_leaves_nothing_behind() {
 #[test]
 fn writers_at_the_same_time_all_get_through() {
     let (engine, session) = with_table();
-    exec(&session, "create stable st (ts timestamp, v int) tags (g int)");
+    exec(
+        &session,
+        "create stable st (ts timestamp, v int) tags (g int)",
+    );
     std::thread::scope(|scope| {
         for writer in 0..8 {
             let session = engine.session("root");
             scope.spawn(move || {
                 for n in 0..50 {
                     // all of them create the same subtables
-                    let sql = format!("insert into d.c{n} using d.st tags ({n}) values ({writer}, {n})");
+                    let sql =
+                        format!("insert into d.c{n} using d.st tags ({n}) values ({writer}, {n})");
                     assert_eq!(exec(&session, &sql), 1);
                 }
             });
@@ -231,7 +255,14 @@ fn readers_see_whole_statements_only_while_a_writer_writes() {
         });
         for n in 0..200 {
             let at = n * 3;
-            exec(&session, &format!("insert into t values ({at}, 1) ({}, 2) ({}, 3)", at + 1, at + 2));
+            exec(
+                &session,
+                &format!(
+                    "insert into t values ({at}, 1) ({}, 2) ({}, 3)",
+                    at + 1,
+                    at + 2
+                ),
+            );
             // what is acknowledged is seen
             assert_eq!(count(&session, "select count(*) from t"), i64::from(at) + 3);
         }
@@ -245,7 +276,9 @@ fn results_that_nobody_reads_keep_nobody_waiting() {
     let (_engine, session) = with_table();
     fill(&session, 30_000);
     // more than compute at the same time, and each too long to be held whole
-    let mut unread: Vec<ResultRows> = (0..60).map(|_| start(&session, "select * from t")).collect();
+    let mut unread: Vec<ResultRows> = (0..60)
+        .map(|_| start(&session, "select * from t"))
+        .collect();
     let started = Instant::now();
     assert_eq!(count(&session, "select count(*) from t"), 30_000);
     assert!(started.elapsed() < Duration::from_secs(20));
@@ -273,10 +306,19 @@ fn dropping_results_half_read_gives_their_readers_back() {
 #[test]
 fn an_error_in_any_part_of_an_insert_writes_nothing_at_all() {
     let (_engine, session) = with_table();
-    exec(&session, "create stable st (ts timestamp, v int) tags (g int)");
+    exec(
+        &session,
+        "create stable st (ts timestamp, v int) tags (g int)",
+    );
     for (sql, code) in [
-        ("insert into t values (1, 1) c1 using st tags (1) values (1, 'x')", 0x0216),
-        ("insert into c1 using st tags (1) values (1, 1) nosuch values (1, 1)", 0x2603),
+        (
+            "insert into t values (1, 1) c1 using st tags (1) values (1, 'x')",
+            0x0216,
+        ),
+        (
+            "insert into c1 using st tags (1) values (1, 1) nosuch values (1, 1)",
+            0x2603,
+        ),
         ("insert into t values (1, 1) (2, 2147483648)", 0x0216),
         ("insert into t values (1, 1) t (v) values (1)", 0x0200),
     ] {
@@ -298,7 +340,13 @@ fn a_statement_prepared_before_a_change_of_its_table_is_prepared_again() {
             }
         });
         for n in 0..300 {
-            assert_eq!(exec(&session, &format!("insert into t (ts, v) values ({n}, {n})")), 1);
+            assert_eq!(
+                exec(
+                    &session,
+                    &format!("insert into t (ts, v) values ({n}, {n})")
+                ),
+                1
+            );
         }
     });
     assert_eq!(count(&session, "select count(*) from t"), 300);

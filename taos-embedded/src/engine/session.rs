@@ -7,6 +7,7 @@ use crate::catalog::{View, is_system_database};
 use crate::exec::{Exec, STALE};
 use crate::plan;
 use crate::sql::ast::{Query, Statement};
+use crate::store::INTERNAL;
 
 /// How often a statement is prepared anew because the catalog changed under it.
 const ATTEMPTS: usize = 16;
@@ -51,7 +52,10 @@ impl Session {
                 _ => break,
             }
         }
-        outcome
+        outcome.map_err(|error| match error.code {
+            STALE => SqlError::new(INTERNAL, error.message),
+            _ => error,
+        })
     }
 
     fn attempt(&self, sql: &str, statement: &Statement) -> Result<Answer, SqlError> {

@@ -43,12 +43,15 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
 }
 
+/// A user as stored, and the keyed digest of the password that was right.
+type Known = (Arc<User>, [u8; 32]);
+
 /// Remembers, under a key of this process, which passwords were right, because every REST request logs in
 /// anew.
 #[derive(Default)]
 pub(crate) struct Passwords {
     key: std::sync::OnceLock<[u8; 32]>,
-    right: Mutex<HashMap<String, (Arc<User>, [u8; 32])>>,
+    right: Mutex<HashMap<String, Known>>,
 }
 
 impl std::fmt::Debug for Passwords {

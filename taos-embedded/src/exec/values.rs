@@ -340,7 +340,7 @@ pub(crate) fn float(text: &str) -> Option<f64> {
 
 fn unhex(hex: &str) -> Option<Vec<u8>> {
     let bytes = hex.as_bytes();
-    if bytes.len() % 2 != 0 {
+    if !bytes.len().is_multiple_of(2) {
         return None;
     }
     let digit = |b: u8| {

@@ -45,7 +45,7 @@ impl Encoder {
         self.rows += 1;
         // looking at the bytes costs a walk over the columns
         let full = self.rows >= BLOCK_ROWS
-            || (self.rows % 64 == 0 && self.writer.byte_len() >= BLOCK_BYTES);
+            || (self.rows.is_multiple_of(64) && self.writer.byte_len() >= BLOCK_BYTES);
         if full { self.finish() } else { Ok(None) }
     }
 

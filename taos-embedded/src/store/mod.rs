@@ -32,6 +32,8 @@ use writer::Writer;
 const APPLICATION_ID: i64 = 0x7461_6F73;
 const FILE: &str = "taos.db";
 const LOCK: &str = "taos.lock";
+/// Where Linux keeps files in memory.
+const SHARED_MEMORY: &str = "/dev/shm";
 
 /// The store; clones share it.
 #[derive(Debug, Clone)]
@@ -186,8 +188,9 @@ fn temporary_dir() -> Result<TempDir, SqlError> {
         builder.prefix("taos-embedded-");
         builder
     };
-    let shared_memory = Path::new("/dev/shm");
+    let shared_memory = Path::new(SHARED_MEMORY);
     if shared_memory.is_dir()
+        && fs::read_to_string("/proc/mounts").is_ok_and(|mounts| is_roomy(&mounts))
         && let Ok(dir) = builder().tempdir_in(shared_memory)
     {
         return Ok(dir);
@@ -195,6 +198,25 @@ fn temporary_dir() -> Result<TempDir, SqlError> {
     builder()
         .tempdir()
         .map_err(|e| io_error("create a directory in", &std::env::temp_dir(), &e))
+}
+
+/// Whether the mounts say that shared memory has at least a gibibyte; containers often give 64 MiB.
+fn is_roomy(mounts: &str) -> bool {
+    let Some(mount) = mounts
+        .lines()
+        .find(|line| line.split(' ').nth(1) == Some(SHARED_MEMORY))
+    else {
+        return false;
+    };
+    let options = mount.split(' ').nth(3).unwrap_or_default();
+    let size = options
+        .split(',')
+        .find_map(|option| option.strip_prefix("size="));
+    // without a size it has half of the memory
+    size.is_none_or(|size| {
+        let kibibytes = size.strip_suffix('k').and_then(|n| n.parse::<u64>().ok());
+        kibibytes.is_some_and(|n| n >= 1 << 20)
+    })
 }
 
 fn lock(dir: &Path) -> Result<File, SqlError> {
@@ -288,4 +310,19 @@ fn prepare_file(connection: &Connection, path: &Path) -> Result<(), SqlError> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_roomy;
+
+    #[test]
+    fn shared_memory_is_used_only_if_there_is_enough_of_it() {
+        let line =
+            |options: &str| format!("proc /proc proc rw 0 0\ntmpfs /dev/shm tmpfs {options} 0 0\n");
+        assert!(is_roomy(&line("rw,nosuid")));
+        assert!(is_roomy(&line("rw,size=4194304k")));
+        assert!(!is_roomy(&line("rw,size=65536k,inode64")));
+        assert!(!is_roomy("proc /proc proc rw 0 0"));
+    }
 }

@@ -2,7 +2,8 @@
 //!
 //! A job may wait for a client that does not fetch its rows. Such a waiting thread does not count
 //! against [`ACTIVE`]: another one is started in its place, up to [`THREADS`] in all. A result of up to
-//! two blocks never waits. Beyond that bound further statements wait until a result is read or dropped.
+//! two blocks never waits. While one waits, the log in front of the file cannot be emptied and grows with
+//! what is written. Beyond that bound further statements wait until a result is read or dropped.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};

@@ -182,7 +182,7 @@ impl State {
         for (reply, outcome) in done {
             let outcome = match &committed {
                 Ok(()) => outcome,
-                Err(error) => outcome.and(Err(error.clone())),
+                Err(error) => outcome.and_then(|_| Err(error.clone())),
             };
             // nobody may be waiting any more
             let _ = reply.send(outcome);
