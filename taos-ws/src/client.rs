@@ -152,11 +152,7 @@ impl Client {
                 Ok(None)
             }
             State::Connecting | State::Broken { .. } => Ok(None),
-            State::Closed => Err(RawError::of(
-                ErrorKind::Closed,
-                "the connection was closed by this program; build another",
-            )
-            .with_code(Code::WS_CLOSED)),
+            State::Closed => Err(closed()),
         }
     }
 
@@ -192,9 +188,10 @@ impl Client {
             Ok(link) => {
                 let link = Arc::new(link);
                 let mut shared = self.shared();
-                if !matches!(shared.state, State::Closed) {
-                    shared.state = State::Ready(link.clone());
+                if matches!(shared.state, State::Closed) {
+                    return Err(closed());
                 }
+                shared.state = State::Ready(link.clone());
                 Ok(link)
             }
             Err(error) => {
@@ -399,6 +396,14 @@ fn timed_out(what: &str, address: &str, limit: Duration, write: bool) -> RawErro
     } else {
         error
     }
+}
+
+fn closed() -> RawError {
+    RawError::of(
+        ErrorKind::Closed,
+        "the connection was closed by this program; build another",
+    )
+    .with_code(Code::WS_CLOSED)
 }
 
 fn no_address() -> RawError {

@@ -138,7 +138,11 @@ impl<S: Socket> Connection<S> {
         let mut heard = false;
         while let Poll::Ready(message) = self.socket.poll_next(cx) {
             heard = true;
-            self.on_message(message?)?;
+            let message = message?;
+            // Behind a close frame nothing may be sent, and nobody is left to tell.
+            if !self.closing {
+                self.on_message(message)?;
+            }
         }
         if heard {
             self.last_received = Instant::now();

@@ -158,6 +158,26 @@ async fn garbage_ends_every_wait_with_a_clear_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn garbage_during_the_login_is_told_at_once() {
+    for garbage in [frame(1, b"what?"), frame(2, b"binary"), vec![0xFF; 50]] {
+        let (taos, mut accepts) = client("ws://peer?conn_retries=9");
+        let server = async {
+            let mut peer = accepts.accept().await;
+            peer.upgrade().await;
+            peer.recv().await;
+            peer.raw(&garbage).await;
+            peer
+        };
+        let started = Instant::now();
+        let (version, _peer) = tokio::join!(taos.version(), server);
+        let error = error_of(version);
+        assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
+        assert_eq!(error.code(), Code::WS_BAD_ANSWER);
+        assert_eq!(started.elapsed(), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_idle_server_is_pinged_and_a_dead_one_noticed() {
     let (taos, mut peer, _accepts) = connected(&format!("{DSN}&read_timeout=300")).await;
     let started = Instant::now();

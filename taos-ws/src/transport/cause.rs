@@ -45,8 +45,13 @@ impl Cause {
 
     /// The error of a login that this takes down.
     pub(crate) fn into_connect_error(self, address: &str) -> RawError {
+        let kind = if self.code == Code::WS_BAD_ANSWER {
+            ErrorKind::Protocol
+        } else {
+            ErrorKind::Connect
+        };
         RawError::of(
-            ErrorKind::Connect,
+            kind,
             format!("the connection to {address} broke before the login was done: {self}"),
         )
         .with_code(self.code)
