@@ -200,3 +200,15 @@ fn columns_of_different_length_do_not_make_a_block() {
         0
     );
 }
+
+#[test]
+fn texts_named_after_their_sql_types_choose_the_column() {
+    use taos_query::common::itypes::{INChar, IVarChar};
+    let narrow = ColumnView::from(vec![Some(IVarChar::from("a")), None]);
+    assert_eq!(
+        narrow,
+        ColumnView::from_varchar::<&str, _, _, _>(vec![Some("a"), None])
+    );
+    let wide = ColumnView::from(vec![INChar::from("é")]);
+    assert_eq!(values(&wide), [Value::NChar("é".into())]);
+}

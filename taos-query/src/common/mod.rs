@@ -3,6 +3,7 @@
 mod borrowed;
 mod decimal;
 mod field;
+pub mod itypes;
 mod precision;
 mod timestamp;
 mod ty;

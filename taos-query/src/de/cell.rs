@@ -33,7 +33,7 @@ impl<'de> Cell<'de> {
     }
 
     /// The cell by the general rules.
-    #[cold]
+    #[inline(never)]
     fn typed(self) -> TypedValue<'de> {
         TypedValue {
             value: self.block.data.value(self.column, self.row),

@@ -74,6 +74,16 @@ fn locate(error: RawError, fields: &[Field], col: usize, row: usize) -> RawError
     error.context(format!("column `{name}` (#{col}, {ty}) of row {row}"))
 }
 
+/// Serde names only the field that is missing; which columns there are is what helps.
+#[cold]
+fn explain_missing(error: RawError, fields: &[Field]) -> RawError {
+    if !error.message().starts_with("missing field") {
+        return error;
+    }
+    let names: Vec<&str> = fields.iter().map(Field::name).collect();
+    error.context(format!("a row of the columns `{}`", names.join("`, `")))
+}
+
 /// One row; the columns of a struct are chosen by the plan.
 pub(super) struct RowDeserializer<'de, 'p> {
     block: &'de RawBlock,
@@ -267,7 +277,9 @@ impl<'de> Deserializer<'de> for RowDeserializer<'de, '_> {
             return visitor.visit_seq(self.seq());
         }
         let columns = self.plan.columns(self.block, fields);
-        visitor.visit_map(Cells::new(self.block, self.row, columns.iter().copied()))
+        visitor
+            .visit_map(Cells::new(self.block, self.row, columns.iter().copied()))
+            .map_err(|error| explain_missing(error, self.block.fields()))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -465,7 +477,9 @@ impl<'de> Deserializer<'de> for RowView<'de> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> RawResult<V::Value> {
+        let fields = self.block().fields_shared().clone();
         self.deserialize_map(visitor)
+            .map_err(|error| explain_missing(error, &fields))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

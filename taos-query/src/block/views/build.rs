@@ -6,6 +6,7 @@ use super::ColumnView;
 use super::data::ViewData;
 use crate::block::encode::encode;
 use crate::block::{BlockData, ColumnBuilder};
+use crate::common::itypes::{INChar, IVarChar};
 use crate::common::{BorrowedValue, Precision, Ty, Value};
 use crate::{ErrorKind, RawError, RawResult};
 
@@ -216,6 +217,23 @@ from_vec! {
     u32 => from_unsigned_ints, u64 => from_unsigned_big_ints, f32 => from_floats,
     f64 => from_doubles,
 }
+
+macro_rules! from_texts {
+    ($($ty:ty => $name:ident,)*) => {$(
+        impl From<Vec<$ty>> for ColumnView {
+            fn from(values: Vec<$ty>) -> Self {
+                Self::$name::<$ty, _, _, _>(values)
+            }
+        }
+
+        impl From<Vec<Option<$ty>>> for ColumnView {
+            fn from(values: Vec<Option<$ty>>) -> Self {
+                Self::$name::<$ty, _, _, _>(values)
+            }
+        }
+    )*};
+}
+from_texts! { IVarChar => from_varchar, INChar => from_nchar, }
 
 impl From<&BorrowedValue<'_>> for ColumnView {
     /// A column of one row. A value without a type becomes a NULL of VARCHAR.
