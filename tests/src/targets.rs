@@ -79,7 +79,16 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if let Self::Child { process, .. } = self {
-            let _ = process.kill();
+            // Asked politely, it removes its temporary files.
+            let pid = process.id().to_string();
+            let asked = cfg!(unix)
+                && Command::new("kill")
+                    .arg(pid)
+                    .status()
+                    .is_ok_and(|s| s.success());
+            if !asked {
+                let _ = process.kill();
+            }
             let _ = process.wait();
         }
     }

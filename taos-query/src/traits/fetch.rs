@@ -78,7 +78,8 @@ pub trait AsyncFetchable: Sized + Send + Sync {
         AsyncBlocks { result: self }
     }
 
-    /// The result row by row.
+    /// The result row by row. The rest of a block that was begun goes with the stream when that is
+    /// dropped.
     fn rows(&mut self) -> AsyncRows<'_> {
         let (fields, source) = self.split();
         AsyncRows {
@@ -94,7 +95,8 @@ pub trait AsyncFetchable: Sized + Send + Sync {
         self.rows().map_ok(RowView::into_values).try_collect()
     }
 
-    /// The result as values of a type that serde can read.
+    /// The result as values of a type that serde can read. As with [`rows`](Self::rows), take the
+    /// stream to its end.
     fn deserialize<V: DeserializeOwned>(&mut self) -> AsyncDeserialized<'_, V> {
         AsyncDeserialized {
             source: self.split().1,
