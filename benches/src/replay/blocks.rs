@@ -82,14 +82,6 @@ pub(super) fn one_text(text: &str) -> Vec<u8> {
 }
 
 fn bulk_block(n: usize, rows: usize, texts: bool, dice: &mut Dice) -> Vec<u8> {
-    const PLACES: [&str; 6] = [
-        "Oslo",
-        "Kraków",
-        "Vancouver",
-        "Ulan Bator",
-        "São Paulo, Butantã",
-        "A",
-    ];
     let start = START_MS + i64::try_from(n * ROWS_PER_BLOCK).unwrap_or(0) * 1000;
     // Some blocks without a NULL, some with many.
     let nulls = u64::try_from(n % 8).unwrap_or(0) * 3;
@@ -115,17 +107,40 @@ fn bulk_block(n: usize, rows: usize, texts: bool, dice: &mut Dice) -> Vec<u8> {
         column(rows, nulls, dice, |d| d.float(0.0, 40.0).to_le_bytes()),
     );
     if texts {
-        let places = column(rows, nulls, dice, |d| {
-            PLACES[d.below(PLACES.len())].to_owned()
-        });
-        block.texts(24, places);
-        let stations = column(rows, nulls / 2, dice, |d| {
-            let length = d.below(17);
-            format!("{:016x}", d.next())[..length].to_owned()
-        });
-        block.texts(16, stations);
+        let tags = tags(rows, dice);
+        block.texts(24, tags.iter().map(|(place, _)| place.clone()));
+        block.texts(16, tags.iter().map(|(_, station)| station.clone()));
     }
     block.finish()
+}
+
+/// The tags of `rows` rows. A super table's rows come subtable by subtable, and all rows of one
+/// have its tags: runs of equal texts, one in sixteen NULL.
+fn tags(rows: usize, dice: &mut Dice) -> Vec<(Option<String>, Option<String>)> {
+    const PLACES: [&str; 12] = [
+        "Oslo",
+        "Kraków",
+        "Vancouver",
+        "Ulan Bator",
+        "São Paulo, Butantã",
+        "A",
+        "San Francisco",
+        "Nairobi",
+        "California.LosAngeles",
+        "",
+        "Santiago de Compostela",
+        "Perth",
+    ];
+    let mut tags = Vec::with_capacity(rows);
+    while tags.len() < rows {
+        let run = (50 + dice.below(450)).min(rows - tags.len());
+        let place = (dice.below(16) > 0).then(|| PLACES[dice.below(PLACES.len())].to_owned());
+        let length = dice.below(17);
+        let station =
+            (dice.below(16) > 0).then(|| format!("{:016x}", dice.next())[..length].to_owned());
+        tags.extend(std::iter::repeat_n((place, station), run));
+    }
+    tags
 }
 
 /// `rows` cells, `nulls` of a hundred of them NULL.
