@@ -1,14 +1,31 @@
 //! SELECT: names, types and rules of the dialect on one side, SQL of the storage on the other.
 
+mod aggregate;
+mod compare;
+mod decimal;
+mod delete;
+mod expr;
+mod functions;
+mod json;
+mod name;
+mod planner;
+mod scalar;
 mod schema;
+mod scope;
+mod select;
+mod source;
+mod time;
+mod types;
 
+pub use delete::plan_delete;
+pub use functions::register_functions;
 pub use schema::{ColumnInfo, Schema, SystemTable, TableInfo, TableKind};
 
 use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
 use crate::sql::SqlError;
-use crate::sql::ast::{Delete, Query};
+use crate::sql::ast::Query;
 
 /// What a statement is planned and run under.
 pub struct Context<'a> {
@@ -61,34 +78,20 @@ pub struct DeleteFilter {
     pub tables: Option<(String, Vec<Value>)>,
 }
 
+/// What `server_version()` says: the release whose dialect this is.
+const SERVER_VERSION: &str = "3.3.7.5";
+
 /// Plans a SELECT. `sql` is the statement's text, which the spans of `query` point into.
 ///
 /// # Errors
 /// The dialect's codes for names and types that do not fit, 0x0100 for what is not done here.
 pub fn plan(query: &Query, sql: &str, context: &Context<'_>) -> Result<Plan, SqlError> {
-    let _ = (query, sql, context);
-    Err(SqlError::unsupported("select"))
-}
-
-/// Plans the condition of a DELETE on `table`.
-///
-/// # Errors
-/// 0x2655 unless the condition is one contiguous range of time (and tags of a super table).
-pub fn plan_delete(
-    delete: &Delete,
-    table: &TableInfo,
-    sql: &str,
-    context: &Context<'_>,
-) -> Result<DeleteFilter, SqlError> {
-    let _ = (delete, table, sql, context);
-    Err(SqlError::unsupported("delete"))
-}
-
-/// Makes the dialect's functions known to a connection; needed before a plan runs on it.
-///
-/// # Errors
-/// What SQLite says.
-pub fn register_functions(connection: &rusqlite::Connection) -> rusqlite::Result<()> {
-    let _ = connection;
-    Ok(())
+    let mut planner = planner::Planner::new(sql, context);
+    let planned = planner.query(query)?;
+    Ok(Plan {
+        columns: planned.columns,
+        precision: planned.precision,
+        sql: planned.sql,
+        params: planner.params,
+    })
 }

@@ -6,6 +6,7 @@ mod lexer;
 mod parser;
 mod text;
 
+pub(crate) use error::clip;
 pub use error::{SqlError, code};
 pub use text::unquote;
 

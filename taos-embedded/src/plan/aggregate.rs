@@ -1,0 +1,371 @@
+//! Aggregates (DIALECT §5).
+
+use taos_query::common::Ty;
+
+use super::expr::{Place, real};
+use super::planner::{Grouping, Planner};
+use super::scalar::{count_error, type_error, value_error};
+use super::time::tick;
+use super::types::{ColType, Literal, Typed};
+use crate::sql::ast::{Expr, ExprKind, FunctionForm};
+use crate::sql::{SqlError, code};
+
+/// Functions that take values from one row they choose.
+pub(crate) const SELECTING: &[&str] = &["max", "min", "first", "last", "last_row", "mode"];
+
+pub(crate) fn is_aggregate(name: &str) -> bool {
+    matches!(
+        name,
+        "count"
+            | "sum"
+            | "avg"
+            | "min"
+            | "max"
+            | "first"
+            | "last"
+            | "last_row"
+            | "spread"
+            | "stddev"
+            | "stddev_pop"
+            | "var_pop"
+            | "mode"
+            | "hyperloglog"
+            | "elapsed"
+            | "percentile"
+            | "apercentile"
+            | "leastsquares"
+            | "twa"
+            | "histogram"
+    )
+}
+
+/// Whether any part of an expression satisfies a test.
+pub(crate) fn any(expr: &Expr, test: &dyn Fn(&Expr) -> bool) -> bool {
+    if test(expr) {
+        return true;
+    }
+    let all = |list: &[Expr]| list.iter().any(|part| any(part, test));
+    match &expr.kind {
+        ExprKind::Unary(_, inner) | ExprKind::Cast(inner, _) => any(inner, test),
+        ExprKind::IsNull { value, .. } | ExprKind::InQuery { value, .. } => any(value, test),
+        ExprKind::Binary(_, left, right) => any(left, test) || any(right, test),
+        ExprKind::Between {
+            value, low, high, ..
+        } => any(value, test) || any(low, test) || any(high, test),
+        ExprKind::In { value, list, .. } => any(value, test) || all(list),
+        ExprKind::Function { args, .. } => all(args),
+        ExprKind::Case {
+            operand,
+            branches,
+            otherwise,
+        } => {
+            operand.as_ref().is_some_and(|part| any(part, test))
+                || otherwise.as_ref().is_some_and(|part| any(part, test))
+                || branches
+                    .iter()
+                    .any(|(when, then)| any(when, test) || any(then, test))
+        }
+        _ => false,
+    }
+}
+
+pub(crate) fn contains(expr: &Expr) -> bool {
+    any(
+        expr,
+        &|part| matches!(&part.kind, ExprKind::Function { name, .. } if is_aggregate(name)),
+    )
+}
+
+/// Whether one of these functions is called.
+pub(crate) fn calls(expr: &Expr, names: &[&str]) -> bool {
+    any(
+        expr,
+        &|part| matches!(&part.kind, ExprKind::Function { name, .. } if names.contains(&name.as_str())),
+    )
+}
+
+impl Planner<'_> {
+    pub(crate) fn aggregate_call(
+        &mut self,
+        name: &str,
+        args: &[Expr],
+        form: FunctionForm,
+        place: Place<'_>,
+    ) -> Result<Typed, SqlError> {
+        let Some(grouping) = place.grouping else {
+            return Err(SqlError::new(
+                code::AGGREGATE_NOT_ALLOWED,
+                "There mustn't be aggregation",
+            ));
+        };
+        if form == FunctionForm::Distinct {
+            return Err(SqlError::unsupported(format!("{name}(distinct)")));
+        }
+        if args.iter().any(contains) {
+            return Err(SqlError::new(
+                0x2627,
+                "Aggregate functions do not support nesting",
+            ));
+        }
+        if args.is_empty() {
+            return Err(count_error(name));
+        }
+        if name == "histogram" {
+            return Err(histogram(args));
+        }
+        if name == "count" {
+            return self.count(args, grouping, place);
+        }
+        let rows = Place::rows(place.scope);
+        let typed = args
+            .iter()
+            .map(|arg| self.expr(arg, rows))
+            .collect::<Result<Vec<_>, _>>()?;
+        let Some(first) = typed.first() else {
+            return Err(count_error(name));
+        };
+        let rest = typed.get(1..).unwrap_or_default();
+        let most = match name {
+            "percentile" => 11,
+            "apercentile" | "leastsquares" => 3,
+            "elapsed" => 2,
+            _ => 1,
+        };
+        let least = match name {
+            "percentile" | "apercentile" => 2,
+            "leastsquares" => 3,
+            _ => 1,
+        };
+        if typed.len() > most || typed.len() < least {
+            return Err(count_error(name));
+        }
+        let sql_and_type = self.aggregate_sql(name, first, rest, place)?;
+        let (sql, ty) = sql_and_type;
+        Ok(Typed::new(sql, ty, first.uses | super::types::USES_DATA))
+    }
+
+    fn count(
+        &mut self,
+        args: &[Expr],
+        grouping: &Grouping,
+        place: Place<'_>,
+    ) -> Result<Typed, SqlError> {
+        let [arg] = args else {
+            return Err(count_error("count"));
+        };
+        let all = match (&place.scope.time, grouping.empty_groups) {
+            (Some(time), true) => format!("count({time})"),
+            _ => "count(*)".to_owned(),
+        };
+        let sql = if matches!(arg.kind, ExprKind::Wildcard(_)) {
+            all
+        } else {
+            let typed = self.expr(arg, Place::rows(place.scope))?;
+            match typed.literal {
+                Some(Literal::Null) => "0*count(*)".to_owned(),
+                Some(_) => all,
+                None if typed.uses & super::types::USES_DATA == 0 && grouping.empty_groups => {
+                    let time = place.scope.time.as_deref().unwrap_or("1");
+                    format!("count(CASE WHEN {time} IS NOT NULL THEN {} END)", typed.sql)
+                }
+                None => format!("count({})", typed.sql),
+            }
+        };
+        Ok(Typed::new(
+            sql,
+            ColType::fixed(Ty::BigInt),
+            super::types::USES_DATA,
+        ))
+    }
+
+    fn aggregate_sql(
+        &self,
+        name: &str,
+        first: &Typed,
+        rest: &[Typed],
+        place: Place<'_>,
+    ) -> Result<(String, ColType), SqlError> {
+        let double = ColType::fixed(Ty::Double);
+        let sql = &first.sql;
+        let time = place.scope.time.as_deref();
+        Ok(match name {
+            "sum" => return sum(first),
+            "min" | "max" => {
+                let fits = first.ty.is_number() || first.ty.is_text() || first.ty.is_decimal();
+                if !fits {
+                    return Err(type_error(name));
+                }
+                (format!("{name}({sql})"), first.ty)
+            }
+            "first" | "last" | "last_row" => {
+                let time = time.ok_or_else(|| {
+                    SqlError::unsupported(format!("{name} on rows without a time column"))
+                })?;
+                (format!("td_{name}({sql}, {time})"), first.ty)
+            }
+            "mode" => (format!("td_mode({sql})"), first.ty),
+            "hyperloglog" => (format!("count(DISTINCT {sql})"), ColType::fixed(Ty::BigInt)),
+            "spread" if first.ty.ty == Ty::Timestamp => {
+                (format!("(CAST(max({sql}) - min({sql}) AS REAL))"), double)
+            }
+            "elapsed" => {
+                if first.ty.ty != Ty::Timestamp {
+                    return Err(type_error(name));
+                }
+                let unit = match rest.first().map(|unit| &unit.literal) {
+                    None => tick(place.scope.precision),
+                    Some(Some(Literal::Duration(duration))) => duration
+                        .unit
+                        .nanoseconds()
+                        .map(|nanos| nanos.saturating_mul(duration.value))
+                        .filter(|&nanos| nanos > 0)
+                        .ok_or_else(|| value_error(name))?,
+                    Some(_) => return Err(value_error(name)),
+                };
+                let ticks = format!("CAST(max({sql}) - min({sql}) AS REAL)");
+                let own = tick(place.scope.precision);
+                let scaled = if unit == own {
+                    ticks
+                } else if unit > own {
+                    format!("({ticks} / {}.0)", unit / own)
+                } else {
+                    format!("({ticks} * {}.0)", own / unit)
+                };
+                (scaled, double)
+            }
+            _ => return self.statistic(name, first, rest, place),
+        })
+    }
+
+    /// Aggregates over numbers only, all computed as doubles.
+    fn statistic(
+        &self,
+        name: &str,
+        first: &Typed,
+        rest: &[Typed],
+        place: Place<'_>,
+    ) -> Result<(String, ColType), SqlError> {
+        let double = ColType::fixed(Ty::Double);
+        if first.ty.is_decimal() {
+            return Err(SqlError::unsupported(format!("{name} of decimals")));
+        }
+        let null = first.is_null();
+        if !first.ty.is_number() && !null {
+            return Err(type_error(name));
+        }
+        let value = real(first)?;
+        Ok(match name {
+            "avg" => (format!("avg({value})"), double),
+            "spread" => (format!("(max({value}) - min({value}))"), double),
+            "stddev" | "stddev_pop" => (format!("td_stddev({value})"), double),
+            "var_pop" => (format!("td_var_pop({value})"), double),
+            "percentile" => {
+                if place.scope.is_super() {
+                    return Err(SqlError::new(
+                        0x265F,
+                        "Cannot use 'percentile' on a super table",
+                    ));
+                }
+                let mut points = Vec::new();
+                for point in rest {
+                    points.push(percent(name, point)?.to_string());
+                }
+                let many = points.len() > 1;
+                let ty = if many {
+                    ColType::sized(Ty::VarChar, 0x2000)
+                } else {
+                    double
+                };
+                (
+                    format!("td_percentile({value}, '{}')", points.join(",")),
+                    ty,
+                )
+            }
+            "apercentile" => {
+                let point = rest.first().ok_or_else(|| count_error(name))?;
+                let point = percent(name, point)?;
+                match rest.get(1).map(|method| &method.literal) {
+                    None => {}
+                    Some(Some(Literal::Text(method)))
+                        if matches!(
+                            method.to_ascii_lowercase().as_str(),
+                            "default" | "t-digest"
+                        ) => {}
+                    Some(_) => return Err(value_error(name)),
+                }
+                (format!("td_percentile({value}, '{point}')"), double)
+            }
+            "leastsquares" => {
+                let (Some(start), Some(step)) = (rest.first(), rest.get(1)) else {
+                    return Err(count_error(name));
+                };
+                let time = ordering(place)?;
+                (
+                    format!(
+                        "td_leastsquares({value}, {}, {} ORDER BY {time})",
+                        real(start)?,
+                        real(step)?
+                    ),
+                    ColType::sized(Ty::VarChar, 64),
+                )
+            }
+            _ => {
+                let time = ordering(place)?;
+                (format!("td_twa({value}, {time} ORDER BY {time})"), double)
+            }
+        })
+    }
+}
+
+fn ordering<'s>(place: Place<'s>) -> Result<&'s str, SqlError> {
+    place
+        .scope
+        .time
+        .as_deref()
+        .ok_or_else(|| SqlError::unsupported("time order of rows without a time column"))
+}
+
+fn sum(first: &Typed) -> Result<(String, ColType), SqlError> {
+    let ty = first.ty;
+    let sql = &first.sql;
+    if ty.is_decimal() {
+        let mut sum = ColType::sized(Ty::Decimal, 16);
+        sum.precision = 38;
+        sum.scale = ty.scale;
+        return Ok((format!("td_dec_sum({sql})"), sum));
+    }
+    Ok(match ty.ty {
+        Ty::UBigInt => (format!("td_u64_sum({sql})"), ColType::fixed(Ty::UBigInt)),
+        _ if ty.is_unsigned() => (
+            format!("td_u64_from(sum({sql}))"),
+            ColType::fixed(Ty::UBigInt),
+        ),
+        _ if ty.is_integer() || ty.ty == Ty::Bool => {
+            (format!("sum({sql})"), ColType::fixed(Ty::BigInt))
+        }
+        _ if ty.is_float() => (format!("sum({sql})"), ColType::fixed(Ty::Double)),
+        _ => return Err(type_error("sum")),
+    })
+}
+
+fn percent(name: &str, point: &Typed) -> Result<f64, SqlError> {
+    let value = match point.literal {
+        Some(Literal::Integer(value)) => i32::try_from(value).ok().map(f64::from),
+        Some(Literal::Float(value)) => Some(value),
+        _ => return Err(type_error(name)),
+    };
+    value
+        .filter(|value| (0.0..=100.0).contains(value))
+        .ok_or_else(|| value_error(name))
+}
+
+fn histogram(args: &[Expr]) -> SqlError {
+    match args.get(1).map(|kind| &kind.kind) {
+        Some(ExprKind::Text(kind))
+            if !matches!(kind.as_str(), "user_input" | "linear_bin" | "log_bin") =>
+        {
+            value_error("histogram")
+        }
+        _ => SqlError::unsupported("histogram"),
+    }
+}

@@ -1,0 +1,577 @@
+//! Expressions: from the tree to SQLite's SQL, with the dialect's types and rules (DIALECT §3).
+
+use taos_query::common::Ty;
+
+use super::compare;
+use super::planner::{Grouping, Planner};
+use super::scope::Scope;
+use super::time::{parse_time, tick};
+use super::types::{ColType, Literal, Typed, USES_DATA};
+use super::{aggregate, scalar};
+use crate::sql::SqlError;
+use crate::sql::ast::{BinaryOp, Duration, Expr, ExprKind, UnaryOp};
+use crate::sql::code;
+
+/// Where an expression stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'s> {
+    pub(crate) scope: &'s Scope,
+    /// Grouped rows, not single ones, if there is a grouping.
+    pub(crate) grouping: Option<&'s Grouping>,
+}
+
+impl<'s> Place<'s> {
+    pub(crate) const fn rows(scope: &'s Scope) -> Self {
+        Self {
+            scope,
+            grouping: None,
+        }
+    }
+}
+
+impl Planner<'_> {
+    pub(crate) fn expr(&mut self, expr: &Expr, place: Place<'_>) -> Result<Typed, SqlError> {
+        if let Some(grouping) = place.grouping
+            && !aggregate::contains(expr)
+            && let Some(typed) = self.grouped(expr, place.scope, grouping)?
+        {
+            return Ok(typed);
+        }
+        match &expr.kind {
+            ExprKind::Null => Ok(Typed::new("NULL".into(), ColType::sized(Ty::VarChar, 0), 0)
+                .with_literal(Literal::Null)),
+            ExprKind::Bool(value) => Ok(Typed::new(
+                if *value { "1" } else { "0" }.into(),
+                ColType::fixed(Ty::Bool),
+                0,
+            )
+            .with_literal(Literal::Bool(*value))),
+            ExprKind::Integer(text) => integer(text, false),
+            ExprKind::Float(value) => Ok(self.float(*value)),
+            ExprKind::Text(text) => Ok(self.text(text)),
+            ExprKind::Timestamp(text) => {
+                let at = parse_time(text, place.scope.precision).ok_or_else(|| bad_time(text))?;
+                Ok(Typed::new(at.to_string(), ColType::fixed(Ty::Timestamp), 0))
+            }
+            ExprKind::Duration(duration) => {
+                let ticks = duration.ticks(place.scope.precision);
+                Ok(Typed::new(
+                    ticks.unwrap_or_default().to_string(),
+                    ColType::fixed(Ty::BigInt),
+                    0,
+                )
+                .with_literal(Literal::Duration(*duration)))
+            }
+            ExprKind::Column { table, name } => {
+                place.scope.qualify(table.as_ref())?;
+                self.column(&name.name, name.quoted, place)
+            }
+            ExprKind::Wildcard(_) => Err(SqlError::syntax(expr.span.rest(self.sql))),
+            ExprKind::Placeholder(_) => Err(SqlError::unsupported("parameters in a query")),
+            ExprKind::Unary(op, inner) => self.unary(*op, inner, place),
+            ExprKind::Binary(op, left, right) => self.binary(*op, left, right, place),
+            ExprKind::Between {
+                value,
+                low,
+                high,
+                negated,
+            } => {
+                let value = self.expr(value, place)?;
+                let low = self.expr(low, place)?;
+                let high = self.expr(high, place)?;
+                compare::between(self, place.scope.precision, &value, &low, &high, *negated)
+            }
+            ExprKind::In {
+                value,
+                list,
+                negated,
+            } => {
+                let value = self.expr(value, place)?;
+                let list = list
+                    .iter()
+                    .map(|item| self.expr(item, place))
+                    .collect::<Result<Vec<_>, _>>()?;
+                compare::in_list(self, place.scope.precision, &value, &list, *negated)
+            }
+            ExprKind::IsNull { value, negated } => {
+                let value = self.expr(value, place)?;
+                let test = if *negated { "IS NOT NULL" } else { "IS NULL" };
+                let mut typed = Typed::new(
+                    format!("({} {test})", value.sql),
+                    ColType::fixed(Ty::Bool),
+                    value.uses,
+                );
+                typed.filter = Some(typed.sql.clone());
+                Ok(typed)
+            }
+            ExprKind::Case {
+                operand,
+                branches,
+                otherwise,
+            } => self.case(operand.as_deref(), branches, otherwise.as_deref(), place),
+            ExprKind::Cast(inner, data_type) => {
+                let inner = self.expr(inner, place)?;
+                scalar::cast(self, &inner, *data_type, place.scope.precision)
+            }
+            ExprKind::Function { name, args, form } => {
+                if aggregate::is_aggregate(name) {
+                    return self.aggregate_call(name, args, *form, place);
+                }
+                scalar::call(self, name, args, *form, place)
+            }
+            ExprKind::InQuery { .. } | ExprKind::Subquery(_) | ExprKind::Exists(_) => {
+                Err(SqlError::unsupported("subquery in an expression"))
+            }
+        }
+    }
+
+    /// What an expression without aggregates means among groups; `None` if its parts decide.
+    fn grouped(
+        &mut self,
+        expr: &Expr,
+        scope: &Scope,
+        grouping: &Grouping,
+    ) -> Result<Option<Typed>, SqlError> {
+        if let ExprKind::Column { table, name } = &expr.kind {
+            scope.qualify(table.as_ref())?;
+            if let Some(typed) = self.window_column(&name.name, Some(grouping))? {
+                return Ok(Some(typed));
+            }
+        }
+        if matches!(expr.kind, ExprKind::Wildcard(_)) || mentions_window(expr) {
+            return Ok(None);
+        }
+        let typed = self.expr(expr, Place::rows(scope))?;
+        if typed.uses == 0 || grouping.keys.iter().any(|key| key.sql == typed.sql) {
+            return Ok(Some(typed));
+        }
+        if !matches!(expr.kind, ExprKind::Column { .. }) {
+            return Ok(None);
+        }
+        let constant_tags = scope.is_child() || grouping.by_table;
+        if typed.uses & USES_DATA == 0 && (constant_tags || scope.table.is_none()) {
+            return Ok(Some(typed));
+        }
+        if let Some(pick) = &grouping.companion {
+            let sql = pick.replace("{}", &typed.sql);
+            return Ok(Some(Typed::new(sql, typed.ty, typed.uses)));
+        }
+        Err(grouping.refusal())
+    }
+
+    fn column(&mut self, name: &str, quoted: bool, place: Place<'_>) -> Result<Typed, SqlError> {
+        if let Some(column) = place.scope.column(name)? {
+            return Ok(place.scope.use_column(column));
+        }
+        if quoted {
+            return Err(SqlError::unknown_column(name));
+        }
+        if let Some(typed) = self.window_column(name, place.grouping)? {
+            return Ok(typed);
+        }
+        match name {
+            "tbname" => place.scope.table_name(),
+            "_rowts" | "_c0" => match &place.scope.time {
+                Some(time) => Ok(Typed::new(
+                    time.clone(),
+                    ColType::fixed(Ty::Timestamp),
+                    USES_DATA,
+                )),
+                None => Err(SqlError::unknown_column(name)),
+            },
+            _ if name.starts_with("_q") || name == "_irowts" || name == "_isfilled" => {
+                Err(SqlError::unsupported(name))
+            }
+            _ => Err(SqlError::unknown_column(name)),
+        }
+    }
+
+    /// `_wstart` and its like; an error outside a window.
+    fn window_column(
+        &self,
+        name: &str,
+        grouping: Option<&Grouping>,
+    ) -> Result<Option<Typed>, SqlError> {
+        if !matches!(name, "_wstart" | "_wend" | "_wduration") {
+            return Ok(None);
+        }
+        let Some(window) = grouping.and_then(|grouping| grouping.window.as_ref()) else {
+            return Err(SqlError::new(
+                0x2658,
+                "There mustn't be a window column outside a window",
+            ));
+        };
+        let (sql, ty) = match name {
+            "_wstart" => (&window.start, Ty::Timestamp),
+            "_wend" => (&window.end, Ty::Timestamp),
+            _ => (&window.duration, Ty::BigInt),
+        };
+        Ok(Some(Typed::new(sql.clone(), ColType::fixed(ty), 0)))
+    }
+
+    pub(crate) fn float(&mut self, value: f64) -> Typed {
+        let sql = self.param(rusqlite::types::Value::Real(value));
+        Typed::new(sql, ColType::fixed(Ty::Double), 0).with_literal(Literal::Float(value))
+    }
+
+    pub(crate) fn text(&mut self, text: &str) -> Typed {
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let sql = self.param(rusqlite::types::Value::Text(text.to_owned()));
+        Typed::new(sql, ColType::sized(Ty::VarChar, length), 0)
+            .with_literal(Literal::Text(text.to_owned()))
+    }
+
+    fn unary(&mut self, op: UnaryOp, inner: &Expr, place: Place<'_>) -> Result<Typed, SqlError> {
+        match op {
+            UnaryOp::Plus => self.expr(inner, place),
+            UnaryOp::Not => {
+                let typed = self.expr(inner, place)?;
+                let sql = format!("(NOT {})", truth(&typed)?);
+                let mut not = Typed::new(sql, ColType::fixed(Ty::Bool), typed.uses);
+                not.filter = Some(not.sql.clone());
+                Ok(not)
+            }
+            UnaryOp::Minus => {
+                if let ExprKind::Integer(text) = &inner.kind {
+                    return integer(text, true);
+                }
+                let typed = self.expr(inner, place)?;
+                if let Some(Literal::Float(value)) = typed.literal {
+                    return Ok(self.float(-value));
+                }
+                if typed.ty.is_decimal() {
+                    return super::decimal::negate(&typed);
+                }
+                if typed.ty.ty == Ty::Timestamp {
+                    return Err(SqlError::invalid_operation());
+                }
+                let sql = format!("(- {})", real(&typed)?);
+                Ok(Typed::new(sql, ColType::fixed(Ty::Double), typed.uses))
+            }
+        }
+    }
+
+    fn binary(
+        &mut self,
+        op: BinaryOp,
+        left: &Expr,
+        right: &Expr,
+        place: Place<'_>,
+    ) -> Result<Typed, SqlError> {
+        let left = self.expr(left, place)?;
+        let right = self.expr(right, place)?;
+        let uses = left.uses | right.uses;
+        match op {
+            BinaryOp::And | BinaryOp::Or => {
+                let word = if op == BinaryOp::And { "AND" } else { "OR" };
+                let sql = format!("({} {word} {})", truth(&left)?, truth(&right)?);
+                let filter = format!("({} {word} {})", condition(&left)?, condition(&right)?);
+                let mut typed = Typed::new(sql, ColType::fixed(Ty::Bool), uses);
+                typed.filter = Some(filter);
+                Ok(typed)
+            }
+            BinaryOp::Equal => self.compare("=", &left, &right, place),
+            BinaryOp::NotEqual => self.compare("<>", &left, &right, place),
+            BinaryOp::Less => self.compare("<", &left, &right, place),
+            BinaryOp::LessEqual => self.compare("<=", &left, &right, place),
+            BinaryOp::Greater => self.compare(">", &left, &right, place),
+            BinaryOp::GreaterEqual => self.compare(">=", &left, &right, place),
+            BinaryOp::Like | BinaryOp::NotLike | BinaryOp::Match | BinaryOp::NotMatch => {
+                compare::pattern(op, &left, &right)
+            }
+            BinaryOp::BitAnd | BinaryOp::BitOr => {
+                let sign = if op == BinaryOp::BitAnd { '&' } else { '|' };
+                let sql = format!("({} {sign} {})", bits(&left)?, bits(&right)?);
+                Ok(Typed::new(sql, ColType::fixed(Ty::BigInt), uses))
+            }
+            BinaryOp::Arrow => super::json::arrow(self, &left, &right),
+            BinaryOp::Contains => super::json::contains(self, &left, &right),
+            _ => self.arithmetic(op, &left, &right, place),
+        }
+    }
+
+    fn compare(
+        &mut self,
+        op: &str,
+        left: &Typed,
+        right: &Typed,
+        place: Place<'_>,
+    ) -> Result<Typed, SqlError> {
+        compare::compare(self, op, left, right, place.scope.precision)
+    }
+
+    fn arithmetic(
+        &mut self,
+        op: BinaryOp,
+        left: &Typed,
+        right: &Typed,
+        place: Place<'_>,
+    ) -> Result<Typed, SqlError> {
+        let is_time = |typed: &Typed| {
+            typed.ty.ty == Ty::Timestamp || matches!(typed.literal, Some(Literal::Duration(_)))
+        };
+        if is_time(left) || is_time(right) {
+            return time_arithmetic(op, left, right, place);
+        }
+        if left.ty.is_decimal() || right.ty.is_decimal() {
+            return super::decimal::arithmetic(self, op, left, right);
+        }
+        let (a, b) = (real(left)?, real(right)?);
+        let sql = match op {
+            BinaryOp::Add => format!("({a} + {b})"),
+            BinaryOp::Subtract => format!("({a} - {b})"),
+            BinaryOp::Multiply => format!("({a} * {b})"),
+            BinaryOp::Divide => format!("({a} / {b})"),
+            _ => format!("td_mod({a}, {b})"),
+        };
+        let uses = left.uses | right.uses;
+        Ok(Typed::new(sql, ColType::fixed(Ty::Double), uses))
+    }
+
+    fn case(
+        &mut self,
+        operand: Option<&Expr>,
+        branches: &[(Expr, Expr)],
+        otherwise: Option<&Expr>,
+        place: Place<'_>,
+    ) -> Result<Typed, SqlError> {
+        let operand = operand
+            .map(|operand| self.expr(operand, place))
+            .transpose()?;
+        let mut uses = operand.as_ref().map_or(0, |typed| typed.uses);
+        let mut conditions = Vec::with_capacity(branches.len());
+        let mut values = Vec::with_capacity(branches.len() + 1);
+        for (when, then) in branches {
+            let when = self.expr(when, place)?;
+            let when = match &operand {
+                Some(operand) => self.compare("=", operand, &when, place)?,
+                None => when,
+            };
+            uses |= when.uses;
+            conditions.push(if when.is_null() {
+                "0".to_owned()
+            } else {
+                truth(&when)?
+            });
+            values.push(self.expr(then, place)?);
+        }
+        if let Some(otherwise) = otherwise {
+            values.push(self.expr(otherwise, place)?);
+        }
+        uses |= values.iter().fold(0, |all, value| all | value.uses);
+        let ty = common_type(&values)?;
+        let mut sql = String::from("(CASE");
+        for (index, value) in values.iter().enumerate() {
+            let value = scalar::as_type(value, ty)?;
+            match conditions.get(index) {
+                Some(condition) => sql.push_str(&format!(" WHEN {condition} THEN {value}")),
+                None => sql.push_str(&format!(" ELSE {value}")),
+            }
+        }
+        sql.push_str(" END)");
+        Ok(Typed::new(sql, ty, uses))
+    }
+}
+
+/// The type of CASE: widest integer, DOUBLE, the longest text; VARCHAR for mixed kinds.
+fn common_type(values: &[Typed]) -> Result<ColType, SqlError> {
+    let mut known = values.iter().filter(|value| !value.is_null());
+    let Some(first) = known.next() else {
+        return Ok(ColType::sized(Ty::VarChar, 0));
+    };
+    let mut ty = first.ty;
+    for value in known {
+        let other = value.ty;
+        if ty == other {
+            continue;
+        }
+        ty = if ty.is_integer() && other.is_integer() {
+            if ty.is_unsigned() == other.is_unsigned() {
+                if other.length > ty.length { other } else { ty }
+            } else {
+                return Err(SqlError::unsupported(
+                    "CASE with signed and unsigned branches",
+                ));
+            }
+        } else if ty.is_float() && other.is_float() {
+            ColType::fixed(Ty::Double)
+        } else if ty.is_text() && other.is_text() {
+            if ty.ty == other.ty {
+                ColType::sized(ty.ty, ty.length.max(other.length))
+            } else {
+                return Err(SqlError::unsupported(
+                    "CASE with VARCHAR and NCHAR branches",
+                ));
+            }
+        } else {
+            let width = |ty: ColType| if ty.is_text() { ty.text_bytes() } else { 32 };
+            ColType::sized(Ty::VarChar, width(ty).max(width(other)))
+        };
+    }
+    if ty.ty == Ty::Float {
+        ty = ColType::fixed(Ty::Double);
+    }
+    Ok(ty)
+}
+
+/// An integer literal: BIGINT, above its range BIGINT UNSIGNED.
+fn integer(text: &str, negative: bool) -> Result<Typed, SqlError> {
+    let value: i128 = text
+        .parse()
+        .map_err(|_| SqlError::new(code::SYNTAX, format!("syntax error near \"{text}\"")))?;
+    let value = if negative { -value } else { value };
+    if let Ok(small) = i64::try_from(value) {
+        let sql = if small == i64::MIN {
+            "(-9223372036854775807 - 1)".to_owned()
+        } else {
+            small.to_string()
+        };
+        return Ok(
+            Typed::new(sql, ColType::fixed(Ty::BigInt), 0).with_literal(Literal::Integer(value))
+        );
+    }
+    let Ok(unsigned) = u64::try_from(value) else {
+        return Err(SqlError::syntax(text));
+    };
+    Ok(
+        Typed::new(flipped(unsigned), ColType::fixed(Ty::UBigInt), 0)
+            .with_literal(Literal::Integer(value)),
+    )
+}
+
+/// The stored form of a BIGINT UNSIGNED as SQL.
+pub(crate) fn flipped(value: u64) -> String {
+    let stored = (value ^ (1 << 63)).cast_signed();
+    if stored == i64::MIN {
+        "(-9223372036854775807 - 1)".to_owned()
+    } else {
+        stored.to_string()
+    }
+}
+
+/// A value as a DOUBLE.
+pub(crate) fn real(typed: &Typed) -> Result<String, SqlError> {
+    Ok(match typed.ty.ty {
+        Ty::Float | Ty::Double => typed.sql.clone(),
+        Ty::UBigInt => format!("td_u64_real({})", typed.sql),
+        Ty::Decimal | Ty::Decimal64 => {
+            format!("td_dec_real({}, {})", typed.sql, typed.ty.scale)
+        }
+        Ty::Json | Ty::VarBinary | Ty::Blob | Ty::MediumBlob | Ty::Geometry => {
+            return Err(SqlError::invalid_operation());
+        }
+        _ => match typed.literal {
+            Some(Literal::Null) => "NULL".to_owned(),
+            _ => format!("CAST({} AS REAL)", typed.sql),
+        },
+    })
+}
+
+/// A value as 64 bits.
+pub(crate) fn bits(typed: &Typed) -> Result<String, SqlError> {
+    Ok(match typed.ty.ty {
+        Ty::UBigInt => format!("td_u64_bits({})", typed.sql),
+        Ty::Json
+        | Ty::VarBinary
+        | Ty::Blob
+        | Ty::MediumBlob
+        | Ty::Geometry
+        | Ty::Decimal
+        | Ty::Decimal64 => return Err(SqlError::invalid_operation()),
+        _ => format!("CAST({} AS INTEGER)", typed.sql),
+    })
+}
+
+/// A value as 0 or 1, never NULL.
+pub(crate) fn truth(typed: &Typed) -> Result<String, SqlError> {
+    if typed.filter.is_some() {
+        return Ok(typed.sql.clone());
+    }
+    match typed.ty.ty {
+        Ty::Bool => Ok(format!("ifnull({}, 0)", typed.sql)),
+        _ if typed.is_null() => Ok("0".to_owned()),
+        _ if typed.ty.is_number() => Ok(format!("ifnull({} <> 0, 0)", real(typed)?)),
+        _ => Err(SqlError::invalid_operation()),
+    }
+}
+
+/// A value as a condition, where NULL counts as false.
+pub(crate) fn condition(typed: &Typed) -> Result<String, SqlError> {
+    match &typed.filter {
+        Some(filter) => Ok(filter.clone()),
+        None => truth(typed),
+    }
+}
+
+fn time_arithmetic(
+    op: BinaryOp,
+    left: &Typed,
+    right: &Typed,
+    place: Place<'_>,
+) -> Result<Typed, SqlError> {
+    let sign = match op {
+        BinaryOp::Add => 1,
+        BinaryOp::Subtract => -1,
+        _ => return Err(SqlError::invalid_operation()),
+    };
+    let uses = left.uses | right.uses;
+    if left.ty.ty == Ty::Timestamp && right.ty.ty == Ty::Timestamp {
+        return Err(SqlError::invalid_operation());
+    }
+    // Addition may have the time on the right.
+    let swap = sign == 1 && (right.ty.ty == Ty::Timestamp || is_duration(left));
+    let (time, step) = if swap { (right, left) } else { (left, right) };
+    let fits = time.ty.ty == Ty::Timestamp || (time.ty.is_integer() && !is_duration(time));
+    if !fits {
+        return Err(SqlError::unsupported("a duration added to this type"));
+    }
+    let sql = match &step.literal {
+        Some(Literal::Duration(duration)) => shifted(&time.sql, *duration, sign, place)?,
+        _ if step.ty.is_integer() || step.ty.ty == Ty::Bool => {
+            let word = if sign == 1 { '+' } else { '-' };
+            format!("({} {word} {})", time.sql, bits(step)?)
+        }
+        _ => return Err(SqlError::unsupported("a time with this type added")),
+    };
+    Ok(Typed::new(sql, ColType::fixed(Ty::Timestamp), uses))
+}
+
+const fn is_duration(typed: &Typed) -> bool {
+    matches!(typed.literal, Some(Literal::Duration(_)))
+}
+
+fn shifted(time: &str, by: Duration, sign: i64, place: Place<'_>) -> Result<String, SqlError> {
+    let precision = place.scope.precision;
+    if let Some(months) = by.months() {
+        return Ok(format!(
+            "td_add_months({time}, {}, {})",
+            months * sign,
+            precision.as_u8()
+        ));
+    }
+    let nanos = by.unit.nanoseconds().unwrap_or(1);
+    if nanos < tick(precision) && by.value % (tick(precision) / nanos) != 0 {
+        return Err(SqlError::unsupported(
+            "a duration finer than the database's unit",
+        ));
+    }
+    let ticks = by
+        .ticks(precision)
+        .ok_or_else(|| SqlError::new(code::ARGUMENT_VALUE, "Invalid duration"))?;
+    Ok(format!("({time} + ({}))", ticks * sign))
+}
+
+pub(crate) fn bad_time(text: &str) -> SqlError {
+    SqlError::new(
+        code::BAD_TIME,
+        format!("Invalid timestamp format: '{text}'"),
+    )
+}
+
+/// Whether a window's own column stands inside.
+fn mentions_window(expr: &Expr) -> bool {
+    aggregate::any(
+        expr,
+        &|part| matches!(&part.kind, ExprKind::Column { name, .. } if name.name.starts_with("_w")),
+    )
+}

@@ -1,0 +1,401 @@
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+use rusqlite::functions::{Aggregate, Context, FunctionFlags};
+use rusqlite::types::{Value, ValueRef};
+
+use super::{number, owned};
+use crate::plan::decimal::{from_bytes, to_bytes};
+
+fn flags() -> FunctionFlags {
+    FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS
+}
+
+pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    let picks = [
+        ("td_first", 2, Pick::new(Key::Least, 1, Some(0))),
+        ("td_last", 2, Pick::new(Key::Greatest, 1, Some(0))),
+        ("td_last_row", 2, Pick::new(Key::Greatest, 1, None)),
+        ("td_pick_first", 3, Pick::new(Key::Least, 1, Some(2))),
+        ("td_pick_last", 3, Pick::new(Key::Greatest, 1, Some(2))),
+        ("td_pick_last_row", 2, Pick::new(Key::Greatest, 1, None)),
+        ("td_pick_max", 2, Pick::new(Key::Greatest, 1, Some(1))),
+        ("td_pick_min", 2, Pick::new(Key::Least, 1, Some(1))),
+    ];
+    for (name, args, pick) in picks {
+        connection.create_aggregate_function(name, args, flags(), pick)?;
+    }
+    connection.create_aggregate_function("td_stddev", 1, flags(), Variance { root: true })?;
+    connection.create_aggregate_function("td_var_pop", 1, flags(), Variance { root: false })?;
+    connection.create_aggregate_function("td_mode", 1, flags(), Mode)?;
+    connection.create_aggregate_function("td_percentile", 2, flags(), Percentile)?;
+    connection.create_aggregate_function("td_twa", 2, flags(), Twa)?;
+    connection.create_aggregate_function("td_leastsquares", 3, flags(), LeastSquares)?;
+    connection.create_aggregate_function("td_u64_sum", 1, flags(), UnsignedSum)?;
+    connection.create_aggregate_function("td_dec_sum", 1, flags(), DecimalSum)
+}
+
+#[derive(Clone, Copy)]
+enum Key {
+    Least,
+    Greatest,
+}
+
+/// Takes its first argument from the row whose key is least or greatest.
+#[derive(Clone, Copy)]
+struct Pick {
+    key: Key,
+    key_at: usize,
+    /// The argument that may not be NULL.
+    wanted: Option<usize>,
+}
+
+impl Pick {
+    const fn new(key: Key, key_at: usize, wanted: Option<usize>) -> Self {
+        Self {
+            key,
+            key_at,
+            wanted,
+        }
+    }
+}
+
+/// The value picked so far and its key.
+type Picked = Option<(Value, Value)>;
+
+impl Aggregate<Picked, Value> for Pick {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Picked> {
+        Ok(None)
+    }
+
+    fn step(&self, context: &mut Context<'_>, picked: &mut Picked) -> rusqlite::Result<()> {
+        if let Some(wanted) = self.wanted
+            && context.get_raw(wanted) == ValueRef::Null
+        {
+            return Ok(());
+        }
+        let key = context.get_raw(self.key_at);
+        if key == ValueRef::Null {
+            return Ok(());
+        }
+        let better = match picked {
+            None => true,
+            Some((_, best)) => match self.key {
+                Key::Least => less(key, ValueRef::from(&*best)),
+                Key::Greatest => less(ValueRef::from(&*best), key),
+            },
+        };
+        if better {
+            *picked = Some((owned(context.get_raw(0)), owned(key)));
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, picked: Option<Picked>) -> rusqlite::Result<Value> {
+        Ok(picked.flatten().map_or(Value::Null, |(value, _)| value))
+    }
+}
+
+fn less(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+    match (a, b) {
+        (ValueRef::Integer(a), ValueRef::Integer(b)) => a < b,
+        (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Blob(a), ValueRef::Blob(b)) => a < b,
+        (a, b) => match (number(a), number(b)) {
+            (Some(a), Some(b)) => a < b,
+            _ => false,
+        },
+    }
+}
+
+/// Population variance in one pass (Welford), or its root.
+struct Variance {
+    root: bool,
+}
+
+impl Aggregate<(f64, f64, f64), Option<f64>> for Variance {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(f64, f64, f64)> {
+        Ok((0.0, 0.0, 0.0))
+    }
+
+    fn step(
+        &self,
+        context: &mut Context<'_>,
+        (count, mean, squares): &mut (f64, f64, f64),
+    ) -> rusqlite::Result<()> {
+        if let Some(value) = number(context.get_raw(0)) {
+            *count += 1.0;
+            let before = value - *mean;
+            *mean += before / *count;
+            *squares += before * (value - *mean);
+        }
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        state: Option<(f64, f64, f64)>,
+    ) -> rusqlite::Result<Option<f64>> {
+        Ok(state
+            .filter(|state| state.0 > 0.0)
+            .map(|(count, _, squares)| {
+                let variance = squares / count;
+                if self.root { variance.sqrt() } else { variance }
+            }))
+    }
+}
+
+/// The most frequent value; the one seen first among equals.
+struct Mode;
+
+/// A value that can be looked up: type and bytes.
+type Lookup = (u8, Vec<u8>);
+
+#[derive(Default)]
+struct Counts {
+    seen: HashMap<Lookup, (u64, u64, Value)>,
+}
+
+fn lookup(value: ValueRef<'_>) -> Lookup {
+    match value {
+        ValueRef::Null => (0, Vec::new()),
+        ValueRef::Integer(value) => (1, value.to_le_bytes().to_vec()),
+        ValueRef::Real(value) => (2, value.to_le_bytes().to_vec()),
+        ValueRef::Text(value) => (3, value.to_vec()),
+        ValueRef::Blob(value) => (4, value.to_vec()),
+    }
+}
+
+impl Aggregate<Counts, Value> for Mode {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Counts> {
+        Ok(Counts::default())
+    }
+
+    fn step(&self, context: &mut Context<'_>, counts: &mut Counts) -> rusqlite::Result<()> {
+        let value = context.get_raw(0);
+        if value != ValueRef::Null {
+            let order = u64::try_from(counts.seen.len()).unwrap_or(u64::MAX);
+            let entry = counts
+                .seen
+                .entry(lookup(value))
+                .or_insert_with(|| (0, order, owned(value)));
+            entry.0 += 1;
+        }
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, counts: Option<Counts>) -> rusqlite::Result<Value> {
+        let best = counts.unwrap_or_default().seen.into_values().max_by(
+            |(count, order, _), (other, other_order, _)| {
+                count.cmp(other).then(other_order.cmp(order))
+            },
+        );
+        Ok(best.map_or(Value::Null, |(_, _, value)| value))
+    }
+}
+
+/// Linear between neighbours; several points give a text.
+struct Percentile;
+
+impl Aggregate<(Vec<f64>, String), Value> for Percentile {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(Vec<f64>, String)> {
+        Ok((Vec::new(), String::new()))
+    }
+
+    fn step(
+        &self,
+        context: &mut Context<'_>,
+        (values, points): &mut (Vec<f64>, String),
+    ) -> rusqlite::Result<()> {
+        if points.is_empty() {
+            context.get_raw(1).as_str()?.clone_into(points);
+        }
+        values.extend(number(context.get_raw(0)));
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        state: Option<(Vec<f64>, String)>,
+    ) -> rusqlite::Result<Value> {
+        let Some((mut values, points)) = state.filter(|state| !state.0.is_empty()) else {
+            return Ok(Value::Null);
+        };
+        values.sort_by(f64::total_cmp);
+        let results: Vec<f64> = points
+            .split(',')
+            .filter_map(|point| point.parse().ok())
+            .map(|point| at_percent(&values, point))
+            .collect();
+        Ok(match results.as_slice() {
+            [one] => Value::Real(*one),
+            many => {
+                let texts: Vec<String> = many.iter().map(|value| format!("{value:.6}")).collect();
+                Value::Text(format!("[{}]", texts.join(", ")))
+            }
+        })
+    }
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the place lies between 0 and the number of values"
+)]
+fn at_percent(values: &[f64], point: f64) -> f64 {
+    let place = point / 100.0 * (values.len() - 1) as f64;
+    let below = place.floor();
+    let index = below as usize;
+    let low = values.get(index).copied().unwrap_or_default();
+    let high = values.get(index + 1).copied().unwrap_or(low);
+    low + (high - low) * (place - below)
+}
+
+/// Time-weighted average of rows that come in the order of time.
+struct Twa;
+
+#[derive(Default)]
+struct Area {
+    first: Option<(f64, f64)>,
+    last: Option<(f64, f64)>,
+    area: f64,
+}
+
+impl Aggregate<Area, Option<f64>> for Twa {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Area> {
+        Ok(Area::default())
+    }
+
+    fn step(&self, context: &mut Context<'_>, state: &mut Area) -> rusqlite::Result<()> {
+        let (Some(value), ValueRef::Integer(time)) =
+            (number(context.get_raw(0)), context.get_raw(1))
+        else {
+            return Ok(());
+        };
+        #[allow(clippy::cast_precision_loss, reason = "an average weighs in doubles")]
+        let time = time as f64;
+        if let Some((before, then)) = state.last {
+            state.area += (value + before) / 2.0 * (time - then);
+        }
+        state.first.get_or_insert((value, time));
+        state.last = Some((value, time));
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Area>) -> rusqlite::Result<Option<f64>> {
+        Ok(state.and_then(|state| {
+            let (first, last) = (state.first?, state.last?);
+            let width = last.1 - first.1;
+            Some(if width > 0.0 {
+                state.area / width
+            } else {
+                first.0
+            })
+        }))
+    }
+}
+
+/// A line through values at `start`, `start + step`, ….
+struct LeastSquares;
+
+#[derive(Default)]
+struct Sums {
+    count: f64,
+    at: f64,
+    x: f64,
+    y: f64,
+    xx: f64,
+    xy: f64,
+}
+
+impl Aggregate<Sums, Option<String>> for LeastSquares {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Sums> {
+        Ok(Sums::default())
+    }
+
+    fn step(&self, context: &mut Context<'_>, sums: &mut Sums) -> rusqlite::Result<()> {
+        let (Some(value), Some(start), Some(step)) = (
+            number(context.get_raw(0)),
+            number(context.get_raw(1)),
+            number(context.get_raw(2)),
+        ) else {
+            return Ok(());
+        };
+        sums.at = if sums.count == 0.0 {
+            start
+        } else {
+            sums.at + step
+        };
+        sums.count += 1.0;
+        sums.x += sums.at;
+        sums.y += value;
+        sums.xx += sums.at * sums.at;
+        sums.xy += sums.at * value;
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        sums: Option<Sums>,
+    ) -> rusqlite::Result<Option<String>> {
+        Ok(sums.filter(|sums| sums.count > 0.0).map(|sums| {
+            let slope =
+                (sums.count * sums.xy - sums.x * sums.y) / (sums.count * sums.xx - sums.x * sums.x);
+            let intercept = (sums.y - slope * sums.x) / sums.count;
+            format!("{{slop:{slope:.6}, intercept:{intercept:.6}}}")
+        }))
+    }
+}
+
+struct UnsignedSum;
+
+impl Aggregate<Option<u64>, Option<i64>> for UnsignedSum {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Option<u64>> {
+        Ok(None)
+    }
+
+    fn step(&self, context: &mut Context<'_>, sum: &mut Option<u64>) -> rusqlite::Result<()> {
+        if let ValueRef::Integer(stored) = context.get_raw(0) {
+            let value = stored.cast_unsigned() ^ (1 << 63);
+            *sum = Some(sum.unwrap_or(0).wrapping_add(value));
+        }
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        sum: Option<Option<u64>>,
+    ) -> rusqlite::Result<Option<i64>> {
+        Ok(sum.flatten().map(|sum| (sum ^ (1 << 63)).cast_signed()))
+    }
+}
+
+struct DecimalSum;
+
+impl Aggregate<Option<i128>, Value> for DecimalSum {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Option<i128>> {
+        Ok(None)
+    }
+
+    fn step(&self, context: &mut Context<'_>, sum: &mut Option<i128>) -> rusqlite::Result<()> {
+        let value = match context.get_raw(0) {
+            ValueRef::Integer(value) => i128::from(value),
+            ValueRef::Blob(bytes) => from_bytes(bytes).unwrap_or_default(),
+            _ => return Ok(()),
+        };
+        *sum = Some(sum.unwrap_or(0).saturating_add(value));
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, sum: Option<Option<i128>>) -> rusqlite::Result<Value> {
+        Ok(sum
+            .flatten()
+            .map_or(Value::Null, |sum| Value::Blob(to_bytes(sum))))
+    }
+}

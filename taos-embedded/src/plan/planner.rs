@@ -1,0 +1,91 @@
+//! What one statement collects while it is planned.
+
+use rusqlite::types::Value;
+use taos_query::common::Precision;
+
+use super::types::Typed;
+use super::{Context, ResultColumn};
+use crate::sql::{SqlError, code};
+
+/// Beyond so many parameters equal values are no longer looked for.
+const SHARED_PARAMS: usize = 64;
+
+pub(crate) struct Planner<'a> {
+    pub(crate) sql: &'a str,
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) params: Vec<Value>,
+    scopes: usize,
+}
+
+/// A planned query: SQL with the columns `q0`, `q1`, ….
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) sql: String,
+    pub(crate) columns: Vec<ResultColumn>,
+    pub(crate) precision: Precision,
+    /// Which column is the time of a row, if one is.
+    pub(crate) time: Option<usize>,
+}
+
+/// The window's own columns.
+#[derive(Debug)]
+pub(crate) struct WindowSql {
+    pub(crate) start: String,
+    pub(crate) end: String,
+    pub(crate) duration: String,
+}
+
+/// How rows are put together for aggregates.
+#[derive(Debug, Default)]
+pub(crate) struct Grouping {
+    pub(crate) keys: Vec<Typed>,
+    /// `tbname` is a key, so tags are constant within a group.
+    pub(crate) by_table: bool,
+    /// GROUP BY or PARTITION BY was written.
+    pub(crate) written: bool,
+    pub(crate) window: Option<WindowSql>,
+    /// Takes a column (`{}`) from the row that the one selecting function chose.
+    pub(crate) companion: Option<String>,
+    /// Groups without rows are there, as rows of NULL.
+    pub(crate) empty_groups: bool,
+}
+
+impl Grouping {
+    /// The error for a column that is not the same in all rows of a group.
+    pub(crate) fn refusal(&self) -> SqlError {
+        if self.window.is_some() {
+            return SqlError::new(0x2667, "Column must be an aggregate or a window column");
+        }
+        if self.written {
+            return SqlError::new(code::NOT_GROUPED, "Not a GROUP BY expression");
+        }
+        SqlError::new(code::NOT_SINGLE_GROUP, "Not a single-group group function")
+    }
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) const fn new(sql: &'a str, context: &'a Context<'a>) -> Self {
+        Self {
+            sql,
+            context,
+            params: Vec::new(),
+            scopes: 0,
+        }
+    }
+
+    /// A parameter with this value. Equal values share one, so that equal expressions have equal SQL.
+    pub(crate) fn param(&mut self, value: Value) -> String {
+        if self.params.len() <= SHARED_PARAMS
+            && let Some(at) = self.params.iter().position(|known| *known == value)
+        {
+            return format!("?{}", at + 1);
+        }
+        self.params.push(value);
+        format!("?{}", self.params.len())
+    }
+
+    pub(crate) const fn next_number(&mut self) -> usize {
+        self.scopes += 1;
+        self.scopes
+    }
+}
