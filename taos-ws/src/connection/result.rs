@@ -61,6 +61,9 @@ impl ResultShared {
     pub(crate) fn deliver(&self, block: Bytes) -> Next {
         let mut state = self.state();
         state.in_flight = false;
+        if state.finished {
+            return Next::Nothing;
+        }
         if state.abandoned {
             state.finished = true;
             return Next::Free;
@@ -84,6 +87,9 @@ impl ResultShared {
     pub(crate) fn finish(&self, error: Option<RawError>) {
         let mut state = self.state();
         state.in_flight = false;
+        if state.finished {
+            return;
+        }
         state.finished = true;
         state.error = error;
         let waker = state.waker.take();

@@ -2,7 +2,7 @@ use super::link::{Control, Failure, Payload, QueryAnswer, Request, Slot, text};
 use super::result::{Next, ResultHandle, ResultShared};
 use super::status::Status;
 use crate::protocol::{
-    Action, FetchArgs, FetchOutcome, OldBlockReply, Reply, TextReply, classify_binary,
+    Action, FetchArgs, FetchOutcome, FetchReply, OldBlockReply, Reply, TextReply, classify_binary,
     classify_text, encode_fetch_raw_block,
 };
 use crate::transport::{Cause, Message, Socket, WebSocket};
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use taos_query::util::generate_req_id;
@@ -55,6 +55,14 @@ enum Waiting {
     OldBlock(Arc<ResultShared>),
 }
 
+/// A result that is being fetched.
+#[derive(Debug)]
+struct Live {
+    shared: Weak<ResultShared>,
+    /// Server time and length of the last block, which tell a doubled reply from another block.
+    last: (u64, usize),
+}
+
 /// Whether the server is being asked for a sign of life.
 #[derive(Debug, Clone, Copy)]
 enum Pulse {
@@ -74,6 +82,8 @@ pub(super) struct Connection<S: Socket> {
     pending: HashMap<u64, Pending>,
     /// Request ids of `fetch_block` by result id, because its reply carries no request id.
     old_blocks: HashMap<u64, u64>,
+    /// The results that the server holds, by their id.
+    results: HashMap<u64, Live>,
     /// The last ping that is not answered yet; a flood of pings needs one answer.
     pong: Option<Bytes>,
     pulse: Pulse,
@@ -101,6 +111,7 @@ impl<S: Socket> Connection<S> {
             options,
             pending: HashMap::new(),
             old_blocks: HashMap::new(),
+            results: HashMap::new(),
             pong: None,
             pulse: Pulse::Quiet,
             last_received: now,
@@ -226,6 +237,7 @@ impl<S: Socket> Connection<S> {
     }
 
     fn send_free(&mut self, id: u64) {
+        self.results.remove(&id);
         self.send_text(&Action::FreeResult, &FetchArgs::new(generate_req_id(), id));
     }
 
@@ -255,7 +267,7 @@ impl<S: Socket> Connection<S> {
         };
         match reply {
             Reply::Text(reply) => self.on_text(reply),
-            Reply::Fetch(reply) => self.on_fetch(reply.req_id, reply.outcome),
+            Reply::Fetch(reply) => self.on_fetch(reply),
             Reply::OldBlock(reply) => self.on_old_block(reply),
             Reply::Malformed {
                 req_id: Some(req_id),
@@ -269,6 +281,10 @@ impl<S: Socket> Connection<S> {
     fn on_text(&mut self, reply: Box<TextReply>) {
         let Some(pending) = self.pending.remove(&reply.req_id) else {
             self.unexpected(reply.req_id);
+            let of_query = matches!(reply.action, Action::Query | Action::BinaryQuery);
+            if of_query && has_rows(&reply) && !self.results.contains_key(&reply.id) {
+                self.send_free(reply.id);
+            }
             return;
         };
         match pending.what {
@@ -291,6 +307,7 @@ impl<S: Socket> Connection<S> {
             }
             Waiting::Step(result) | Waiting::Block(result) | Waiting::OldBlock(result) => {
                 self.old_blocks.remove(&result.id);
+                self.results.remove(&result.id);
                 result.finish((reply.code != 0).then(|| server_error(reply.code, reply.message)));
             }
         }
@@ -301,22 +318,65 @@ impl<S: Socket> Connection<S> {
         let control = self.control.upgrade().filter(|_| has_rows(&reply));
         let result = control.map(|control| {
             let shared = ResultShared::fetching(reply.id);
+            let live = Live {
+                shared: Arc::downgrade(&shared),
+                last: (0, 0),
+            };
+            self.results.insert(reply.id, live);
             self.send_fetch(shared.clone());
             ResultHandle::new(shared, control, self.status.clone())
         });
         QueryAnswer { reply, result }
     }
 
-    fn on_fetch(&mut self, req_id: u64, outcome: FetchOutcome) {
+    fn on_fetch(&mut self, reply: FetchReply) {
+        let FetchReply {
+            req_id,
+            result_id,
+            timing,
+            outcome,
+        } = reply;
         let Some(result) = self.take_result(req_id) else {
+            if let FetchOutcome::Block(block) = outcome {
+                self.on_stray_block(result_id, (timing, block.len()));
+            }
             return;
         };
         match outcome {
-            FetchOutcome::Block(block) => self.deliver(result, block),
-            FetchOutcome::End => result.finish(None),
+            FetchOutcome::Block(block) => {
+                if let Some(live) = self.results.get_mut(&result.id) {
+                    live.last = (timing, block.len());
+                }
+                self.deliver(result, block);
+            }
+            FetchOutcome::End => {
+                self.results.remove(&result.id);
+                result.finish(None);
+            }
             FetchOutcome::Error { code, message } => {
+                self.results.remove(&result.id);
                 result.finish(Some(server_error(code, message)));
             }
+        }
+    }
+
+    /// A reply that comes twice does no harm. But another block means that the server has gone on
+    /// by itself, and the reader would miss rows without noticing.
+    fn on_stray_block(&mut self, result_id: u64, mark: (u64, usize)) {
+        let live = self
+            .results
+            .get(&result_id)
+            .filter(|live| live.last != mark);
+        if let Some(result) = live.and_then(|live| live.shared.upgrade()) {
+            let error = RawError::of(
+                ErrorKind::Protocol,
+                format!(
+                    "{} sent a block of the result that was not asked for; run the query again",
+                    self.status.address
+                ),
+            );
+            result.finish(Some(error.with_code(Code::WS_BAD_ANSWER)));
+            self.send_free(result_id);
         }
     }
 

@@ -327,3 +327,36 @@ async fn two_hundred_large_requests_to_a_slow_reader_all_succeed_by_waiting() {
     let (counts, ()) = tokio::join!(calls, server);
     assert_eq!(counts.iter().sum::<usize>(), 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_block_that_was_not_asked_for_fails_the_result_but_a_doubled_one_does_not() {
+    let (taos, mut peer, _accepts) = connected(DSN).await;
+    for doubled in [true, false] {
+        let server = async {
+            let (req_id, _) = peer.query().await;
+            peer.result(req_id, 1).await;
+            // As if the request had arrived twice.
+            peer.result(req_id, 2).await;
+            let (first, _) = peer.fetch().await;
+            assert_eq!(peer.freed().await, 2);
+            peer.fetched(first, 1, FetchOutcome::Block(block(&[1])))
+                .await;
+            let second = if doubled { vec![1] } else { vec![2, 3] };
+            peer.fetched(first, 1, FetchOutcome::Block(block(&second)))
+                .await;
+            let (next, _) = peer.fetch().await;
+            if !doubled {
+                assert_eq!(peer.freed().await, 1);
+            }
+            peer.fetched(next, 1, FetchOutcome::End).await;
+        };
+        let (values, ()) = tokio::join!(ints(&taos, "select v"), server);
+        match values {
+            Ok(values) => assert!(doubled && values == [1]),
+            Err(error) => {
+                assert!(!doubled && error.kind() == ErrorKind::Protocol, "{error}");
+            }
+        }
+        quiet(&mut peer).await;
+    }
+}
