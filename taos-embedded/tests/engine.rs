@@ -406,7 +406,7 @@ fn apply(step: &Step, model: &mut Model) -> (String, usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn inserts_and_deletes_do_what_a_sorted_map_does(steps in prop::collection::vec(step(), 1..25)) {

@@ -16,6 +16,7 @@ pub(crate) fn internal(what: impl fmt::Display) -> SqlError {
 pub(crate) fn sqlite_error(error: rusqlite::Error) -> SqlError {
     let text = match &error {
         rusqlite::Error::SqliteFailure(_, Some(text)) => text.clone(),
+        rusqlite::Error::SqlInputError { msg, .. } => msg.clone(),
         rusqlite::Error::UserFunctionError(inner) => inner.to_string(),
         other => other.to_string(),
     };
@@ -28,7 +29,10 @@ pub(crate) fn sqlite_error(error: rusqlite::Error) -> SqlError {
             Some(rusqlite::ErrorCode::OperationInterrupted) => {
                 SqlError::new(INTERNAL, "the statement was cancelled")
             }
-            _ => internal(text),
+            _ => {
+                tracing::error!(%error, "a statement of the storage failed");
+                internal(text)
+            }
         }
     })
 }

@@ -213,3 +213,148 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use taos_query::common::{Precision, Ty};
+
+    use super::*;
+    use crate::engine::Storage;
+    use crate::plan::ResultColumn;
+
+    /// The numbers from 0 that fulfil a condition; without end if the condition has none.
+    fn numbers(condition: &str) -> Plan {
+        Plan {
+            columns: vec![ResultColumn {
+                name: "i".to_owned(),
+                ty: Ty::BigInt,
+                length: 8,
+                precision: 0,
+                scale: 0,
+            }],
+            precision: Precision::Millisecond,
+            sql: format!(
+                "WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n) \
+                 SELECT i FROM n {condition}"
+            ),
+            params: Vec::new(),
+        }
+    }
+
+    fn store() -> Store {
+        Store::open(&Storage::Memory).unwrap()
+    }
+
+    fn rows(mut stream: Stream) -> usize {
+        let mut rows = 0;
+        while let Some(block) = stream.next().unwrap() {
+            rows += block.nrows();
+        }
+        rows
+    }
+
+    /// Fails the test instead of hanging it.
+    fn within<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done, waiting) = mpsc::channel();
+        std::thread::spawn(move || done.send(work()));
+        waiting.recv_timeout(Duration::from_secs(60)).unwrap()
+    }
+
+    #[test]
+    fn a_dropped_query_that_computes_without_rows_is_interrupted() {
+        let store = store();
+        let total = within(move || {
+            // more than may compute at the same time
+            for _ in 0..40 {
+                let mut stream = store.query(numbers("WHERE i < 5000")).unwrap();
+                assert_eq!(stream.next().unwrap().unwrap().nrows(), 4096);
+            }
+            rows(store.query(numbers("LIMIT 10")).unwrap())
+        });
+        assert_eq!(total, 10);
+    }
+
+    #[test]
+    fn unread_results_keep_nobody_waiting_and_stay_whole() {
+        let store = store();
+        within(move || {
+            let unread: Vec<Stream> = (0..60)
+                .map(|_| store.query(numbers("LIMIT 30000")).unwrap())
+                .collect();
+            assert_eq!(rows(store.query(numbers("LIMIT 10")).unwrap()), 10);
+            for stream in unread {
+                assert_eq!(rows(stream), 30_000);
+            }
+        });
+    }
+
+    #[test]
+    fn results_dropped_unread_give_their_threads_back() {
+        let store = store();
+        within(move || {
+            // more than there are threads in all
+            for _ in 0..600 {
+                drop(store.query(numbers("LIMIT 100000")).unwrap());
+            }
+            assert_eq!(rows(store.query(numbers("LIMIT 10")).unwrap()), 10);
+        });
+    }
+
+    #[test]
+    fn an_error_of_the_query_comes_before_any_row_or_instead_of_the_end() {
+        let store = store();
+        let mut plan = numbers("LIMIT 1");
+        plan.sql = "SELECT x FROM nowhere".to_owned();
+        let error = store.query(plan).unwrap_err();
+        assert!(error.message.contains("no such "), "{error}");
+        let mut stream = store
+            .query(numbers(
+                "WHERE i < 5000 OR abs(-9223372036854775807 - (i >= 5000)) > 0 LIMIT 9000",
+            ))
+            .unwrap();
+        assert_eq!(stream.next().unwrap().unwrap().nrows(), 4096);
+        assert!(
+            stream
+                .next()
+                .unwrap_err()
+                .message
+                .contains("integer overflow")
+        );
+        assert!(stream.next().unwrap().is_none());
+    }
+
+    #[test]
+    fn a_change_that_fails_or_panics_is_taken_back_and_the_next_one_goes_on() {
+        let store = store();
+        let count = |store: &Store| {
+            store
+                .read(|c| c.query_row("SELECT count(*) FROM topic", [], |r| r.get::<_, i64>(0)))
+                .unwrap()
+        };
+        let insert = "INSERT INTO topic VALUES ('t', 'd', 's', 0, 'k', 0)";
+        store
+            .write(move |write| {
+                write.batch(insert)?;
+                write.new_id();
+                Err(SqlError::unsupported("this"))
+            })
+            .unwrap_err();
+        store
+            .write(move |write| {
+                write.batch(insert)?;
+                panic!("on purpose");
+            })
+            .unwrap_err();
+        assert_eq!(count(&store), 0);
+        store
+            .write(move |write| {
+                write.batch(insert)?;
+                Ok(1)
+            })
+            .unwrap();
+        assert_eq!(count(&store), 1);
+    }
+}
