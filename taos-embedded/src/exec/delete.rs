@@ -5,6 +5,7 @@ use crate::catalog::is_system_database;
 use crate::plan::{self, TableKind};
 use crate::sql::SqlError;
 use crate::sql::ast::Delete;
+use crate::store::bind;
 
 impl Exec<'_> {
     pub(super) fn delete(&self, delete: &Delete) -> Result<u64, SqlError> {
@@ -43,7 +44,10 @@ impl Exec<'_> {
             let count = write
                 .connection
                 .prepare(&sql)
-                .and_then(|mut s| s.execute(rusqlite::params_from_iter(params)))
+                .and_then(|mut s| {
+                    bind(&mut s, params)?;
+                    s.raw_execute()
+                })
                 .map_err(crate::store::sqlite_error)?;
             u64::try_from(count).map_err(crate::store::internal)
         })

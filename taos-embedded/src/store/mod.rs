@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 pub(crate) use encode::blocks_of;
 pub(crate) use error::{INTERNAL, internal, sqlite_error};
-pub(crate) use query::Stream;
+pub(crate) use query::{Stream, bind};
 pub(crate) use writer::Write;
 
 use crate::catalog::{self, Catalog};

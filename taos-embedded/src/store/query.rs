@@ -3,7 +3,8 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, InterruptHandle};
+use rusqlite::types::Value;
+use rusqlite::{Connection, InterruptHandle, Statement};
 use taos_query::block::RawBlock;
 
 use super::encode::Encoder;
@@ -65,10 +66,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`query`](Self::query).
-    pub(crate) fn rows(&self, plan: Plan) -> Result<Vec<Vec<rusqlite::types::Value>>, SqlError> {
+    pub(crate) fn rows(&self, plan: Plan) -> Result<Vec<Vec<Value>>, SqlError> {
         self.read(move |connection| {
             let mut statement = connection.prepare(&plan.sql)?;
-            let mut rows = statement.query(rusqlite::params_from_iter(plan.params.iter()))?;
+            bind(&mut statement, &plan.params)?;
+            let mut rows = statement.raw_query();
             let mut all = Vec::new();
             while let Some(row) = rows.next()? {
                 let cells: rusqlite::Result<Vec<_>> =
@@ -78,6 +80,16 @@ impl Store {
             Ok(all)
         })
     }
+}
+
+/// Binds the values of `?1`, `?2`, …; the last of them may be unused, because a condition that refers to
+/// them was decided when it was planned.
+pub(crate) fn bind(statement: &mut Statement<'_>, values: &[Value]) -> rusqlite::Result<()> {
+    let used = statement.parameter_count();
+    for (place, value) in (1..=used).zip(values) {
+        statement.raw_bind_parameter(place, value)?;
+    }
+    Ok(())
 }
 
 impl Stream {
@@ -184,9 +196,8 @@ impl Running {
 
     fn feed(&self, connection: &Connection, plan: &Plan) -> Result<(), SqlError> {
         let mut statement = connection.prepare_cached(&plan.sql).map_err(sqlite_error)?;
-        let mut rows = statement
-            .query(rusqlite::params_from_iter(plan.params.iter()))
-            .map_err(sqlite_error)?;
+        bind(&mut statement, &plan.params).map_err(sqlite_error)?;
+        let mut rows = statement.raw_query();
         let mut encoder = Encoder::new(&plan.columns, plan.precision);
         while let Some(row) = rows.next().map_err(sqlite_error)? {
             let block = encoder.push(|i| row.get_ref(i).map_err(sqlite_error))?;
