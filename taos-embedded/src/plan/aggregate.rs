@@ -257,8 +257,11 @@ impl Planner<'_> {
         Ok(match name {
             "avg" => (format!("avg({value})"), double),
             "spread" => (format!("(max({value}) - min({value}))"), double),
-            "stddev" | "stddev_pop" => (format!("td_stddev({value})"), double),
-            "var_pop" => (format!("td_var_pop({value})"), double),
+            "stddev" | "stddev_pop" | "var_pop" => {
+                let name = name.trim_end_matches("_pop");
+                let single = if first.ty.ty == Ty::Float { "_f32" } else { "" };
+                (format!("td_{name}{single}({value})"), double)
+            }
             "percentile" => {
                 if place.scope.is_super() {
                     return Err(SqlError::new(

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 
 use super::expr::{Place, condition};
-use super::planner::Planner;
+use super::planner::{Planner, compact};
 use super::scope::{Scope, is_tbname};
 use super::select::flatten;
 use super::types::{Typed, USES_TAGS};
@@ -62,7 +62,7 @@ pub fn plan_delete(
             table.storage_id(),
             tags.join(" AND ")
         );
-        range.tables = Some((sql, planner.params));
+        range.tables = Some(compact(&sql, &planner.params));
     }
     Ok(range)
 }
@@ -159,15 +159,7 @@ fn evaluate(sql: &str, params: &[Value]) -> Result<i64, SqlError> {
     let failed = |_| not_a_range();
     let connection = Connection::open_in_memory().map_err(failed)?;
     super::register_functions(&connection).map_err(failed)?;
-    // All parameters are named, so that their numbers stay what they are.
-    let named: Vec<String> = (1..=params.len())
-        .map(|index| format!("?{index}"))
-        .collect();
-    let query = if named.is_empty() {
-        format!("SELECT {sql}")
-    } else {
-        format!("SELECT {sql}, {}", named.join(", "))
-    };
+    let (query, params) = compact(&format!("SELECT {sql}"), params);
     connection
         .query_row(&query, rusqlite::params_from_iter(params), |row| row.get(0))
         .map_err(failed)

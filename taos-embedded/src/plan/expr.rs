@@ -393,6 +393,8 @@ fn common_type(values: &[Typed]) -> Result<ColType, SqlError> {
                     "CASE with signed and unsigned branches",
                 ));
             }
+        } else if ty.is_decimal() || other.is_decimal() {
+            return Err(SqlError::unsupported("CASE with decimal branches"));
         } else if ty.is_float() && other.is_float() {
             ColType::fixed(Ty::Double)
         } else if ty.is_text() && other.is_text() {
@@ -457,7 +459,8 @@ pub(crate) fn real(typed: &Typed) -> Result<String, SqlError> {
         Ty::Decimal | Ty::Decimal64 => {
             format!("td_dec_real({}, {})", typed.sql, typed.ty.scale)
         }
-        Ty::Json | Ty::VarBinary | Ty::Blob | Ty::MediumBlob | Ty::Geometry => {
+        Ty::Json => return Err(SqlError::new(0x072D, "Json not support in this place")),
+        Ty::VarBinary | Ty::Blob | Ty::MediumBlob | Ty::Geometry => {
             return Err(SqlError::invalid_operation());
         }
         _ => match typed.literal {

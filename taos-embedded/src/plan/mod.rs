@@ -88,10 +88,11 @@ const SERVER_VERSION: &str = "3.3.7.5";
 pub fn plan(query: &Query, sql: &str, context: &Context<'_>) -> Result<Plan, SqlError> {
     let mut planner = planner::Planner::new(sql, context);
     let planned = planner.query(query)?;
+    let (sql, params) = planner::compact(&planned.sql, &planner.params);
     Ok(Plan {
         columns: planned.columns,
         precision: planned.precision,
-        sql: planned.sql,
-        params: planner.params,
+        sql,
+        params,
     })
 }

@@ -89,3 +89,50 @@ impl<'a> Planner<'a> {
         self.scopes
     }
 }
+
+/// Leaves out the parameters that the SQL does not mention and numbers the others anew: SQLite
+/// wants exactly those that are there.
+pub(crate) fn compact(sql: &str, params: &[Value]) -> (String, Vec<Value>) {
+    let mut numbers = vec![0; params.len()];
+    let mut kept = Vec::new();
+    let mut out = String::with_capacity(sql.len());
+    let mut quoted = false;
+    let mut rest = sql;
+    while let Some(at) = rest.find(['?', '\'']) {
+        let (before, from) = rest.split_at(at);
+        out.push_str(before);
+        let tail = from.get(1..).unwrap_or_default();
+        if from.starts_with('\'') || quoted {
+            quoted ^= from.starts_with('\'');
+            out.push_str(from.get(..1).unwrap_or_default());
+            rest = tail;
+            continue;
+        }
+        let digits = tail.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, behind) = tail.split_at(digits);
+        let index = number.parse::<usize>().unwrap_or(1).saturating_sub(1);
+        if let (Some(new), Some(value)) = (numbers.get_mut(index), params.get(index)) {
+            if *new == 0 {
+                kept.push(value.clone());
+                *new = kept.len();
+            }
+            out.push_str(&format!("?{new}"));
+        }
+        rest = behind;
+    }
+    out.push_str(rest);
+    (out, kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_without_a_place_are_left_out() {
+        let params = [1, 2, 3].map(Value::Integer);
+        let (sql, kept) = compact("SELECT ?3, '?1 ''?2', ?1, ?3", &params);
+        assert_eq!(sql, "SELECT ?1, '?1 ''?2', ?2, ?1");
+        assert_eq!(kept, [Value::Integer(3), Value::Integer(1)]);
+    }
+}

@@ -217,7 +217,7 @@ impl Call<'_> {
         self.count(least, most)?;
         let value = self.arg(0)?;
         if value.is_null() {
-            return Ok(self.typed("NULL".into(), ColType::fixed(Ty::Double)));
+            return Ok(self.typed("NULL".into(), ColType::fixed(Ty::BigInt)));
         }
         if !value.ty.is_number() {
             return Err(type_error(self.name));
@@ -461,7 +461,14 @@ impl Call<'_> {
         let precision = self.precision.as_u8();
         let sql = if self.name == "week" {
             let mode = match self.args.get(1) {
-                Some(mode) => bits(mode)?,
+                Some(mode) => {
+                    if let Some(Literal::Integer(value)) = mode.literal
+                        && !(0..=7).contains(&value)
+                    {
+                        return Err(value_error(self.name));
+                    }
+                    bits(mode)?
+                }
                 None => "0".to_owned(),
             };
             format!("td_week({time}, {mode}, {precision})")

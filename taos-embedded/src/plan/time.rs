@@ -177,7 +177,7 @@ pub(crate) fn week(at: i64, mode: i64, precision: Precision) -> Option<i64> {
     let date = moment(at, precision)?.0.date();
     let monday_first = mode & 1 == 1;
     let with_year = mode & 2 == 2;
-    let by_weekday = (mode & 4 == 4) != monday_first;
+    let by_weekday = (mode & 4 == 4) == monday_first;
     let weekday = |date: NaiveDate| {
         if monday_first {
             date.weekday().num_days_from_monday()

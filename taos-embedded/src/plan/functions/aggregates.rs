@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
-use super::{number, owned};
+use super::{number, owned, single};
 use crate::plan::decimal::{from_bytes, to_bytes};
 
 fn flags() -> FunctionFlags {
@@ -27,8 +27,15 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     for (name, args, pick) in picks {
         connection.create_aggregate_function(name, args, flags(), pick)?;
     }
-    connection.create_aggregate_function("td_stddev", 1, flags(), Variance { root: true })?;
-    connection.create_aggregate_function("td_var_pop", 1, flags(), Variance { root: false })?;
+    for (name, root, single) in [
+        ("td_stddev", true, false),
+        ("td_stddev_f32", true, true),
+        ("td_var", false, false),
+        ("td_var_f32", false, true),
+    ] {
+        let variance = Variance { root, single };
+        connection.create_aggregate_function(name, 1, flags(), variance)?;
+    }
     connection.create_aggregate_function("td_mode", 1, flags(), Mode)?;
     connection.create_aggregate_function("td_percentile", 2, flags(), Percentile)?;
     connection.create_aggregate_function("td_twa", 2, flags(), Twa)?;
@@ -109,26 +116,37 @@ fn less(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     }
 }
 
-/// Population variance in one pass (Welford), or its root.
+/// Population variance, or its root.
 struct Variance {
     root: bool,
+    /// The values are FLOAT: the dialect squares them in that width.
+    single: bool,
 }
 
-impl Aggregate<(f64, f64, f64), Option<f64>> for Variance {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(f64, f64, f64)> {
+/// Count, sum or mean, and squares or their deviations.
+type Moments = (f64, f64, f64);
+
+impl Aggregate<Moments, Option<f64>> for Variance {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Moments> {
         Ok((0.0, 0.0, 0.0))
     }
 
     fn step(
         &self,
         context: &mut Context<'_>,
-        (count, mean, squares): &mut (f64, f64, f64),
+        (count, mean, squares): &mut Moments,
     ) -> rusqlite::Result<()> {
         if let Some(value) = number(context.get_raw(0)) {
             *count += 1.0;
-            let before = value - *mean;
-            *mean += before / *count;
-            *squares += before * (value - *mean);
+            if self.single {
+                *mean += value;
+                let value = single(value);
+                *squares += f64::from(value * value);
+            } else {
+                let before = value - *mean;
+                *mean += before / *count;
+                *squares += before * (value - *mean);
+            }
         }
         Ok(())
     }
@@ -136,12 +154,16 @@ impl Aggregate<(f64, f64, f64), Option<f64>> for Variance {
     fn finalize(
         &self,
         _: &mut Context<'_>,
-        state: Option<(f64, f64, f64)>,
+        state: Option<Moments>,
     ) -> rusqlite::Result<Option<f64>> {
         Ok(state
             .filter(|state| state.0 > 0.0)
-            .map(|(count, _, squares)| {
-                let variance = squares / count;
+            .map(|(count, mean, squares)| {
+                let mut variance = squares / count;
+                if self.single {
+                    let mean = mean / count;
+                    variance = (variance - mean * mean).abs();
+                }
                 if self.root { variance.sqrt() } else { variance }
             }))
     }

@@ -98,6 +98,12 @@ const fn cut(value: f64) -> i64 {
     value as i64
 }
 
+/// A double rounded to FLOAT.
+#[allow(clippy::cast_possible_truncation, reason = "rounding is the purpose")]
+const fn single(value: f64) -> f32 {
+    value as f32
+}
+
 /// A double, or NULL if it is not finite.
 fn finite(value: f64) -> Option<Value> {
     value.is_finite().then_some(Value::Real(value))

@@ -1,7 +1,7 @@
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
-use super::{Args, cut, finite, number, strict};
+use super::{Args, cut, finite, number, single, strict};
 use crate::plan::decimal::{from_bytes, to_bytes};
 
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
@@ -28,14 +28,6 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
             Value::Integer(value.cast_signed())
         })
     })
-}
-
-#[allow(
-    clippy::cast_possible_truncation,
-    reason = "rounding to FLOAT is the purpose"
-)]
-const fn single(value: f64) -> f32 {
-    value as f32
 }
 
 /// The stored form of a BIGINT UNSIGNED.

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::{Value, ValueRef};
 
-use super::{Args, strict};
+use super::{Args, single, strict};
 
 fn text(value: impl Into<String>) -> Option<Value> {
     Some(Value::Text(value.into()))
@@ -234,11 +234,7 @@ fn writing(connection: &Connection) -> rusqlite::Result<()> {
         text(general(&format!("{value:e}"), value.to_string(), 15))
     })?;
     strict(connection, "td_f32_text", 1, |args| {
-        #[allow(
-            clippy::cast_possible_truncation,
-            reason = "the stored value is a FLOAT"
-        )]
-        let value = args.real(0)? as f32;
+        let value = single(args.real(0)?);
         text(general(&format!("{value:e}"), value.to_string(), 15))
     })?;
     strict(connection, "td_json_text", 1, |args| match args.get(0) {
