@@ -1,6 +1,6 @@
 //! One async Rust SDK for time-series databases: TDengine over WebSocket, more behind the same traits.
 //!
-//! ```no_run
+//! ```
 //! use serde::Deserialize;
 //! use taos::*;
 //!
@@ -13,21 +13,23 @@
 //!
 //! #[tokio::main]
 //! async fn main() -> Result<(), Error> {
-//!     let taos = TaosBuilder::from_dsn("ws://root:taosdata@localhost:6041")?
-//!         .build()
-//!         .await?;
+//!     let dsn = "ws://root:taosdata@localhost:6041";
+//! #   let server = taos_embedded::Embedded::builder().memory().start().await?;
+//! #   let dsn = server.dsn();
+//!     let taos = TaosBuilder::from_dsn(dsn)?.build().await?;
 //!     taos.exec_many([
-//!         "create database if not exists demo",
+//!         "create database demo",
 //!         "use demo",
-//!         "create table if not exists weather (ts timestamp, celsius float) tags (place varchar(16))",
+//!         "create table weather (ts timestamp, celsius float) tags (place varchar(16))",
 //!         "insert into oslo using weather tags ('Oslo') values (now, -3.5)",
 //!     ])
 //!     .await?;
 //!
 //!     let mut result = taos.query("select ts, celsius, place from weather").await?;
 //!     let readings: Vec<Reading> = result.deserialize().try_collect().await?;
-//!     for reading in readings {
-//!         println!("{} {} {}", reading.ts, reading.place, reading.celsius);
+//!     assert_eq!(readings.len(), 1);
+//!     for Reading { ts, celsius, place } in readings {
+//!         println!("{ts} {place}: {celsius} °C");
 //!     }
 //!     Ok(())
 //! }

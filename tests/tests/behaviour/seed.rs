@@ -38,7 +38,8 @@ fn rows_are_iterated_by_name_and_value() {
         let mut seen = Vec::new();
         while let Some(row) = rows.try_next().await? {
             for (name, value) in row {
-                seen.push(format!("{name}={}", value.to_string()?));
+                assert_eq!(value.to_string()?.is_empty(), value.is_null());
+                seen.push(format!("{name}={value}"));
             }
         }
         assert_eq!(seen.len(), 15);

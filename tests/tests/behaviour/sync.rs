@@ -27,7 +27,7 @@ fn program(dsn: &str, database: &str) -> anyhow::Result<()> {
     for row in result.rows() {
         for (name, value) in row? {
             assert!(name == "ts" || name == "v");
-            assert!(!value.to_string()?.is_empty());
+            assert!(!format!("{value}").is_empty());
             cells += 1;
         }
     }
