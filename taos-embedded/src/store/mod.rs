@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
@@ -34,6 +35,8 @@ const FILE: &str = "taos.db";
 const LOCK: &str = "taos.lock";
 /// Where Linux keeps files in memory.
 const SHARED_MEMORY: &str = "/dev/shm";
+/// How the directories of memory stores begin.
+const TEMPORARY: &str = "taos-embedded-";
 
 /// The store; clones share it.
 #[derive(Debug, Clone)]
@@ -185,7 +188,7 @@ impl Drop for Inner {
 fn temporary_dir() -> Result<TempDir, SqlError> {
     let builder = || {
         let mut builder = tempfile::Builder::new();
-        builder.prefix("taos-embedded-");
+        builder.prefix(TEMPORARY);
         builder
     };
     let shared_memory = Path::new(SHARED_MEMORY);
@@ -193,11 +196,39 @@ fn temporary_dir() -> Result<TempDir, SqlError> {
         && fs::read_to_string("/proc/mounts").is_ok_and(|mounts| is_roomy(&mounts))
         && let Ok(dir) = builder().tempdir_in(shared_memory)
     {
+        sweep(shared_memory);
         return Ok(dir);
     }
+    sweep(&std::env::temp_dir());
     builder()
         .tempdir()
         .map_err(|e| io_error("create a directory in", &std::env::temp_dir(), &e))
+}
+
+/// Removes what servers left behind that were killed: their lock is free. A directory that is younger than
+/// a minute may be about to be locked.
+fn sweep(parent: &Path) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let named = entry.file_name().to_string_lossy().starts_with(TEMPORARY);
+        let age = entry
+            .metadata()
+            .and_then(|m| m.modified())
+            .ok()
+            .and_then(|t| t.elapsed().ok());
+        if !named || age.is_none_or(|age| age < Duration::from_secs(60)) {
+            continue;
+        }
+        let lock = File::options().write(true).open(entry.path().join(LOCK));
+        if let Ok(lock) = lock
+            && lock.try_lock().is_ok()
+            && let Err(error) = fs::remove_dir_all(entry.path())
+        {
+            tracing::debug!(%error, path = %entry.path().display(), "an old directory stays");
+        }
+    }
 }
 
 /// Whether the mounts say that shared memory has at least a gibibyte; containers often give 64 MiB.
@@ -314,7 +345,34 @@ fn prepare_file(connection: &Connection, path: &Path) -> Result<(), SqlError> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_roomy;
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn directories_of_killed_servers_are_swept_and_those_in_use_are_not() {
+        let parent = tempfile::tempdir().unwrap();
+        let make = |name: &str| {
+            let dir = parent.path().join(name);
+            fs::create_dir(&dir).unwrap();
+            let lock = File::create(dir.join(LOCK)).unwrap();
+            (dir, lock)
+        };
+        let age = |dir: &Path| {
+            let old = SystemTime::now() - Duration::from_secs(3600);
+            File::open(dir).unwrap().set_modified(old).unwrap();
+        };
+        let (used, lock) = make("taos-embedded-used");
+        lock.try_lock().unwrap();
+        let (left, _) = make("taos-embedded-left");
+        let (young, _) = make("taos-embedded-young");
+        let (other, _) = make("other");
+        for dir in [&used, &left, &other] {
+            age(dir);
+        }
+        sweep(parent.path());
+        assert!(used.exists() && young.exists() && other.exists() && !left.exists());
+    }
 
     #[test]
     fn shared_memory_is_used_only_if_there_is_enough_of_it() {

@@ -15,6 +15,8 @@ use crate::sql::SqlError;
 
 /// Blocks that may wait to be fetched.
 const BLOCKS: usize = 2;
+/// Values that an INSERT … SELECT may hold, about 300 MiB.
+const CELLS: usize = 10_000_000;
 
 enum Message {
     Block(RawBlock),
@@ -65,7 +67,7 @@ impl Store {
     /// All rows of a query at once, for INSERT … SELECT.
     ///
     /// # Errors
-    /// As [`query`](Self::query).
+    /// As [`query`](Self::query); 0x0100 for more than [`CELLS`].
     pub(crate) fn rows(&self, plan: Plan) -> Result<Vec<Vec<Value>>, SqlError> {
         self.read(move |connection| {
             let mut statement = connection.prepare(&plan.sql)?;
@@ -76,6 +78,12 @@ impl Store {
                 let cells: rusqlite::Result<Vec<_>> =
                     (0..plan.columns.len()).map(|i| row.get(i)).collect();
                 all.push(cells?);
+                if all.len().saturating_mul(plan.columns.len()) > CELLS {
+                    let error = SqlError::unsupported(format!(
+                        "insert of more than {CELLS} values from a query"
+                    ));
+                    return Err(rusqlite::Error::UserFunctionError(error.into()));
+                }
             }
             Ok(all)
         })

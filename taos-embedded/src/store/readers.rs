@@ -132,10 +132,10 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
+    // sorts beyond the cache go to temporary files, so that a query's memory is bounded
     connection.execute_batch(
         "PRAGMA query_only = 1;
-         PRAGMA cache_size = -16384;
-         PRAGMA temp_store = MEMORY;
+         PRAGMA cache_size = -8192;
          PRAGMA busy_timeout = 10000;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);
