@@ -9,8 +9,9 @@ use crate::RawResult;
 use crate::block::{Column, RawBlock};
 use crate::common::Ty;
 
+/// `PRESENT` cells are known not to be NULL.
 #[derive(Clone, Copy)]
-pub(super) struct Cell<'de> {
+pub(super) struct Cell<'de, const PRESENT: bool = false> {
     block: &'de RawBlock,
     column: &'de Column,
     row: usize,
@@ -21,10 +22,12 @@ impl<'de> Cell<'de> {
     pub(super) fn new(block: &'de RawBlock, column: &'de Column, row: usize) -> Self {
         Self { block, column, row }
     }
+}
 
+impl<'de, const PRESENT: bool> Cell<'de, PRESENT> {
     #[inline]
-    pub(super) fn is_null(&self) -> bool {
-        self.block.data.is_null(self.column, self.row)
+    fn is_null(&self) -> bool {
+        !PRESENT && self.block.data.is_null(self.column, self.row)
     }
 
     #[inline]
@@ -126,7 +129,7 @@ macro_rules! general {
     )*};
 }
 
-impl<'de> Deserializer<'de> for Cell<'de> {
+impl<'de, const PRESENT: bool> Deserializer<'de> for Cell<'de, PRESENT> {
     type Error = RawError;
 
     numbers! {
@@ -165,7 +168,11 @@ impl<'de> Deserializer<'de> for Cell<'de> {
         if self.is_null() {
             visitor.visit_none()
         } else {
-            visitor.visit_some(self)
+            visitor.visit_some(Cell::<true> {
+                block: self.block,
+                column: self.column,
+                row: self.row,
+            })
         }
     }
 

@@ -57,7 +57,12 @@ impl RawBlock {
         row: usize,
         plan: &mut RowPlan,
     ) -> RawResult<T> {
-        T::deserialize(RowDeserializer::new(self, row, plan))
+        match T::deserialize(RowDeserializer::new(self, row, plan)) {
+            Err(_) if plan.fall_back_to_names() => {
+                T::deserialize(RowDeserializer::new(self, row, plan))
+            }
+            outcome => outcome,
+        }
     }
 }
 

@@ -16,43 +16,75 @@ use crate::{RawError, RawResult};
 #[derive(Default)]
 pub struct RowPlan {
     resolved: Option<Resolved>,
+    /// The target type once refused its fields in their order.
+    by_name_only: bool,
 }
 
 struct Resolved {
     wanted: &'static [&'static str],
     fields: Arc<[Field]>,
     columns: Vec<usize>,
+    /// `columns` has one column for each field, in the order of the fields: no name needs to be
+    /// compared again.
+    in_order: bool,
 }
 
 impl RowPlan {
-    /// The columns that `wanted` names, in the order of the block.
+    /// The columns that `wanted` names, and whether they stand in its order.
     #[inline]
-    fn columns(&mut self, block: &RawBlock, wanted: &'static [&'static str]) -> &[usize] {
+    fn columns(&mut self, block: &RawBlock, wanted: &'static [&'static str]) -> (&[usize], bool) {
         let known = self.resolved.as_ref().is_some_and(|known| {
             std::ptr::eq(known.wanted, wanted) && Arc::ptr_eq(&known.fields, block.fields_shared())
         });
         if !known {
-            self.resolved = Some(resolve(block, wanted));
+            self.resolved = Some(resolve(block, wanted, self.by_name_only));
         }
-        self.resolved.as_ref().map_or(&[], |known| &known.columns)
+        self.resolved
+            .as_ref()
+            .map_or((&[], false), |known| (&known.columns, known.in_order))
+    }
+
+    /// Gives up the order of the fields after an error: the target may know its fields by name
+    /// only. False if there is nothing to give up.
+    #[cold]
+    pub(super) fn fall_back_to_names(&mut self) -> bool {
+        let in_order = self.resolved.as_ref().is_some_and(|known| known.in_order);
+        if in_order {
+            self.by_name_only = true;
+            self.resolved = None;
+        }
+        in_order
     }
 }
 
 #[cold]
-fn resolve(block: &RawBlock, wanted: &'static [&'static str]) -> Resolved {
-    let mut taken: Vec<&str> = Vec::with_capacity(wanted.len());
-    let mut columns = Vec::with_capacity(wanted.len());
-    for (col, field) in block.fields().iter().enumerate() {
-        // Of two columns with one name the first counts, as for a reader by name.
-        if wanted.contains(&field.name()) && !taken.contains(&field.name()) {
-            taken.push(field.name());
-            columns.push(col);
+fn resolve(block: &RawBlock, wanted: &'static [&'static str], by_name_only: bool) -> Resolved {
+    // Of two columns with one name the first counts, as for a reader by name.
+    let place = |name: &&str| {
+        block
+            .fields()
+            .iter()
+            .position(|field| field.name() == *name)
+    };
+    let fields = Arc::clone(block.fields_shared());
+    let in_order: Option<Vec<usize>> = wanted.iter().map(place).collect();
+    match in_order {
+        Some(columns) if !by_name_only => Resolved {
+            wanted,
+            fields,
+            columns,
+            in_order: true,
+        },
+        _ => {
+            let mut columns: Vec<usize> = wanted.iter().filter_map(place).collect();
+            columns.sort_unstable();
+            Resolved {
+                wanted,
+                fields,
+                columns,
+                in_order: false,
+            }
         }
-    }
-    Resolved {
-        wanted,
-        fields: Arc::clone(block.fields_shared()),
-        columns,
     }
 }
 
@@ -276,10 +308,19 @@ impl<'de> Deserializer<'de> for RowDeserializer<'de, '_> {
         if !self.block.is_named() {
             return visitor.visit_seq(self.seq());
         }
-        let columns = self.plan.columns(self.block, fields);
-        visitor
-            .visit_map(Cells::new(self.block, self.row, columns.iter().copied()))
-            .map_err(|error| explain_missing(error, self.block.fields()))
+        let (columns, in_order) = self.plan.columns(self.block, fields);
+        let mut cells = Cells::new(self.block, self.row, columns.iter().copied());
+        if !in_order {
+            return visitor
+                .visit_map(cells)
+                .map_err(|error| explain_missing(error, self.block.fields()));
+        }
+        let value = visitor.visit_seq(&mut cells)?;
+        // Names of one field that stand for each other make more names than fields.
+        match cells.columns.next() {
+            None => Ok(value),
+            Some(_) => Err(RawError::custom("two columns for one field")),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
