@@ -87,7 +87,8 @@ async fn main() -> anyhow::Result<()> {
 async fn create_tables(taos: &Taos) -> anyhow::Result<()> {
     taos.exec_many([
         "drop database if exists quickstart",
-        "create database quickstart precision 'ms'",
+        // The observations are older than the ten years that a database keeps by default.
+        "create database quickstart precision 'ms' keep 36500",
         "use quickstart",
         "create table weather (ts timestamp, precipitation double, temp_max double, \
          temp_min double, wind double, sky varchar(16)) tags (location varchar(32))",
