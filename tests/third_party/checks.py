@@ -36,11 +36,11 @@ def setup_statements(database):
     return [
         f"drop database if exists {database}",
         f"create database {database} precision 'ms'",
-        f"create table {database}.every (ts timestamp, {columns}) tags (place varchar(24), floor int)",
-        f"create table {database}.d1 using {database}.every tags ('Gdańsk', 3)",
+        f"create table {database}.kinds (ts timestamp, {columns}) tags (place varchar(24), floor int)",
+        f"create table {database}.d1 using {database}.kinds tags ('Gdańsk', 3)",
         f"insert into {database}.d1 values (1700000000000, {values})",
         f"insert into {database}.d1 values (1700000001000, {nulls})",
-        f"insert into {database}.d2 using {database}.every tags (null, null) values (1700000002000, {values})",
+        f"insert into {database}.d2 using {database}.kinds tags (null, null) values (1700000002000, {values})",
     ]
 
 

@@ -47,7 +47,7 @@ def reads_every_type():
 def reads_through_a_cursor():
     """reads through a cursor with times converted, in the database it connected to"""
     cursor = connect(database=DATABASE, timezone="Europe/Warsaw").cursor()
-    cursor.execute("select ts, place, floor from every order by ts")
+    cursor.execute("select ts, place, floor from kinds order by ts")
     rows = cursor.fetchall()
     equal([row[0].timestamp() for row in rows], [1700000000.0, 1700000001.0, 1700000002.0])
     equal([row[1:] for row in rows], [["Gdańsk", 3], ["Gdańsk", 3], [None, None]])

@@ -52,7 +52,7 @@ def reads_every_type():
 def reads_names_and_tags():
     """names its columns, and reads tags beside them"""
     connection = connect(f"/{DATABASE}")
-    result = connection.query("select tbname, place, floor as level_of from every where i32 is not null order by ts")
+    result = connection.query("select tbname, place, floor as level_of from kinds where i32 is not null order by ts")
     equal([field.name() for field in result.fields], ["tbname", "place", "level_of"])
     equal([tuple(row) for row in result], [("d1", "Gdańsk", 3), ("d2", None, None)])
 
