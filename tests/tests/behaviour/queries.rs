@@ -109,7 +109,18 @@ fn databases_are_created_found_used_and_listed() {
         let current: Option<String> = taos.query_one("select database()").await?;
         assert_eq!(current.as_deref(), Some(name.as_str()));
         let listed = taos.databases().await?;
-        assert!(listed.iter().any(|db| db.name == name), "{listed:?}");
+        let Some(found) = listed.iter().find(|db| db.name == name) else {
+            panic!("{listed:?}")
+        };
+        assert_eq!(
+            found.props.precision,
+            Some(Precision::Millisecond),
+            "{found:?}"
+        );
+        assert!(
+            found.created_time.is_some() && found.status.is_some(),
+            "{found:?}"
+        );
         taos.exec(format!("drop database `{name}`")).await?;
         assert!(!taos.database_exists(&name).await?);
         Ok(())

@@ -181,3 +181,34 @@ fn json_tags_are_read_as_json() {
         Ok(())
     });
 }
+
+#[test]
+fn geometry_and_blob_come_back_as_bytes() {
+    for_each_target(|target| async move {
+        let (taos, _) = target.fresh("bytes", "").await;
+        taos.exec_many([
+            "create table g (ts timestamp, p geometry(64))",
+            "insert into g values (1, 'POINT(1 2)') (2, null)",
+            "create table b (ts timestamp, v blob)",
+            "insert into b values (1, '\\x00FF10') (2, null)",
+        ])
+        .await?;
+        let mut points = vec![1, 1, 0, 0, 0];
+        points.extend(1.0_f64.to_le_bytes());
+        points.extend(2.0_f64.to_le_bytes());
+        for (table, column, want) in [("g", "p", points), ("b", "v", vec![0, 0xFF, 0x10])] {
+            let rows: Vec<Vec<Value>> = taos
+                .query(format!("select {column} from {table}"))
+                .await?
+                .to_records()
+                .await?;
+            let bytes = match &rows[0][0] {
+                Value::Geometry(bytes) | Value::Blob(bytes) => bytes.to_vec(),
+                other => panic!("{other:?} came from {table}"),
+            };
+            assert_eq!(bytes, want, "{table}");
+            assert!(rows[1][0].is_null());
+        }
+        Ok(())
+    });
+}
