@@ -1,4 +1,9 @@
 //! The fuzz targets' corpora as plain tests: every seed, and every input that ever broke something.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a corpus that cannot be read fails the test, and the path printed shows which seed did"
+)]
 
 use std::fs;
 use std::path::Path;

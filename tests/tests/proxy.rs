@@ -1,4 +1,8 @@
 //! The fault proxy itself, between a plain WebSocket client and an echo: each fault does what it says.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what the helpers set up must be there, or the test fails"
+)]
 
 use std::net::SocketAddr;
 use std::time::Duration;
