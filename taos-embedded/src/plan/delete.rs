@@ -3,10 +3,10 @@
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
+use super::clauses::flatten;
 use super::expr::{Place, condition};
 use super::planner::{Planner, compact};
 use super::scope::{Scope, is_tbname};
-use super::select::flatten;
 use super::types::{Typed, USES_TAGS};
 use super::{Context, DeleteFilter, TableInfo, TableKind, aggregate};
 use crate::sql::SqlError;

@@ -7,7 +7,7 @@ use super::planner::{Grouping, Planner};
 use super::scope::Scope;
 use super::time::{parse_time, tick};
 use super::types::{ColType, Literal, Typed, USES_DATA};
-use super::{aggregate, scalar};
+use super::{aggregate, cast, scalar};
 use crate::sql::SqlError;
 use crate::sql::ast::{BinaryOp, Duration, Expr, ExprKind, UnaryOp};
 use crate::sql::code;
@@ -31,6 +31,12 @@ impl<'s> Place<'s> {
 
 impl Planner<'_> {
     pub(crate) fn expr(&mut self, expr: &Expr, place: Place<'_>) -> Result<Typed, SqlError> {
+        let typed = self.unbounded_expr(expr, place)?;
+        self.spend(&typed)?;
+        Ok(typed)
+    }
+
+    fn unbounded_expr(&mut self, expr: &Expr, place: Place<'_>) -> Result<Typed, SqlError> {
         if let Some(grouping) = place.grouping
             && !aggregate::contains(expr)
             && let Some(typed) = self.grouped(expr, place.scope, grouping)?
@@ -111,7 +117,7 @@ impl Planner<'_> {
             } => self.case(operand.as_deref(), branches, otherwise.as_deref(), place),
             ExprKind::Cast(inner, data_type) => {
                 let inner = self.expr(inner, place)?;
-                scalar::cast(self, &inner, *data_type, place.scope.precision)
+                cast::cast(self, &inner, *data_type, place.scope.precision)
             }
             ExprKind::Function { name, args, form } => {
                 if aggregate::is_aggregate(name) {
@@ -344,7 +350,11 @@ impl Planner<'_> {
         for (when, then) in branches {
             let when = self.expr(when, place)?;
             let when = match &operand {
-                Some(operand) => self.compare("=", operand, &when, place)?,
+                Some(operand) => {
+                    let equal = self.compare("=", operand, &when, place)?;
+                    self.spend(&equal)?;
+                    equal
+                }
                 None => when,
             };
             uses |= when.uses;
@@ -362,7 +372,7 @@ impl Planner<'_> {
         let ty = common_type(&values)?;
         let mut sql = String::from("(CASE");
         for (index, value) in values.iter().enumerate() {
-            let value = scalar::as_type(value, ty)?;
+            let value = cast::as_type(value, ty)?;
             match conditions.get(index) {
                 Some(condition) => sql.push_str(&format!(" WHEN {condition} THEN {value}")),
                 None => sql.push_str(&format!(" ELSE {value}")),

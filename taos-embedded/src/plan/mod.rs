@@ -1,11 +1,14 @@
 //! SELECT: names, types and rules of the dialect on one side, SQL of the storage on the other.
 
 mod aggregate;
+mod cast;
+mod clauses;
 mod compare;
 mod decimal;
 mod delete;
 mod expr;
 mod functions;
+mod grouped;
 mod json;
 mod name;
 mod planner;
@@ -14,6 +17,8 @@ mod schema;
 mod scope;
 mod select;
 mod source;
+#[cfg(test)]
+mod tests;
 mod time;
 mod types;
 

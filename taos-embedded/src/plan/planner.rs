@@ -10,11 +10,17 @@ use crate::sql::{SqlError, code};
 /// Beyond so many parameters equal values are no longer looked for.
 const SHARED_PARAMS: usize = 64;
 
+/// Some forms name an operand twice, so nesting can double the SQL with each level: a statement
+/// that grows beyond this is refused before it eats the memory.
+const MAX_SPENT: usize = 64 << 20;
+
 pub(crate) struct Planner<'a> {
     pub(crate) sql: &'a str,
     pub(crate) context: &'a Context<'a>,
     pub(crate) params: Vec<Value>,
     scopes: usize,
+    /// Bytes of SQL written so far, those of thrown away parts too.
+    spent: usize,
 }
 
 /// A planned query: SQL with the columns `q0`, `q1`, ….
@@ -70,6 +76,7 @@ impl<'a> Planner<'a> {
             context,
             params: Vec::new(),
             scopes: 0,
+            spent: 0,
         }
     }
 
@@ -82,6 +89,15 @@ impl<'a> Planner<'a> {
         }
         self.params.push(value);
         format!("?{}", self.params.len())
+    }
+
+    /// Counts the SQL of one expression.
+    pub(crate) fn spend(&mut self, typed: &Typed) -> Result<(), SqlError> {
+        self.spent += typed.sql.len() + typed.filter.as_ref().map_or(0, String::len);
+        if self.spent > MAX_SPENT {
+            return Err(SqlError::unsupported("a statement as complex as this"));
+        }
+        Ok(())
     }
 
     pub(crate) const fn next_number(&mut self) -> usize {

@@ -97,7 +97,7 @@ impl Scope {
 
     /// FROM and the condition that belongs to it. With `empty_groups` a super table's subtables
     /// appear without rows too, and `filter` decides only which rows they get.
-    pub(crate) fn from_sql(&self, empty_groups: bool, filter: &str) -> (String, Option<String>) {
+    pub(crate) fn source_sql(&self, empty_groups: bool, filter: &str) -> (String, Option<String>) {
         if let Some(from) = &self.from {
             return (format!(" FROM {from}"), None);
         }

@@ -121,7 +121,7 @@ fn owned(value: ValueRef<'_>) -> Value {
 
 /// Bytes of hex digits; `None` for an odd number or other characters.
 pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 {
+    if !text.len().is_multiple_of(2) {
         return None;
     }
     text.as_bytes()

@@ -26,7 +26,13 @@ impl Parser<'_> {
     fn expr_above(&mut self, floor: u8) -> Result<Expr, SqlError> {
         let start = self.token.span.start;
         let mut left = self.prefix()?;
+        let mut links = 0;
         while let Some(power) = self.infix_power().filter(|&power| power > floor) {
+            if power == OR || power == AND {
+                left = self.logical_chain(left, power)?;
+                continue;
+            }
+            self.link(&mut links)?;
             let kind = self.infix(left, power)?;
             left = Expr {
                 kind,
@@ -34,6 +40,35 @@ impl Parser<'_> {
             };
         }
         Ok(left)
+    }
+
+    /// `a and b and c …` as a tree of little depth: generated conditions have thousands of parts.
+    fn logical_chain(&mut self, first: Expr, power: u8) -> Result<Expr, SqlError> {
+        let op = if power == OR {
+            BinaryOp::Or
+        } else {
+            BinaryOp::And
+        };
+        let mut parts = vec![first];
+        while self.infix_power() == Some(power) {
+            self.advance();
+            parts.push(*self.boxed_above(power)?);
+        }
+        while parts.len() > 1 {
+            let mut pairs = Vec::with_capacity(parts.len().div_ceil(2));
+            let mut rest = parts.into_iter();
+            while let Some(left) = rest.next() {
+                pairs.push(match rest.next() {
+                    Some(right) => Expr {
+                        span: left.span.to(right.span),
+                        kind: ExprKind::Binary(op, Box::new(left), Box::new(right)),
+                    },
+                    None => left,
+                });
+            }
+            parts = pairs;
+        }
+        parts.pop().ok_or_else(|| self.unexpected())
     }
 
     fn boxed_above(&mut self, floor: u8) -> Result<Box<Expr>, SqlError> {
@@ -443,17 +478,15 @@ impl Parser<'_> {
             scale: 0,
         };
         match ty {
-            Ty::TinyInt | Ty::SmallInt | Ty::Int | Ty::BigInt => {
-                if self.accept_word("unsigned") {
-                    data_type.ty = unsigned(ty);
-                }
+            Ty::TinyInt | Ty::SmallInt | Ty::Int | Ty::BigInt if self.accept_word("unsigned") => {
+                data_type.ty = unsigned(ty);
             }
-            Ty::VarChar | Ty::NChar | Ty::VarBinary | Ty::Geometry => {
-                if self.token.kind == Kind::LParen || !in_cast {
-                    self.expect(Kind::LParen)?;
-                    data_type.length = Some(self.small()?);
-                    self.expect(Kind::RParen)?;
-                }
+            Ty::VarChar | Ty::NChar | Ty::VarBinary | Ty::Geometry
+                if self.token.kind == Kind::LParen || !in_cast =>
+            {
+                self.expect(Kind::LParen)?;
+                data_type.length = Some(self.small()?);
+                self.expect(Kind::RParen)?;
             }
             Ty::Decimal => self.decimal_digits(&mut data_type)?,
             _ => {}

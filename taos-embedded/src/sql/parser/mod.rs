@@ -5,6 +5,8 @@ mod expr;
 mod insert;
 mod query;
 mod show;
+#[cfg(test)]
+mod tests;
 
 use super::SqlError;
 use super::ast::{Delete, Duration, DurationUnit, Ident, ObjectName, Span, Statement};
@@ -12,7 +14,10 @@ use super::lexer::{Kind, Lexer, Token, unexpected};
 use super::text::unquote;
 
 /// Deeper nesting is refused before it can exhaust the stack.
-const MAX_DEPTH: u32 = 100;
+const MAX_DEPTH: u32 = 32;
+
+/// More operators in one chain are refused: a chain is a tree as deep as it is long.
+const MAX_CHAIN: u32 = 64;
 
 /// Words that never name a column, table or alias unless they are quoted.
 const RESERVED: &[&str] = &[
@@ -261,6 +266,17 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
+    /// One more link of a chain.
+    fn link(&self, links: &mut u32) -> Result<(), SqlError> {
+        *links += 1;
+        if *links > MAX_CHAIN {
+            return Err(SqlError::unsupported(format!(
+                "more than {MAX_CHAIN} operators in a row"
+            )));
+        }
+        Ok(())
+    }
+
     const fn leave(&mut self) {
         self.depth -= 1;
     }
@@ -367,14 +383,4 @@ pub(super) fn duration_of(text: &str) -> Option<Duration> {
     let unit = DurationUnit::of_letter(*text.as_bytes().last()?)?;
     let value = text.get(..text.len() - 1)?.trim().parse().ok()?;
     Some(Duration { value, unit })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::RESERVED;
-
-    #[test]
-    fn reserved_words_are_sorted_for_the_search() {
-        assert!(RESERVED.is_sorted());
-    }
 }

@@ -11,7 +11,10 @@ impl Parser<'_> {
         self.enter()?;
         let start = self.token.span.start;
         let mut body = self.query_primary()?;
+        let mut links = 0;
         while self.accept_word("union") {
+            links += 9;
+            self.link(&mut links)?;
             let all = self.accept_word("all");
             let left = self.plain_query(body, start);
             let right_start = self.token.span.start;
@@ -27,25 +30,23 @@ impl Parser<'_> {
         let slimit = self.limit_clause("slimit", "soffset")?;
         let limit = self.limit_clause("limit", "offset")?;
         self.leave();
-        let query = Query {
+        Ok(Query {
             body,
             order_by,
             slimit,
             limit,
             span: self.span_from(start),
-        };
-        Ok(unwrap_parentheses(query))
+        })
     }
 
-    fn plain_query(&self, body: QueryBody, start: u32) -> Query {
-        let query = Query {
+    const fn plain_query(&self, body: QueryBody, start: u32) -> Query {
+        Query {
             body,
             order_by: Vec::new(),
             slimit: None,
             limit: None,
             span: self.span_from(start),
-        };
-        unwrap_parentheses(query)
+        }
     }
 
     fn query_primary(&mut self) -> Result<QueryBody, SqlError> {
@@ -173,7 +174,9 @@ impl Parser<'_> {
 
     fn table_refs(&mut self) -> Result<TableRef, SqlError> {
         let mut left = self.table_ref()?;
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             if self.accept(Kind::Comma) {
                 let right = self.table_ref()?;
                 left = joined(left, right, JoinKind::Inner);
@@ -255,7 +258,7 @@ impl Parser<'_> {
                 self.advance();
                 let query = Box::new(self.query()?);
                 self.expect(Kind::RParen)?;
-                let alias = self.table_alias()?;
+                let alias = self.alias()?;
                 return Ok(TableRef::Subquery { query, alias });
             }
             self.advance();
@@ -264,13 +267,8 @@ impl Parser<'_> {
             return Ok(inner);
         }
         let name = self.object_name()?;
-        let alias = self.table_alias()?;
+        let alias = self.alias()?;
         Ok(TableRef::Table { name, alias })
-    }
-
-    /// As [`Self::alias`], but the words of a join are no aliases.
-    fn table_alias(&mut self) -> Result<Option<Ident>, SqlError> {
-        self.alias()
     }
 
     // ---- windows ----
@@ -487,9 +485,4 @@ fn joined(left: TableRef, right: TableRef, kind: JoinKind) -> TableRef {
         window_offset: None,
         jlimit: None,
     }))
-}
-
-/// `(select … limit 1)` alone is that query itself.
-fn unwrap_parentheses(query: Query) -> Query {
-    query
 }

@@ -1,0 +1,211 @@
+//! Parts of a SELECT that need no planner.
+
+use taos_query::common::Ty;
+
+use super::ResultColumn;
+use super::scope::Scope;
+use super::select::Output;
+use super::types::Typed;
+use crate::sql::ast::{
+    BinaryOp, Expr, ExprKind, FunctionForm, Ident, Limit, OrderItem, Query, Span,
+};
+use crate::sql::{SqlError, code};
+
+pub(super) fn aggregate_not_allowed() -> SqlError {
+    SqlError::new(code::AGGREGATE_NOT_ALLOWED, "There mustn't be aggregation")
+}
+
+pub(super) fn no_groups() -> SqlError {
+    SqlError::new(
+        0x2638,
+        "slimit/soffset only available for PARTITION BY query",
+    )
+}
+
+pub(super) fn column_expr(name: &str) -> Expr {
+    Expr {
+        kind: ExprKind::Column {
+            table: None,
+            name: Ident {
+                name: name.to_owned(),
+                quoted: true,
+                span: Span::default(),
+            },
+        },
+        span: Span::default(),
+    }
+}
+
+/// `first(*)`, `last(a, b)`: one column each.
+pub(super) fn many_columns(
+    name: &str,
+    args: &[Expr],
+    form: FunctionForm,
+    scope: &Scope,
+    outputs: &mut Vec<Output>,
+) -> Result<(), SqlError> {
+    let mut columns = Vec::new();
+    for arg in args {
+        match &arg.kind {
+            ExprKind::Wildcard(qualifier) => {
+                scope.qualify(qualifier.as_ref())?;
+                let own = scope.columns.iter().filter(|column| !column.tag);
+                columns.extend(own.map(|column| (column.name.clone(), column_expr(&column.name))));
+            }
+            ExprKind::Column { name, .. } => columns.push((name.name.clone(), arg.clone())),
+            _ => {
+                return Err(SqlError::unsupported(format!(
+                    "{name} of several expressions"
+                )));
+            }
+        }
+    }
+    for (column, arg) in columns {
+        outputs.push(Output {
+            name: format!("{name}({column})"),
+            expr: Expr {
+                kind: ExprKind::Function {
+                    name: name.to_owned(),
+                    args: vec![arg],
+                    form,
+                },
+                span: Span::default(),
+            },
+            alias: None,
+            typed: None,
+        });
+    }
+    Ok(())
+}
+
+pub(super) fn flatten<'e>(expr: &'e Expr, parts: &mut Vec<&'e Expr>) {
+    if let ExprKind::Binary(BinaryOp::And, left, right) = &expr.kind {
+        flatten(left, parts);
+        flatten(right, parts);
+    } else {
+        parts.push(expr);
+    }
+}
+
+/// The place of a position in ORDER BY or GROUP BY, from 0.
+pub(super) fn position(expr: &Expr, columns: usize) -> Result<Option<usize>, SqlError> {
+    let ExprKind::Integer(text) = &expr.kind else {
+        return Ok(None);
+    };
+    match text.parse::<usize>() {
+        Ok(at) if at >= 1 && at <= columns => Ok(Some(at - 1)),
+        _ => Err(SqlError::new(
+            code::WRONG_POSITION,
+            "ORDER BY / GROUP BY item must be the number of a SELECT-list expression",
+        )),
+    }
+}
+
+pub(super) fn by_alias(expr: &Expr, outputs: &[Output]) -> Option<usize> {
+    let ExprKind::Column { table: None, name } = &expr.kind else {
+        return None;
+    };
+    outputs
+        .iter()
+        .position(|output| output.alias.as_ref() == Some(&name.name))
+}
+
+pub(super) fn direction(item: &OrderItem) -> String {
+    let mut text = String::new();
+    if item.descending {
+        text.push_str(" DESC");
+    }
+    match item.nulls_first {
+        Some(true) => text.push_str(" NULLS FIRST"),
+        Some(false) => text.push_str(" NULLS LAST"),
+        None => {}
+    }
+    text
+}
+
+pub(super) fn listed(typed: &[Typed]) -> String {
+    let parts: Vec<String> = typed
+        .iter()
+        .enumerate()
+        .map(|(index, typed)| format!("{} AS q{index}", typed.sql))
+        .collect();
+    parts.join(", ")
+}
+
+pub(super) fn where_sql(filters: &[&String]) -> String {
+    if filters.is_empty() {
+        return String::new();
+    }
+    let parts: Vec<&str> = filters.iter().map(|part| part.as_str()).collect();
+    format!(" WHERE {}", parts.join(" AND "))
+}
+
+pub(super) fn limit_sql(limit: Option<Limit>) -> String {
+    let Some(limit) = limit else {
+        return String::new();
+    };
+    let count = limit.count.unwrap_or(-1);
+    format!(" LIMIT {count} OFFSET {}", limit.offset.unwrap_or(0))
+}
+
+/// LIMIT in the whole, or by the ranks within groups; SLIMIT by the rank of the group.
+pub(super) fn limited(sql: String, query: &Query, columns: usize, per_group: bool) -> String {
+    if query.slimit.is_none() && !per_group {
+        return format!("{sql}{}", limit_sql(query.limit));
+    }
+    let between = |rank: &str, limit: Limit| {
+        let offset = limit.offset.unwrap_or(0);
+        let last = limit.count.unwrap_or(i64::MAX).saturating_add(offset);
+        format!("{rank} > {offset} AND {rank} <= {last}")
+    };
+    let mut filters = Vec::new();
+    if let Some(slimit) = query.slimit {
+        filters.push(between("gn", slimit));
+    }
+    let mut tail = String::new();
+    match query.limit {
+        Some(limit) if per_group => filters.push(between("rn", limit)),
+        limit => tail = limit_sql(limit),
+    }
+    let names: Vec<String> = (0..columns).map(|index| format!("q{index}")).collect();
+    format!(
+        "SELECT {} FROM ({sql}) WHERE {}{tail}",
+        names.join(", "),
+        filters.join(" AND ")
+    )
+}
+
+/// One table: ascending time, without asking.
+pub(super) fn natural_order(scope: &Scope) -> Vec<String> {
+    let Some(table) = &scope.table else {
+        return Vec::new();
+    };
+    let n = scope.number;
+    let mut order = vec![format!("a{n}.ts")];
+    let key = table.columns.iter().find(|column| column.composite_key);
+    order.extend(key.map(|column| format!("a{n}.c{}", column.id)));
+    order
+}
+
+pub(super) fn tags_from(scope: &Scope) -> (String, Option<String>) {
+    let n = scope.number;
+    let Some(table) = &scope.table else {
+        return (String::new(), None);
+    };
+    let own = scope.is_child().then(|| format!("g{n}.tbl = {}", table.id));
+    (format!(" FROM t{} g{n}", table.storage_id()), own)
+}
+
+pub(super) fn time_column(typed: &[Typed], time: Option<&str>) -> Option<usize> {
+    typed
+        .iter()
+        .position(|typed| typed.ty.ty == Ty::Timestamp && Some(typed.sql.as_str()) == time)
+}
+
+pub(super) fn result_columns(outputs: &[Output], typed: &[Typed]) -> Vec<ResultColumn> {
+    outputs
+        .iter()
+        .zip(typed)
+        .map(|(output, typed)| typed.ty.column(output.name.clone()))
+        .collect()
+}

@@ -1,0 +1,345 @@
+//! SELECT with aggregates: groups and windows.
+
+use super::aggregate::{SELECTING, calls, contains};
+use super::clauses::{
+    aggregate_not_allowed, by_alias, limited, listed, no_groups, position, result_columns,
+    time_column, where_sql,
+};
+use super::expr::{Place, condition};
+use super::planner::{Grouping, Planned, Planner, WindowSql};
+use super::scope::{Scope, is_tbname};
+use super::select::{Filter, Output};
+use super::types::{Typed, USES_TAGS};
+use crate::sql::SqlError;
+use crate::sql::ast::{Expr, ExprKind, Query, Select, Window};
+
+impl Planner<'_> {
+    pub(super) fn grouped_select(
+        &mut self,
+        select: &Select,
+        query: &Query,
+        scope: &Scope,
+        outputs: Vec<Output>,
+        filter: &Filter,
+    ) -> Result<Planned, SqlError> {
+        if select.tags {
+            return Err(SqlError::unsupported("select tags with aggregates"));
+        }
+        if !select.group_by.is_empty() && !select.partition_by.is_empty() {
+            return Err(SqlError::unsupported("partition by with group by"));
+        }
+        let mut from_extra = String::new();
+        let mut grouping = self.grouping(select, scope, &outputs)?;
+        let mut window_filter = Vec::new();
+        if let Some(window) = &select.window {
+            grouping.window =
+                Some(self.interval(window, scope, &mut from_extra, &mut window_filter)?);
+        }
+        let counts = ["count", "hyperloglog"];
+        let counting = outputs
+            .iter()
+            .any(|output| output.typed.is_none() && calls(&output.expr, &counts));
+        let tag_keys = grouping.keys.iter().all(|key| key.uses == USES_TAGS);
+        grouping.empty_groups = counting
+            && grouping.written
+            && grouping.window.is_none()
+            && tag_keys
+            && (scope.is_super() || scope.is_child());
+        grouping.companion = self.companion(&outputs, scope)?;
+
+        let place = Place {
+            scope,
+            grouping: Some(&grouping),
+        };
+        let mut typed = Vec::with_capacity(outputs.len());
+        for output in &outputs {
+            typed.push(self.expr(&output.expr, place)?);
+        }
+        let having = match &select.having {
+            Some(having) => {
+                if !grouping.written && grouping.window.is_none() {
+                    return Err(SqlError::unsupported("having without groups"));
+                }
+                Some(condition(&self.expr(having, place)?)?)
+            }
+            None if !grouping.written && grouping.window.is_none() && !counting => {
+                Some("count(*) > 0".to_owned())
+            }
+            None => None,
+        };
+        let mut order = self.order(&query.order_by, &outputs, place)?;
+        let parts = GroupedSql {
+            select,
+            query,
+            scope,
+            grouping: &grouping,
+            filter,
+            from_extra: &from_extra,
+            window_filter: &window_filter,
+        };
+        let sql = parts.write(&typed, having.as_deref(), &mut order)?;
+        let start = grouping.window.as_ref().map(|window| window.start.clone());
+        Ok(Planned {
+            sql,
+            time: time_column(&typed, start.as_deref()),
+            columns: result_columns(&outputs, &typed),
+            precision: scope.precision,
+        })
+    }
+
+    fn grouping(
+        &mut self,
+        select: &Select,
+        scope: &Scope,
+        outputs: &[Output],
+    ) -> Result<Grouping, SqlError> {
+        let mut grouping = Grouping::default();
+        let partitions = select.partition_by.iter().map(|item| &item.expr);
+        for expr in select.group_by.iter().chain(partitions) {
+            let mut expr = expr;
+            let at = position(expr, outputs.len())?.or_else(|| match &expr.kind {
+                ExprKind::Column { table: None, name }
+                    if scope.column(&name.name).ok().flatten().is_none() =>
+                {
+                    by_alias(expr, outputs)
+                }
+                _ => None,
+            });
+            if let Some(output) = at.and_then(|at| outputs.get(at)) {
+                expr = &output.expr;
+            }
+            if contains(expr) {
+                return Err(aggregate_not_allowed());
+            }
+            grouping.by_table |= is_tbname(expr);
+            grouping.keys.push(self.expr(expr, Place::rows(scope))?);
+        }
+        grouping.written = !grouping.keys.is_empty();
+        Ok(grouping)
+    }
+
+    /// How columns beside the one selecting function get the values of its row.
+    fn companion(&mut self, outputs: &[Output], scope: &Scope) -> Result<Option<String>, SqlError> {
+        let mut found: Option<(&str, &Expr)> = None;
+        for output in outputs.iter().filter(|output| output.typed.is_none()) {
+            let ExprKind::Function { name, args, .. } = &output.expr.kind else {
+                if calls(&output.expr, SELECTING) {
+                    return Ok(None);
+                }
+                continue;
+            };
+            if !SELECTING.contains(&name.as_str()) {
+                continue;
+            }
+            let (None, [arg]) = (found, args.as_slice()) else {
+                return Ok(None);
+            };
+            found = Some((name, arg));
+        }
+        let Some((function, arg)) = found else {
+            return Ok(None);
+        };
+        if contains(arg) {
+            return Ok(None);
+        }
+        let key = self.expr(arg, Place::rows(scope))?.sql;
+        let time = scope.time.as_deref();
+        Ok(match (function, time) {
+            ("max" | "min", _) => Some(format!("td_pick_{function}({{}}, {key})")),
+            ("first" | "last", Some(time)) => {
+                Some(format!("td_pick_{function}({{}}, {time}, {key})"))
+            }
+            ("last_row", Some(time)) => Some(format!("td_pick_last_row({{}}, {time})")),
+            _ => None,
+        })
+    }
+
+    /// INTERVAL: each row's window, with SLIDING one row for each window it lies in.
+    fn interval(
+        &self,
+        window: &Window,
+        scope: &Scope,
+        from: &mut String,
+        filters: &mut Vec<String>,
+    ) -> Result<WindowSql, SqlError> {
+        let Window::Interval {
+            width,
+            offset,
+            sliding,
+        } = window
+        else {
+            return Err(SqlError::unsupported("window"));
+        };
+        let Some(time) = &scope.time else {
+            return Err(SqlError::unsupported(
+                "interval on rows without a time column",
+            ));
+        };
+        let precision = scope.precision;
+        let offset = match offset {
+            Some(offset) => Self::ticks(*offset, precision)?
+                .ok_or_else(|| SqlError::unsupported("interval offset in months"))?,
+            None => 0,
+        };
+        let Some(width) = Self::ticks(*width, precision)? else {
+            let crate::sql::ast::Width::Duration(duration) = width else {
+                return Err(SqlError::unsupported("interval"));
+            };
+            if offset != 0 || sliding.is_some() {
+                return Err(SqlError::unsupported(
+                    "interval in months with offset or sliding",
+                ));
+            }
+            let months = duration.months().unwrap_or(1);
+            if months < 1 {
+                return Err(SqlError::new(0x2615, "Interval value is too small"));
+            }
+            let id = precision.as_u8();
+            let start = format!("td_floor_months({time}, {months}, {id})");
+            let end = format!("td_add_months({start}, {months}, {id})");
+            return Ok(WindowSql {
+                duration: format!("({end} - {start})"),
+                start,
+                end,
+            });
+        };
+        if width < 1 {
+            return Err(SqlError::new(0x2615, "Interval value is too small"));
+        }
+        if offset < 0 || (offset > 0 && offset >= width) {
+            return Err(SqlError::new(
+                0x262F,
+                "Interval offset should be shorter than the interval",
+            ));
+        }
+        let mut start = format!("td_floor({time}, {width}, {offset})");
+        if let Some(sliding) = sliding {
+            let Some(step) = Self::ticks(*sliding, precision)? else {
+                return Err(SqlError::unsupported("sliding in months"));
+            };
+            if step > width {
+                return Err(SqlError::new(
+                    0x2631,
+                    "Sliding value no larger than the interval value is expected",
+                ));
+            }
+            if step < 1 || width / step > 100 {
+                return Err(SqlError::new(0x2632, "Sliding value is too small"));
+            }
+            let most = ((width + step - 1) / step).max(1);
+            let steps: Vec<String> = (0..most).map(|index| format!("({index})")).collect();
+            from.push_str(&format!(
+                " CROSS JOIN (SELECT column1 AS k FROM (VALUES {})) w",
+                steps.join(", ")
+            ));
+            start = format!("(td_floor({time}, {step}, {offset}) - w.k * {step})");
+            filters.push(format!("{time} < {start} + {width}"));
+        }
+        Ok(WindowSql {
+            end: format!("({start} + {width})"),
+            duration: width.to_string(),
+            start,
+        })
+    }
+}
+
+/// What the SQL of a grouped SELECT is made of.
+struct GroupedSql<'g> {
+    select: &'g Select,
+    query: &'g Query,
+    scope: &'g Scope,
+    grouping: &'g Grouping,
+    filter: &'g Filter,
+    from_extra: &'g str,
+    window_filter: &'g [String],
+}
+
+impl GroupedSql<'_> {
+    fn write(
+        &self,
+        typed: &[Typed],
+        having: Option<&str>,
+        order: &mut Vec<String>,
+    ) -> Result<String, SqlError> {
+        let query = self.query;
+        let keys: Vec<&str> = self
+            .grouping
+            .keys
+            .iter()
+            .map(|key| key.sql.as_str())
+            .collect();
+        if query.slimit.is_some() && keys.is_empty() {
+            return Err(no_groups());
+        }
+        let mut sql = String::from("SELECT ");
+        if self.select.distinct {
+            sql.push_str("DISTINCT ");
+        }
+        sql.push_str(&listed(typed));
+        let limits = query.limit.is_some() && order.is_empty() && !keys.is_empty();
+        let ranks = limits || query.slimit.is_some();
+        if ranks {
+            let keys = keys.join(", ");
+            let by = self
+                .grouping
+                .window
+                .as_ref()
+                .map_or("1", |window| window.start.as_str());
+            sql.push_str(&format!(
+                ", row_number() OVER (PARTITION BY {keys} ORDER BY {by}) AS rn, \
+                 dense_rank() OVER (ORDER BY {keys}) AS gn"
+            ));
+        }
+        sql.push_str(&self.source_and_filter());
+        let mut groups = keys;
+        if let Some(window) = &self.grouping.window {
+            groups.push(&window.start);
+            if order.is_empty() && !ranks {
+                order.push(window.start.clone());
+            }
+        }
+        if !groups.is_empty() {
+            sql.push_str(&format!(" GROUP BY {}", groups.join(", ")));
+        }
+        if let Some(having) = having {
+            sql.push_str(&format!(" HAVING {having}"));
+        }
+        if !order.is_empty() {
+            sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
+        }
+        let mut sql = limited(sql, query, typed.len(), limits);
+        if !self.filter.constants.is_empty() {
+            // A condition that no row decides leaves out even the row of count(*).
+            sql = format!(
+                "SELECT * FROM ({sql}) WHERE {}",
+                self.filter.constants.join(" AND ")
+            );
+        }
+        Ok(sql)
+    }
+
+    fn source_and_filter(&self) -> String {
+        let mut filters: Vec<&String> = self.filter.tags.iter().collect();
+        let (mut from, own);
+        let child;
+        if self.grouping.empty_groups {
+            let mut on = String::new();
+            for part in &self.filter.rows {
+                on.push_str(&format!(" AND {part}"));
+            }
+            (from, own) = self.scope.source_sql(true, &on);
+            if let Some(table) = self.scope.table.as_ref().filter(|_| self.scope.is_child()) {
+                child = format!("g{}.tbl = {}", self.scope.number, table.id);
+                filters.push(&child);
+            }
+        } else {
+            (from, own) = self.scope.source_sql(false, "");
+            filters.extend(&self.filter.rows);
+        }
+        from.push_str(self.from_extra);
+        filters.extend(self.window_filter);
+        filters.extend(own.as_ref());
+        from.push_str(&where_sql(&filters));
+        from
+    }
+}
