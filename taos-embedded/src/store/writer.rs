@@ -246,3 +246,63 @@ impl State {
         self.next_id = self.stored_next_id;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Mutex;
+    use std::sync::mpsc::channel;
+
+    use super::super::Store;
+    use super::*;
+    use crate::engine::Storage;
+
+    #[test]
+    fn statements_that_wait_together_share_commits_and_a_bad_one_among_them_harms_none() {
+        const JOBS: usize = 40;
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&Storage::Dir(dir.path().to_owned())).unwrap();
+        let outside = Connection::open(dir.path().join("taos.db")).unwrap();
+        let committed = |outside: &Connection| -> i64 {
+            outside
+                .query_row("SELECT count(*) FROM topic", [], |row| row.get(0))
+                .unwrap()
+        };
+        let outside = Arc::new(Mutex::new(outside));
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let (go, wait) = channel();
+        let mut answers = Vec::new();
+        let mut send = |change: Change| {
+            let (reply, answer) = sync_channel(1);
+            store
+                .inner
+                .writer
+                .jobs
+                .send(Job::Run(change, reply))
+                .unwrap();
+            answers.push(answer);
+        };
+        send(Box::new(move |_| wait.recv().map(|()| 0).map_err(internal)));
+        for n in 0..JOBS {
+            let (outside, seen) = (Arc::clone(&outside), Arc::clone(&seen));
+            send(Box::new(move |write| {
+                let sql = "INSERT INTO topic VALUES (?1, 'd', 's', 0, 'k', 0)";
+                write.execute(sql, [n.to_string()])?;
+                seen.lock()
+                    .unwrap()
+                    .push(committed(&outside.lock().unwrap()));
+                if n == 7 {
+                    return Err(SqlError::unsupported("the seventh"));
+                }
+                Ok(1)
+            }));
+        }
+        go.send(()).unwrap();
+        let outcomes: Vec<Outcome> = answers.iter().map(|a| a.recv().unwrap()).collect();
+        assert_eq!(outcomes.iter().filter(|o| o.is_err()).count(), 1);
+        let all = i64::try_from(JOBS).unwrap() - 1;
+        assert_eq!(committed(&outside.lock().unwrap()), all);
+        let states: BTreeSet<i64> = seen.lock().unwrap().iter().copied().collect();
+        assert!(states.len() < JOBS / 2, "{} commits", states.len());
+    }
+}
