@@ -100,3 +100,8 @@ pub mod sync {
 
     pub use crate::{ResultSet, Taos, TaosBuilder};
 }
+
+/// The README's program, run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
