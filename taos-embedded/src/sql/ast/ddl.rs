@@ -235,7 +235,7 @@ pub enum TopicSource {
     Query(Box<Query>),
     /// AS DATABASE.
     Database(Ident),
-    /// AS STABLE [WHERE].
+    /// AS STABLE, with or without WHERE.
     Stable(ObjectName, Option<Expr>),
 }
 
