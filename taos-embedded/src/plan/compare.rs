@@ -97,6 +97,9 @@ pub(crate) fn pattern(op: BinaryOp, left: &Typed, right: &Typed) -> Result<Typed
     }
     let function = if like { "td_like" } else { "td_match" };
     let value = if left.ty.ty == Ty::Json {
+        if !super::json::is_part(left) {
+            return Err(super::json::whole_tag());
+        }
         format!("td_json_text({})", left.sql)
     } else {
         left.sql.clone()

@@ -469,7 +469,7 @@ pub(crate) fn real(typed: &Typed) -> Result<String, SqlError> {
         Ty::Decimal | Ty::Decimal64 => {
             format!("td_dec_real({}, {})", typed.sql, typed.ty.scale)
         }
-        Ty::Json => return Err(SqlError::new(0x072D, "Json not support in this place")),
+        Ty::Json => return Err(super::json::whole_tag()),
         Ty::VarBinary | Ty::Blob | Ty::MediumBlob | Ty::Geometry => {
             return Err(SqlError::invalid_operation());
         }

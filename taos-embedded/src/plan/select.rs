@@ -1,5 +1,7 @@
 //! SELECT and UNION: from clauses to SQL.
 
+use taos_query::common::Ty;
+
 use super::aggregate::contains;
 use super::clauses::{
     aggregate_not_allowed, by_alias, column_expr, direction, flatten, limit_sql, limited, listed,
@@ -10,7 +12,7 @@ use super::expr::{Place, condition};
 use super::planner::{Planned, Planner};
 use super::scope::{Scope, is_tbname};
 use super::types::{ColType, Typed, USES_DATA, USES_TAGS};
-use super::{cast, name};
+use super::{cast, json, name};
 use crate::sql::SqlError;
 use crate::sql::ast::{Expr, ExprKind, FillMode, OrderItem, Query, QueryBody, Select, Window};
 
@@ -67,6 +69,10 @@ impl Planner<'_> {
                 "Query block has incorrect number of result columns",
             ));
         }
+        let times = |planned: &Planned| planned.columns.iter().any(|c| c.ty == Ty::Timestamp);
+        if left.precision != right.precision && (times(&left) || times(&right)) {
+            return Err(SqlError::unsupported("union of times in different units"));
+        }
         let mut columns = left.columns;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for (index, (column, other)) in columns.iter_mut().zip(&right.columns).enumerate() {
@@ -103,6 +109,9 @@ impl Planner<'_> {
             let mut order = Vec::new();
             for item in &query.order_by {
                 let by = match position(&item.expr, columns.len())? {
+                    Some(at) if columns.get(at).is_some_and(|column| column.ty == Ty::Json) => {
+                        return Err(SqlError::unsupported("order of JSON in a union"));
+                    }
                     Some(at) => format!("q{at}"),
                     None => self.expr(&item.expr, Place::rows(&scope))?.sql,
                 };
@@ -263,6 +272,10 @@ impl Planner<'_> {
         }
         let mut order = self.order(&query.order_by, &outputs, place)?;
         let tags_only = self.tags_only(select, scope, &outputs, &typed, filter)?;
+        let rows_of = format!("a{}.", scope.number);
+        if tags_only && order.iter().any(|by| by.contains(&rows_of)) {
+            return Err(SqlError::unsupported("subtables ordered by their rows"));
+        }
         let per_group = !partition.is_empty() && order.is_empty();
         if order.is_empty() && !tags_only && !select.distinct && !scope.is_super() {
             order.extend(natural_order(scope));
@@ -332,12 +345,20 @@ impl Planner<'_> {
     ) -> Result<Vec<String>, SqlError> {
         let mut order = Vec::with_capacity(items.len());
         for item in items {
-            let by = match position(&item.expr, outputs.len())?
-                .or_else(|| by_alias(&item.expr, outputs))
-            {
-                Some(at) => (at + 1).to_string(),
-                None => self.expr(&item.expr, place)?.sql,
+            let at = position(&item.expr, outputs.len())?.or_else(|| by_alias(&item.expr, outputs));
+            let output = at.and_then(|at| outputs.get(at));
+            let typed = match output {
+                Some(Output {
+                    typed: Some(typed), ..
+                }) if place.grouping.is_none() => typed.clone(),
+                Some(output) => self.expr(&output.expr, place)?,
+                None => self.expr(&item.expr, place)?,
             };
+            if let Some(keys) = json::order_keys(&typed) {
+                order.extend(keys.map(|key| format!("{key}{}", direction(item))));
+                continue;
+            }
+            let by = at.map_or(typed.sql, |at| (at + 1).to_string());
             order.push(format!("{by}{}", direction(item)));
         }
         Ok(order)

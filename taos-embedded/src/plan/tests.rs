@@ -225,3 +225,25 @@ fn deep_and_long_statements_end_in_an_answer_on_a_small_stack() {
         .join()
         .unwrap();
 }
+
+#[test]
+fn subtables_are_listed_without_rows_only_by_name() {
+    assert_eq!(rows("select distinct tbname from st").len(), 3);
+    assert_eq!(rows("select tags g from st").len(), 3);
+    assert_eq!(rows("select distinct g from st").len(), 2);
+    assert_eq!(code_of("select distinct tbname from st order by v"), 0x0100);
+}
+
+#[test]
+fn limits_count_within_groups_unless_the_whole_is_ordered() {
+    assert_eq!(
+        rows("select v from st partition by tbname limit 1").len(),
+        2
+    );
+    let one = rows("select v from st partition by tbname order by ts limit 1");
+    assert_eq!(one, [[Integer(1)]]);
+    assert_eq!(
+        rows("select v from st partition by tbname slimit 1 limit 2").len(),
+        2
+    );
+}

@@ -1,6 +1,7 @@
 //! The dialect's functions inside SQLite. All names begin with `td_`.
 
 mod aggregates;
+mod jsons;
 mod numbers;
 mod texts;
 mod times;
@@ -19,6 +20,7 @@ pub fn register_functions(connection: &Connection) -> rusqlite::Result<()> {
     numbers::register(connection)?;
     texts::register(connection)?;
     times::register(connection)?;
+    jsons::register(connection)?;
     aggregates::register(connection)
 }
 

@@ -2,7 +2,7 @@ use base64::Engine as _;
 use regex::Regex;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::Value;
 
 use super::{Args, single, strict};
 
@@ -236,13 +236,6 @@ fn writing(connection: &Connection) -> rusqlite::Result<()> {
     strict(connection, "td_f32_text", 1, |args| {
         let value = single(args.real(0)?);
         text(general(&format!("{value:e}"), value.to_string(), 15))
-    })?;
-    strict(connection, "td_json_text", 1, |args| match args.get(0) {
-        ValueRef::Text(_) => {
-            let value: serde_json::Value = serde_json::from_str(args.text(0)?).ok()?;
-            text(value.as_str()?)
-        }
-        _ => None,
     })
 }
 
