@@ -246,6 +246,9 @@ impl Planner<'_> {
         place: Place<'_>,
     ) -> Result<(String, ColType), SqlError> {
         let double = ColType::fixed(Ty::Double);
+        if first.ty.is_decimal() && name != "avg" {
+            return Err(type_error(name));
+        }
         if first.ty.is_decimal() {
             return Err(SqlError::unsupported(format!("{name} of decimals")));
         }

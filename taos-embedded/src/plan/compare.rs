@@ -126,7 +126,7 @@ fn sides(
         return super::json::sides(left, right);
     }
     if left.ty.is_decimal() || right.ty.is_decimal() {
-        return super::decimal::sides(planner, left, right);
+        return super::decimal::sides(left, right);
     }
     let binary = |ty: Ty| matches!(ty, Ty::VarBinary | Ty::Geometry | Ty::Blob | Ty::MediumBlob);
     if binary(left.ty.ty) || binary(right.ty.ty) {

@@ -1,8 +1,8 @@
 //! Decimals: unscaled integers up to 18 digits, ordered bytes above (DIALECT §12).
 
-use rusqlite::types::Value;
 use taos_query::common::Ty;
 
+use super::expr::real;
 use super::planner::Planner;
 use super::types::{Literal, Typed};
 use crate::sql::SqlError;
@@ -46,42 +46,32 @@ pub(crate) fn arithmetic(
 }
 
 /// Both sides of a comparison in one scale, or as doubles beside floats and texts.
-pub(crate) fn sides(
-    planner: &mut Planner<'_>,
-    left: &Typed,
-    right: &Typed,
-) -> Result<(String, String), SqlError> {
-    if left.ty.is_decimal() && right.ty.is_decimal() && left.ty.scale == right.ty.scale {
-        if left.ty.ty == right.ty.ty {
-            return Ok((left.sql.clone(), right.sql.clone()));
-        }
-        return Err(SqlError::unsupported(
-            "comparison of decimals of different width",
-        ));
+pub(crate) fn sides(left: &Typed, right: &Typed) -> Result<(String, String), SqlError> {
+    if left.ty == right.ty {
+        return Ok((left.sql.clone(), right.sql.clone()));
     }
-    if left.ty.is_decimal()
-        && let Some(sql) = literal(planner, left, right)
-    {
-        return Ok((left.sql.clone(), sql));
-    }
-    if right.ty.is_decimal()
-        && let Some(sql) = literal(planner, right, left)
-    {
-        return Ok((sql, right.sql.clone()));
-    }
-    Err(SqlError::unsupported(
-        "comparison of a decimal with this type",
-    ))
+    let (Some(a), Some(b)) = (exact(left), exact(right)) else {
+        return Ok((real(left)?, real(right)?));
+    };
+    let scale = a.1.max(b.1);
+    let scaled = |(sql, own): (String, u32)| format!("td_dec_scaled({sql}, {})", scale - own);
+    Ok((scaled(a), scaled(b)))
 }
 
-/// A whole literal in the stored form of `decimal`.
-fn literal(planner: &mut Planner<'_>, decimal: &Typed, other: &Typed) -> Option<String> {
-    let Some(Literal::Integer(value)) = other.literal else {
-        return None;
-    };
-    let unscaled = value.checked_mul(10_i128.checked_pow(u32::from(decimal.ty.scale))?)?;
-    if decimal.ty.ty == Ty::Decimal64 {
-        return i64::try_from(unscaled).ok().map(|value| value.to_string());
+/// A value that is exact in decimal, with the digits behind its point.
+fn exact(typed: &Typed) -> Option<(String, u32)> {
+    if typed.ty.is_decimal() {
+        return Some((typed.sql.clone(), u32::from(typed.ty.scale)));
     }
-    Some(planner.param(Value::Blob(to_bytes(unscaled))))
+    match typed.literal {
+        Some(Literal::Float(value)) => {
+            // The shortest form that reads back is what was written, up to 15 digits.
+            let text = value.to_string();
+            let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+            let unscaled: i64 = format!("{whole}{part}").parse().ok()?;
+            Some((unscaled.to_string(), u32::try_from(part.len()).ok()?))
+        }
+        _ if typed.ty.is_integer() && typed.ty.ty != Ty::UBigInt => Some((typed.sql.clone(), 0)),
+        _ => None,
+    }
 }

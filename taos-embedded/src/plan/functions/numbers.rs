@@ -164,6 +164,12 @@ fn decimals(connection: &Connection) -> rusqlite::Result<()> {
         let scale = i32::try_from(args.int(1)?).ok()?;
         finite(unscaled(args.get(0))? as f64 / 10_f64.powi(scale))
     })?;
+    strict(connection, "td_dec_scaled", 2, |args| {
+        // What does not fit is beyond every decimal on the same side.
+        let factor = 10_i128.saturating_pow(u32::try_from(args.int(1)?).ok()?);
+        let scaled = unscaled(args.get(0))?.saturating_mul(factor);
+        Some(Value::Blob(to_bytes(scaled)))
+    })?;
     strict(connection, "td_dec_neg", 1, |args| {
         Some(Value::Blob(to_bytes(unscaled(args.get(0))?.checked_neg()?)))
     })?;
