@@ -3,7 +3,6 @@
 use taos_query::common::{Precision, Ty};
 
 use super::expr::real;
-use super::planner::Planner;
 use super::scalar::type_error;
 use super::types::{ColType, Typed};
 use crate::sql::SqlError;
@@ -31,12 +30,10 @@ pub(crate) fn as_type(value: &Typed, ty: ColType) -> Result<String, SqlError> {
 
 /// CAST (DIALECT §8).
 pub(crate) fn cast(
-    planner: &Planner<'_>,
     value: &Typed,
     data_type: DataType,
     precision: Precision,
 ) -> Result<Typed, SqlError> {
-    let _ = planner;
     let ty = match data_type.ty {
         Ty::VarChar => ColType::sized(Ty::VarChar, data_type.length.unwrap_or(65517)),
         Ty::NChar => ColType::sized(Ty::NChar, data_type.length.unwrap_or(16379)),

@@ -44,30 +44,6 @@ impl Planner<'_> {
             return Ok(typed);
         }
         match &expr.kind {
-            ExprKind::Null => Ok(Typed::new("NULL".into(), ColType::sized(Ty::VarChar, 0), 0)
-                .with_literal(Literal::Null)),
-            ExprKind::Bool(value) => Ok(Typed::new(
-                if *value { "1" } else { "0" }.into(),
-                ColType::fixed(Ty::Bool),
-                0,
-            )
-            .with_literal(Literal::Bool(*value))),
-            ExprKind::Integer(text) => integer(text, false),
-            ExprKind::Float(value) => Ok(self.float(*value)),
-            ExprKind::Text(text) => Ok(self.text(text)),
-            ExprKind::Timestamp(text) => {
-                let at = parse_time(text, place.scope.precision).ok_or_else(|| bad_time(text))?;
-                Ok(Typed::new(at.to_string(), ColType::fixed(Ty::Timestamp), 0))
-            }
-            ExprKind::Duration(duration) => {
-                let ticks = duration.ticks(place.scope.precision);
-                Ok(Typed::new(
-                    ticks.unwrap_or_default().to_string(),
-                    ColType::fixed(Ty::BigInt),
-                    0,
-                )
-                .with_literal(Literal::Duration(*duration)))
-            }
             ExprKind::Column { table, name } => {
                 place.scope.qualify(table.as_ref())?;
                 self.column(&name.name, name.quoted, place)
@@ -117,7 +93,7 @@ impl Planner<'_> {
             } => self.case(operand.as_deref(), branches, otherwise.as_deref(), place),
             ExprKind::Cast(inner, data_type) => {
                 let inner = self.expr(inner, place)?;
-                cast::cast(self, &inner, *data_type, place.scope.precision)
+                cast::cast(&inner, *data_type, place.scope.precision)
             }
             ExprKind::Function { name, args, form } => {
                 if aggregate::is_aggregate(name) {
@@ -128,6 +104,38 @@ impl Planner<'_> {
             ExprKind::InQuery { .. } | ExprKind::Subquery(_) | ExprKind::Exists(_) => {
                 Err(SqlError::unsupported("subquery in an expression"))
             }
+            _ => self.constant(expr, place),
+        }
+    }
+
+    /// Literals.
+    fn constant(&mut self, expr: &Expr, place: Place<'_>) -> Result<Typed, SqlError> {
+        match &expr.kind {
+            ExprKind::Null => Ok(Typed::new("NULL".into(), ColType::sized(Ty::VarChar, 0), 0)
+                .with_literal(Literal::Null)),
+            ExprKind::Bool(value) => Ok(Typed::new(
+                if *value { "1" } else { "0" }.into(),
+                ColType::fixed(Ty::Bool),
+                0,
+            )
+            .with_literal(Literal::Bool(*value))),
+            ExprKind::Integer(text) => integer(text, false),
+            ExprKind::Float(value) => Ok(self.float(*value)),
+            ExprKind::Text(text) => Ok(self.text(text)),
+            ExprKind::Timestamp(text) => {
+                let at = parse_time(text, place.scope.precision).ok_or_else(|| bad_time(text))?;
+                Ok(Typed::new(at.to_string(), ColType::fixed(Ty::Timestamp), 0))
+            }
+            ExprKind::Duration(duration) => {
+                let ticks = duration.ticks(place.scope.precision);
+                Ok(Typed::new(
+                    ticks.unwrap_or_default().to_string(),
+                    ColType::fixed(Ty::BigInt),
+                    0,
+                )
+                .with_literal(Literal::Duration(*duration)))
+            }
+            _ => Err(SqlError::syntax(expr.span.rest(self.sql))),
         }
     }
 

@@ -1,5 +1,7 @@
 //! SELECT with aggregates: groups and windows.
 
+use taos_query::common::Precision;
+
 use super::aggregate::{SELECTING, calls, contains};
 use super::clauses::{
     aggregate_not_allowed, by_alias, limited, listed, no_groups, position, result_columns,
@@ -11,7 +13,7 @@ use super::scope::{Scope, is_tbname};
 use super::select::{Filter, Output};
 use super::types::{Typed, USES_TAGS};
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, Query, Select, Window};
+use crate::sql::ast::{Expr, ExprKind, Query, Select, Width, Window};
 
 impl Planner<'_> {
     pub(super) fn grouped_select(
@@ -182,26 +184,12 @@ impl Planner<'_> {
             None => 0,
         };
         let Some(width) = Self::ticks(*width, precision)? else {
-            let crate::sql::ast::Width::Duration(duration) = width else {
-                return Err(SqlError::unsupported("interval"));
-            };
             if offset != 0 || sliding.is_some() {
                 return Err(SqlError::unsupported(
                     "interval in months with offset or sliding",
                 ));
             }
-            let months = duration.months().unwrap_or(1);
-            if months < 1 {
-                return Err(SqlError::new(0x2615, "Interval value is too small"));
-            }
-            let id = precision.as_u8();
-            let start = format!("td_floor_months({time}, {months}, {id})");
-            let end = format!("td_add_months({start}, {months}, {id})");
-            return Ok(WindowSql {
-                duration: format!("({end} - {start})"),
-                start,
-                end,
-            });
+            return calendar_window(*width, time, precision);
         };
         if width < 1 {
             return Err(SqlError::new(0x2615, "Interval value is too small"));
@@ -342,4 +330,23 @@ impl GroupedSql<'_> {
         from.push_str(&where_sql(&filters));
         from
     }
+}
+
+/// Windows of months and years, which begin where the calendar says.
+fn calendar_window(width: Width, time: &str, precision: Precision) -> Result<WindowSql, SqlError> {
+    let Width::Duration(duration) = width else {
+        return Err(SqlError::unsupported("interval"));
+    };
+    let months = duration.months().unwrap_or(1);
+    if months < 1 {
+        return Err(SqlError::new(0x2615, "Interval value is too small"));
+    }
+    let id = precision.as_u8();
+    let start = format!("td_floor_months({time}, {months}, {id})");
+    let end = format!("td_add_months({start}, {months}, {id})");
+    Ok(WindowSql {
+        duration: format!("({end} - {start})"),
+        start,
+        end,
+    })
 }
