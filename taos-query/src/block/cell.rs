@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::parse::{array, payload_len};
 use super::{BlockData, Column, decode_nchar};
-use crate::block::nchar::NcharText;
+use crate::block::text::ColumnText;
 use crate::common::{BorrowedValue, Decimal, Field, Timestamp, Ty, Value};
 
 /// A cell of fixed width, as a variant of `$value`.
@@ -88,26 +88,51 @@ impl BlockData {
         cell.get(prefix..prefix + payload_len(cell, prefix))
     }
 
-    /// The transcoded texts of an NCHAR column.
-    pub(crate) fn nchar<'a>(&'a self, column: &'a Column) -> &'a NcharText {
-        column.text.get_or_init(|| {
-            NcharText::transcode(
-                self.bytes.get(column.head..column.data).unwrap_or_default(),
-                self.bytes
-                    .get(column.data..column.data + column.data_len)
-                    .unwrap_or_default(),
-            )
+    /// The checked texts of a column of text.
+    #[inline]
+    fn texts<'a>(&'a self, column: &'a Column) -> &'a ColumnText {
+        match column.text.get() {
+            Some(text) => text,
+            None => self.check_texts(column),
+        }
+    }
+
+    #[cold]
+    fn check_texts<'a>(&'a self, column: &'a Column) -> &'a ColumnText {
+        let range = |from, to| self.bytes.get(from..to).unwrap_or_default();
+        let data = range(column.data, column.data + column.data_len);
+        column.text.get_or_init(|| match column.ty {
+            Ty::NChar => ColumnText::transcode(range(column.head, column.data), data),
+            _ => ColumnText::check(data),
         })
+    }
+
+    /// The text of a VARCHAR, NCHAR or JSON cell; `None` for NULL, other types, and bytes that are
+    /// not text.
+    #[inline]
+    pub(crate) fn text<'a>(&'a self, column: &'a Column, row: usize) -> Option<&'a str> {
+        match column.ty {
+            Ty::VarChar | Ty::Json => {
+                let start = self.offset(column, row)?;
+                if let ColumnText::Whole(text) = self.texts(column) {
+                    let len = payload_len(text.as_bytes().get(start..)?, 2);
+                    return text.get(start + 2..start + 2 + len);
+                }
+                std::str::from_utf8(self.payload(column, row)?).ok()
+            }
+            Ty::NChar => self.texts(column).get(row),
+            _ => None,
+        }
     }
 
     /// The text of an NCHAR cell that is not NULL, or `None` if its bytes are not UTF-32.
     pub(crate) fn nchar_text<'a>(&'a self, column: &'a Column, row: usize) -> Option<Cow<'a, str>> {
-        match self.nchar(column) {
-            NcharText::PerCell => self
+        match self.texts(column) {
+            ColumnText::PerCell => self
                 .payload(column, row)
                 .and_then(decode_nchar)
                 .map(Cow::Owned),
-            shared @ NcharText::Shared { .. } => shared.get(row).map(Cow::Borrowed),
+            text => text.get(row).map(Cow::Borrowed),
         }
     }
 
@@ -123,8 +148,7 @@ impl BlockData {
     #[inline]
     pub(crate) fn owned(&self, column: &Column, row: usize) -> Value {
         if column.ty == Ty::VarChar
-            && let Some(payload) = self.payload(column, row)
-            && let Ok(text) = std::str::from_utf8(payload)
+            && let Some(text) = self.text(column, row)
         {
             return Value::VarChar(text.to_owned());
         }
@@ -159,9 +183,9 @@ impl BlockData {
             return V::Null(column.ty);
         };
         match column.ty {
-            Ty::VarChar => match std::str::from_utf8(payload) {
-                Ok(text) => V::VarChar(Cow::Borrowed(text)),
-                Err(_) => V::VarBinary(Cow::Borrowed(payload)),
+            Ty::VarChar => match self.text(column, row) {
+                Some(text) => V::VarChar(Cow::Borrowed(text)),
+                None => V::VarBinary(Cow::Borrowed(payload)),
             },
             Ty::NChar => match self.nchar_text(column, row) {
                 Some(text) => V::NChar(text),

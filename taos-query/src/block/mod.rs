@@ -6,9 +6,9 @@
 mod cell;
 mod encode;
 mod fuzz;
-mod nchar;
 mod parse;
 mod rows;
+mod text;
 pub mod views;
 
 use std::fmt;
@@ -23,8 +23,8 @@ pub use fuzz::fuzz_raw_block;
 pub use rows::{IntoRows, RowValues, RowView, Rows};
 pub use views::{CastError, ColSchema, ColumnView};
 
-pub(crate) use nchar::decode as decode_nchar;
 pub(crate) use parse::Column;
+pub(crate) use text::decode as decode_nchar;
 
 use crate::common::{BorrowedValue, Field, Precision, Value};
 use crate::{ErrorKind, RawError, RawResult};

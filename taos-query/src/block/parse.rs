@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::nchar::NcharText;
+use super::text::ColumnText;
 use crate::common::Ty;
 use crate::{ErrorKind, RawError, RawResult};
 
@@ -37,7 +37,7 @@ pub(crate) struct Column {
     pub(crate) data: usize,
     pub(crate) data_len: usize,
     /// The text of an NCHAR column, made at the first access.
-    pub(crate) text: OnceLock<NcharText>,
+    pub(crate) text: OnceLock<ColumnText>,
 }
 
 fn bad(message: String) -> RawError {

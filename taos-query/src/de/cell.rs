@@ -44,8 +44,9 @@ impl<'de, const PRESENT: bool> Cell<'de, PRESENT> {
         }
     }
 
-    /// Numbers straight to the visitor; serde's own visitors check the range.
-    #[inline]
+    /// Numbers of every width to the visitor; serde's own visitors check the range. The pairs of
+    /// equal types never come here.
+    #[inline(never)]
     fn number<V: Visitor<'de>>(
         self,
         visitor: V,
@@ -76,22 +77,10 @@ impl<'de, const PRESENT: bool> Cell<'de, PRESENT> {
         visitor: V,
         other: impl FnOnce(TypedValue<'de>, V) -> RawResult<V::Value>,
     ) -> RawResult<V::Value> {
-        match self.column.ty {
-            Ty::VarChar | Ty::Json => {
-                if let Some(payload) = self.block.data.payload(self.column, self.row)
-                    && let Ok(text) = std::str::from_utf8(payload)
-                {
-                    return visitor.visit_borrowed_str(text);
-                }
-            }
-            Ty::NChar => {
-                if let Some(text) = self.block.data.nchar(self.column).get(self.row) {
-                    return visitor.visit_borrowed_str(text);
-                }
-            }
-            _ => {}
+        match self.block.data.text(self.column, self.row) {
+            Some(text) => visitor.visit_borrowed_str(text),
+            None => other(self.typed(), visitor),
         }
-        other(self.typed(), visitor)
     }
 
     /// The payload of a text or binary cell.
@@ -107,6 +96,19 @@ macro_rules! numbers {
     ($($name:ident)*) => {$(
         #[inline]
         fn $name<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+            self.number(visitor, |value, visitor| value.$name(visitor))
+        }
+    )*};
+}
+
+/// As [`numbers`], with a column of the very same type read in place.
+macro_rules! exact_numbers {
+    ($($name:ident $visit:ident $native:ty: $($ty:ident)|+;)*) => {$(
+        #[inline]
+        fn $name<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
+            if matches!(self.column.ty, $(Ty::$ty)|+) && !self.is_null() {
+                return visitor.$visit(<$native>::from_le_bytes(self.bytes()));
+            }
             self.number(visitor, |value, visitor| value.$name(visitor))
         }
     )*};
@@ -132,11 +134,20 @@ macro_rules! general {
 impl<'de, const PRESENT: bool> Deserializer<'de> for Cell<'de, PRESENT> {
     type Error = RawError;
 
-    numbers! {
-        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128
-        deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128
-        deserialize_f32 deserialize_f64
+    exact_numbers! {
+        deserialize_i8 visit_i8 i8: TinyInt;
+        deserialize_i16 visit_i16 i16: SmallInt;
+        deserialize_i32 visit_i32 i32: Int;
+        deserialize_i64 visit_i64 i64: BigInt | Timestamp;
+        deserialize_u8 visit_u8 u8: UTinyInt;
+        deserialize_u16 visit_u16 u16: USmallInt;
+        deserialize_u32 visit_u32 u32: UInt;
+        deserialize_u64 visit_u64 u64: UBigInt;
+        deserialize_f32 visit_f32 f32: Float;
+        deserialize_f64 visit_f64 f64: Double;
     }
+
+    numbers! { deserialize_i128 deserialize_u128 }
 
     texts! { deserialize_str deserialize_string deserialize_char deserialize_identifier }
 

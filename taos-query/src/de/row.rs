@@ -1,10 +1,13 @@
 //! Rows as deserializers.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor,
+};
 
 use super::cell::Cell;
 use super::value::{Key, TypedValue};
@@ -146,6 +149,23 @@ impl<'de, 'p> RowDeserializer<'de, 'p> {
     }
 }
 
+/// Columns of a plan, lent so that it can be seen afterwards whether all were taken. (Serde's own
+/// access by `&mut` is not inlined, which costs more than reading a number.)
+struct Lent<'a, 'p>(&'a mut std::slice::Iter<'p, usize>);
+
+impl Iterator for Lent<'_, '_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        self.0.next().copied()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.0.size_hint()
+    }
+}
+
 /// Cells of one row, as a sequence or as a map by name.
 struct Cells<'de, I> {
     block: &'de RawBlock,
@@ -165,7 +185,7 @@ impl<'de, I: Iterator<Item = usize>> Cells<'de, I> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn read<T: DeserializeSeed<'de>>(&self, col: usize, seed: T) -> RawResult<T::Value> {
         let Some(column) = self.block.data.columns.get(col) else {
             return Err(RawError::custom("the row has no such column"));
@@ -178,7 +198,7 @@ impl<'de, I: Iterator<Item = usize>> Cells<'de, I> {
 impl<'de, I: Iterator<Item = usize>> SeqAccess<'de> for Cells<'de, I> {
     type Error = RawError;
 
-    #[inline]
+    #[inline(always)]
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
@@ -187,6 +207,12 @@ impl<'de, I: Iterator<Item = usize>> SeqAccess<'de> for Cells<'de, I> {
             Some(col) => self.read(col, seed).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// As the provided one, which is not inlined.
+    #[inline(always)]
+    fn next_element<T: Deserialize<'de>>(&mut self) -> RawResult<Option<T>> {
+        self.next_element_seed(PhantomData)
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -309,17 +335,18 @@ impl<'de> Deserializer<'de> for RowDeserializer<'de, '_> {
             return visitor.visit_seq(self.seq());
         }
         let (columns, in_order) = self.plan.columns(self.block, fields);
-        let mut cells = Cells::new(self.block, self.row, columns.iter().copied());
+        let mut columns = columns.iter();
         if !in_order {
             return visitor
-                .visit_map(cells)
+                .visit_map(Cells::new(self.block, self.row, columns.copied()))
                 .map_err(|error| explain_missing(error, self.block.fields()));
         }
-        let value = visitor.visit_seq(&mut cells)?;
+        let value = visitor.visit_seq(Cells::new(self.block, self.row, Lent(&mut columns)))?;
         // Names of one field that stand for each other make more names than fields.
-        match cells.columns.next() {
-            None => Ok(value),
-            Some(_) => Err(RawError::custom("two columns for one field")),
+        if columns.len() == 0 {
+            Ok(value)
+        } else {
+            Err(RawError::custom("two columns for one field"))
         }
     }
 
