@@ -11,10 +11,8 @@ use crate::common::{BorrowedValue, Decimal, Field, Timestamp, Ty, Value};
 macro_rules! fixed_value {
     ($value:ident, $block:ident, $column:ident, $row:ident) => {{
         use $value as V;
-        if $block.is_null($column, $row) {
-            return V::Null($column.ty);
-        }
         match $column.ty {
+            ty if $block.is_null($column, $row) => V::Null(ty),
             Ty::Bool => V::Bool($block.fixed::<1>($column, $row) != [0]),
             Ty::TinyInt => V::TinyInt(i8::from_le_bytes($block.fixed($column, $row))),
             Ty::SmallInt => V::SmallInt(i16::from_le_bytes($block.fixed($column, $row))),
@@ -144,18 +142,27 @@ impl BlockData {
         fixed_value!(BorrowedValue, self, column, row)
     }
 
-    /// A cell of a row below `rows`, owned.
+    /// A cell of a row below `rows`, owned, put straight into its place behind `values`.
     #[inline]
-    pub(crate) fn owned(&self, column: &Column, row: usize) -> Value {
-        if column.ty == Ty::VarChar
-            && let Some(text) = self.text(column, row)
-        {
-            return Value::VarChar(text.to_owned());
+    pub(crate) fn push_owned(&self, column: &Column, row: usize, values: &mut Vec<Value>) {
+        match column.ty {
+            Ty::VarChar => match self.text(column, row) {
+                Some(text) => values.push(Value::VarChar(text.to_owned())),
+                None => values.push(self.var_value(column, row).into_value()),
+            },
+            ty if ty.is_var_type() => values.push(self.var_value(column, row).into_value()),
+            _ => values.push(fixed_value!(Value, self, column, row)),
         }
-        if column.ty.is_var_type() {
-            return self.var_value(column, row).into_value();
+    }
+
+    /// The cells of a row below `rows` from column `from` on, owned.
+    pub(crate) fn owned_row(&self, row: usize, from: usize) -> Vec<Value> {
+        let columns = self.columns.get(from..).unwrap_or_default();
+        let mut values = Vec::with_capacity(columns.len());
+        for column in columns {
+            self.push_owned(column, row, &mut values);
         }
-        fixed_value!(Value, self, column, row)
+        values
     }
 
     /// A cell of a row below `rows`, in the general form but with its own text and bytes.

@@ -81,15 +81,11 @@ impl FusedIterator for IntoRows {}
 impl RawBlock {
     /// The values of one row, none beyond the last.
     pub fn row_values(&self, row: usize) -> Vec<Value> {
-        let columns = if row < self.nrows() {
-            &self.data.columns[..]
+        if row < self.nrows() {
+            self.data.owned_row(row, 0)
         } else {
-            &[]
-        };
-        columns
-            .iter()
-            .map(|column| self.data.owned(column, row))
-            .collect()
+            Vec::new()
+        }
     }
 }
 
@@ -172,15 +168,7 @@ impl<'a> RowView<'a> {
 
     /// The values that are left, owned.
     pub fn into_values(self) -> Vec<Value> {
-        let block = self.block();
-        block
-            .data
-            .columns
-            .get(self.col..)
-            .unwrap_or_default()
-            .iter()
-            .map(|column| block.data.owned(column, self.row))
-            .collect()
+        self.block().data.owned_row(self.row, self.col)
     }
 
     /// The values without their names.
