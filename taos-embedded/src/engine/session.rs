@@ -91,6 +91,7 @@ impl Session {
             },
             db: self.current_db(),
             now: now(),
+            zone: self.timezone(),
             user: &self.user,
             sql,
         }
@@ -133,12 +134,12 @@ impl Session {
         self.state().db = Some(name.to_owned());
     }
 
-    /// Sets the zone in which the client wants times written.
+    /// Sets the zone in which times without an offset are read and days begin; `None` is UTC.
     pub fn set_timezone(&self, timezone: Option<Tz>) {
         self.state().timezone = timezone;
     }
 
-    /// The zone in which the client wants times written.
+    /// The zone chosen, if one is.
     pub fn timezone(&self) -> Option<Tz> {
         self.state().timezone
     }

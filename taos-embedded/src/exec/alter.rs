@@ -362,6 +362,7 @@ impl Exec<'_> {
             times,
             precision: self.catalog().database(db)?.precision(),
             now: self.now,
+            zone: self.zone,
         };
         let mut cells = Vec::with_capacity(tags.len());
         for (name, value) in tags {

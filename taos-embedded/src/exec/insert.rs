@@ -163,6 +163,7 @@ impl Exec<'_> {
             times: &insert.times,
             precision: database.precision(),
             now: self.now,
+            zone: self.zone,
         };
         let (def, destination) = match &target.using {
             Some(using) => self.using(database, name, using)?,
@@ -314,6 +315,7 @@ impl Exec<'_> {
             times: &using.times,
             precision: database.precision(),
             now: self.now,
+            zone: self.zone,
         };
         let mut tags = vec![Value::Null; def.tags.len()];
         for (at, value) in positions.into_iter().zip(&using.values) {

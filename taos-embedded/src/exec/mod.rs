@@ -46,6 +46,8 @@ pub(crate) struct Exec<'a> {
     pub(crate) db: Option<String>,
     /// Nanoseconds since 1970.
     pub(crate) now: i64,
+    /// The zone the connection chose.
+    pub(crate) zone: Option<chrono_tz::Tz>,
     pub(crate) user: &'a str,
     pub(crate) sql: &'a str,
 }
@@ -65,6 +67,7 @@ impl Exec<'_> {
             schema: &self.view,
             db: self.db.clone(),
             now: self.now,
+            zone: self.zone,
             user: self.user.to_owned(),
         }
     }

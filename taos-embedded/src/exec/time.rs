@@ -1,8 +1,12 @@
 //! Times of INSERT: texts, numbers, `now` and `today` with arithmetic (DIALECT §1, §10).
 
-use chrono::{DateTime, Months, NaiveDate, NaiveDateTime};
+use chrono::{DateTime, Months, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono_tz::Tz;
 use taos_query::common::Precision;
 
+use super::values::Reading;
+use crate::plan;
+use crate::sql::SqlError;
 use crate::sql::ast::{DurationUnit, TimeBase, TimeExpr, TimeOffset};
 use crate::sql::unquote;
 
@@ -12,7 +16,35 @@ pub(crate) const fn tick(precision: Precision) -> i64 {
 }
 
 /// A time text in ticks; fraction digits beyond the precision are cut off.
-pub(crate) fn parse(text: &str, precision: Precision) -> Option<i64> {
+///
+/// # Errors
+/// 0x0100 if clocks of the zone show it twice or never.
+pub(crate) fn parse(
+    text: &str,
+    precision: Precision,
+    zone: Option<Tz>,
+) -> Result<Option<i64>, SqlError> {
+    let Some(read) = read(text) else {
+        return Ok(None);
+    };
+    let seconds = match read.east {
+        Some(east) => Some(read.clock.and_utc().timestamp() - east),
+        None => Some(plan::seconds(read.clock, zone)?),
+    };
+    Ok(seconds
+        .and_then(|seconds| seconds.checked_mul(precision.ticks_per_second()))
+        .and_then(|ticks| ticks.checked_add(read.nanoseconds / tick(precision))))
+}
+
+/// A time text taken apart.
+struct Read {
+    clock: NaiveDateTime,
+    nanoseconds: i64,
+    /// Seconds east of Greenwich, if the text says so.
+    east: Option<i64>,
+}
+
+fn read(text: &str) -> Option<Read> {
     let bytes = text.as_bytes();
     let digits = |range: std::ops::Range<usize>| -> Option<u32> {
         let part = bytes.get(range)?;
@@ -27,14 +59,22 @@ pub(crate) fn parse(text: &str, precision: Precision) -> Option<i64> {
     }
     let date = NaiveDate::from_ymd_opt(year, digits(5..7)?, digits(8..10)?)?;
     if bytes.len() == 10 {
-        return ticks(date.and_hms_opt(0, 0, 0)?, 0, 0, precision);
+        return Some(Read {
+            clock: date.and_hms_opt(0, 0, 0)?,
+            nanoseconds: 0,
+            east: None,
+        });
     }
     if !((at(10, b' ') || at(10, b'T')) && at(13, b':') && at(16, b':')) {
         return None;
     }
     let time = date.and_hms_opt(digits(11..13)?, digits(14..16)?, digits(17..19)?)?;
     let (nanoseconds, rest) = fraction(bytes.get(19..)?)?;
-    ticks(time, nanoseconds, zone(rest)?, precision)
+    Some(Read {
+        clock: time,
+        nanoseconds,
+        east: zone(rest)?,
+    })
 }
 
 /// `.123…` in nanoseconds, and what follows.
@@ -54,11 +94,12 @@ fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
     Some((value, rest.get(count..)?))
 }
 
-/// Seconds east of Greenwich of `Z`, `+08:00`, `+0800`, `+08` or nothing.
-fn zone(bytes: &[u8]) -> Option<i64> {
+/// Seconds east of Greenwich of `Z`, `+08:00`, `+0800`, `+08` ; the inner
+/// `None` for nothing.
+fn zone(bytes: &[u8]) -> Option<Option<i64>> {
     let (sign, rest) = match bytes.split_first() {
-        None => return Some(0),
-        Some((b'Z' | b'z', rest)) => return rest.is_empty().then_some(0),
+        None => return Some(None),
+        Some((b'Z' | b'z', rest)) => return rest.is_empty().then_some(Some(0)),
         Some((b'+', rest)) => (1, rest),
         Some((b'-', rest)) => (-1, rest),
         Some(_) => return None,
@@ -75,59 +116,93 @@ fn zone(bytes: &[u8]) -> Option<i64> {
         5 if rest.get(2) == Some(&b':') => (number(rest.get(..2)?)?, number(rest.get(3..)?)?),
         _ => return None,
     };
-    (hours <= 14 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+    (hours <= 14 && minutes < 60).then_some(Some(sign * (hours * 3600 + minutes * 60)))
 }
 
-fn ticks(time: NaiveDateTime, nanoseconds: i64, east: i64, precision: Precision) -> Option<i64> {
-    let seconds = time.and_utc().timestamp().checked_sub(east)?;
-    seconds
-        .checked_mul(precision.ticks_per_second())?
-        .checked_add(nanoseconds / tick(precision))
-}
-
-/// What a time expression comes to; `now` is in nanoseconds.
-pub(crate) fn evaluate(expr: &TimeExpr, sql: &str, precision: Precision, now: i64) -> Option<i64> {
-    const DAY: i64 = 86_400_000_000_000;
-    let mut time = match expr.base {
-        TimeBase::Now => now.div_euclid(tick(precision)),
-        TimeBase::Today => (now.div_euclid(DAY) * DAY) / tick(precision),
-        TimeBase::Number(span) => span.of(sql).replace([' ', '+'], "").parse().ok()?,
-        TimeBase::Text(span) => from_text(&unquote(span.of(sql)), precision)?,
+/// What a time expression comes to.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn evaluate(expr: &TimeExpr, reading: &Reading<'_>) -> Result<Option<i64>, SqlError> {
+    let Reading {
+        sql,
+        precision,
+        now,
+        zone,
+        ..
+    } = *reading;
+    let base = match expr.base {
+        TimeBase::Now => Some(now.div_euclid(tick(precision))),
+        TimeBase::Today => midnight(now, precision, zone)?,
+        TimeBase::Number(span) => span.of(sql).replace([' ', '+'], "").parse().ok(),
+        TimeBase::Text(span) => from_text(&unquote(span.of(sql)), precision, zone)?,
     };
+    let mut time = base;
     for offset in &expr.offsets {
-        time = step(time, *offset, precision)?;
+        time = match time {
+            Some(time) => step(time, *offset, precision, zone)?,
+            None => None,
+        };
     }
-    Some(time)
+    Ok(time)
+}
+
+/// The midnight of the zone before `now`, which is in nanoseconds.
+fn midnight(now: i64, precision: Precision, zone: Option<Tz>) -> Result<Option<i64>, SqlError> {
+    let Some(moment) = DateTime::from_timestamp(now.div_euclid(1_000_000_000), 0) else {
+        return Ok(None);
+    };
+    let clock = plan::clock(moment.naive_utc(), zone);
+    let seconds = plan::seconds(clock.date().and_time(NaiveTime::MIN), zone)?;
+    Ok(seconds.checked_mul(precision.ticks_per_second()))
 }
 
 /// A time text or a number in quotes.
-pub(crate) fn from_text(text: &str, precision: Precision) -> Option<i64> {
-    parse(text, precision).or_else(|| text.parse().ok())
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn from_text(
+    text: &str,
+    precision: Precision,
+    zone: Option<Tz>,
+) -> Result<Option<i64>, SqlError> {
+    Ok(parse(text, precision, zone)?.or_else(|| text.parse().ok()))
 }
 
-fn step(time: i64, offset: TimeOffset, precision: Precision) -> Option<i64> {
+fn step(
+    time: i64,
+    offset: TimeOffset,
+    precision: Precision,
+    zone: Option<Tz>,
+) -> Result<Option<i64>, SqlError> {
     let months = match offset.unit {
-        None => return time.checked_add(offset.value),
-        Some(DurationUnit::Month) => offset.value,
-        Some(DurationUnit::Year) => offset.value.checked_mul(12)?,
+        None => return Ok(time.checked_add(offset.value)),
+        Some(DurationUnit::Month) => Some(offset.value),
+        Some(DurationUnit::Year) => offset.value.checked_mul(12),
         Some(unit) => {
-            let span = i128::from(unit.nanoseconds()?) * i128::from(offset.value)
-                / i128::from(tick(precision));
-            return time.checked_add(i64::try_from(span).ok()?);
+            let span = unit.nanoseconds().map(|nanoseconds| {
+                i128::from(nanoseconds) * i128::from(offset.value) / i128::from(tick(precision))
+            });
+            let span = span.and_then(|span| i64::try_from(span).ok());
+            return Ok(span.and_then(|span| time.checked_add(span)));
         }
     };
     let per_second = precision.ticks_per_second();
-    let start = DateTime::from_timestamp(time.div_euclid(per_second), 0)?;
-    let count = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
-    let moved = if months < 0 {
-        start.checked_sub_months(count)?
-    } else {
-        start.checked_add_months(count)?
+    let Some(moved) = months.and_then(|months| {
+        let start = DateTime::from_timestamp(time.div_euclid(per_second), 0)?.naive_utc();
+        let clock = plan::clock(start, zone);
+        let count = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
+        if months < 0 {
+            clock.checked_sub_months(count)
+        } else {
+            clock.checked_add_months(count)
+        }
+    }) else {
+        return Ok(None);
     };
-    moved
-        .timestamp()
-        .checked_mul(per_second)?
-        .checked_add(time.rem_euclid(per_second))
+    Ok(plan::seconds(moved, zone)?
+        .checked_mul(per_second)
+        .and_then(|ticks| ticks.checked_add(time.rem_euclid(per_second))))
 }
 
 #[cfg(test)]
@@ -136,6 +211,7 @@ mod tests {
 
     #[test]
     fn texts_are_read_with_zone_and_cut_fraction() {
+        let parse = |text, precision| parse(text, precision, None).unwrap();
         let ms = Precision::Millisecond;
         let day = 1_704_067_200_000;
         assert_eq!(parse("2024-01-01", ms), Some(day));
@@ -167,10 +243,25 @@ mod tests {
             }],
         };
         let ms = Precision::Millisecond;
+        let parse = |text, precision| parse(text, precision, None).unwrap();
         let now = parse("2024-01-31 12:00:00.5", Precision::Nanosecond).unwrap();
+        let mut reading = Reading {
+            sql: "",
+            times: &[],
+            precision: ms,
+            now,
+            zone: None,
+        };
         assert_eq!(
-            evaluate(&expr, "", ms, now),
-            parse("2024-02-29 12:00:00.5", ms)
+            evaluate(&expr, &reading),
+            Ok(parse("2024-02-29 12:00:00.5", ms))
+        );
+        // in New York it is still February, and summer a month later
+        reading.now = parse("2024-03-01 02:00:00", Precision::Nanosecond).unwrap();
+        reading.zone = Some(Tz::America__New_York);
+        assert_eq!(
+            evaluate(&expr, &reading),
+            Ok(parse("2024-03-30 01:00:00", ms))
         );
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) precision: Precision,
     /// Nanoseconds since 1970.
     pub(crate) now: i64,
+    /// The zone of texts without an offset.
+    pub(crate) zone: Option<chrono_tz::Tz>,
 }
 
 /// 0x2653.
@@ -87,14 +89,17 @@ impl<'a> Reading<'a> {
 
     fn time(&self, value: &InsertValue) -> Result<i64, SqlError> {
         let ticks = match value.kind {
-            InsertValueKind::Text => time::from_text(&self.text(value), self.precision),
+            InsertValueKind::Text => time::from_text(&self.text(value), self.precision, self.zone)?,
             InsertValueKind::Number => integral(&self.text(value))
                 .filter(|n| !n.rounded)
                 .and_then(|n| i64::try_from(n.value).ok()),
-            InsertValueKind::Time(index) => usize::try_from(index)
-                .ok()
-                .and_then(|i| self.times.get(i))
-                .and_then(|e| time::evaluate(e, self.sql, self.precision, self.now)),
+            InsertValueKind::Time(index) => {
+                let expr = usize::try_from(index).ok().and_then(|i| self.times.get(i));
+                match expr {
+                    Some(expr) => time::evaluate(expr, self)?,
+                    None => None,
+                }
+            }
             _ => None,
         };
         ticks.ok_or_else(|| self.refuse(value, "invalid timestamp"))

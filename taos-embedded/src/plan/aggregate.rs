@@ -346,6 +346,8 @@ fn sum(first: &Typed) -> Result<(String, ColType), SqlError> {
             format!("td_u64_from(sum({sql}))"),
             ColType::fixed(Ty::UBigInt),
         ),
+        // a sum of narrower values cannot leave 64 bits
+        Ty::BigInt => (format!("td_sum({sql})"), ColType::fixed(Ty::BigInt)),
         _ if ty.is_integer() || ty.ty == Ty::Bool => {
             (format!("sum({sql})"), ColType::fixed(Ty::BigInt))
         }

@@ -3,13 +3,18 @@
 use taos_query::common::{Precision, Ty};
 
 use super::expr::real;
+use super::planner::Planner;
 use super::scalar::type_error;
 use super::types::{ColType, Typed};
 use crate::sql::SqlError;
 use crate::sql::ast::DataType;
 
 /// A value in the stored form of another type, for CASE and UNION.
-pub(crate) fn as_type(value: &Typed, ty: ColType) -> Result<String, SqlError> {
+pub(crate) fn as_type(
+    planner: &Planner<'_>,
+    value: &Typed,
+    ty: ColType,
+) -> Result<String, SqlError> {
     if value.is_null() {
         return Ok("NULL".to_owned());
     }
@@ -25,11 +30,15 @@ pub(crate) fn as_type(value: &Typed, ty: ColType) -> Result<String, SqlError> {
         precision: 0,
         scale: 0,
     };
-    converted(value, data_type, Precision::Millisecond)
+    if ty.ty == Ty::Timestamp && value.ty.is_text() {
+        return Err(SqlError::unsupported("a text where a time is wanted"));
+    }
+    converted(planner, value, data_type, Precision::Millisecond)
 }
 
 /// CAST (DIALECT §8).
 pub(crate) fn cast(
+    planner: &Planner<'_>,
     value: &Typed,
     data_type: DataType,
     precision: Precision,
@@ -43,12 +52,17 @@ pub(crate) fn cast(
     let sql = if value.is_null() {
         "NULL".to_owned()
     } else {
-        converted(value, data_type, precision)?
+        converted(planner, value, data_type, precision)?
     };
     Ok(Typed::new(sql, ty, value.uses))
 }
 
-fn converted(value: &Typed, data_type: DataType, precision: Precision) -> Result<String, SqlError> {
+fn converted(
+    planner: &Planner<'_>,
+    value: &Typed,
+    data_type: DataType,
+    precision: Precision,
+) -> Result<String, SqlError> {
     let binary = matches!(
         value.ty.ty,
         Ty::VarBinary | Ty::Geometry | Ty::Blob | Ty::MediumBlob | Ty::Json
@@ -71,9 +85,10 @@ fn converted(value: &Typed, data_type: DataType, precision: Precision) -> Result
         Ty::Timestamp => {
             if value.ty.is_text() {
                 format!(
-                    "ifnull(td_parse_time({0}, {1}), CASE WHEN {0} IS NULL THEN NULL ELSE 0 END)",
+                    "ifnull(td_parse_time({0}, {1}{2}), CASE WHEN {0} IS NULL THEN NULL ELSE 0 END)",
                     value.sql,
-                    precision.as_u8()
+                    precision.as_u8(),
+                    planner.zone_arg()
                 )
             } else {
                 whole(value)?
@@ -98,7 +113,7 @@ fn whole(value: &Typed) -> Result<String, SqlError> {
         Ty::Decimal | Ty::Decimal64 => {
             format!("td_dec_round({}, {})", value.sql, value.ty.scale)
         }
-        _ if value.ty.is_float() => format!("CAST({} AS INTEGER)", value.sql),
+        _ if value.ty.is_float() => format!("td_whole({})", value.sql),
         _ if value.ty.is_text() => format!("td_leading_int({})", value.sql),
         _ => value.sql.clone(),
     })

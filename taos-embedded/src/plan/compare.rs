@@ -120,7 +120,10 @@ fn sides(
     equality: bool,
 ) -> Result<(String, String), SqlError> {
     if left.ty.ty == Ty::Timestamp || right.ty.ty == Ty::Timestamp {
-        return Ok((time_side(left, precision)?, time_side(right, precision)?));
+        return Ok((
+            time_side(planner, left, precision)?,
+            time_side(planner, right, precision)?,
+        ));
     }
     if left.ty.ty == Ty::Json || right.ty.ty == Ty::Json {
         return super::json::sides(left, right);
@@ -145,6 +148,10 @@ fn sides(
     if left.ty.is_text() && right.ty.is_text() {
         return Ok((left.sql.clone(), right.sql.clone()));
     }
+    let mixed = |a: &Typed, b: &Typed| a.ty.ty == Ty::Bool && b.ty.is_text();
+    if mixed(left, right) || mixed(right, left) {
+        return Err(SqlError::unsupported("comparison of a bool with a text"));
+    }
     if left.ty.ty == Ty::UBigInt || right.ty.ty == Ty::UBigInt {
         return unsigned_sides(left, right);
     }
@@ -157,12 +164,16 @@ fn sides(
     Ok((number_side(left), number_side(right)))
 }
 
-fn time_side(side: &Typed, precision: Precision) -> Result<String, SqlError> {
+fn time_side(
+    planner: &Planner<'_>,
+    side: &Typed,
+    precision: Precision,
+) -> Result<String, SqlError> {
     if side.ty.ty == Ty::Timestamp || side.ty.is_number() {
         return Ok(side.sql.clone());
     }
     match &side.literal {
-        Some(Literal::Text(text)) => parse_time(text, precision)
+        Some(Literal::Text(text)) => parse_time(text, precision, planner.context.zone)?
             .map(|at| at.to_string())
             .ok_or_else(|| bad_time(text)),
         _ => Err(SqlError::unsupported("comparison of a time with this type")),

@@ -93,7 +93,7 @@ impl Planner<'_> {
             } => self.case(operand.as_deref(), branches, otherwise.as_deref(), place),
             ExprKind::Cast(inner, data_type) => {
                 let inner = self.expr(inner, place)?;
-                cast::cast(&inner, *data_type, place.scope.precision)
+                cast::cast(self, &inner, *data_type, place.scope.precision)
             }
             ExprKind::Function { name, args, form } => {
                 if aggregate::is_aggregate(name) {
@@ -123,7 +123,8 @@ impl Planner<'_> {
             ExprKind::Float(value) => Ok(self.float(*value)),
             ExprKind::Text(text) => Ok(self.text(text)),
             ExprKind::Timestamp(text) => {
-                let at = parse_time(text, place.scope.precision).ok_or_else(|| bad_time(text))?;
+                let at = parse_time(text, place.scope.precision, self.context.zone)?
+                    .ok_or_else(|| bad_time(text))?;
                 Ok(Typed::new(at.to_string(), ColType::fixed(Ty::Timestamp), 0))
             }
             ExprKind::Duration(duration) => {
@@ -325,7 +326,7 @@ impl Planner<'_> {
             typed.ty.ty == Ty::Timestamp || matches!(typed.literal, Some(Literal::Duration(_)))
         };
         if is_time(left) || is_time(right) {
-            return time_arithmetic(op, left, right, place);
+            return time_arithmetic(self, op, left, right, place);
         }
         if left.ty.is_decimal() || right.ty.is_decimal() {
             return super::decimal::arithmetic(self, op, left, right);
@@ -380,7 +381,7 @@ impl Planner<'_> {
         let ty = common_type(&values)?;
         let mut sql = String::from("(CASE");
         for (index, value) in values.iter().enumerate() {
-            let value = cast::as_type(value, ty)?;
+            let value = cast::as_type(self, value, ty)?;
             match conditions.get(index) {
                 Some(condition) => sql.push_str(&format!(" WHEN {condition} THEN {value}")),
                 None => sql.push_str(&format!(" ELSE {value}")),
@@ -411,6 +412,8 @@ fn common_type(values: &[Typed]) -> Result<ColType, SqlError> {
                     "CASE with signed and unsigned branches",
                 ));
             }
+        } else if ty.ty == Ty::Timestamp || other.ty == Ty::Timestamp {
+            return Err(SqlError::unsupported("CASE with times and other branches"));
         } else if ty.is_decimal() || other.is_decimal() {
             return Err(SqlError::unsupported("CASE with decimal branches"));
         } else if ty.is_float() && other.is_float() {
@@ -525,6 +528,7 @@ pub(crate) fn condition(typed: &Typed) -> Result<String, SqlError> {
 }
 
 fn time_arithmetic(
+    planner: &Planner<'_>,
     op: BinaryOp,
     left: &Typed,
     right: &Typed,
@@ -547,7 +551,7 @@ fn time_arithmetic(
         return Err(SqlError::unsupported("a duration added to this type"));
     }
     let sql = match &step.literal {
-        Some(Literal::Duration(duration)) => shifted(&time.sql, *duration, sign, place)?,
+        Some(Literal::Duration(duration)) => shifted(planner, &time.sql, *duration, sign, place)?,
         _ if step.ty.is_integer() || step.ty.ty == Ty::Bool => {
             let word = if sign == 1 { '+' } else { '-' };
             format!("({} {word} {})", time.sql, bits(step)?)
@@ -561,13 +565,20 @@ const fn is_duration(typed: &Typed) -> bool {
     matches!(typed.literal, Some(Literal::Duration(_)))
 }
 
-fn shifted(time: &str, by: Duration, sign: i64, place: Place<'_>) -> Result<String, SqlError> {
+fn shifted(
+    planner: &Planner<'_>,
+    time: &str,
+    by: Duration,
+    sign: i64,
+    place: Place<'_>,
+) -> Result<String, SqlError> {
     let precision = place.scope.precision;
     if let Some(months) = by.months() {
         return Ok(format!(
-            "td_add_months({time}, {}, {})",
+            "td_add_months({time}, {}, {}{})",
             months * sign,
-            precision.as_u8()
+            precision.as_u8(),
+            planner.zone_arg()
         ));
     }
     let nanos = by.unit.nanoseconds().unwrap_or(1);

@@ -2,7 +2,7 @@
 
 use taos_query::common::Precision;
 
-use super::aggregate::{SELECTING, calls, contains};
+use super::aggregate::{SELECTING, any, calls, contains, is_aggregate};
 use super::clauses::{
     aggregate_not_allowed, by_alias, limited, listed, no_groups, position, result_columns,
     time_column, where_sql,
@@ -13,7 +13,7 @@ use super::scope::{Scope, is_tbname};
 use super::select::{Filter, Output};
 use super::types::{Typed, USES_TAGS};
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, Query, Select, Width, Window};
+use crate::sql::ast::{Duration, DurationUnit, Expr, ExprKind, Query, Select, Width, Window};
 
 impl Planner<'_> {
     pub(super) fn grouped_select(
@@ -70,7 +70,15 @@ impl Planner<'_> {
             None => None,
         };
         let mut order = self.order(&query.order_by, &outputs, place)?;
+        let newest = !grouping.written
+            && grouping.window.is_none()
+            && select.having.is_none()
+            && outputs.iter().all(|output| only_last_row(&output.expr))
+            && outputs
+                .iter()
+                .any(|output| calls(&output.expr, &["last_row"]));
         let parts = GroupedSql {
+            newest,
             select,
             query,
             scope,
@@ -183,13 +191,14 @@ impl Planner<'_> {
                 .ok_or_else(|| SqlError::unsupported("interval offset in months"))?,
             None => 0,
         };
+        let days = in_days(*width);
         let Some(width) = Self::ticks(*width, precision)? else {
             if offset != 0 || sliding.is_some() {
                 return Err(SqlError::unsupported(
                     "interval in months with offset or sliding",
                 ));
             }
-            return calendar_window(*width, time, precision);
+            return calendar_window(*width, time, precision, &self.zone_arg());
         };
         if width < 1 {
             return Err(SqlError::new(0x2615, "Interval value is too small"));
@@ -201,6 +210,12 @@ impl Planner<'_> {
             ));
         }
         let mut start = format!("td_floor({time}, {width}, {offset})");
+        if days {
+            if offset != 0 || sliding.is_some() {
+                self.only_utc("interval of days with offset or sliding")?;
+            }
+            start = self.day_start(time, width, precision).unwrap_or(start);
+        }
         if let Some(sliding) = sliding {
             let Some(step) = Self::ticks(*sliding, precision)? else {
                 return Err(SqlError::unsupported("sliding in months"));
@@ -233,6 +248,8 @@ impl Planner<'_> {
 
 /// What the SQL of a grouped SELECT is made of.
 struct GroupedSql<'g> {
+    /// Only the last row counts.
+    newest: bool,
     select: &'g Select,
     query: &'g Query,
     scope: &'g Scope,
@@ -306,6 +323,26 @@ impl GroupedSql<'_> {
         Ok(sql)
     }
 
+    /// A condition that the rows of the last time fulfil, found by the key of the data table: without it
+    /// all rows are read.
+    fn newest_row(&self, from: &str, filters: &[&String]) -> Option<String> {
+        let (true, Some(table), Some(time)) = (self.newest, &self.scope.table, &self.scope.time)
+        else {
+            return None;
+        };
+        if !self.scope.is_super() {
+            let rows = where_sql(filters);
+            return Some(format!("{time} = (SELECT max({time}){from}{rows})"));
+        }
+        let (id, n) = (table.storage_id(), self.scope.number);
+        filters.is_empty().then(|| {
+            format!(
+                "a{n}.tbl IN (SELECT tbl FROM t{id}) AND {time} = (SELECT max(m) FROM (SELECT \
+                 (SELECT max(ts) FROM d{id} WHERE d{id}.tbl = t{id}.tbl) AS m FROM t{id}))"
+            )
+        })
+    }
+
     fn source_and_filter(&self) -> String {
         let mut filters: Vec<&String> = self.filter.tags.iter().collect();
         let (mut from, own);
@@ -327,13 +364,39 @@ impl GroupedSql<'_> {
         from.push_str(self.from_extra);
         filters.extend(self.window_filter);
         filters.extend(own.as_ref());
+        let newest = self.newest_row(&from, &filters);
+        filters.extend(newest.as_ref());
         from.push_str(&where_sql(&filters));
         from
     }
 }
 
+/// Whether no aggregate but `last_row` is called.
+fn only_last_row(expr: &Expr) -> bool {
+    !any(expr, &|part| {
+        matches!(&part.kind, ExprKind::Function { name, .. }
+            if is_aggregate(name) && name != "last_row")
+    })
+}
+
+/// Whether a width is in days or weeks, which begin at midnight.
+const fn in_days(width: Width) -> bool {
+    matches!(
+        width,
+        Width::Duration(Duration {
+            unit: DurationUnit::Day | DurationUnit::Week,
+            ..
+        })
+    )
+}
+
 /// Windows of months and years, which begin where the calendar says.
-fn calendar_window(width: Width, time: &str, precision: Precision) -> Result<WindowSql, SqlError> {
+fn calendar_window(
+    width: Width,
+    time: &str,
+    precision: Precision,
+    zone: &str,
+) -> Result<WindowSql, SqlError> {
     let Width::Duration(duration) = width else {
         return Err(SqlError::unsupported("interval"));
     };
@@ -342,8 +405,8 @@ fn calendar_window(width: Width, time: &str, precision: Precision) -> Result<Win
         return Err(SqlError::new(0x2615, "Interval value is too small"));
     }
     let id = precision.as_u8();
-    let start = format!("td_floor_months({time}, {months}, {id})");
-    let end = format!("td_add_months({start}, {months}, {id})");
+    let start = format!("td_floor_months({time}, {months}, {id}{zone})");
+    let end = format!("td_add_months({start}, {months}, {id}{zone})");
     Ok(WindowSql {
         duration: format!("({end} - {start})"),
         start,

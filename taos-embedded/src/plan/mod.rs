@@ -21,11 +21,14 @@ mod source;
 mod tests;
 mod time;
 mod types;
+mod zone;
 
 pub use delete::plan_delete;
 pub use functions::register_functions;
 pub use schema::{ColumnInfo, Schema, SystemTable, TableInfo, TableKind};
+pub(crate) use zone::{clock, seconds};
 
+use chrono_tz::Tz;
 use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
@@ -40,6 +43,8 @@ pub struct Context<'a> {
     pub db: Option<String>,
     /// The one value of `now`, nanoseconds since 1970.
     pub now: i64,
+    /// The zone of the connection; `None` for the server's own, UTC.
+    pub zone: Option<Tz>,
     /// The user.
     pub user: String,
 }

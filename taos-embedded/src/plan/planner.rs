@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 use taos_query::common::Precision;
 
 use super::types::Typed;
+use super::zone::effective;
 use super::{Context, ResultColumn};
 use crate::sql::{SqlError, code};
 
@@ -89,6 +90,28 @@ impl<'a> Planner<'a> {
         }
         self.params.push(value);
         format!("?{}", self.params.len())
+    }
+
+    /// The last argument of functions that read the zone's clocks; nothing for UTC.
+    pub(crate) fn zone_arg(&self) -> String {
+        let zone = effective(self.context.zone);
+        zone.map_or_else(String::new, |zone| format!(", '{zone}'"))
+    }
+
+    /// The beginning of the days that hold a time; `None` for UTC.
+    pub(crate) fn day_start(&self, time: &str, width: i64, precision: Precision) -> Option<String> {
+        effective(self.context.zone).map(|zone| {
+            let (unit, now) = (precision.as_u8(), self.context.now);
+            format!("td_floor_zone({time}, {width}, {unit}, '{zone}', {now})")
+        })
+    }
+
+    /// Refuses what is known only for UTC.
+    pub(crate) fn only_utc(&self, what: &str) -> Result<(), SqlError> {
+        match effective(self.context.zone) {
+            Some(zone) => Err(SqlError::unsupported(format!("{what} in time zone {zone}"))),
+            None => Ok(()),
+        }
     }
 
     /// Counts the SQL of one expression.

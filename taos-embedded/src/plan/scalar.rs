@@ -6,6 +6,7 @@ use super::expr::{Place, bits, real};
 use super::planner::Planner;
 use super::time::{midnight, tick};
 use super::types::{ColType, Literal, Typed};
+use super::zone::described;
 use crate::sql::ast::{Expr, FunctionForm};
 use crate::sql::{SqlError, code};
 
@@ -51,7 +52,6 @@ const NOT_DONE: &[&str] = &[
     "top",
     "unique",
     "variance",
-    "timezone",
     "char",
     "date",
     "from_base64",
@@ -154,7 +154,7 @@ impl Call<'_> {
 
     fn plan(&self, planner: &mut Planner<'_>) -> Result<Typed, SqlError> {
         match self.name {
-            "now" | "today" | "database" | "server_version" | "client_version"
+            "now" | "today" | "timezone" | "database" | "server_version" | "client_version"
             | "server_status" | "pi" => self.constant(planner),
             "abs" | "ceil" | "ceiling" | "floor" | "round" | "truncate" | "trunc" | "sign" => {
                 self.rounding()
@@ -168,12 +168,12 @@ impl Call<'_> {
             | "substring_index" | "replace" | "repeat" | "concat" | "concat_ws" | "to_base64" => {
                 self.texts()
             }
-            "timetruncate" => self.truncated(),
-            "timediff" => self.difference(),
-            "to_iso8601" => self.iso(),
-            "to_unixtimestamp" => self.unix(),
-            "weekday" | "dayofweek" | "weekofyear" | "week" => self.calendar(),
-            "greatest" | "least" => self.extreme(),
+            "timetruncate" => self.truncated(planner),
+            "timediff" => self.difference(planner),
+            "to_iso8601" => self.iso(planner),
+            "to_unixtimestamp" => self.unix(planner),
+            "weekday" | "dayofweek" | "weekofyear" | "week" => self.calendar(planner),
+            "greatest" | "least" => self.extreme(planner),
             _ => Err(SqlError::new(
                 code::UNKNOWN_FUNCTION,
                 format!("Func not exists: {}", self.name),
@@ -188,10 +188,16 @@ impl Call<'_> {
         Ok(match self.name {
             "now" => Typed::new(now.to_string(), ColType::fixed(Ty::Timestamp), 0),
             "today" => Typed::new(
-                midnight(now, self.precision).to_string(),
+                midnight(now, self.precision, planner.context.zone)?
+                    .unwrap_or_default()
+                    .to_string(),
                 ColType::fixed(Ty::Timestamp),
                 0,
             ),
+            "timezone" => match planner.context.zone {
+                Some(zone) => text(planner, &described(zone, planner.context.now)),
+                None => return Err(SqlError::unsupported("timezone() without a chosen zone")),
+            },
             "pi" => planner.float(std::f64::consts::PI),
             "server_status" => Typed::new("1".into(), ColType::fixed(Ty::Int), 0),
             "database" => match planner.context.db.clone() {
@@ -365,12 +371,17 @@ impl Call<'_> {
     }
 
     /// A time in ticks; texts are read, junk is NULL.
-    fn time_arg(&self, index: usize) -> Result<String, SqlError> {
+    fn time_arg(&self, planner: &Planner<'_>, index: usize) -> Result<String, SqlError> {
         let arg = self.arg(index)?;
         Ok(match arg.ty.ty {
             Ty::Timestamp => arg.sql.clone(),
             _ if arg.ty.is_text() => {
-                format!("td_parse_time({}, {})", arg.sql, self.precision.as_u8())
+                format!(
+                    "td_parse_time({}, {}{})",
+                    arg.sql,
+                    self.precision.as_u8(),
+                    planner.zone_arg()
+                )
             }
             _ if arg.ty.is_integer() => bits(arg)?,
             _ => return Err(type_error(self.name)),
@@ -387,17 +398,26 @@ impl Call<'_> {
         }
     }
 
-    fn truncated(&self) -> Result<Typed, SqlError> {
+    fn truncated(&self, planner: &Planner<'_>) -> Result<Typed, SqlError> {
         self.count(2, 3)?;
-        let time = self.time_arg(0)?;
-        let unit = (self.unit(1)? / tick(self.precision)).max(1);
+        let time = self.time_arg(planner, 0)?;
+        let nanos = self.unit(1)?;
+        let unit = (nanos / tick(self.precision)).max(1);
+        let local = match self.args.get(2).map(|local| &local.literal) {
+            None | Some(Some(Literal::Integer(1))) => true,
+            Some(Some(Literal::Integer(0))) => false,
+            Some(_) => return Err(value_error(self.name)),
+        };
+        let days = local && nanos >= 86_400_000_000_000;
+        let sql = days.then(|| planner.day_start(&time, unit, self.precision));
+        let sql = sql.flatten();
         Ok(self.typed(
-            format!("td_floor({time}, {unit}, 0)"),
+            sql.unwrap_or_else(|| format!("td_floor({time}, {unit}, 0)")),
             ColType::fixed(Ty::Timestamp),
         ))
     }
 
-    fn difference(&self) -> Result<Typed, SqlError> {
+    fn difference(&self, planner: &Planner<'_>) -> Result<Typed, SqlError> {
         self.count(2, 3)?;
         let own = tick(self.precision);
         let unit = if self.args.len() == 3 {
@@ -405,7 +425,7 @@ impl Call<'_> {
         } else {
             own
         };
-        let (a, b) = (self.time_arg(0)?, self.time_arg(1)?);
+        let (a, b) = (self.time_arg(planner, 0)?, self.time_arg(planner, 1)?);
         let sql = if unit >= own {
             format!("(({a} - {b}) / {})", unit / own)
         } else {
@@ -414,13 +434,22 @@ impl Call<'_> {
         Ok(self.typed(sql, ColType::fixed(Ty::BigInt)))
     }
 
-    fn iso(&self) -> Result<Typed, SqlError> {
+    fn iso(&self, planner: &Planner<'_>) -> Result<Typed, SqlError> {
         self.count(1, 2)?;
         let value = self.arg(0)?;
         if value.ty.ty != Ty::Timestamp && !value.ty.is_integer() {
             return Err(type_error(self.name));
         }
+        let (at, unit) = (&value.sql, self.precision.as_u8());
+        let own = planner.zone_arg();
         let zone = match self.args.get(1) {
+            None if !own.is_empty() => {
+                let now = planner.context.now;
+                return Ok(self.typed(
+                    format!("td_to_iso8601_zone({at}, {unit}{own}, {now})"),
+                    ColType::sized(Ty::VarChar, 62),
+                ));
+            }
             None => String::new(),
             Some(zone) if matches!(zone.literal, Some(Literal::Text(_))) => {
                 format!(", {}", zone.sql)
@@ -428,16 +457,12 @@ impl Call<'_> {
             Some(_) => return Err(type_error(self.name)),
         };
         Ok(self.typed(
-            format!(
-                "td_to_iso8601({}, {}{zone})",
-                value.sql,
-                self.precision.as_u8()
-            ),
+            format!("td_to_iso8601({at}, {unit}{zone})"),
             ColType::sized(Ty::VarChar, 62),
         ))
     }
 
-    fn unix(&self) -> Result<Typed, SqlError> {
+    fn unix(&self, planner: &Planner<'_>) -> Result<Typed, SqlError> {
         self.count(1, 2)?;
         let value = self.text_arg(0)?;
         let ty = match self.args.get(1).map(|arg| &arg.literal) {
@@ -446,15 +471,21 @@ impl Call<'_> {
             Some(_) => return Err(value_error(self.name)),
         };
         Ok(self.typed(
-            format!("td_parse_time({}, {})", value.sql, self.precision.as_u8()),
+            format!(
+                "td_parse_time({}, {}{})",
+                value.sql,
+                self.precision.as_u8(),
+                planner.zone_arg()
+            ),
             ColType::fixed(ty),
         ))
     }
 
-    fn calendar(&self) -> Result<Typed, SqlError> {
+    fn calendar(&self, planner: &Planner<'_>) -> Result<Typed, SqlError> {
+        planner.only_utc(self.name)?;
         let most = if self.name == "week" { 2 } else { 1 };
         self.count(1, most)?;
-        let time = self.time_arg(0)?;
+        let time = self.time_arg(planner, 0)?;
         let precision = self.precision.as_u8();
         let sql = if self.name == "week" {
             let mode = match self.args.get(1) {
@@ -475,7 +506,7 @@ impl Call<'_> {
         Ok(self.typed(sql, ColType::fixed(Ty::BigInt)))
     }
 
-    fn extreme(&self) -> Result<Typed, SqlError> {
+    fn extreme(&self, planner: &Planner<'_>) -> Result<Typed, SqlError> {
         if self.args.len() < 2 {
             return Err(count_error(self.name));
         }
@@ -502,7 +533,7 @@ impl Call<'_> {
         let parts = self
             .args
             .iter()
-            .map(|arg| super::cast::as_type(arg, ty))
+            .map(|arg| super::cast::as_type(planner, arg, ty))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(self.typed(format!("{function}({})", parts.join(", ")), ty))
     }

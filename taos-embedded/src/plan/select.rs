@@ -82,7 +82,7 @@ impl Planner<'_> {
             }
             theirs.push(format!(
                 "{} AS q{index}",
-                cast::as_type(&value, ColType::of_result(column))?
+                cast::as_type(self, &value, ColType::of_result(column))?
             ));
             ours.push(format!("q{index}"));
         }

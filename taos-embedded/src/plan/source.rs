@@ -129,7 +129,10 @@ impl Planner<'_> {
                 if unit.saturating_mul(duration.value) < time::tick(precision) {
                     return Ok(Some(0));
                 }
-                Ok(duration.ticks(precision))
+                match duration.ticks(precision) {
+                    Some(ticks) => Ok(Some(ticks)),
+                    None => Err(SqlError::unsupported("an interval longer than all of time")),
+                }
             }
         }
     }

@@ -61,6 +61,7 @@ impl Schema for Fake {
 
 fn planned(sql: &str) -> Result<Plan, SqlError> {
     let context = Context {
+        zone: None,
         schema: &Fake,
         db: Some("db".into()),
         now: 0,

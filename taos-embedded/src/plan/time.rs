@@ -1,7 +1,11 @@
-//! Times as text, and calendar arithmetic. The server's zone is UTC.
+//! Times as text, and calendar arithmetic. Without a zone all is UTC.
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono_tz::Tz;
 use taos_query::common::Precision;
+
+use super::zone;
+use crate::sql::SqlError;
 
 const NANOS: i64 = 1_000_000_000;
 
@@ -11,7 +15,26 @@ pub(crate) const fn tick(precision: Precision) -> i64 {
 }
 
 /// Reads a time as a condition may write it (DIALECT §1); extra digits are cut off.
-pub(crate) fn parse_time(text: &str, precision: Precision) -> Option<i64> {
+///
+/// # Errors
+/// 0x0100 if clocks of the zone show it twice or never.
+pub(crate) fn parse_time(
+    text: &str,
+    precision: Precision,
+    zone: Option<Tz>,
+) -> Result<Option<i64>, SqlError> {
+    let Some((clock, nanos, offset)) = read(text) else {
+        return Ok(None);
+    };
+    let seconds = match offset {
+        Some(offset) => clock.and_utc().timestamp() - offset,
+        None => zone::seconds(clock, zone)?,
+    };
+    Ok(ticks(seconds, nanos / tick(precision), precision))
+}
+
+/// What clocks show, nanoseconds below their second, and seconds east of Greenwich if they are given.
+fn read(text: &str) -> Option<(NaiveDateTime, i64, Option<i64>)> {
     let (date, rest) = (text.get(..10)?, text.get(10..)?);
     let bytes = date.as_bytes();
     if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
@@ -23,7 +46,7 @@ pub(crate) fn parse_time(text: &str, precision: Precision) -> Option<i64> {
         u32::try_from(digits(date.get(8..)?)?).ok()?,
     )?;
     let Some(separator) = rest.chars().next() else {
-        return ticks(date.and_time(NaiveTime::MIN), 0, precision);
+        return Some((date.and_time(NaiveTime::MIN), 0, None));
     };
     if separator != ' ' && separator != 'T' && separator != 't' {
         return None;
@@ -40,9 +63,12 @@ pub(crate) fn parse_time(text: &str, precision: Precision) -> Option<i64> {
         u32::try_from(digits(time.get(6..)?)?).ok()?,
     )?;
     let (nanos, zone) = fraction(clock.get(8..)?)?;
-    let offset = zone_seconds(zone)?;
-    let moment = date.and_time(time) - chrono::TimeDelta::seconds(offset);
-    ticks(moment, nanos, precision)
+    let offset = if zone.is_empty() {
+        None
+    } else {
+        Some(zone_seconds(zone)?)
+    };
+    Some((date.and_time(time), nanos, offset))
 }
 
 fn digits(text: &str) -> Option<i32> {
@@ -88,12 +114,10 @@ fn zone_seconds(zone: &str) -> Option<i64> {
     (hours <= 14 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
 }
 
-fn ticks(moment: NaiveDateTime, nanos: i64, precision: Precision) -> Option<i64> {
-    moment
-        .and_utc()
-        .timestamp()
+fn ticks(seconds: i64, below: i64, precision: Precision) -> Option<i64> {
+    seconds
         .checked_mul(precision.ticks_per_second())?
-        .checked_add(nanos / tick(precision))
+        .checked_add(below)
 }
 
 /// The moment of a tick count and the ticks below its second.
@@ -104,40 +128,66 @@ pub(crate) fn moment(at: i64, precision: Precision) -> Option<(NaiveDateTime, i6
     Some((moment, at.rem_euclid(per_second)))
 }
 
-fn from_moment(moment: NaiveDateTime, below: i64, precision: Precision) -> Option<i64> {
-    moment
-        .and_utc()
-        .timestamp()
-        .checked_mul(precision.ticks_per_second())?
-        .checked_add(below)
+/// The same day and time so many months later; the last of the month if it has no such day.
+pub(crate) fn add_months(
+    at: i64,
+    months: i64,
+    precision: Precision,
+    zone: Option<Tz>,
+) -> Result<Option<i64>, SqlError> {
+    let count = u32::try_from(months.unsigned_abs()).ok().map(Months::new);
+    let (Some((moment, below)), Some(count)) = (moment(at, precision), count) else {
+        return Ok(None);
+    };
+    let clock = zone::clock(moment, zone);
+    let moved = if months < 0 {
+        clock.checked_sub_months(count)
+    } else {
+        clock.checked_add_months(count)
+    };
+    let moved = moved.ok_or_else(beyond)?;
+    let moved = ticks(zone::seconds(moved, zone)?, below, precision);
+    moved.map(Some).ok_or_else(beyond)
 }
 
-/// The same day and time so many months later; the last of the month if it has no such day.
-pub(crate) fn add_months(at: i64, months: i64, precision: Precision) -> Option<i64> {
-    let (moment, below) = moment(at, precision)?;
-    let count = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
-    let moved = if months < 0 {
-        moment.checked_sub_months(count)?
-    } else {
-        moment.checked_add_months(count)?
-    };
-    from_moment(moved, below, precision)
+/// A month that no tick of the database's unit can name.
+fn beyond() -> SqlError {
+    SqlError::unsupported("a time beyond the range of the database's unit")
 }
 
 /// The beginning of the window of so many months that holds a time, counted from 1970.
-pub(crate) fn floor_months(at: i64, months: i64, precision: Precision) -> Option<i64> {
-    let (moment, _) = moment(at, precision)?;
-    let index = i64::from(moment.year() - 1970) * 12 + i64::from(moment.month0());
-    let start = index.div_euclid(months) * months;
-    let year = i32::try_from(1970 + start.div_euclid(12)).ok()?;
-    let month = u32::try_from(start.rem_euclid(12) + 1).ok()?;
-    let first = NaiveDate::from_ymd_opt(year, month, 1)?.and_time(NaiveTime::MIN);
-    from_moment(first, 0, precision)
+pub(crate) fn floor_months(
+    at: i64,
+    months: i64,
+    precision: Precision,
+    zone: Option<Tz>,
+) -> Result<Option<i64>, SqlError> {
+    let first = moment(at, precision).and_then(|(moment, _)| {
+        let clock = zone::clock(moment, zone);
+        let index = i64::from(clock.year() - 1970) * 12 + i64::from(clock.month0());
+        let start = index.div_euclid(months) * months;
+        let year = i32::try_from(1970 + start.div_euclid(12)).ok()?;
+        let month = u32::try_from(start.rem_euclid(12) + 1).ok()?;
+        NaiveDate::from_ymd_opt(year, month, 1)
+    });
+    let first = first.ok_or_else(beyond)?.and_time(NaiveTime::MIN);
+    let start = ticks(zone::seconds(first, zone)?, 0, precision);
+    start.map(Some).ok_or_else(beyond)
 }
 
 /// Midnight before a time.
-pub(crate) fn midnight(at: i64, precision: Precision) -> i64 {
-    at - at.rem_euclid(86_400 * precision.ticks_per_second())
+pub(crate) fn midnight(
+    at: i64,
+    precision: Precision,
+    zone: Option<Tz>,
+) -> Result<Option<i64>, SqlError> {
+    match moment(at, precision) {
+        Some((moment, _)) => {
+            let midnight = zone::clock(moment, zone).date().and_time(NaiveTime::MIN);
+            Ok(ticks(zone::seconds(midnight, zone)?, 0, precision))
+        }
+        None => Ok(None),
+    }
 }
 
 /// RFC 3339 without a colon in the zone, as `to_iso8601` writes it.
@@ -217,7 +267,7 @@ mod tests {
 
     #[test]
     fn times_are_read_with_fraction_and_zone() {
-        let ms = |text| parse_time(text, Precision::Millisecond);
+        let ms = |text| parse_time(text, Precision::Millisecond, None).unwrap();
         assert_eq!(ms("2024-01-01"), Some(1_704_067_200_000));
         assert_eq!(ms("2024-01-01 00:00:00.1239"), Some(1_704_067_200_123));
         assert_eq!(ms("2024-01-01T08:00:00+08:00"), Some(1_704_067_200_000));
@@ -228,10 +278,11 @@ mod tests {
 
     #[test]
     fn months_follow_the_calendar() {
-        let at = parse_time("2024-01-31 10:00:00", Precision::Millisecond).unwrap();
-        let later = parse_time("2024-02-29 10:00:00", Precision::Millisecond);
-        assert_eq!(add_months(at, 1, Precision::Millisecond), later);
-        let first = parse_time("2024-01-01", Precision::Millisecond);
-        assert_eq!(floor_months(at, 1, Precision::Millisecond), first);
+        let ms = |text| parse_time(text, Precision::Millisecond, None).unwrap();
+        let at = ms("2024-01-31 10:00:00").unwrap();
+        let later = ms("2024-02-29 10:00:00");
+        assert_eq!(add_months(at, 1, Precision::Millisecond, None), Ok(later));
+        let first = ms("2024-01-01");
+        assert_eq!(floor_months(at, 1, Precision::Millisecond, None), Ok(first));
     }
 }

@@ -40,7 +40,9 @@ impl Encoder {
         mut cell: impl FnMut(usize) -> Result<ValueRef<'v>, SqlError>,
     ) -> Result<Option<RawBlock>, SqlError> {
         for (index, column) in self.writer.columns_mut().iter_mut().enumerate() {
-            push(column, cell(index)?).map_err(internal)?;
+            push(column, cell(index)?).map_err(|error| {
+                SqlError::unsupported(format!("a result beyond the range of its type ({error})"))
+            })?;
         }
         self.rows += 1;
         // looking at the bytes costs a walk over the columns

@@ -29,12 +29,30 @@ pub(crate) fn sqlite_error(error: rusqlite::Error) -> SqlError {
             Some(rusqlite::ErrorCode::OperationInterrupted) => {
                 SqlError::new(INTERNAL, "the statement was cancelled")
             }
+            _ if is_limit(&text) => {
+                SqlError::unsupported(format!("a statement as large as this ({text})"))
+            }
             _ => {
                 tracing::error!(%error, "a statement of the storage failed");
                 internal(text)
             }
         }
     })
+}
+
+/// Whether SQLite refused a statement for its size: the statement's fault, not the server's.
+fn is_limit(text: &str) -> bool {
+    const LIMITS: [&str; 8] = [
+        "Expression tree is too large",
+        "too many ",
+        "parser stack overflow",
+        "string or blob too big",
+        "at most 64 tables",
+        "statement too long",
+        "query string is larger",
+        "integer overflow",
+    ];
+    LIMITS.iter().any(|limit| text.contains(limit))
 }
 
 fn coded(text: &str) -> Option<SqlError> {

@@ -8,3 +8,4 @@ mod records;
 mod seed;
 mod sync;
 mod types;
+mod zones;

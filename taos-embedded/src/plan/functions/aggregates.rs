@@ -6,6 +6,7 @@ use rusqlite::types::{Value, ValueRef};
 
 use super::{number, owned, single};
 use crate::plan::decimal::{from_bytes, to_bytes};
+use crate::sql::SqlError;
 
 fn flags() -> FunctionFlags {
     FunctionFlags::SQLITE_UTF8
@@ -40,6 +41,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_aggregate_function("td_percentile", 2, flags(), Percentile)?;
     connection.create_aggregate_function("td_twa", 2, flags(), Twa)?;
     connection.create_aggregate_function("td_leastsquares", 3, flags(), LeastSquares)?;
+    connection.create_aggregate_function("td_sum", 1, flags(), SignedSum)?;
     connection.create_aggregate_function("td_u64_sum", 1, flags(), UnsignedSum)?;
     connection.create_aggregate_function("td_dec_sum", 1, flags(), DecimalSum)
 }
@@ -374,6 +376,30 @@ impl Aggregate<Sums, Option<String>> for LeastSquares {
     }
 }
 
+/// The sum of 64 bit integers, which wraps around as the server's does.
+struct SignedSum;
+
+impl Aggregate<Option<i64>, Option<i64>> for SignedSum {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Option<i64>> {
+        Ok(None)
+    }
+
+    fn step(&self, context: &mut Context<'_>, sum: &mut Option<i64>) -> rusqlite::Result<()> {
+        if let ValueRef::Integer(value) = context.get_raw(0) {
+            *sum = Some(sum.unwrap_or(0).wrapping_add(value));
+        }
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        sum: Option<Option<i64>>,
+    ) -> rusqlite::Result<Option<i64>> {
+        Ok(sum.flatten())
+    }
+}
+
 struct UnsignedSum;
 
 impl Aggregate<Option<u64>, Option<i64>> for UnsignedSum {
@@ -398,6 +424,9 @@ impl Aggregate<Option<u64>, Option<i64>> for UnsignedSum {
     }
 }
 
+/// The first number of 39 digits.
+const DECIMAL_LIMIT: u128 = 10_u128.pow(38);
+
 struct DecimalSum;
 
 impl Aggregate<Option<i128>, Value> for DecimalSum {
@@ -411,7 +440,10 @@ impl Aggregate<Option<i128>, Value> for DecimalSum {
             ValueRef::Blob(bytes) => from_bytes(bytes).unwrap_or_default(),
             _ => return Ok(()),
         };
-        *sum = Some(sum.unwrap_or(0).saturating_add(value));
+        let total = sum.unwrap_or(0).checked_add(value);
+        let total = total.filter(|total| total.unsigned_abs() < DECIMAL_LIMIT);
+        let overflow = || SqlError::new(0x013D, "Decimal value overflow");
+        *sum = Some(total.ok_or_else(|| rusqlite::Error::UserFunctionError(overflow().into()))?);
         Ok(())
     }
 

@@ -10,6 +10,8 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
+use crate::sql::SqlError;
+
 type Output = rusqlite::Result<Value>;
 
 /// Makes the dialect's functions known to a connection; needed before a plan runs on it.
@@ -41,6 +43,27 @@ fn strict(
             return Ok(Value::Null);
         }
         Ok(function(&args).unwrap_or(Value::Null))
+    })
+}
+
+/// As [`strict`], for what may be refused.
+fn fallible(
+    connection: &Connection,
+    name: &str,
+    args: i32,
+    function: impl Fn(&Args<'_>) -> Result<Option<Value>, SqlError> + Send + 'static,
+) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function(name, args, flags, move |context| -> Output {
+        let args = Args { context };
+        let null = (0..args.context.len()).any(|index| args.get(index) == ValueRef::Null);
+        if null {
+            return Ok(Value::Null);
+        }
+        let refused = |error: SqlError| rusqlite::Error::UserFunctionError(error.into());
+        Ok(function(&args).map_err(refused)?.unwrap_or(Value::Null))
     })
 }
 

@@ -1,8 +1,9 @@
 use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
-use super::{Args, cut, finite, number, single, strict};
+use super::{Args, cut, fallible, finite, number, single, strict};
 use crate::plan::decimal::{from_bytes, to_bytes};
+use crate::sql::SqlError;
 
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     doubles(connection)?;
@@ -11,6 +12,9 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     decimals(connection)?;
     strict(connection, "td_f32", 1, |args| {
         finite(f64::from(single(args.real(0)?)))
+    })?;
+    fallible(connection, "td_whole", 1, |args| {
+        args.real(0).map_or(Ok(None), whole)
     })?;
     strict(connection, "td_wrap", 2, |args| {
         let bits = u32::try_from(64 - args.int(1)?).ok()?;
@@ -28,6 +32,25 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
             Value::Integer(value.cast_signed())
         })
     })
+}
+
+/// A double cut to 64 bits, read as signed or unsigned; what C does beyond is not defined.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the range is checked"
+)]
+fn whole(value: f64) -> Result<Option<Value>, SqlError> {
+    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+    if (-LIMIT..LIMIT).contains(&value) {
+        return Ok(Some(Value::Integer(value as i64)));
+    }
+    if (LIMIT..2.0 * LIMIT).contains(&value) {
+        return Ok(Some(Value::Integer((value as u64).cast_signed())));
+    }
+    Err(SqlError::unsupported(format!(
+        "a cast of {value:e} to an integer"
+    )))
 }
 
 /// The stored form of a BIGINT UNSIGNED.
@@ -173,13 +196,17 @@ fn decimals(connection: &Connection) -> rusqlite::Result<()> {
     strict(connection, "td_dec_neg", 1, |args| {
         Some(Value::Blob(to_bytes(unscaled(args.get(0))?.checked_neg()?)))
     })?;
-    strict(connection, "td_dec_round", 2, |args| {
-        let factor = 10_i128.checked_pow(u32::try_from(args.int(1)?).ok()?)?;
-        let value = unscaled(args.get(0))?;
-        let half = value.signum() * (factor / 2);
-        i64::try_from(value.checked_add(half)? / factor)
-            .ok()
-            .map(Value::Integer)
+    fallible(connection, "td_dec_round", 2, |args| {
+        let rounded = || {
+            let factor = 10_i128.checked_pow(u32::try_from(args.int(1)?).ok()?)?;
+            let value = unscaled(args.get(0))?;
+            let half = value.signum() * (factor / 2);
+            i64::try_from(value.checked_add(half)? / factor).ok()
+        };
+        let rounded = rounded().map(Value::Integer);
+        rounded
+            .map(Some)
+            .ok_or_else(|| SqlError::unsupported("a cast of so long a decimal to an integer"))
     })?;
     strict(connection, "td_dec_text", 2, |args| {
         let scale = usize::try_from(args.int(1)?).ok()?;

@@ -4,7 +4,8 @@ use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
 
-use super::{Args, single, strict};
+use super::{Args, fallible, single, strict};
+use crate::sql::SqlError;
 
 fn text(value: impl Into<String>) -> Option<Value> {
     Some(Value::Text(value.into()))
@@ -110,21 +111,23 @@ fn measuring(connection: &Connection) -> rusqlite::Result<()> {
             None => Some(Value::Integer(0)),
         }
     })?;
-    strict(connection, "td_leading_int", 1, |args| {
-        let value = args.text(0)?.trim_start();
-        let sign = usize::from(value.starts_with(['-', '+']));
-        let digits = value
-            .bytes()
-            .skip(sign)
-            .take_while(u8::is_ascii_digit)
-            .count();
-        let number: i128 = value.get(..sign + digits)?.parse().unwrap_or_default();
-        // Beyond 64 bits the text is read as unsigned.
-        let clamped = number.clamp(i128::from(i64::MIN), i128::from(u64::MAX));
-        let bits = i64::try_from(clamped)
-            .or_else(|_| u64::try_from(clamped).map(u64::cast_signed))
-            .ok()?;
-        Some(Value::Integer(bits))
+    fallible(connection, "td_leading_int", 1, |args| {
+        let Some(text) = args.text(0).map(str::trim_start) else {
+            return Ok(None);
+        };
+        let sign = usize::from(text.starts_with(['-', '+']));
+        let digits = text.bytes().skip(sign);
+        let digits = digits.take_while(u8::is_ascii_digit).count();
+        if digits == 0 {
+            return Ok(Some(Value::Integer(0)));
+        }
+        let number = text.get(..sign + digits).unwrap_or_default();
+        // Beyond 63 bits the text is read as unsigned.
+        let bits = number
+            .parse()
+            .or_else(|_| number.parse().map(u64::cast_signed));
+        let bits = bits.map(|bits| Some(Value::Integer(bits)));
+        bits.map_err(|_| SqlError::unsupported(format!("a cast of '{number}' to an integer")))
     })
 }
 

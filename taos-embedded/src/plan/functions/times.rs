@@ -1,9 +1,11 @@
+use chrono_tz::Tz;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use taos_query::common::Precision;
 
-use super::{Args, strict};
-use crate::plan::time;
+use super::{Args, fallible, strict};
+use crate::plan::{time, zone};
+use crate::sql::SqlError;
 
 fn precision(args: &Args<'_>, index: usize) -> Option<Precision> {
     Precision::from_u8_option(u8::try_from(args.int(index)?).ok()?)
@@ -13,29 +15,79 @@ fn int(value: Option<i64>) -> Option<Value> {
     value.map(Value::Integer)
 }
 
+fn zone(args: &Args<'_>, index: usize) -> Option<Tz> {
+    args.text(index)?.parse().ok()
+}
+
+/// The window of whole days, which begin at the zone's midnight, that holds a time: time, width, unit,
+/// zone, now.
+fn floor_in_zone(args: &Args<'_>) -> Result<Option<Value>, SqlError> {
+    let (Some(at), Some(width), Some(unit), Some(zone), Some(now)) = (
+        args.int(0),
+        args.int(1),
+        precision(args, 2),
+        zone(args, 3),
+        args.int(4),
+    ) else {
+        return Ok(None);
+    };
+    let width = width.max(1);
+    let check = |at| zone::steady(zone, now, at, unit, "windows of days");
+    let east = check(at)? * unit.ticks_per_second();
+    let Some(moved) = at.checked_add(east) else {
+        return Ok(None);
+    };
+    let Some(start) = at.checked_sub(moved.rem_euclid(width)) else {
+        return Ok(None);
+    };
+    check(start)?;
+    check(start.saturating_add(width - 1))?;
+    Ok(int(Some(start)))
+}
+
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
-    strict(connection, "td_add_months", 3, |args| {
-        int(time::add_months(
-            args.int(0)?,
-            args.int(1)?,
-            precision(args, 2)?,
-        ))
-    })?;
-    strict(connection, "td_floor_months", 3, |args| {
-        int(time::floor_months(
-            args.int(0)?,
-            args.int(1)?.max(1),
-            precision(args, 2)?,
-        ))
+    // the last argument, the zone, may be missing
+    for count in [3, 4] {
+        fallible(connection, "td_add_months", count, |args| {
+            let (Some(at), Some(months), Some(unit)) =
+                (args.int(0), args.int(1), precision(args, 2))
+            else {
+                return Ok(None);
+            };
+            time::add_months(at, months, unit, zone(args, 3)).map(int)
+        })?;
+        fallible(connection, "td_floor_months", count, |args| {
+            let (Some(at), Some(months), Some(unit)) =
+                (args.int(0), args.int(1), precision(args, 2))
+            else {
+                return Ok(None);
+            };
+            time::floor_months(at, months.max(1), unit, zone(args, 3)).map(int)
+        })?;
+    }
+    for count in [2, 3] {
+        fallible(connection, "td_parse_time", count, |args| {
+            let (Some(text), Some(unit)) = (args.text(0), precision(args, 1)) else {
+                return Ok(None);
+            };
+            time::parse_time(text, unit, zone(args, 2)).map(int)
+        })?;
+    }
+    fallible(connection, "td_floor_zone", 5, floor_in_zone)?;
+    fallible(connection, "td_to_iso8601_zone", 4, |args| {
+        let (Some(at), Some(unit), Some(zone), Some(now)) =
+            (args.int(0), precision(args, 1), zone(args, 2), args.int(3))
+        else {
+            return Ok(None);
+        };
+        let east = zone::steady(zone, now, at, unit, "to_iso8601")?;
+        Ok(time::iso8601(at, unit, Some(&zone::offset_text(east))).map(Value::Text))
     })?;
     strict(connection, "td_floor", 3, |args| {
         let (at, width, offset) = (args.int(0)?, args.int(1)?.max(1), args.int(2)?);
         int(at
             .checked_sub(offset)
-            .map(|moved| at - moved.rem_euclid(width)))
-    })?;
-    strict(connection, "td_parse_time", 2, |args| {
-        int(time::parse_time(args.text(0)?, precision(args, 1)?))
+            .and_then(|moved| at.checked_sub(moved.rem_euclid(width))))
     })?;
     for name in ["weekday", "dayofweek", "weekofyear"] {
         strict(connection, &format!("td_{name}"), 2, move |args| {
