@@ -1,7 +1,8 @@
 use crate::client::Client;
-use crate::config::{Config, PARAMS};
+use crate::config::Config;
 use crate::query::Taos;
 use std::sync::Arc;
+use taos_query::dsn::WEBSOCKET_PARAMS;
 use taos_query::{AsyncQueryable as _, AsyncTBuilder, ErrorKind, IntoDsn, RawError, RawResult};
 use tokio::sync::OnceCell;
 
@@ -42,7 +43,7 @@ impl AsyncTBuilder for TaosBuilder {
     type Target = Taos;
 
     fn available_params() -> &'static [&'static str] {
-        PARAMS
+        WEBSOCKET_PARAMS
     }
 
     fn from_dsn<D: IntoDsn>(dsn: D) -> RawResult<Self> {

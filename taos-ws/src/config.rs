@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
+use taos_query::dsn::WEBSOCKET_PARAMS;
 use taos_query::{Code, Dsn, ErrorKind, RawError, RawResult};
 use zeroize::Zeroizing;
 
@@ -14,33 +15,8 @@ const DEFAULT_PORT: u16 = 6041;
 const CLOUD_PORT: u16 = 443;
 /// Default of `max_message_size`: blocks and raw messages can be many MiB (taosadapter-ws §2).
 const DEFAULT_MESSAGE_SIZE: usize = 256 << 20;
-
-/// The DSN parameters that the WebSocket backend reads.
-pub(crate) const PARAMS: &[&str] = &[
-    "token",
-    "bearer_token",
-    "bearerToken",
-    "totp_code",
-    "totpCode",
-    "conn_mode",
-    "compression",
-    "conn_retries",
-    "retry_backoff_ms",
-    "retry_backoff_max_ms",
-    "retry_writes",
-    "timezone",
-    "tcp_nodelay",
-    "read_timeout",
-    "conn_timeout",
-    "version_prefer",
-    "user_ip",
-    "user_app",
-    "connector_info",
-    "tls_mode",
-    "tls_ca",
-    "tls_version",
-    "max_message_size",
-];
+/// Longest timeout: the clock cannot count on for as long as a `u64` of seconds can say.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 /// Text that must not be seen: wiped when dropped, and without a `Display`.
 #[derive(Clone)]
@@ -134,7 +110,7 @@ pub(crate) struct Config {
 
 impl Config {
     pub(crate) fn from_dsn(dsn: &Dsn) -> RawResult<Self> {
-        dsn.check_params(PARAMS)?;
+        dsn.check_params(WEBSOCKET_PARAMS)?;
         let secret = |keys: [&str; 2]| {
             keys.iter()
                 .find_map(|key| dsn.get(key))
@@ -180,8 +156,8 @@ impl Config {
             retry_backoff: Duration::from_millis(dsn.param_or("retry_backoff_ms", 200)?),
             retry_backoff_max: Duration::from_millis(dsn.param_or("retry_backoff_max_ms", 2000)?),
             retry_writes: dsn.param_or("retry_writes", false)?,
-            conn_timeout: nonzero(dsn, "conn_timeout", seconds(10))?,
-            read_timeout: nonzero(dsn, "read_timeout", seconds(300))?,
+            conn_timeout: limit(dsn, "conn_timeout", seconds(10))?,
+            read_timeout: limit(dsn, "read_timeout", seconds(300))?,
             max_message_size: dsn.param_or("max_message_size", DEFAULT_MESSAGE_SIZE)?,
             version_prefer: match dsn.get("version_prefer").map(String::as_str) {
                 None | Some("2.x") => Version::parse("2.0"),
@@ -303,10 +279,10 @@ fn user_ip(dsn: &Dsn) -> RawResult<String> {
     }
 }
 
-fn nonzero(dsn: &Dsn, key: &str, default: Duration) -> RawResult<Duration> {
+fn limit(dsn: &Dsn, key: &str, default: Duration) -> RawResult<Duration> {
     let value = dsn.param_or(key, default)?;
-    if value.is_zero() {
-        return Err(dsn.invalid_param(key, "a time longer than 0"));
+    if value.is_zero() || value > LONGEST_TIMEOUT {
+        return Err(dsn.invalid_param(key, "a time longer than 0 and of at most ten years"));
     }
     Ok(value)
 }
@@ -359,6 +335,22 @@ mod tests {
         }
         let options = config("wss://h").tls.unwrap();
         assert_eq!(options.mode, TlsMode::Verify);
+    }
+
+    #[test]
+    fn timeouts_that_no_clock_can_count_are_refused() {
+        let longest = format!("ws://h?read_timeout={}", LONGEST_TIMEOUT.as_secs());
+        assert_eq!(config(&longest).read_timeout, LONGEST_TIMEOUT);
+        for key in ["read_timeout", "conn_timeout"] {
+            for value in ["0", "0ms", "315360001", "18446744073709551615"] {
+                let dsn: Dsn = format!("ws://h?{key}={value}").parse().unwrap();
+                let error = Config::from_dsn(&dsn).unwrap_err().to_string();
+                assert!(
+                    error.contains(key) && error.contains("ten years"),
+                    "{error}"
+                );
+            }
+        }
     }
 
     #[test]

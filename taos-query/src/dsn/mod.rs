@@ -29,7 +29,7 @@ mod redact;
 mod tests;
 
 pub use address::Address;
-pub use params::{ParamValue, value_is_true};
+pub use params::{ParamValue, WEBSOCKET_PARAMS, value_is_true};
 pub use redact::{Redacted, redact_dsn};
 
 /// A parsed data source name.

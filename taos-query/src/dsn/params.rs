@@ -3,8 +3,9 @@ use std::time::Duration;
 use super::Dsn;
 use crate::error::{Code, ErrorKind, RawError, RawResult};
 
-/// Parameters of the WebSocket backend (api names of the 0.12 line).
-const WEBSOCKET: &[&str] = &[
+/// Parameters of the WebSocket backend, under the names of the 0.12 line. They stand here so that
+/// other backends know them too, and pass over them.
+pub const WEBSOCKET_PARAMS: &[&str] = &[
     "token",
     "bearer_token",
     "bearerToken",
@@ -186,7 +187,7 @@ impl Dsn {
             if known.contains(&key.as_str()) || key.contains('.') {
                 continue;
             }
-            if [WEBSOCKET, NATIVE, CONSUMER, QUESTDB]
+            if [WEBSOCKET_PARAMS, NATIVE, CONSUMER, QUESTDB]
                 .iter()
                 .any(|list| list.contains(&key.as_str()))
             {
