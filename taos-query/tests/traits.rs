@@ -10,7 +10,8 @@ use serde::Deserialize;
 use taos_query::block::{BlockWriter, ColumnBuilder, RawBlock};
 use taos_query::common::{Field, Precision, Ty, Value};
 use taos_query::{
-    AsyncFetchable, AsyncQueryable, ErrorKind, Fetchable, PollBlock, Queryable, RawError, RawResult,
+    AsyncFetchable, AsyncQueryable, AsyncTBuilder, ErrorKind, Fetchable, IntoDsn, PollBlock,
+    Queryable, RawError, RawResult, TBuilder,
 };
 
 /// Remembers what it was asked. Answers `select` with two blocks, `broken` with one and an error,
@@ -19,6 +20,16 @@ use taos_query::{
 struct Memory {
     asked: Mutex<Vec<(String, u64)>>,
     down: bool,
+    licence: Licence,
+}
+
+/// How the server tells its edition.
+#[derive(Clone, Copy, Default)]
+enum Licence {
+    #[default]
+    Untold,
+    Cluster(&'static str, Option<bool>),
+    Grants(&'static str, &'static str),
 }
 
 struct Answer {
@@ -88,6 +99,23 @@ impl AsyncQueryable for Memory {
             return Err(RawError::of(ErrorKind::ConnectionLost, "the line is cut"));
         }
         let (fields, ready) = match sql.split_whitespace().next() {
+            Some("select") if sql.contains("ins_cluster") => match self.licence {
+                Licence::Cluster(edition, expired) => {
+                    let mut expiry = ColumnBuilder::new(Ty::Bool, 1, 0, 0);
+                    match expired {
+                        Some(expired) => expiry.push_bool(expired)?,
+                        None => expiry.push_null(),
+                    }
+                    row(vec![text(edition)?, expiry])?
+                }
+                _ => return Err(RawError::new(0x2603, "Table does not exist")),
+            },
+            Some("show") if sql == "show grants" => match self.licence {
+                Licence::Grants(edition, expired) => {
+                    row(vec![text(edition)?, text("unlimited")?, text(expired)?])?
+                }
+                _ => return Err(RawError::new(0x2600, "syntax error")),
+            },
             Some("select") => (
                 number_fields(),
                 vec![numbers(0..3), numbers(3..3), numbers(3..5)],
@@ -122,6 +150,19 @@ impl Memory {
         let asked = self.asked();
         asked.iter().map(|(sql, _)| sql.clone()).collect()
     }
+}
+
+fn text(text: &str) -> RawResult<ColumnBuilder> {
+    let mut column = ColumnBuilder::new(Ty::VarChar, 64, 0, 0);
+    column.push_str(text)?;
+    Ok(column)
+}
+
+/// One row, its columns called by their type.
+fn row(columns: Vec<ColumnBuilder>) -> RawResult<(Arc<[Field]>, Vec<RawResult<RawBlock>>)> {
+    let block = BlockWriter::new(columns).finish_block(Precision::Millisecond)?;
+    let fields = block.fields().to_vec().into();
+    Ok((fields, vec![Ok(block)]))
 }
 
 fn number_fields() -> Arc<[Field]> {
@@ -328,5 +369,90 @@ fn blocking_calls_give_the_same() -> RawResult<()> {
         1
     );
     assert!(Queryable::database_exists(&taos, "power")?);
+    Ok(())
+}
+
+/// Builds a [`Memory`] with this licence.
+struct Builder(Licence);
+
+impl AsyncTBuilder for Builder {
+    type Target = Memory;
+
+    fn available_params() -> &'static [&'static str] {
+        &[]
+    }
+
+    fn from_dsn<D: IntoDsn>(_: D) -> RawResult<Self> {
+        Ok(Self(Licence::Untold))
+    }
+
+    fn client_version() -> &'static str {
+        "0"
+    }
+
+    async fn server_version(&self) -> RawResult<&str> {
+        Ok("0")
+    }
+
+    async fn ping(&self, _: &mut Memory) -> RawResult<()> {
+        Ok(())
+    }
+
+    async fn build(&self) -> RawResult<Memory> {
+        Ok(Memory {
+            licence: self.0,
+            ..Memory::default()
+        })
+    }
+}
+
+#[tokio::test]
+async fn the_edition_is_read_from_the_cluster_or_else_from_the_grants() -> RawResult<()> {
+    for (licence, edition, expired, enterprise) in [
+        (
+            Licence::Cluster("official", Some(false)),
+            "official",
+            false,
+            true,
+        ),
+        (Licence::Cluster("trial", Some(true)), "trial", true, false),
+        (
+            Licence::Cluster("community", None),
+            "community",
+            false,
+            false,
+        ),
+        (
+            Licence::Grants("official", "false"),
+            "official",
+            false,
+            true,
+        ),
+        (
+            Licence::Grants("official", " true "),
+            "official",
+            true,
+            false,
+        ),
+    ] {
+        let builder = Builder(licence);
+        let found = AsyncTBuilder::get_edition(&builder).await?;
+        assert_eq!((found.edition.as_str(), found.expired), (edition, expired));
+        assert_eq!(
+            AsyncTBuilder::is_enterprise_edition(&builder).await?,
+            enterprise
+        );
+        let asserted = AsyncTBuilder::assert_enterprise_edition(&builder).await;
+        assert_eq!(asserted.is_ok(), enterprise);
+        assert_eq!(TBuilder::get_edition(&builder)?, found);
+    }
+    let error = AsyncTBuilder::get_edition(&Builder(Licence::Untold))
+        .await
+        .unwrap_err();
+    assert_eq!(error.code(), 0x2603);
+    assert!(
+        error.to_string().contains("does not tell its edition"),
+        "{error}"
+    );
     Ok(())
 }

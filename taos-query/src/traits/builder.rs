@@ -1,7 +1,9 @@
 use std::future::Future;
 
+use super::AsyncQueryable;
 use crate::dsn::IntoDsn;
-use crate::error::RawResult;
+use crate::error::{RawError, RawResult};
+use crate::util::Edition;
 
 /// Makes connections from a DSN.
 ///
@@ -41,4 +43,59 @@ pub trait AsyncTBuilder: Sized + Send + Sync + 'static {
     /// # Cancel safety
     /// Dropping the future closes what was opened.
     fn build(&self) -> impl Future<Output = RawResult<Self::Target>> + Send;
+
+    /// Which edition the server is, asked over a connection of its own.
+    ///
+    /// # Errors
+    /// When the server tells it in neither of the known ways.
+    fn get_edition(&self) -> impl Future<Output = RawResult<Edition>> + Send
+    where
+        Self::Target: AsyncQueryable,
+    {
+        async move { edition(&self.build().await?).await }
+    }
+
+    /// True for an enterprise or cloud edition whose licence has not run out.
+    ///
+    /// # Errors
+    /// As [`get_edition`](Self::get_edition).
+    fn is_enterprise_edition(&self) -> impl Future<Output = RawResult<bool>> + Send
+    where
+        Self::Target: AsyncQueryable,
+    {
+        async move { Ok(self.get_edition().await?.is_enterprise_edition()) }
+    }
+
+    /// As [`is_enterprise_edition`](Self::is_enterprise_edition), with an error in place of `false`.
+    ///
+    /// # Errors
+    /// As [`get_edition`](Self::get_edition), and for any other edition.
+    fn assert_enterprise_edition(&self) -> impl Future<Output = RawResult<()>> + Send
+    where
+        Self::Target: AsyncQueryable,
+    {
+        async move { self.get_edition().await?.assert_enterprise_edition() }
+    }
+}
+
+/// Servers tell it in a system table; those before that table, as the grants of the cluster.
+async fn edition(target: &impl AsyncQueryable) -> RawResult<Edition> {
+    let cluster = "select version, expire_time < now from information_schema.ins_cluster";
+    let first = match target.query_one::<_, (String, Option<bool>)>(cluster).await {
+        Ok(Some((edition, expired))) => {
+            return Ok(Edition::new(edition.trim(), expired.unwrap_or(false)));
+        }
+        Ok(None) => RawError::from_string("the cluster's table is empty"),
+        Err(error) => error,
+    };
+    // Behind the edition stand the time of expiry and whether it has passed, all of them texts.
+    match target
+        .query_one::<_, (String, String, String)>("show grants")
+        .await
+    {
+        Ok(Some((edition, _, expired))) => {
+            Ok(Edition::new(edition.trim(), expired.trim() == "true"))
+        }
+        Ok(None) | Err(_) => Err(first.context("the server does not tell its edition")),
+    }
 }

@@ -19,7 +19,7 @@ use crate::de::RowPlan;
 use crate::dsn::IntoDsn;
 use crate::error::RawResult;
 use crate::helpers::{Describe, ShowDatabase};
-use crate::util::block_on;
+use crate::util::{Edition, block_on};
 use tokio::runtime;
 
 /// Makes connections from a DSN, blocking; see [`AsyncTBuilder`].
@@ -50,6 +50,36 @@ pub trait TBuilder: Sized + Send + Sync + 'static {
 
     /// Connects and logs in.
     fn build(&self) -> RawResult<Self::Target>;
+
+    /// Which edition the server is, asked over a connection of its own.
+    ///
+    /// # Errors
+    /// As [`AsyncTBuilder::get_edition`].
+    fn get_edition(&self) -> RawResult<Edition>
+    where
+        Self::Target: AsyncQueryable;
+
+    /// True for an enterprise or cloud edition whose licence has not run out.
+    ///
+    /// # Errors
+    /// As [`get_edition`](Self::get_edition).
+    fn is_enterprise_edition(&self) -> RawResult<bool>
+    where
+        Self::Target: AsyncQueryable,
+    {
+        Ok(self.get_edition()?.is_enterprise_edition())
+    }
+
+    /// As [`is_enterprise_edition`](Self::is_enterprise_edition), with an error in place of `false`.
+    ///
+    /// # Errors
+    /// As [`get_edition`](Self::get_edition), and for any other edition.
+    fn assert_enterprise_edition(&self) -> RawResult<()>
+    where
+        Self::Target: AsyncQueryable,
+    {
+        self.get_edition()?.assert_enterprise_edition()
+    }
 }
 
 impl<B: AsyncTBuilder> TBuilder for B {
@@ -81,6 +111,13 @@ impl<B: AsyncTBuilder> TBuilder for B {
 
     fn build(&self) -> RawResult<Self::Target> {
         block_on(None, AsyncTBuilder::build(self))?
+    }
+
+    fn get_edition(&self) -> RawResult<Edition>
+    where
+        Self::Target: AsyncQueryable,
+    {
+        block_on(None, AsyncTBuilder::get_edition(self))?
     }
 }
 
