@@ -158,8 +158,11 @@ fn text(text: &str) -> RawResult<ColumnBuilder> {
     Ok(column)
 }
 
-/// One row, its columns called by their type.
-fn row(columns: Vec<ColumnBuilder>) -> RawResult<(Arc<[Field]>, Vec<RawResult<RawBlock>>)> {
+/// What a statement answers: its columns, and its blocks.
+type Reply = (Arc<[Field]>, Vec<RawResult<RawBlock>>);
+
+/// One row in columns without names.
+fn row(columns: Vec<ColumnBuilder>) -> RawResult<Reply> {
     let block = BlockWriter::new(columns).finish_block(Precision::Millisecond)?;
     let fields = block.fields().to_vec().into();
     Ok((fields, vec![Ok(block)]))
