@@ -227,6 +227,9 @@ fn results_beyond_their_type_are_refused_and_no_internal_error() {
         "select cast(1e30 as bigint)",
         "select cast('99999999999999999999' as bigint)",
         "select concat(repeat('a', 60000), repeat('b', 60000))",
+        "select length(replace(repeat('a', 60000), 'a', repeat('b', 60000)))",
+        "select length(repeat(s, 9223372036854775807)) from t",
+        "select null union all select 1",
         "select ts + 9223372036854775807 from t",
         "select ts + 1000000y from t",
         "select count(*) from t interval(1000000000000d)",
@@ -240,6 +243,20 @@ fn results_beyond_their_type_are_refused_and_no_internal_error() {
         ),
         ["10000000000000000000, 18446744073709551615"]
     );
+}
+
+#[test]
+fn a_broken_pattern_is_named_wherever_it_comes_from() {
+    let server = Server::new();
+    server.exec("create table t (ts timestamp, s varchar(20))");
+    server.exec("insert into t values (1, '[')");
+    for sql in [
+        "select ts from t where s match '['",
+        "select ts from t where 'x' match s",
+    ] {
+        let error = server.session.execute(sql).unwrap_err();
+        assert_eq!(error.code, 0x2681, "{sql}: {error}");
+    }
 }
 
 #[test]

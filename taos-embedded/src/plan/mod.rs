@@ -16,6 +16,7 @@ mod scalar;
 mod schema;
 mod scope;
 mod select;
+mod shift;
 mod source;
 #[cfg(test)]
 mod tests;

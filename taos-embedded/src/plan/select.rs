@@ -77,6 +77,11 @@ impl Planner<'_> {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for (index, (column, other)) in columns.iter_mut().zip(&right.columns).enumerate() {
             let value = Typed::new(format!("q{index}"), ColType::of_result(other), USES_DATA);
+            if column.length == 0 && column.ty == Ty::VarChar && other.length > 0 {
+                return Err(SqlError::unsupported(
+                    "union whose first branch has no type",
+                ));
+            }
             if column.ty == other.ty {
                 column.length = column.length.max(other.length);
             }

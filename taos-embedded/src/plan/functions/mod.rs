@@ -77,6 +77,12 @@ impl Args<'_> {
         self.context.len()
     }
 
+    /// Bytes of all texts among them.
+    fn bytes(&self) -> usize {
+        let texts = (0..self.len()).filter_map(|index| self.text(index));
+        texts.map(str::len).sum()
+    }
+
     fn get(&self, index: usize) -> ValueRef<'_> {
         if index < self.context.len() {
             self.context.get_raw(index)

@@ -37,7 +37,8 @@ fn matching(connection: &Connection) -> rusqlite::Result<()> {
         let pattern = context.get_or_create_aux(
             1,
             |pattern| -> Result<Regex, Box<dyn std::error::Error + Send + Sync + 'static>> {
-                Ok(Regex::new(pattern.as_str()?)?)
+                Regex::new(pattern.as_str()?)
+                    .map_err(|_| SqlError::new(0x2681, "Invalid regular expression pattern").into())
             },
         )?;
         Ok(Value::Integer(i64::from(pattern.is_match(value))))
@@ -141,24 +142,39 @@ fn changing(connection: &Connection) -> rusqlite::Result<()> {
     strict(connection, "td_ltrim", -1, |args| trim(args, true, false))?;
     strict(connection, "td_rtrim", -1, |args| trim(args, false, true))?;
     strict(connection, "td_trim", -1, |args| trim(args, true, true))?;
-    strict(connection, "td_replace", 3, |args| {
-        let (value, from, to) = (args.text(0)?, args.text(1)?, args.text(2)?);
+    fallible(connection, "td_replace", 3, |args| {
+        let (Some(value), Some(from), Some(to)) = (args.text(0), args.text(1), args.text(2)) else {
+            return Ok(None);
+        };
         if from.is_empty() {
-            return text(value);
+            return Ok(text(value));
         }
-        text(value.replace(from, to))
+        let count = value.matches(from).count();
+        let kept = value.len() - count * from.len();
+        fits(kept.saturating_add(count.saturating_mul(to.len())))?;
+        Ok(text(value.replace(from, to)))
     })?;
-    strict(connection, "td_repeat", 2, |args| {
-        let value = args.text(0)?;
-        let most = 65_517 / value.len().max(1);
-        let times = usize::try_from(args.int(1)?.max(0)).ok()?.min(most);
-        text(value.repeat(times))
+    fallible(connection, "td_repeat", 2, |args| {
+        let (Some(value), Some(times)) = (args.text(0), args.int(1)) else {
+            return Ok(None);
+        };
+        let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
+        fits(value.len().saturating_mul(times))?;
+        Ok(text(value.repeat(times)))
     })?;
     strict(connection, "td_substring", -1, substring)?;
     strict(connection, "td_substring_index", 3, substring_index)?;
-    strict(connection, "td_concat", -1, |args| joined(args, 0, ""))?;
-    strict(connection, "td_concat_ws", -1, |args| {
-        joined(args, 1, args.text(0)?)
+    fallible(connection, "td_concat", -1, |args| {
+        fits(args.bytes())?;
+        Ok(joined(args, 0, ""))
+    })?;
+    fallible(connection, "td_concat_ws", -1, |args| {
+        let between = args.text(0).unwrap_or_default();
+        fits(
+            args.bytes()
+                .saturating_add(between.len().saturating_mul(args.len())),
+        )?;
+        Ok(joined(args, 1, between))
     })?;
     strict(connection, "td_to_base64", 1, |args| {
         text(base64::engine::general_purpose::STANDARD.encode(args.text(0)?))
@@ -169,6 +185,17 @@ fn changing(connection: &Connection) -> rusqlite::Result<()> {
         let limit = if limit == 0 { value.len() } else { limit };
         text(crate::sql::clip(value, limit))
     })
+}
+
+/// Refuses texts that no column can hold, before they are made: what the original does with them is not
+/// known, and nested calls could ask for all the memory there is.
+fn fits(bytes: usize) -> Result<(), SqlError> {
+    if bytes <= 65_517 {
+        return Ok(());
+    }
+    Err(SqlError::unsupported(
+        "a text longer than the longest column, 65517 bytes",
+    ))
 }
 
 fn trim(args: &Args<'_>, left: bool, right: bool) -> Option<Value> {
