@@ -4,7 +4,7 @@ mod result;
 mod session;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use crate::plan::ResultColumn;
@@ -29,6 +29,9 @@ pub enum Storage {
 pub struct Engine {
     store: Store,
     passwords: Arc<Passwords>,
+    /// Shared by statements that may change tables; held alone by one that was overtaken by such
+    /// changes again and again.
+    changes: Arc<RwLock<()>>,
 }
 
 /// Nanoseconds since 1970.
@@ -52,6 +55,7 @@ impl Engine {
         Ok(Self {
             store,
             passwords: Arc::default(),
+            changes: Arc::default(),
         })
     }
 
