@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::paced::Paced;
 use super::{Shared, Stop, rest, stopping, ws};
 
 /// Body of every reply.
@@ -33,6 +34,7 @@ pub(super) async fn serve(stream: TcpStream, shared: Arc<Shared>, permit: OwnedS
     let permit = Arc::new(permit);
     let mut stop = shared.stop.clone();
     let head = shared.limits.head;
+    let stream = Paced::new(stream, shared.limits.write);
     let held = Arc::clone(&permit);
     let service = service_fn(move |request| {
         let (shared, permit) = (Arc::clone(&shared), Arc::clone(&held));
@@ -137,9 +139,12 @@ fn upgrade(
         let _permit = permit;
         match upgraded
             .await
-            .map(hyper::upgrade::Upgraded::downcast::<TokioIo<TcpStream>>)
+            .map(hyper::upgrade::Upgraded::downcast::<TokioIo<Paced>>)
         {
-            Ok(Ok(parts)) => ws::run(parts.io.into_inner(), parts.read_buf, shared).await,
+            Ok(Ok(parts)) => {
+                let socket = parts.io.into_inner().into_inner();
+                ws::run(socket, parts.read_buf, shared).await;
+            }
             Ok(Err(_)) => tracing::error!("an upgraded connection is not the socket it was"),
             Err(error) => tracing::debug!(%error, "the upgrade was cut off"),
         }

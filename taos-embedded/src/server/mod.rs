@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::engine::{Engine, SqlError};
 
 mod http;
+mod paced;
 mod rest;
 mod ws;
 

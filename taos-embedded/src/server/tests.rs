@@ -132,6 +132,49 @@ fn a_client_that_takes_no_replies_is_not_read_any_more_and_then_cut() {
     version(&mut server.ws());
 }
 
+/// Sends a statement over HTTP; its answer is left unread.
+fn ask(server: &Server, sql: &str) -> TcpStream {
+    let mut stream = server.connect();
+    let head = format!(
+        "POST /rest/sql HTTP/1.1\r\nHost: x\r\nAuthorization: Basic cm9vdDp0YW9zZGF0YQ==\r\n\
+         Connection: close\r\nContent-Length: {}\r\n\r\n{sql}",
+        sql.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn a_client_that_takes_nothing_of_a_long_http_result_is_cut() {
+    let limits = Limits {
+        connections: 1,
+        write: Duration::from_millis(500),
+        ..Limits::default()
+    };
+    let server = Server::with(limits);
+    let done = |sql: &str| {
+        let mut answer = String::new();
+        ask(&server, sql).read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("\"code\":0"), "{answer}");
+    };
+    done("create database db keep 36500");
+    done("create table db.t (ts timestamp, s varchar(16000))");
+    // Far more in all than the buffers of both sockets hold.
+    for batch in 0..16 {
+        let rows: String = (0..50)
+            .map(|n| format!("({}, '{}')", batch * 50 + n, "x".repeat(16_000)))
+            .collect();
+        done(&format!("insert into db.t values {rows}"));
+    }
+    let mut unread = ask(&server, "select s from db.t");
+    let mut beginning = [0; 1024];
+    unread.read_exact(&mut beginning).unwrap();
+    assert!(beginning.ends_with(b"xxx"), "{beginning:?}");
+    // There is one place only, so this waits until the other connection is gone.
+    version(&mut server.ws());
+    drop(unread);
+}
+
 #[test]
 fn connections_beyond_the_limit_wait_for_a_place() {
     let limits = Limits {
