@@ -246,6 +246,28 @@ fn results_beyond_their_type_are_refused_and_no_internal_error() {
 }
 
 #[test]
+fn a_constant_key_is_no_position_and_a_wildcard_needs_a_table() {
+    let server = Server::new();
+    server.exec("create stable s (ts timestamp, i int) tags (g int)");
+    server.exec(
+        "insert into a using s tags (1) values (1, 7) (2, 8) b using s tags (2) values (3, 9)",
+    );
+    assert_eq!(server.rows("select i from a order by 2d"), ["7", "8"]);
+    assert_eq!(
+        server.rows("select 2 as k, count(*) from s group by k"),
+        ["2, 3"]
+    );
+    assert_eq!(
+        server.rows("select 8 tbname, count(*) from s group by tbname"),
+        ["8, 2", "8, 1"]
+    );
+    for sql in ["select last_row(*)", "select *"] {
+        let error = server.session.execute(sql).unwrap_err();
+        assert_eq!(error.code, 0x2600, "{sql}: {error}");
+    }
+}
+
+#[test]
 fn a_broken_pattern_is_named_wherever_it_comes_from() {
     let server = Server::new();
     server.exec("create table t (ts timestamp, s varchar(20))");

@@ -60,6 +60,10 @@ pub(super) fn many_columns(
             }
         }
     }
+    if columns.is_empty() {
+        // no FROM
+        return Err(SqlError::syntax("*"));
+    }
     for (column, arg) in columns {
         outputs.push(Output {
             name: format!("{name}({column})"),
@@ -98,6 +102,15 @@ pub(super) fn position(expr: &Expr, columns: usize) -> Result<Option<usize>, Sql
             code::WRONG_POSITION,
             "ORDER BY / GROUP BY item must be the number of a SELECT-list expression",
         )),
+    }
+}
+
+/// A key of ORDER BY or GROUP BY: an integer alone would be a position to SQLite.
+pub(super) fn as_key(sql: &str) -> String {
+    if sql.parse::<i64>().is_ok() {
+        format!("({sql} + 0)")
+    } else {
+        sql.to_owned()
     }
 }
 

@@ -4,7 +4,7 @@ use taos_query::common::Precision;
 
 use super::aggregate::{SELECTING, any, calls, contains, is_aggregate};
 use super::clauses::{
-    aggregate_not_allowed, by_alias, limited, listed, no_groups, position, result_columns,
+    aggregate_not_allowed, as_key, by_alias, limited, listed, no_groups, position, result_columns,
     time_column, where_sql,
 };
 use super::expr::{Place, condition};
@@ -109,7 +109,7 @@ impl Planner<'_> {
             let mut expr = expr;
             let at = position(expr, outputs.len())?.or_else(|| match &expr.kind {
                 ExprKind::Column { table: None, name }
-                    if scope.column(&name.name).ok().flatten().is_none() =>
+                    if !is_tbname(expr) && scope.column(&name.name).ok().flatten().is_none() =>
                 {
                     by_alias(expr, outputs)
                 }
@@ -267,11 +267,11 @@ impl GroupedSql<'_> {
         order: &mut Vec<String>,
     ) -> Result<String, SqlError> {
         let query = self.query;
-        let keys: Vec<&str> = self
+        let keys: Vec<String> = self
             .grouping
             .keys
             .iter()
-            .map(|key| key.sql.as_str())
+            .map(|key| as_key(&key.sql))
             .collect();
         if query.slimit.is_some() && keys.is_empty() {
             return Err(no_groups());
@@ -296,7 +296,7 @@ impl GroupedSql<'_> {
             ));
         }
         sql.push_str(&self.source_and_filter());
-        let mut groups = keys;
+        let mut groups: Vec<&str> = keys.iter().map(String::as_str).collect();
         if let Some(window) = &self.grouping.window {
             groups.push(&window.start);
             if order.is_empty() && !ranks {

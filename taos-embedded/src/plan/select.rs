@@ -4,9 +4,9 @@ use taos_query::common::Ty;
 
 use super::aggregate::contains;
 use super::clauses::{
-    aggregate_not_allowed, by_alias, column_expr, direction, flatten, limit_sql, limited, listed,
-    many_columns, natural_order, no_groups, position, result_columns, tags_from, time_column,
-    where_sql,
+    aggregate_not_allowed, as_key, by_alias, column_expr, direction, flatten, limit_sql, limited,
+    listed, many_columns, natural_order, no_groups, position, result_columns, tags_from,
+    time_column, where_sql,
 };
 use super::expr::{Place, condition};
 use super::planner::{Planned, Planner};
@@ -363,7 +363,7 @@ impl Planner<'_> {
                 order.extend(keys.map(|key| format!("{key}{}", direction(item))));
                 continue;
             }
-            let by = at.map_or(typed.sql, |at| (at + 1).to_string());
+            let by = at.map_or_else(|| as_key(&typed.sql), |at| (at + 1).to_string());
             order.push(format!("{by}{}", direction(item)));
         }
         Ok(order)
