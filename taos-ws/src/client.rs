@@ -1,7 +1,7 @@
 //! A connection that comes back: dialling, login, the state machine, and the resending of requests.
 
 use crate::config::Config;
-use crate::connection::{Failure, Link, QueryAnswer};
+use crate::connection::{Failure, Link, QueryAnswer, Reading};
 use crate::login::login;
 use crate::protocol::{ConnOption, TextReply, encode_query};
 use crate::resend::{Effect, RESENDS};
@@ -243,11 +243,16 @@ impl Client {
     }
 
     /// Runs a statement and resends it as the table in [`crate::resend`] allows.
-    pub(crate) async fn query(&self, sql: &str, req_id: u64) -> RawResult<QueryAnswer> {
+    pub(crate) async fn query(
+        &self,
+        sql: &str,
+        req_id: u64,
+        reading: Reading,
+    ) -> RawResult<QueryAnswer> {
         let effect = Effect::of(sql);
         let answer = self
             .with_resend(&effect, "the statement", |link| async move {
-                link.statement(req_id, sql).await
+                link.statement(req_id, sql, reading).await
             })
             .await?;
         if let Err(error) = check(&answer.reply) {
@@ -326,7 +331,12 @@ fn within<W: Future>(limit: Duration, link: &Link, work: W) -> Timeout<W> {
 
 impl Link {
     /// Sends a statement in the newest form that the server knows (taosadapter-ws §16).
-    async fn statement(&self, req_id: u64, sql: &str) -> Result<QueryAnswer, Failure> {
+    async fn statement(
+        &self,
+        req_id: u64,
+        sql: &str,
+        reading: Reading,
+    ) -> Result<QueryAnswer, Failure> {
         use crate::connection::{Payload, text};
         use crate::protocol::{Action, SqlArgs, Version};
         let payload = if self.version >= Version::BINARY_SQL {
@@ -334,7 +344,7 @@ impl Link {
         } else {
             text(&Action::Query, &SqlArgs::new(req_id, sql))
         };
-        self.query(req_id, payload).await
+        self.query(req_id, payload, reading).await
     }
 }
 

@@ -1,6 +1,6 @@
 use crate::builder::TaosBuilder;
 use crate::client::{Client, check};
-use crate::connection::{Failure, Payload, QueryAnswer, ResultHandle, text};
+use crate::connection::{Failure, Payload, QueryAnswer, Reading, ResultHandle, text};
 use crate::protocol::{
     Action, ConnOption, OptionsArgs, ReqArgs, StatusArgs, TextReply, Version, encode_validate_sql,
     mask_code,
@@ -167,6 +167,14 @@ impl Taos {
         self.client.close();
     }
 
+    async fn statement(&self, sql: &str, req_id: u64, reading: Reading) -> RawResult<ResultSet> {
+        let answer = self.client.query(sql, req_id, reading).await?;
+        let config = &self.client.config;
+        let mut result = ResultSet::new(answer, config.timezone, config.read_timeout)?;
+        result.home = self.client.home();
+        Ok(result)
+    }
+
     /// A request that changes nothing but the session and is answered by one text reply.
     async fn call<P>(
         &self,
@@ -207,11 +215,12 @@ impl AsyncQueryable for Taos {
         sql: T,
         req_id: u64,
     ) -> RawResult<ResultSet> {
-        let answer = self.client.query(sql.as_ref(), req_id).await?;
-        let config = &self.client.config;
-        let mut result = ResultSet::new(answer, config.timezone, config.read_timeout)?;
-        result.home = self.client.home();
-        Ok(result)
+        self.statement(sql.as_ref(), req_id, Reading::All).await
+    }
+
+    async fn query_first_block<T: AsRef<str> + Send + Sync>(&self, sql: T) -> RawResult<ResultSet> {
+        self.statement(sql.as_ref(), generate_req_id(), Reading::FirstBlock)
+            .await
     }
 
     fn home(&self) -> Option<tokio::runtime::Id> {

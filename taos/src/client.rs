@@ -168,6 +168,14 @@ impl AsyncQueryable for Taos {
         })
     }
 
+    async fn query_first_block<T: AsRef<str> + Send + Sync>(&self, sql: T) -> RawResult<ResultSet> {
+        dispatch!(AnyTaos, &self.0, taos => {
+            AsyncQueryable::query_first_block(taos, sql)
+                .await
+                .map(ResultSet::from)
+        })
+    }
+
     async fn server_version(&self) -> RawResult<Cow<'_, str>> {
         dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::server_version(taos).await)
     }

@@ -45,6 +45,16 @@ pub trait AsyncQueryable: Send + Sync + Sized {
         self.query_with_req_id(sql, generate_req_id())
     }
 
+    /// As [`query`](Self::query), for one who takes a row and leaves: a backend may answer with the
+    /// first block at hand, and need not fetch ahead of the reader.
+    #[doc(hidden)]
+    fn query_first_block<T: AsRef<str> + Send + Sync>(
+        &self,
+        sql: T,
+    ) -> impl Future<Output = RawResult<Self::AsyncResultSet>> + Send {
+        self.query(sql)
+    }
+
     /// Runs a statement and returns the number of affected rows.
     fn exec<T: AsRef<str> + Send + Sync>(
         &self,
@@ -91,7 +101,7 @@ pub trait AsyncQueryable: Send + Sync + Sized {
         sql: T,
     ) -> impl Future<Output = RawResult<Option<O>>> + Send {
         async move {
-            let mut result = self.query(sql).await?;
+            let mut result = self.query_first_block(sql).await?;
             let first = result.deserialize::<O>().try_next().await?;
             Ok(first)
         }

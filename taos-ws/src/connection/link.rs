@@ -22,7 +22,17 @@ pub(crate) enum Payload {
 #[derive(Debug)]
 pub(crate) enum Slot {
     Call(oneshot::Sender<Result<Box<TextReply>, Failure>>),
-    Query(oneshot::Sender<Result<QueryAnswer, Failure>>),
+    Query(QuerySlot, Reading),
+}
+
+pub(crate) type QuerySlot = oneshot::Sender<Result<QueryAnswer, Failure>>;
+
+/// What the one who asks will read of the result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    All,
+    /// The answer may wait for the first block, which saves waking the caller twice.
+    FirstBlock,
 }
 
 impl Slot {
@@ -30,7 +40,7 @@ impl Slot {
     pub(crate) fn is_abandoned(&self) -> bool {
         match self {
             Self::Call(slot) => slot.is_closed(),
-            Self::Query(slot) => slot.is_closed(),
+            Self::Query(slot, _) => slot.is_closed(),
         }
     }
 
@@ -38,7 +48,7 @@ impl Slot {
         // A caller that has left does not want to know.
         match self {
             Self::Call(slot) => drop(slot.send(Err(failure))),
-            Self::Query(slot) => drop(slot.send(Err(failure))),
+            Self::Query(slot, _) => drop(slot.send(Err(failure))),
         }
     }
 }
@@ -147,9 +157,11 @@ impl Link {
         &self,
         req_id: u64,
         payload: Payload,
+        reading: Reading,
     ) -> Result<QueryAnswer, Failure> {
         let (slot, answer) = oneshot::channel();
-        self.send(req_id, payload, Slot::Query(slot)).await?;
+        self.send(req_id, payload, Slot::Query(slot, reading))
+            .await?;
         answer.await.unwrap_or_else(|_| Err(self.vanished()))
     }
 

@@ -1,4 +1,4 @@
-use super::link::Control;
+use super::link::{Control, QueryAnswer, QuerySlot};
 use super::status::Status;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 ///
 /// At most one fetch is in flight (taosadapter-ws §14) and at most two blocks wait: the next fetch
 /// leaves when the reader has taken the block that waited, or at once if the reader is already
-/// waiting for that block.
+/// waiting for that block. A reader that wants one block only has nothing fetched ahead.
 #[derive(Debug)]
 pub(crate) struct ResultShared {
     pub(crate) id: u64,
@@ -30,7 +30,52 @@ struct State {
     finished: bool,
     /// Nobody will read.
     abandoned: bool,
+    /// A block is fetched only when the reader waits for it.
+    on_demand: bool,
+    /// Leaves when the fetch in flight is answered, whatever the answer.
+    held: Option<Box<Held>>,
     error: Option<RawError>,
+}
+
+/// An answer that waits for its result's first block.
+#[derive(Debug)]
+struct Held {
+    slot: QuerySlot,
+    answer: QueryAnswer,
+}
+
+impl QueryAnswer {
+    /// Lets the answer leave together with the first block, for a reader who wants no more: nothing
+    /// is fetched ahead, which saves the server a fetch and us the reply.
+    pub(crate) fn hold(self, slot: QuerySlot) {
+        if let Some(result) = &self.result {
+            let shared = result.shared.clone();
+            let mut state = shared.state();
+            state.on_demand = true;
+            state.held = Some(Box::new(Held { slot, answer: self }));
+        }
+    }
+}
+
+/// Tells the reader, whichever way it waits. Not under the lock, because an answer that nobody
+/// takes gives its result up.
+fn notify(waker: Option<Waker>, held: Option<Box<Held>>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+    if let Some(held) = held {
+        let Held { slot, answer } = *held;
+        drop(slot.send(Ok(answer)));
+    }
+}
+
+impl State {
+    /// True, and a fetch is noted as in flight, if none is and the server may hold more.
+    const fn may_fetch(&mut self) -> bool {
+        let fetch = !self.in_flight && !self.finished;
+        self.in_flight |= fetch;
+        fetch
+    }
 }
 
 /// What the connection's task has to do after a delivery.
@@ -69,17 +114,15 @@ impl ResultShared {
             return Next::Free;
         }
         state.blocks.push_back(block);
-        let waker = state.waker.take();
-        let next = if waker.is_some() && state.blocks.len() == 1 {
+        let (waker, held) = (state.waker.take(), state.held.take());
+        let next = if waker.is_some() && state.blocks.len() == 1 && !state.on_demand {
             state.in_flight = true;
             Next::Fetch
         } else {
             Next::Nothing
         };
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        notify(waker, held);
         next
     }
 
@@ -92,11 +135,9 @@ impl ResultShared {
         }
         state.finished = true;
         state.error = error;
-        let waker = state.waker.take();
+        let (waker, held) = (state.waker.take(), state.held.take());
         drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        notify(waker, held);
     }
 }
 
@@ -135,16 +176,10 @@ impl ResultHandle {
     pub(crate) fn poll_block(&self, cx: &mut Context<'_>) -> Poll<RawResult<Option<Bytes>>> {
         let mut state = self.shared.state();
         if let Some(block) = state.blocks.pop_front() {
-            let fetch = state.blocks.is_empty() && !state.in_flight && !state.finished;
-            state.in_flight |= fetch;
+            let fetch = state.blocks.is_empty() && !state.on_demand && state.may_fetch();
             drop(state);
-            if fetch
-                && self
-                    .control
-                    .send(Control::Fetch(self.shared.clone()))
-                    .is_err()
-            {
-                self.shared.finish(Some(self.lost()));
+            if fetch {
+                self.fetch();
             }
             return Poll::Ready(Ok(Some(block)));
         }
@@ -158,7 +193,21 @@ impl ResultHandle {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
+        let fetch = state.may_fetch();
+        drop(state);
+        if fetch {
+            // If that fails, the waker is woken and the next poll tells why.
+            self.fetch();
+        }
         Poll::Pending
+    }
+
+    /// Asks for the next block, which [`State::may_fetch`] has allowed.
+    fn fetch(&self) {
+        let order = Control::Fetch(self.shared.clone());
+        if self.control.send(order).is_err() {
+            self.shared.finish(Some(self.lost()));
+        }
     }
 
     fn lost(&self) -> RawError {

@@ -1,4 +1,4 @@
-use super::link::{Control, Failure, Payload, QueryAnswer, Request, Slot, text};
+use super::link::{Control, Failure, Payload, QueryAnswer, Reading, Request, Slot, text};
 use super::result::{Next, ResultHandle, ResultShared};
 use super::status::Status;
 use crate::protocol::{
@@ -289,13 +289,17 @@ impl<S: Socket> Connection<S> {
         };
         match pending.what {
             Waiting::Slot(Slot::Call(slot)) => drop(slot.send(Ok(reply))),
-            Waiting::Slot(Slot::Query(slot)) if slot.is_closed() => {
+            Waiting::Slot(Slot::Query(slot, _)) if slot.is_closed() => {
                 if has_rows(&reply) {
                     self.send_free(reply.id);
                 }
             }
-            Waiting::Slot(Slot::Query(slot)) => {
+            Waiting::Slot(Slot::Query(slot, reading)) => {
                 let answer = self.query_answer(reply);
+                if reading == Reading::FirstBlock && answer.result.is_some() {
+                    answer.hold(slot);
+                    return;
+                }
                 // If the caller leaves just now, dropping the answer gives the result up.
                 drop(slot.send(Ok(answer)));
             }

@@ -269,6 +269,16 @@ impl Peer {
         let (req_id, _) = self.fetch().await;
         self.fetched(req_id, id, FetchOutcome::End).await;
     }
+
+    /// Serves one statement whose asker leaves with the first row.
+    pub(super) async fn serve_one(&mut self, id: u64, values: &[i64]) {
+        let (req_id, _) = self.query().await;
+        self.result(req_id, id).await;
+        let (req_id, _) = self.fetch().await;
+        self.fetched(req_id, id, FetchOutcome::Block(block(values)))
+            .await;
+        assert_eq!(self.freed().await, id);
+    }
 }
 
 pub(super) fn result_text(req_id: u64, id: u64) -> String {

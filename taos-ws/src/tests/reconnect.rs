@@ -53,7 +53,7 @@ async fn a_read_is_sent_again_and_a_write_is_not_unless_asked() {
         peer.query().await;
         drop(peer);
         let mut peer = accepts.login().await;
-        peer.serve(1, &[6]).await;
+        peer.serve_one(1, &[6]).await;
         peer
     };
     let (value, mut peer) = tokio::join!(taos.query_one::<_, i64>("select v"), server);
@@ -114,7 +114,7 @@ fn a_result_can_be_read_outside_of_any_runtime_and_connecting_there_is_a_clear_e
     });
     let server = runtime.spawn(async move {
         let mut peer = peer;
-        peer.serve(1, &[11]).await;
+        peer.serve_one(1, &[11]).await;
         peer
     });
     let waker = std::task::Waker::noop();

@@ -360,3 +360,63 @@ async fn a_block_that_was_not_asked_for_fails_the_result_but_a_doubled_one_does_
         quiet(&mut peer).await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_who_wants_a_row_only_gets_it_without_a_fetch_ahead() {
+    let (taos, mut peer, _accepts) = connected(DSN).await;
+    for (id, blocks, expected) in [
+        (1, vec![block(&[5, 6])], Some(5)),
+        (2, vec![], None),
+        (3, vec![block(&[]), block(&[7])], Some(7)),
+    ] {
+        let server = async {
+            let (req_id, _) = peer.query().await;
+            peer.result(req_id, id).await;
+            for block in blocks {
+                let (req_id, _) = peer.fetch().await;
+                quiet(&mut peer).await;
+                peer.fetched(req_id, id, FetchOutcome::Block(block)).await;
+            }
+            if expected.is_some() {
+                assert_eq!(peer.freed().await, id);
+            } else {
+                let (req_id, _) = peer.fetch().await;
+                peer.fetched(req_id, id, FetchOutcome::End).await;
+            }
+            quiet(&mut peer).await;
+        };
+        let (row, ()) = tokio::join!(taos.query_one::<_, i64>("select v"), server);
+        assert_eq!(row.unwrap(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_first_fetch_and_a_caller_that_leaves_before_it_do_no_harm() {
+    let (taos, mut peer, _accepts) = connected(DSN).await;
+    let server = async {
+        let (req_id, _) = peer.query().await;
+        peer.result(req_id, 1).await;
+        let (req_id, _) = peer.fetch().await;
+        let error = FetchOutcome::Error {
+            code: 0x2603,
+            message: "gone".into(),
+        };
+        peer.fetched(req_id, 1, error).await;
+        quiet(&mut peer).await;
+    };
+    let (row, ()) = tokio::join!(taos.query_one::<_, i64>("select v"), server);
+    assert!(error_of(row).to_string().starts_with("[0x2603]"));
+
+    let query = timeout(Duration::from_secs(1), taos.query_one::<_, i64>("select v"));
+    let server = async {
+        let (req_id, _) = peer.query().await;
+        peer.result(req_id, 2).await;
+        peer.fetch().await.0
+    };
+    let (left, fetch) = tokio::join!(query, server);
+    assert!(left.is_err());
+    quiet(&mut peer).await;
+    peer.fetched(fetch, 2, FetchOutcome::Block(block(&[1])))
+        .await;
+    assert_eq!(peer.freed().await, 2);
+}
