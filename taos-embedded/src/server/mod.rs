@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::engine::{Engine, SqlError};
+use crate::sql::MAX_STATEMENT;
 
 mod http;
 mod paced;
@@ -25,9 +26,6 @@ pub(crate) const STRAGGLERS: Duration = Duration::from_secs(1);
 /// Statements that run at the same time, whatever the number of connections. Most wait for the
 /// writer thread's next commit, and the more wait together, the more one commit serves.
 const SQL_THREADS: usize = 64;
-
-/// Longest statement, in bytes (taosadapter-ws §15).
-const MAX_SQL: usize = 1024 * 1024;
 
 /// What the server asks of its clients.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
 use super::http::{Body, full};
-use super::{MAX_SQL, Shared, guarded};
+use super::{MAX_STATEMENT, Shared, guarded};
 use crate::engine::{Answer, ResultRows, SqlError};
 
 mod auth;
@@ -120,7 +120,7 @@ enum Started {
 impl Query {
     fn run(self, shared: &Shared, started: Instant) -> Result<Started, SqlError> {
         shared.engine.login(&self.user, &self.password)?;
-        if self.sql.len() > MAX_SQL {
+        if self.sql.len() > MAX_STATEMENT {
             return Err(super::statement_too_long());
         }
         let session = shared.engine.session(&self.user);

@@ -8,7 +8,7 @@ use taos_ws::protocol::{BadBinary, BinaryAction, BinaryRequest, ValidateBody, de
 use super::Ticket;
 use super::results::{Fetch, Style};
 use super::text::{NOT_CONNECTED, run_sql};
-use crate::server::{MAX_SQL, guarded, statement_too_long};
+use crate::server::{MAX_STATEMENT, guarded, statement_too_long};
 
 /// Answers a binary request, or starts what will.
 pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
@@ -43,7 +43,7 @@ pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
             }
         }
         BinaryRequest::ValidateSql { req_id, sql } => ticket.run(move |ticket| {
-            let checked = if sql.len() > MAX_SQL {
+            let checked = if sql.len() > MAX_STATEMENT {
                 Err(statement_too_long())
             } else {
                 guarded(|| session.validate(sql.trim()))

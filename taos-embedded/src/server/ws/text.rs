@@ -11,7 +11,7 @@ use taos_ws::protocol::{
 use super::results::{Fetch, Style};
 use super::{NIL, Ticket};
 use crate::engine::{Answer, Session, SqlError};
-use crate::server::{MAX_SQL, VERSION, guarded, statement_too_long};
+use crate::server::{MAX_STATEMENT, VERSION, guarded, statement_too_long};
 
 /// What everything but `version`, `conn` and `check_server_status` is told before a login.
 pub(super) const NOT_CONNECTED: &str = "server not connected";
@@ -119,7 +119,7 @@ pub(super) fn run_sql(
     req_id: u64,
     sql: String,
 ) {
-    if sql.len() > MAX_SQL {
+    if sql.len() > MAX_STATEMENT {
         return ticket.failed(action, req_id, &statement_too_long());
     }
     ticket.run(
