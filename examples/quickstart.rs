@@ -66,7 +66,7 @@ async fn main() -> anyhow::Result<()> {
         .await?;
     let seconds = started.elapsed().as_secs_f64();
     println!(
-        "read {} records back in {seconds:.3} s",
+        "read {} records back in {seconds:.2} s",
         thousands(records.len())
     );
     if let (Some(first), Some(last)) = (records.first(), records.last()) {
@@ -161,19 +161,24 @@ fn by_city_and_month(records: &[Record]) -> BTreeMap<&str, [Month; 12]> {
     cities
 }
 
+/// Narrow enough for a terminal of 60 columns.
 fn table(months: &[Month; 12]) -> Table {
     let mut table = Table::new();
-    table
-        .load_style(UTF8_FULL_CONDENSED)
-        .set_header(["month", "mean °C", "", "rain mm/day", ""]);
+    table.load_style(UTF8_FULL_CONDENSED).set_header([
+        "month",
+        "°C",
+        "mean temperature",
+        "mm/day",
+        "rain",
+    ]);
     for (name, month) in MONTHS.iter().zip(months) {
         let (degrees, rain) = (month.degrees / month.days, month.rain / month.days);
         table.add_row([
             (*name).to_owned(),
             format!("{degrees:.1}"),
-            bar(degrees),
+            bar(degrees / 2.0),
             format!("{rain:.1}"),
-            bar(rain * 4.0),
+            bar(rain * 2.0),
         ]);
     }
     for figures in [1, 3] {

@@ -235,7 +235,11 @@ impl EmbeddedBuilder {
 
     fn open(&self) -> RawResult<(tokio::runtime::Runtime, TcpListener, Engine)> {
         let runtime = server::runtime().map_err(|e| {
-            RawError::of(ErrorKind::Config, "cannot start the server's runtime").with_source(e)
+            RawError::of(
+                ErrorKind::Config,
+                format!("cannot start the server's runtime: {e}"),
+            )
+            .with_source(e)
         })?;
         let engine = Engine::open(self.storage.clone()).map_err(|e| {
             let place = match &self.storage {

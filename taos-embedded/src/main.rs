@@ -1,7 +1,7 @@
 //! The server as a program.
 #![forbid(unsafe_code)]
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,21 +14,21 @@ use tracing_subscriber::EnvFilter;
 ///
 /// Prints `listening on IP:PORT` when it is ready and logs to standard error (RUST_LOG sets what).
 #[derive(Parser)]
-#[command(version)]
+#[command(version, group(clap::ArgGroup::new("storage").required(true).args(["data_dir", "memory"])))]
 struct Options {
     /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:6041", value_parser = address)]
     listen: SocketAddr,
     /// Directory that keeps the data; created if missing.
-    #[arg(long, value_name = "DIR", required_unless_present = "memory")]
+    #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Keep nothing after the end.
-    #[arg(long, conflicts_with = "data_dir")]
+    #[arg(long)]
     memory: bool,
     /// Login to make, or to give a new password.
     #[arg(long, default_value = "root")]
     user: String,
-    /// Password of that login.
+    /// Password of that login; taosdata if none is given.
     #[arg(
         long,
         env = "TAOS_EMBEDDED_PASSWORD",
@@ -51,16 +51,20 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colours = std::io::stderr().is_terminal() && !unwanted;
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info")),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(colours)
         .init();
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            // The text of an error of the library holds that of its source already.
+            tracing::error!("{error}");
             ExitCode::FAILURE
         }
     }

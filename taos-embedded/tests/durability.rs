@@ -216,7 +216,14 @@ fn a_bad_address_or_directory_is_an_error_that_names_it() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path().to_str().unwrap();
     assert!(run(&["--data-dir", path, "--listen", "127.0.0.1:0"]).contains(path));
-    assert!(run(&["--listen", "127.0.0.1:0"]).contains("--data-dir"));
+    let storage = run(&["--listen", "127.0.0.1:0"]);
+    assert!(
+        storage.contains("--data-dir") && storage.contains("--memory"),
+        "{storage}"
+    );
+    let in_use = run(&["--memory", "--listen", &addr]);
+    assert!(!in_use.contains('\u{1b}'), "colours in a file: {in_use}");
+    assert_eq!(in_use.matches("os error").count(), 1, "{in_use}");
     assert!(run(&["--memory", "--listen", "here"]).contains("NAME:PORT"));
 }
 

@@ -85,6 +85,11 @@ fn structs_take_columns_by_name_and_skip_others() {
     );
     let error = first::<Record>(&row(&[("ts", ts())])).unwrap_err();
     assert_eq!(error, "a row of the columns `ts`: missing field `n`");
+    let error = first::<(i64, i32)>(&row(&[("ts", ts())])).unwrap_err();
+    assert_eq!(
+        error,
+        "a row of the columns `ts`: invalid length 1, expected a tuple of size 2"
+    );
 }
 
 #[test]

@@ -303,6 +303,11 @@ async fn exec_many_adds_up_and_stops_at_the_first_error() -> RawResult<()> {
         .await
         .unwrap_err();
     assert_eq!(error.code(), 0x2603);
+    let text = error.to_string();
+    assert!(
+        text.starts_with("[0x2603] statement 2 of exec_many: "),
+        "{text}"
+    );
     assert_eq!(taos.sql(), ["a", "b", "a", "fail"]);
     let asked = taos.asked();
     assert!(

@@ -100,12 +100,12 @@ pub(crate) fn missing(backend: Backend, dsn: &Dsn) -> RawError {
             format!("the driver `{driver}` needs the Cargo feature `ws-rustls` or `ws`")
         }
         Backend::Native => format!(
-            "`{driver}://` without a protocol is the native driver, which needs the Cargo feature \
-             `optin`, not part of this build; `{driver}+ws://` reaches the server over WebSocket"
+            "`{driver}://` without a protocol is the native driver (`optin`), which this version does \
+             not have; `{driver}+ws://` reaches the server over WebSocket"
         ),
-        Backend::QuestDb => format!(
-            "the driver `{driver}` needs the Cargo feature `questdb`, not part of this build"
-        ),
+        Backend::QuestDb => {
+            format!("the driver `{driver}` belongs to QuestDB, which this version does not reach")
+        }
     };
     RawError::of(ErrorKind::Unsupported, text).with_code(Code::WS_DSN)
 }

@@ -109,10 +109,12 @@ fn locate(error: RawError, fields: &[Field], col: usize, row: usize) -> RawError
     error.context(format!("column `{name}` (#{col}, {ty}) of row {row}"))
 }
 
-/// Serde names only the field that is missing; which columns there are is what helps.
+/// Serde names only the field that is missing, or how many a tuple lacks; which columns there are is
+/// what helps.
 #[cold]
 fn explain_missing(error: RawError, fields: &[Field]) -> RawError {
-    if !error.message().starts_with("missing field") {
+    let message = error.message();
+    if !message.starts_with("missing field") && !message.starts_with("invalid length") {
         return error;
     }
     let names: Vec<&str> = fields.iter().map(Field::name).collect();
@@ -303,7 +305,10 @@ impl<'de> Deserializer<'de> for RowDeserializer<'de, '_> {
 
     #[inline]
     fn deserialize_tuple<V: Visitor<'de>>(self, _len: usize, visitor: V) -> RawResult<V::Value> {
-        visitor.visit_seq(self.seq())
+        let fields = self.block.fields();
+        visitor
+            .visit_seq(self.seq())
+            .map_err(|error| explain_missing(error, fields))
     }
 
     #[inline]
@@ -313,7 +318,10 @@ impl<'de> Deserializer<'de> for RowDeserializer<'de, '_> {
         _len: usize,
         visitor: V,
     ) -> RawResult<V::Value> {
-        visitor.visit_seq(self.seq())
+        let fields = self.block.fields();
+        visitor
+            .visit_seq(self.seq())
+            .map_err(|error| explain_missing(error, fields))
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {
@@ -519,7 +527,10 @@ impl<'de> Deserializer<'de> for RowView<'de> {
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, _len: usize, visitor: V) -> RawResult<V::Value> {
-        visitor.visit_seq(self.cells())
+        let fields = self.block().fields_shared().clone();
+        visitor
+            .visit_seq(self.cells())
+            .map_err(|error| explain_missing(error, &fields))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -528,7 +539,10 @@ impl<'de> Deserializer<'de> for RowView<'de> {
         _len: usize,
         visitor: V,
     ) -> RawResult<V::Value> {
-        visitor.visit_seq(self.cells())
+        let fields = self.block().fields_shared().clone();
+        visitor
+            .visit_seq(self.cells())
+            .map_err(|error| explain_missing(error, &fields))
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> RawResult<V::Value> {

@@ -79,7 +79,8 @@ pub trait AsyncQueryable: Send + Sync + Sized {
     /// rows.
     ///
     /// # Errors
-    /// The error of the first statement that fails; those before it have been run.
+    /// The error of the first statement that fails, with its number, counted from 1, in front; those
+    /// before it have been run.
     fn exec_many<T, I>(&self, input: I) -> impl Future<Output = RawResult<usize>> + Send
     where
         T: AsRef<str> + Send + Sync,
@@ -88,8 +89,8 @@ pub trait AsyncQueryable: Send + Sync + Sized {
     {
         async move {
             let mut sum = 0;
-            for sql in input {
-                sum += self.exec(sql).await?;
+            for (nth, sql) in (1usize..).zip(input) {
+                sum += self.exec(sql).await.map_err(|e| in_batch(e, nth))?;
             }
             Ok(sum)
         }
@@ -186,6 +187,11 @@ pub trait AsyncQueryable: Send + Sync + Sized {
 
 fn affected(result: &impl AsyncFetchable) -> usize {
     usize::try_from(result.affected_rows64()).unwrap_or_default()
+}
+
+/// Says which of several statements failed; their texts may hold what must not be shown.
+pub(super) fn in_batch(error: RawError, nth: usize) -> RawError {
+    error.context(format!("statement {nth} of exec_many"))
 }
 
 fn no_version() -> RawError {

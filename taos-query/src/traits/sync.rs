@@ -12,6 +12,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use serde::de::DeserializeOwned;
 
+use super::query::in_batch;
 use super::{AsyncFetchable, AsyncQueryable, AsyncTBuilder, PollBlock};
 use crate::block::{RawBlock, RowView};
 use crate::common::{Field, Precision, Value};
@@ -153,8 +154,8 @@ pub trait Queryable {
         I: IntoIterator<Item = T>,
     {
         let mut sum = 0;
-        for sql in input {
-            sum += self.exec(sql)?;
+        for (nth, sql) in (1usize..).zip(input) {
+            sum += self.exec(sql).map_err(|e| in_batch(e, nth))?;
         }
         Ok(sum)
     }
