@@ -169,9 +169,9 @@ impl<S: Socket> WebSocket<S> {
                 Some((_, len)) => len.saturating_sub(self.input.len()).min(TRUSTED_LENGTH),
                 None => 0,
             };
-            self.input.reserve(wanted.max(READ_BUFFER / 8));
-            if self.input.capacity() - self.input.len() < READ_BUFFER && wanted == 0 {
-                self.input.reserve(READ_BUFFER);
+            // Not for every read: a message that is still held would cost a new buffer each time.
+            if self.input.capacity() - self.input.len() < wanted.max(READ_BUFFER / 8) {
+                self.input.reserve(wanted.max(READ_BUFFER));
             }
             let read = {
                 let read = pin!(self.io.read_buf(&mut self.input));
