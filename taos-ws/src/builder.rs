@@ -3,7 +3,7 @@ use crate::config::Config;
 use crate::query::Taos;
 use std::sync::Arc;
 use taos_query::dsn::WEBSOCKET_PARAMS;
-use taos_query::{AsyncQueryable as _, AsyncTBuilder, ErrorKind, IntoDsn, RawError, RawResult};
+use taos_query::{AsyncQueryable, AsyncTBuilder, ErrorKind, IntoDsn, RawError, RawResult};
 use tokio::sync::OnceCell;
 
 /// Makes connections to taosAdapter from a DSN such as `ws://root:taosdata@localhost:6041/db`.
@@ -74,6 +74,10 @@ impl AsyncTBuilder for TaosBuilder {
 
     async fn ping(&self, target: &mut Taos) -> RawResult<()> {
         target.query("select 1").await.map(drop)
+    }
+
+    fn home(target: &Taos) -> Option<tokio::runtime::Id> {
+        AsyncQueryable::home(target)
     }
 
     async fn build(&self) -> RawResult<Taos> {

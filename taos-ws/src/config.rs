@@ -111,6 +111,17 @@ pub(crate) struct Config {
 impl Config {
     pub(crate) fn from_dsn(dsn: &Dsn) -> RawResult<Self> {
         dsn.check_params(WEBSOCKET_PARAMS)?;
+        if dsn.path.is_some() {
+            // The path may hold a password, so it is not repeated.
+            return Err(RawError::of(
+                ErrorKind::Config,
+                format!(
+                    "this DSN names a path and no server; write `{}://host:6041/database`",
+                    dsn.driver
+                ),
+            )
+            .with_code(Code::WS_DSN));
+        }
         let secret = |keys: [&str; 2]| {
             keys.iter()
                 .find_map(|key| dsn.get(key))

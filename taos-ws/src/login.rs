@@ -44,7 +44,8 @@ pub(crate) async fn login<S: Socket + 'static>(
     } else {
         reply
     };
-    check(&reply).map_err(|error| error.context(format!("login at {address} failed")))?;
+    check(&reply)
+        .map_err(|error| error.context(refusal(address, config, &database, reply.code)))?;
     let version = version
         .or(reply.version)
         .map_or(config.version_prefer, |text| Version::parse(&text));
@@ -69,6 +70,18 @@ pub(crate) async fn login<S: Socket + 'static>(
     };
     let link = Link::start(talk.socket, address.to_owned(), version, options);
     Ok((link, database))
+}
+
+/// What was refused and what to look at.
+fn refusal(address: &str, config: &Config, database: &str, code: u32) -> String {
+    let user = &config.user;
+    match i32::from(Code::from(code)) {
+        NO_DATABASE => format!("login at {address}: there is no database `{database}`"),
+        0x0351 | 0x0357 | 0x0358 => {
+            format!("login of `{user}` at {address} failed; check user and password in the DSN")
+        }
+        _ => format!("login of `{user}` at {address} failed"),
+    }
 }
 
 /// One question at a time, before the task owns the socket.

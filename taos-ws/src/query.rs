@@ -168,6 +168,9 @@ impl Taos {
     }
 
     async fn statement(&self, sql: &str, req_id: u64, reading: Reading) -> RawResult<ResultSet> {
+        if sql.trim_ascii().is_empty() {
+            return Err(RawError::of(ErrorKind::Config, "the statement is empty"));
+        }
         let answer = self.client.query(sql, req_id, reading).await?;
         let config = &self.client.config;
         let mut result = ResultSet::new(answer, config.timezone, config.read_timeout)?;

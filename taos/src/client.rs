@@ -129,6 +129,10 @@ impl AsyncTBuilder for TaosBuilder {
         }
     }
 
+    fn home(target: &Taos) -> Option<runtime::Id> {
+        AsyncQueryable::home(target)
+    }
+
     async fn build(&self) -> RawResult<Taos> {
         dispatch!(AnyBuilder, &self.0, builder => AsyncTBuilder::build(builder).await.map(Taos::from))
     }

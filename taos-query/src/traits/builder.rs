@@ -1,5 +1,7 @@
 use std::future::Future;
 
+use tokio::runtime;
+
 use super::AsyncQueryable;
 use crate::dsn::IntoDsn;
 use crate::error::{RawError, RawResult};
@@ -32,6 +34,12 @@ pub trait AsyncTBuilder: Sized + Send + Sync + 'static {
 
     /// Asks whether `target` still works, with one cheap request.
     fn ping(&self, target: &mut Self::Target) -> impl Future<Output = RawResult<()>> + Send;
+
+    /// The runtime that drives a connection's task, see [`AsyncQueryable::home`].
+    #[doc(hidden)]
+    fn home(_target: &Self::Target) -> Option<runtime::Id> {
+        None
+    }
 
     /// True if a connection may be tried; always true here.
     fn ready(&self) -> impl Future<Output = bool> + Send {

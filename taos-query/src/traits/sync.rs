@@ -103,7 +103,10 @@ impl<B: AsyncTBuilder> TBuilder for B {
     }
 
     fn ping(&self, target: &mut Self::Target) -> RawResult<()> {
-        block_on(None, AsyncTBuilder::ping(self, target))?
+        block_on(
+            <B as AsyncTBuilder>::home(target),
+            AsyncTBuilder::ping(self, target),
+        )?
     }
 
     fn ready(&self) -> bool {

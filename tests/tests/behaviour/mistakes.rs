@@ -65,6 +65,7 @@ fn a_dsn_that_cannot_be_read_is_refused_at_once() {
         for (dsn, words) in [
             ("localhost", &["no colon", "ws://"][..]),
             ("mongo://localhost", &["mongo", "ws"]),
+            ("ws:/localhost", &["names a path", "ws://"]),
             ("ws://localhost:99999999", &["port", "65535"]),
             ("ws://localhost:port", &["localhost", "not a number"]),
             (
@@ -143,6 +144,7 @@ fn a_wrong_login_is_an_error_of_its_own() {
             (error.kind(), error.code()),
             (ErrorKind::Auth, Code::new(0x0357))
         );
+        says(&error, &["`root`", "check user and password"]);
         let error = error_of(&login(&target, "nobody", SECRET), "select 1").await;
         assert_eq!(error.kind(), ErrorKind::Auth);
         Ok(())
@@ -154,6 +156,7 @@ fn an_unknown_database_is_named_by_its_code() {
     for_each_target(|target| async move {
         let error = error_of(&target.dsn_of("no_such_database"), "select 1").await;
         assert_eq!(error.code(), 0x0388);
+        says(&error, &["no_such_database"]);
         Ok(())
     });
 }
@@ -173,6 +176,16 @@ fn statements_with_mistakes_keep_the_servers_codes() {
             let error = error_of(&dsn, sql).await;
             assert_eq!(error.code(), code, "{sql}: {error}");
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn an_empty_statement_is_refused_before_it_is_sent() {
+    for_each_target(|target| async move {
+        let error = error_of(target.dsn(), " \n").await;
+        assert_eq!(error.kind(), ErrorKind::Config);
+        says(&error, &["empty"]);
         Ok(())
     });
 }

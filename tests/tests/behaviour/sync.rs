@@ -118,8 +118,11 @@ fn a_blocking_call_inside_the_single_thread_that_drives_the_connection_is_refuse
         .build()?;
     for target in targets() {
         runtime.block_on(async {
-            let taos = connect_async(target.dsn()).await?;
+            let mut taos = connect_async(target.dsn()).await?;
             let error = taos.exec("select 1").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            let builder = <TaosBuilder as TBuilder>::from_dsn(target.dsn())?;
+            let error = TBuilder::ping(&builder, &mut taos).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported);
             assert!(error.to_string().contains("single-threaded"), "{error}");
             let mut result = taos::AsyncQueryable::query(&taos, "select 1").await?;
