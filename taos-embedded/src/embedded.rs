@@ -13,7 +13,6 @@ use tokio::sync::{oneshot, watch};
 use crate::engine::{Engine, Storage};
 use crate::server::{self, Limits, Shared, Stop};
 
-const DEFAULT_USER: &str = "root";
 const DEFAULT_PASSWORD: &str = "taosdata";
 
 /// A running server. Dropping it stops the server; [`shutdown`](Self::shutdown) does so with grace.
@@ -46,7 +45,7 @@ impl Embedded {
         self.addr
     }
 
-    /// What a client connects with; contains the password.
+    /// What a client connects with; contains the password, unless only its stored hash is known.
     pub fn dsn(&self) -> &str {
         &self.dsn
     }
@@ -104,8 +103,8 @@ impl fmt::Debug for Embedded {
 pub struct EmbeddedBuilder {
     storage: Storage,
     listen: SocketAddr,
-    user: String,
-    password: String,
+    user: Option<String>,
+    password: Option<String>,
 }
 
 impl Default for EmbeddedBuilder {
@@ -113,8 +112,8 @@ impl Default for EmbeddedBuilder {
         Self {
             storage: Storage::Memory,
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            user: DEFAULT_USER.to_owned(),
-            password: DEFAULT_PASSWORD.to_owned(),
+            user: None,
+            password: None,
         }
     }
 }
@@ -147,27 +146,30 @@ impl EmbeddedBuilder {
         self
     }
 
-    /// The login that is made, or given a new password, at the start. The default is `root`.
+    /// The administrator's name. Without it the stored one stays; new data get `root`.
+    ///
+    /// Another name than the stored one needs a [`password`](Self::password) too.
     pub fn user(mut self, user: impl Into<String>) -> Self {
-        self.user = user.into();
+        self.user = Some(user.into());
         self
     }
 
-    /// The password of [`user`](Self::user). The default is `taosdata`.
+    /// The administrator's new password. Without it the stored one stays; new data get `taosdata`.
     pub fn password(mut self, password: impl Into<String>) -> Self {
-        self.password = password.into();
+        self.password = Some(password.into());
         self
     }
 
     /// Starts the server and returns when it accepts connections.
     ///
     /// # Errors
-    /// If the data cannot be opened or the address cannot be listened on; the text names it.
+    /// If the data cannot be opened or the address cannot be listened on, the user or the password is
+    /// empty, or the user is another than the stored one and has no password; the text names it.
     pub async fn start(self) -> RawResult<Embedded> {
         let (report, started) = oneshot::channel();
         let parts = self.spawn(move |outcome| drop(report.send(outcome)))?;
-        let addr = started.await.map_err(|_| died())??;
-        Ok(parts.running(addr))
+        let ready = started.await.map_err(|_| died())??;
+        Ok(parts.running(ready))
     }
 
     /// [`start`](Self::start) for synchronous code; may also be called on a runtime's thread.
@@ -177,17 +179,13 @@ impl EmbeddedBuilder {
     pub fn start_blocking(self) -> RawResult<Embedded> {
         let (report, started) = mpsc::sync_channel(1);
         let parts = self.spawn(move |outcome| drop(report.send(outcome)))?;
-        let addr = started.recv().map_err(|_| died())??;
-        Ok(parts.running(addr))
+        let ready = started.recv().map_err(|_| died())??;
+        Ok(parts.running(ready))
     }
 
-    fn spawn(
-        self,
-        report: impl FnOnce(RawResult<SocketAddr>) + Send + 'static,
-    ) -> RawResult<Parts> {
+    fn spawn(self, report: impl FnOnce(RawResult<Ready>) + Send + 'static) -> RawResult<Parts> {
         let (stop, stopped) = watch::channel(Stop::Run);
         let (end, ended) = oneshot::channel();
-        let credentials = (self.user.clone(), self.password.clone());
         let thread = std::thread::Builder::new()
             .name("taos-embedded".to_owned())
             .spawn(move || {
@@ -199,7 +197,6 @@ impl EmbeddedBuilder {
                 RawError::of(ErrorKind::Config, "cannot start the server's thread").with_source(e)
             })?;
         Ok(Parts {
-            credentials,
             stop,
             thread,
             ended,
@@ -207,15 +204,16 @@ impl EmbeddedBuilder {
     }
 
     /// The whole life of the server, on its own thread.
-    fn run(self, report: impl FnOnce(RawResult<SocketAddr>), stopped: watch::Receiver<Stop>) {
-        let (runtime, listener, engine) = match self.open() {
+    fn run(self, report: impl FnOnce(RawResult<Ready>), stopped: watch::Receiver<Stop>) {
+        let (runtime, listener, engine, (user, password)) = match self.open() {
             Ok(opened) => opened,
             Err(error) => return report(Err(error)),
         };
         match listener.local_addr() {
             Ok(addr) => {
                 tracing::info!(%addr, storage = ?self.storage, "ready");
-                report(Ok(addr));
+                let dsn = dsn(&user, password.as_deref(), addr);
+                report(Ok(Ready { addr, dsn }));
             }
             Err(e) => {
                 return report(Err(RawError::of(
@@ -233,7 +231,18 @@ impl EmbeddedBuilder {
         tracing::info!("stopped");
     }
 
-    fn open(&self) -> RawResult<(tokio::runtime::Runtime, TcpListener, Engine)> {
+    fn open(&self) -> RawResult<(tokio::runtime::Runtime, TcpListener, Engine, Login)> {
+        for (what, given) in [("user", &self.user), ("password", &self.password)] {
+            if given.as_ref().is_some_and(String::is_empty) {
+                return Err(RawError::of(
+                    ErrorKind::Config,
+                    format!(
+                        "the {what} must not be empty; leave it out to keep the stored login, which is \
+                         root with taosdata in a new directory"
+                    ),
+                ));
+            }
+        }
         let runtime = server::runtime().map_err(|e| {
             RawError::of(
                 ErrorKind::Config,
@@ -251,12 +260,14 @@ impl EmbeddedBuilder {
                 format!("cannot open the data {place}: {}", e.message),
             )
         })?;
-        engine.set_login(&self.user, &self.password).map_err(|e| {
+        let (user, password) = (self.user.as_deref(), self.password.as_deref());
+        let login = engine.administrator(user, password).map_err(|e| {
             RawError::of(
                 ErrorKind::Config,
                 format!(
                     "cannot set the login of user {:?}: {}",
-                    self.user, e.message
+                    user.unwrap_or("root"),
+                    e.message
                 ),
             )
         })?;
@@ -269,13 +280,13 @@ impl EmbeddedBuilder {
                 )
                 .with_source(e)
             })?;
-        if !self.listen.ip().is_loopback() && self.password == DEFAULT_PASSWORD {
+        if !self.listen.ip().is_loopback() && login.1.as_deref() == Some(DEFAULT_PASSWORD) {
             tracing::warn!(
                 address = %self.listen,
                 "listening beyond this machine with the default password; set another with --password"
             );
         }
-        Ok((runtime, listener, engine))
+        Ok((runtime, listener, engine, login))
     }
 }
 
@@ -286,20 +297,27 @@ fn died() -> RawError {
     )
 }
 
+/// The administrator's name, and the password if it is known.
+type Login = (String, Option<String>);
+
+/// What the server's thread says once connections are accepted.
+struct Ready {
+    addr: SocketAddr,
+    dsn: String,
+}
+
 /// A server whose thread runs but which has not yet said where it listens.
 struct Parts {
-    credentials: (String, String),
     stop: watch::Sender<Stop>,
     thread: JoinHandle<()>,
     ended: oneshot::Receiver<()>,
 }
 
 impl Parts {
-    fn running(self, addr: SocketAddr) -> Embedded {
-        let (user, password) = &self.credentials;
+    fn running(self, ready: Ready) -> Embedded {
         Embedded {
-            addr,
-            dsn: dsn(user, password, addr),
+            addr: ready.addr,
+            dsn: ready.dsn,
             stop: self.stop,
             thread: Some(self.thread),
             ended: Some(self.ended),
@@ -307,7 +325,7 @@ impl Parts {
     }
 }
 
-fn dsn(user: &str, password: &str, addr: SocketAddr) -> String {
+fn dsn(user: &str, password: Option<&str>, addr: SocketAddr) -> String {
     // One does not connect to the wildcard address.
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -315,7 +333,8 @@ fn dsn(user: &str, password: &str, addr: SocketAddr) -> String {
         ip => ip,
     };
     let addr = SocketAddr::new(ip, addr.port());
-    format!("ws://{}:{}@{addr}", escape(user), escape(password))
+    let password = password.map_or_else(String::new, |password| format!(":{}", escape(password)));
+    format!("ws://{}{password}@{addr}", escape(user))
 }
 
 /// Percent-encodes everything but letters, digits and `-._~`.
@@ -339,7 +358,7 @@ mod tests {
     fn dsn_escapes_the_login_and_never_names_the_wildcard_address() {
         let addr = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 6041));
         assert_eq!(
-            dsn("a@b", "p:w/é", addr),
+            dsn("a@b", Some("p:w/é"), addr),
             "ws://a%40b:p%3Aw%2F%C3%A9@[::1]:6041"
         );
     }

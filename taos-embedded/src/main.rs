@@ -25,18 +25,12 @@ struct Options {
     /// Keep nothing after the end.
     #[arg(long)]
     memory: bool,
-    /// Login to make, or to give a new password.
-    #[arg(long, default_value = "root")]
-    user: String,
-    /// Password of that login; taosdata if none is given.
-    #[arg(
-        long,
-        env = "TAOS_EMBEDDED_PASSWORD",
-        hide_env_values = true,
-        default_value = "taosdata",
-        hide_default_value = true
-    )]
-    password: String,
+    /// The administrator's name; without it the stored one stays, and new data get root.
+    #[arg(long)]
+    user: Option<String>,
+    /// The administrator's new password; without it the stored one stays, and new data get taosdata.
+    #[arg(long, env = "TAOS_EMBEDDED_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
 }
 
 /// `IP:PORT` or `NAME:PORT`; the first address of a name is taken.
@@ -71,10 +65,13 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> anyhow::Result<()> {
-    let mut builder = Embedded::builder()
-        .listen(options.listen)
-        .user(options.user)
-        .password(options.password);
+    let mut builder = Embedded::builder().listen(options.listen);
+    if let Some(user) = options.user {
+        builder = builder.user(user);
+    }
+    if let Some(password) = options.password {
+        builder = builder.password(password);
+    }
     builder = match options.data_dir {
         Some(dir) => builder.data_dir(dir),
         None => builder.memory(),

@@ -105,6 +105,50 @@ fn the_builders_login_is_the_one_that_works() {
 }
 
 #[test]
+fn a_start_without_a_login_keeps_the_one_stored_with_the_data() {
+    let dir = tempfile::tempdir().unwrap();
+    let start = |user: Option<&str>, password: Option<&str>| {
+        let mut builder = taos_embedded::Embedded::builder().data_dir(dir.path());
+        if let Some(user) = user {
+            builder = builder.user(user);
+        }
+        if let Some(password) = password {
+            builder = builder.password(password);
+        }
+        builder.start_blocking()
+    };
+    let logs_in = |server: taos_embedded::Embedded, user: &str, password: &str| {
+        let mut ws = Ws::open(server.addr());
+        let reply = ws.ask("conn", json!({"user": user, "password": password}));
+        server.shutdown_blocking();
+        reply["code"] == 0
+    };
+    assert!(logs_in(start(None, None).unwrap(), "root", "taosdata"));
+    assert!(logs_in(start(None, Some("new")).unwrap(), "root", "new"));
+    let again = start(None, None).unwrap();
+    assert!(
+        again.dsn().starts_with("ws://root@127.0.0.1:"),
+        "{}",
+        again.dsn()
+    );
+    assert!(logs_in(again, "root", "new"));
+    assert!(!logs_in(start(None, None).unwrap(), "root", "taosdata"));
+    let refused = start(Some("ann"), None).unwrap_err().to_string();
+    assert!(refused.contains("give a password too"), "{refused}");
+    assert!(logs_in(
+        start(Some("ann"), Some("s3")).unwrap(),
+        "ann",
+        "s3"
+    ));
+    assert!(logs_in(start(None, Some("s4")).unwrap(), "ann", "s4"));
+    for (user, password) in [(Some(""), None), (None, Some(""))] {
+        let refused = start(user, password).unwrap_err().to_string();
+        assert!(refused.contains("must not be empty"), "{refused}");
+    }
+    assert!(logs_in(start(None, None).unwrap(), "ann", "s4"));
+}
+
+#[test]
 fn two_hundred_results_are_open_at_once_and_each_fetch_gets_its_own() {
     let server = memory();
     let mut ws = Ws::login(server.addr());

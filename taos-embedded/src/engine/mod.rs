@@ -12,7 +12,7 @@ pub use crate::sql::SqlError;
 pub use result::{Answer, ResultRows};
 pub use session::Session;
 
-use crate::exec::{Passwords, ensure_administrator, set_administrator};
+use crate::exec::{Passwords, choose_administrator, ensure_administrator, set_administrator};
 use crate::store::Store;
 
 /// Where the data lies.
@@ -73,6 +73,16 @@ impl Engine {
     /// The storage fails.
     pub fn set_login(&self, user: &str, password: &str) -> Result<(), SqlError> {
         set_administrator(&self.store, user, password, now())
+    }
+
+    /// Makes sure of the administrator that a start asks for; tells its name, and its password if that
+    /// is known.
+    pub(crate) fn administrator(
+        &self,
+        user: Option<&str>,
+        password: Option<&str>,
+    ) -> Result<(String, Option<String>), SqlError> {
+        choose_administrator(&self.store, user, password, now())
     }
 
     /// A session of a user who is logged in.

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
-pub(crate) use users::{Passwords, ensure_administrator, set_administrator};
+pub(crate) use users::{Passwords, choose_administrator, ensure_administrator, set_administrator};
 
 use crate::catalog::{Catalog, Found, View, is_system_database};
 use crate::engine::{Answer, ResultRows};

@@ -163,6 +163,43 @@ pub(crate) fn set_administrator(
     Ok(())
 }
 
+/// Applies what a start asks for and tells the administrator's name, and the password if it is known.
+///
+/// Nothing given leaves the stored administrator alone, and a password alone is given to that one.
+///
+/// # Errors
+/// Another name without a password, unless the stored login is still the default one.
+pub(crate) fn choose_administrator(
+    store: &Store,
+    user: Option<&str>,
+    password: Option<&str>,
+    now: i64,
+) -> Result<(String, Option<String>), SqlError> {
+    let catalog = store.catalog();
+    let stored = catalog.users.iter().find(|(_, user)| user.administrator);
+    let (stored, default) = stored.map_or((DEFAULT_USER, false), |(name, user)| {
+        let default = same(&hash(&user.salt, DEFAULT_PASSWORD), &user.hash);
+        (name.as_str(), default)
+    });
+    let name = user.unwrap_or(stored);
+    let password = match password {
+        Some(password) => password,
+        None if name == stored && !default => return Ok((name.to_owned(), None)),
+        None if default && (name == stored || stored == DEFAULT_USER) => DEFAULT_PASSWORD,
+        None => {
+            return Err(SqlError::new(
+                NO_RIGHTS,
+                format!(
+                    "{stored:?} is the administrator stored with the data; give a password too to put \
+                     another in that place"
+                ),
+            ));
+        }
+    };
+    set_administrator(store, name, password, now)?;
+    Ok((name.to_owned(), Some(password.to_owned())))
+}
+
 impl Exec<'_> {
     fn check_administrator(&self) -> Result<(), SqlError> {
         let users = &self.catalog().users;
