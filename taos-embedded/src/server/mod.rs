@@ -36,6 +36,8 @@ pub(crate) struct Limits {
     pub(crate) in_flight: usize,
     /// Longest WebSocket message, in bytes.
     pub(crate) message: usize,
+    /// Most that a WebSocket session may send for one message before its login, in bytes.
+    pub(crate) greeting: usize,
     /// Longest HTTP header section, in bytes.
     pub(crate) head: usize,
     /// Longest HTTP body, in bytes.
@@ -55,6 +57,7 @@ impl Default for Limits {
             connections: 4096,
             in_flight: 256,
             message: 64 << 20,
+            greeting: 2 << 20,
             head: 64 << 10,
             body: 8 << 20,
             silence: Duration::from_secs(114),

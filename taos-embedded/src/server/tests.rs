@@ -213,13 +213,62 @@ fn a_message_beyond_the_limit_ends_its_session() {
     };
     let server = Server::with(limits);
     let mut ws = server.ws();
-    // The server may close before everything has been sent.
-    let _ = ws.send(Message::binary(vec![0; 2 << 20]));
-    assert!(!matches!(
-        ws.read(),
-        Ok(Message::Text(_) | Message::Binary(_))
-    ));
+    ws.send(Message::binary(vec![0; 8 << 20])).unwrap();
+    let reason = close_reason(&mut ws);
+    assert!(
+        reason.starts_with("message longer than 1048576 bytes"),
+        "{reason}"
+    );
     version(&mut server.ws());
+}
+
+/// The reason of a close for a message that is too long.
+fn close_reason(ws: &mut WebSocket<TcpStream>) -> String {
+    match ws.read() {
+        Ok(Message::Close(Some(frame))) => {
+            assert_eq!(u16::from(frame.code), 1009);
+            frame.reason.to_string()
+        }
+        other => panic!("a closing frame expected, got {other:?}"),
+    }
+}
+
+fn log_in(ws: &mut WebSocket<TcpStream>) {
+    let login = r#"{"action":"conn","args":{"req_id":1,"user":"root","password":"taosdata"}}"#;
+    assert_eq!(answer(ws, login)["code"], 0);
+}
+
+fn answer(ws: &mut WebSocket<TcpStream>, request: &str) -> serde_json::Value {
+    ws.send(Message::text(request)).unwrap();
+    loop {
+        if let Message::Text(text) = ws.read().unwrap() {
+            return serde_json::from_str(&text).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_long_message_needs_a_login() {
+    let server = Server::with(Limits::default());
+    let mut ws = server.ws();
+    // Small ones do not add up.
+    for _ in 0..40 {
+        let filler = format!(
+            "{{\"action\":\"version\",\"x\":\"{}\"}}",
+            "x".repeat(100_000)
+        );
+        assert_eq!(answer(&mut ws, &filler)["action"], "version");
+    }
+    ws.send(Message::binary(vec![0; 8 << 20])).unwrap();
+    let reason = close_reason(&mut ws);
+    assert!(
+        reason.starts_with("message longer than 2097152 bytes"),
+        "{reason}"
+    );
+    let mut ws = server.ws();
+    log_in(&mut ws);
+    ws.send(Message::binary(vec![0; 8 << 20])).unwrap();
+    assert!(matches!(ws.read(), Ok(Message::Text(_))));
 }
 
 #[test]

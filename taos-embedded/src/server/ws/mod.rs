@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Control, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
-use super::{GRACE, Limits, Shared, Stop, stopping};
+use super::{GRACE, Limits, MAX_STATEMENT, Shared, Stop, stopping};
 use crate::engine::Session;
 
 mod binary;
@@ -86,6 +87,7 @@ pub(super) async fn run(stream: TcpStream, early: Bytes, shared: Arc<Shared>) {
     let wire = Wire {
         read,
         conn: Arc::clone(&conn),
+        pending: 0,
     };
     let socket =
         WebSocketStream::from_partially_read(wire, early.to_vec(), Role::Server, Some(config))
@@ -147,6 +149,7 @@ async fn receive(mut socket: WebSocketStream<Wire>, conn: &Arc<Conn>, limits: &L
                     return End::Stopped;
                 };
                 heard = Instant::now();
+                socket.get_mut().pending = 0;
                 let ticket = Ticket {
                     conn: Arc::clone(conn),
                     received,
@@ -165,7 +168,10 @@ async fn receive(mut socket: WebSocketStream<Wire>, conn: &Arc<Conn>, limits: &L
                 return closed(conn).await;
             }
             Some(Err(error)) => {
-                say_goodbye(conn).await;
+                match too_long(&error, limits) {
+                    Some(limit) => refuse_message(conn, socket.get_mut(), limit).await,
+                    None => say_goodbye(conn).await,
+                }
                 return End::Refused(error);
             }
         }
@@ -195,6 +201,33 @@ async fn finish(conn: &Conn) {
         tracing::warn!("a session was closed while its statements still ran");
     }
     say_goodbye(conn).await;
+}
+
+/// The limit, if it is what a message broke.
+fn too_long(error: &WsError, limits: &Limits) -> Option<usize> {
+    match error {
+        WsError::Capacity(_) => Some(limits.message),
+        WsError::Io(error) if error.kind() == wire::BEYOND => Some(limits.greeting),
+        _ => None,
+    }
+}
+
+/// Closes with a reason, then reads away what the client still sends: a connection closed over unread
+/// bytes is reset, and the reason lost.
+async fn refuse_message(conn: &Conn, wire: &mut Wire, limit: usize) {
+    const QUIET: Duration = Duration::from_secs(1);
+    let reason =
+        format!("message longer than {limit} bytes; a statement has at most {MAX_STATEMENT}");
+    conn.outbox.send(
+        OpCode::Control(Control::Close),
+        &u16::from(CloseCode::Size).to_be_bytes(),
+        reason.into(),
+    );
+    let mut scrap = vec![0; READ_BUFFER];
+    let discard = async {
+        while let Ok(Ok(1..)) = tokio::time::timeout(QUIET, wire.read.read(&mut scrap)).await {}
+    };
+    let _ = tokio::time::timeout(GRACE, discard).await;
 }
 
 /// Sends a closing frame without a reason, as the original does (taosadapter-ws §4).

@@ -17,7 +17,12 @@ use super::Conn;
 pub(super) struct Wire {
     pub(super) read: OwnedReadHalf,
     pub(super) conn: Arc<Conn>,
+    /// Bytes read since the last message was complete.
+    pub(super) pending: usize,
 }
+
+/// Tells a client that has not logged in and sends more than it may.
+pub(super) const BEYOND: io::ErrorKind = io::ErrorKind::FileTooLarge;
 
 impl AsyncRead for Wire {
     fn poll_read(
@@ -25,7 +30,14 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.read).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let outcome = Pin::new(&mut self.read).poll_read(cx, buf);
+        self.pending += buf.filled().len() - before;
+        let limit = self.conn.shared.limits.greeting;
+        if self.pending > limit && self.conn.session.get().is_none() {
+            return Poll::Ready(Err(BEYOND.into()));
+        }
+        outcome
     }
 }
 
