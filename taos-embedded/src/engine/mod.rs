@@ -90,6 +90,11 @@ impl Engine {
         Session::new(self.clone(), user)
     }
 
+    /// True if statements wait because results that nobody reads hold all readers.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.store.is_crowded()
+    }
+
     /// Writes out what is still in memory and stops taking statements.
     pub fn close(&self) {
         self.store.close();

@@ -38,6 +38,10 @@ pub(crate) struct Limits {
     pub(crate) message: usize,
     /// Most that a WebSocket session may send for one message before its login, in bytes.
     pub(crate) greeting: usize,
+    /// Results that a WebSocket session may have open.
+    pub(crate) results: usize,
+    /// Time for which a result may be left unread while statements wait for a reader.
+    pub(crate) unread: Duration,
     /// Longest HTTP header section, in bytes.
     pub(crate) head: usize,
     /// Longest HTTP body, in bytes.
@@ -58,6 +62,8 @@ impl Default for Limits {
             in_flight: 256,
             message: 64 << 20,
             greeting: 2 << 20,
+            results: 1024,
+            unread: Duration::from_secs(300),
             head: 64 << 10,
             body: 8 << 20,
             silence: Duration::from_secs(114),

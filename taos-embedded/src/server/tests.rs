@@ -271,6 +271,70 @@ fn a_long_message_needs_a_login() {
     assert!(matches!(ws.read(), Ok(Message::Text(_))));
 }
 
+fn query(ws: &mut WebSocket<TcpStream>, sql: &str) -> serde_json::Value {
+    let args = serde_json::json!({"req_id": 1, "sql": sql});
+    answer(
+        ws,
+        &serde_json::json!({"action": "query", "args": args}).to_string(),
+    )
+}
+
+#[test]
+fn a_session_has_so_many_open_results_and_no_more() {
+    let limits = Limits {
+        results: 3,
+        ..Limits::default()
+    };
+    let server = Server::with(limits);
+    let mut ws = server.ws();
+    log_in(&mut ws);
+    for _ in 0..3 {
+        assert_eq!(query(&mut ws, "select 1")["code"], 0);
+    }
+    let full = query(&mut ws, "select 1");
+    assert_eq!(full["code"], 0xffff);
+    let message = full["message"].as_str().unwrap();
+    assert!(message.starts_with("3 results are open"), "{message}");
+    assert_eq!(query(&mut ws, "create database d")["code"], 0);
+    ws.send(Message::text(
+        r#"{"action":"free_result","args":{"req_id":2,"id":1}}"#,
+    ))
+    .unwrap();
+    assert_eq!(query(&mut ws, "select 1")["code"], 0);
+}
+
+#[test]
+fn results_left_unread_give_their_readers_to_waiting_statements() {
+    let limits = Limits {
+        unread: Duration::from_millis(100),
+        ping: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let server = Server::with(limits);
+    let mut lazy = server.ws();
+    log_in(&mut lazy);
+    query(&mut lazy, "create database d keep 36500");
+    query(&mut lazy, "create table d.t (ts timestamp, v bool)");
+    for part in 0..5 {
+        let rows: String = (0..5000)
+            .map(|n| format!("({}, true)", part * 5000 + n))
+            .collect();
+        let inserted = query(&mut lazy, &format!("insert into d.t values {rows}"));
+        assert_eq!(inserted["affected_rows"], 5000);
+    }
+    // More than there are readers, so the last of them are answered only if some are dropped.
+    for n in 0..300 {
+        let opened = query(&mut lazy, "select ts, v from d.t");
+        assert_eq!(opened["code"], 0, "{n}: {opened}");
+    }
+    let fetch = r#"{"action":"fetch","args":{"req_id":1,"id":1}}"#;
+    let dropped = answer(&mut lazy, fetch);
+    assert_eq!(dropped["code"], 0xffff, "{dropped}");
+    let message = dropped["message"].as_str().unwrap();
+    assert!(message.starts_with("the result was dropped"), "{message}");
+    assert_eq!(answer(&mut lazy, fetch)["message"], "result is nil");
+}
+
 #[test]
 fn a_head_that_never_ends_is_refused() {
     let server = Server::with(Limits::default());

@@ -153,6 +153,11 @@ impl Store {
         self.inner.readers.run(work)
     }
 
+    /// True if reads wait and every reader is taken.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.inner.readers.is_crowded()
+    }
+
     /// Stops the writer after what is queued and moves the log into the file. Later changes are
     /// refused.
     pub(crate) fn close(&self) {

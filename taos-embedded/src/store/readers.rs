@@ -3,7 +3,8 @@
 //! A job may wait for a client that does not fetch its rows. Such a waiting thread does not count
 //! against [`ACTIVE`]: another one is started in its place, up to [`THREADS`] in all. A result of up to
 //! two blocks never waits. While one waits, the log in front of the file cannot be emptied and grows with
-//! what is written. Beyond that bound further statements wait until a result is read or dropped.
+//! what is written. Beyond that bound further statements wait until a result is read or dropped, which
+//! the server does on behalf of clients that leave theirs unread.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -183,6 +184,12 @@ impl Readers {
         answer
             .recv()
             .unwrap_or_else(|_| Err(internal("a read ended without an answer")))
+    }
+
+    /// True if work waits and no further thread may be started for it.
+    pub(super) fn is_crowded(&self) -> bool {
+        let state = self.shared.state();
+        !state.queue.is_empty() && state.threads >= THREADS
     }
 
     /// What a job says while it waits for its client.

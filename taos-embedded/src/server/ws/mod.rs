@@ -132,6 +132,9 @@ async fn receive(mut socket: WebSocketStream<Wire>, conn: &Arc<Conn>, limits: &L
                 continue;
             }
             _ = ping.tick() => {
+                if conn.shared.engine.is_crowded() {
+                    conn.results.drop_unread(limits.unread);
+                }
                 conn.outbox.send(OpCode::Control(Control::Ping), &[], Bytes::new());
                 continue;
             }

@@ -6,9 +6,10 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use taos_query::RawBlock;
-use taos_ws::protocol::FetchOutcome;
+use taos_ws::protocol::{ADAPTER_ERROR, FetchOutcome};
 
 use super::reply::{NIL, bytes_of, fetch_error};
 use super::{Conn, Ticket};
@@ -36,8 +37,17 @@ pub(super) struct OpenResult {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
+/// Why a result was not taken in.
+pub(super) enum Unopened {
+    /// The session has ended.
+    Closed,
+    /// As many are open as may be.
+    Full(usize),
+}
+
 struct State {
+    /// When the client last asked for something or was given it.
+    touched: Instant,
     /// Away while a job reads.
     rows: Option<ResultRows>,
     /// What was read ahead.
@@ -48,6 +58,20 @@ struct State {
     current: Option<RawBlock>,
     reading: bool,
     freed: bool,
+}
+
+impl State {
+    fn new() -> Self {
+        Self {
+            touched: Instant::now(),
+            rows: None,
+            ready: VecDeque::new(),
+            waiting: VecDeque::new(),
+            current: None,
+            reading: false,
+            freed: false,
+        }
+    }
 }
 
 /// What reading gives.
@@ -110,11 +134,18 @@ impl Results {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives a result its id and a job that will read it; `None` if the session has ended.
-    pub(super) fn open(&self, rows: &ResultRows) -> Option<Arc<OpenResult>> {
+    /// Gives a result its id and a job that will read it, if fewer than `limit` are open.
+    pub(super) fn open(
+        &self,
+        rows: &ResultRows,
+        limit: usize,
+    ) -> Result<Arc<OpenResult>, Unopened> {
         let mut table = self.table();
         if table.closed {
-            return None;
+            return Err(Unopened::Closed);
+        }
+        if table.open.len() >= limit {
+            return Err(Unopened::Full(limit));
         }
         table.last_id += 1;
         let result = Arc::new(OpenResult {
@@ -122,11 +153,11 @@ impl Results {
             columns: Arc::clone(&rows.columns),
             state: Mutex::new(State {
                 reading: true,
-                ..State::default()
+                ..State::new()
             }),
         });
         table.open.insert(result.id, Arc::clone(&result));
-        Some(result)
+        Ok(result)
     }
 
     pub(super) fn get(&self, id: u64) -> Option<Arc<OpenResult>> {
@@ -138,6 +169,14 @@ impl Results {
         let result = self.table().open.remove(&id);
         if let Some(result) = result {
             result.free();
+        }
+    }
+
+    /// Ends the queries behind results that were left unread for so long.
+    pub(super) fn drop_unread(&self, patience: Duration) {
+        let open: Vec<_> = self.table().open.values().cloned().collect();
+        for result in open {
+            result.drop_unread(patience);
         }
     }
 
@@ -177,12 +216,35 @@ impl OpenResult {
         *state = State {
             freed: true,
             reading: state.reading,
-            ..State::default()
+            ..State::new()
         };
         drop(state);
         for fetch in waiting {
             fetch.nil(self.id);
         }
+    }
+
+    /// Gives the reader back; a later fetch is told why.
+    fn drop_unread(&self, patience: Duration) {
+        let mut state = self.state();
+        // What a job reads is not what the client left.
+        if state.touched.elapsed() < patience || state.reading {
+            return;
+        }
+        let Some(rows) = state.rows.take() else {
+            return;
+        };
+        state.ready.clear();
+        state.ready.push_back(Step::Failed(SqlError {
+            code: ADAPTER_ERROR,
+            message: format!(
+                "the result was dropped: nothing of it was fetched for {patience:?} while other \
+                 statements waited"
+            ),
+        }));
+        drop(state);
+        tracing::info!(id = self.id, "an unread result was dropped");
+        drop(rows);
     }
 
     /// Answers from what was read ahead, or leaves the fetch to the job that reads.
@@ -193,6 +255,7 @@ impl OpenResult {
             drop(state);
             return fetch.nil(self.id);
         }
+        state.touched = Instant::now();
         match state.ready.pop_front() {
             Some(step) => {
                 let last = !matches!(step, Step::Block(_));
@@ -230,6 +293,7 @@ impl OpenResult {
             if state.freed {
                 return;
             }
+            state.touched = Instant::now();
             let taken = match state.waiting.pop_front() {
                 Some(fetch) => {
                     fetch.answer(self, &mut state, step);

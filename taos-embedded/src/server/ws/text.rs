@@ -8,7 +8,7 @@ use taos_ws::protocol::{
     TextRequest, VersionBody, decode_text,
 };
 
-use super::results::{Fetch, Style};
+use super::results::{Fetch, Style, Unopened};
 use super::{NIL, Ticket};
 use crate::engine::{Answer, Session, SqlError};
 use crate::server::{MAX_STATEMENT, VERSION, guarded, statement_too_long};
@@ -128,8 +128,16 @@ pub(super) fn run_sql(
             Ok(Answer::Affected(rows)) => ticket.updated(action, req_id, rows),
             Ok(Answer::Rows(rows)) => {
                 let conn = Arc::clone(&ticket.conn);
-                let Some(result) = conn.results.open(&rows) else {
-                    return;
+                let result = match conn.results.open(&rows, conn.shared.limits.results) {
+                    Ok(result) => result,
+                    Err(Unopened::Closed) => return,
+                    Err(Unopened::Full(limit)) => {
+                        let message = format!(
+                            "{limit} results are open on this connection; read them to their end or \
+                             free them first"
+                        );
+                        return ticket.refused(action, req_id, &message);
+                    }
                 };
                 ticket.opened(action, req_id, result.id(), &rows);
                 drop(ticket);
