@@ -20,17 +20,17 @@
 //! `POST /rest/sql[/db]` takes one statement a request.
 //!
 //! # Rooms
-//! `server` (sockets, sessions, replies) → [`engine`] (the door) → [`sql`] (text to syntax tree) →
-//! [`plan`] (names, types and rules of the dialect) → `catalog`, `store` and `exec` (SQLite).
+//! `server` (sockets, sessions, replies) → [`engine`] (the door) → `sql` (text to syntax tree) →
+//! `plan` (names, types and rules of the dialect) → `catalog`, `store` and `exec` (SQLite).
 #![forbid(unsafe_code)]
 
 mod catalog;
 mod embedded;
 pub mod engine;
 mod exec;
-pub mod plan;
+mod plan;
 mod server;
-pub mod sql;
+mod sql;
 mod store;
 
 pub use embedded::{Embedded, EmbeddedBuilder};

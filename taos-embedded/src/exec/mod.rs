@@ -68,7 +68,6 @@ impl Exec<'_> {
             db: self.db.clone(),
             now: self.now,
             zone: self.zone,
-            user: self.user.to_owned(),
         }
     }
 

@@ -23,7 +23,7 @@ fn not_a_range() -> SqlError {
 ///
 /// # Errors
 /// 0x2655 unless the condition is one contiguous range of time (and tags of a super table).
-pub fn plan_delete(
+pub(crate) fn plan_delete(
     delete: &Delete,
     table: &TableInfo,
     sql: &str,

@@ -24,9 +24,9 @@ mod time;
 mod types;
 mod zone;
 
-pub use delete::plan_delete;
-pub use functions::register_functions;
-pub use schema::{ColumnInfo, Schema, SystemTable, TableInfo, TableKind};
+pub(crate) use delete::plan_delete;
+pub(crate) use functions::register_functions;
+pub(crate) use schema::{ColumnInfo, Schema, SystemTable, TableInfo, TableKind};
 pub(crate) use zone::{clock, seconds};
 
 use chrono_tz::Tz;
@@ -37,7 +37,7 @@ use crate::sql::SqlError;
 use crate::sql::ast::Query;
 
 /// What a statement is planned and run under.
-pub struct Context<'a> {
+pub(crate) struct Context<'a> {
     /// The catalog.
     pub schema: &'a dyn Schema,
     /// The current database.
@@ -46,8 +46,6 @@ pub struct Context<'a> {
     pub now: i64,
     /// The zone of the connection; `None` for the server's own, UTC.
     pub zone: Option<Tz>,
-    /// The user.
-    pub user: String,
 }
 
 /// A column of a result.
@@ -67,7 +65,7 @@ pub struct ResultColumn {
 
 /// A query ready to run on a connection that knows the dialect's functions.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// The result's columns; SQLite gives their stored forms, in this order.
     pub columns: Vec<ResultColumn>,
     /// The unit of the result's times.
@@ -80,7 +78,7 @@ pub struct Plan {
 
 /// What DELETE takes away: a range of times and, on a super table, the subtables it concerns.
 #[derive(Debug, Clone)]
-pub struct DeleteFilter {
+pub(crate) struct DeleteFilter {
     /// First tick, included.
     pub low: i64,
     /// Last tick, included; nothing is deleted if it is below `low`.
@@ -96,7 +94,7 @@ const SERVER_VERSION: &str = "3.3.7.5";
 ///
 /// # Errors
 /// The dialect's codes for names and types that do not fit, 0x0100 for what is not done here.
-pub fn plan(query: &Query, sql: &str, context: &Context<'_>) -> Result<Plan, SqlError> {
+pub(crate) fn plan(query: &Query, sql: &str, context: &Context<'_>) -> Result<Plan, SqlError> {
     let mut planner = planner::Planner::new(sql, context);
     let planned = planner.query(query)?;
     let (sql, params) = planner::compact(&planned.sql, &planner.params);

@@ -8,7 +8,7 @@ use crate::sql::SqlError;
 
 /// A column or tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ColumnInfo {
+pub(crate) struct ColumnInfo {
     /// Its name.
     pub name: String,
     /// Its stable number: `c{id}` in a data table, `g{id}` in a table of tags. The time column is
@@ -28,7 +28,7 @@ pub struct ColumnInfo {
 
 /// What a table is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TableKind {
+pub(crate) enum TableKind {
     /// A table of its own.
     Normal,
     /// A super table.
@@ -44,7 +44,7 @@ pub enum TableKind {
 
 /// A table as a query sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableInfo {
+pub(crate) struct TableInfo {
     /// Its number; for a subtable the value of `tbl`.
     pub id: i64,
     /// Its name.
@@ -63,7 +63,7 @@ pub struct TableInfo {
 
 impl TableInfo {
     /// The number S of `d{S}` and `t{S}`.
-    pub fn storage_id(&self) -> i64 {
+    pub(crate) fn storage_id(&self) -> i64 {
         match self.kind {
             TableKind::Child { super_id, .. } => super_id,
             TableKind::Normal | TableKind::Super => self.id,
@@ -73,7 +73,7 @@ impl TableInfo {
 
 /// A table that the catalog computes.
 #[derive(Debug, Clone, Default)]
-pub struct SystemTable {
+pub(crate) struct SystemTable {
     /// The columns.
     pub columns: Vec<ColumnInfo>,
     /// The rows, in the stored forms of the columns' types.
@@ -81,7 +81,7 @@ pub struct SystemTable {
 }
 
 /// The planner's view of the catalog.
-pub trait Schema {
+pub(crate) trait Schema {
     /// The unit of a database's times, if the database exists.
     fn database(&self, name: &str) -> Result<Option<Precision>, SqlError>;
 

@@ -178,7 +178,6 @@ impl Planner<'_> {
             Some(Window::State { .. }) => Err(SqlError::unsupported("state_window")),
             Some(Window::Event { .. }) => Err(SqlError::unsupported("event_window")),
             Some(Window::Count { .. }) => Err(SqlError::unsupported("count_window")),
-            Some(Window::Other(name)) => Err(SqlError::unsupported(name)),
             None | Some(Window::Interval { .. }) => Ok(()),
         }
     }

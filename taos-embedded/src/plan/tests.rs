@@ -65,7 +65,6 @@ fn planned(sql: &str) -> Result<Plan, SqlError> {
         schema: &Fake,
         db: Some("db".into()),
         now: 0,
-        user: "root".into(),
     };
     match crate::sql::parse(sql)? {
         Statement::Query(query) => plan(&query, sql, &context),

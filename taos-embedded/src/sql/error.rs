@@ -85,49 +85,47 @@ pub(crate) fn clip(text: &str, limit: usize) -> &str {
 }
 
 /// Codes of the dialect (golden-sql DIALECT §13).
-pub mod code {
+pub(crate) mod code {
     /// Not supported by this server.
-    pub const UNSUPPORTED: u32 = 0x0100;
+    pub(crate) const UNSUPPORTED: u32 = 0x0100;
     /// Cannot be read.
-    pub const SYNTAX: u32 = 0x2600;
+    pub(crate) const SYNTAX: u32 = 0x2600;
     /// Ends too early.
-    pub const INCOMPLETE: u32 = 0x2601;
+    pub(crate) const INCOMPLETE: u32 = 0x2601;
     /// Column unknown.
-    pub const UNKNOWN_COLUMN: u32 = 0x2602;
+    pub(crate) const UNKNOWN_COLUMN: u32 = 0x2602;
     /// Table unknown.
-    pub const UNKNOWN_TABLE: u32 = 0x2603;
+    pub(crate) const UNKNOWN_TABLE: u32 = 0x2603;
     /// Column found in two tables.
-    pub const AMBIGUOUS: u32 = 0x2604;
+    pub(crate) const AMBIGUOUS: u32 = 0x2604;
     /// Aggregates where none may stand.
-    pub const AGGREGATE_NOT_ALLOWED: u32 = 0x2608;
+    pub(crate) const AGGREGATE_NOT_ALLOWED: u32 = 0x2608;
     /// Position in ORDER BY out of range.
-    pub const WRONG_POSITION: u32 = 0x2609;
+    pub(crate) const WRONG_POSITION: u32 = 0x2609;
     /// Column neither grouped nor aggregated.
-    pub const NOT_GROUPED: u32 = 0x260A;
+    pub(crate) const NOT_GROUPED: u32 = 0x260A;
     /// Plain column beside an aggregate.
-    pub const NOT_SINGLE_GROUP: u32 = 0x260C;
-    /// Tag unknown.
-    pub const UNKNOWN_TAG: u32 = 0x260E;
+    pub(crate) const NOT_SINGLE_GROUP: u32 = 0x260C;
     /// Name too long or otherwise not allowed.
-    pub const INVALID_NAME: u32 = 0x2617;
+    pub(crate) const INVALID_NAME: u32 = 0x2617;
     /// No database chosen.
-    pub const NO_DATABASE: u32 = 0x2616;
+    pub(crate) const NO_DATABASE: u32 = 0x2616;
     /// Database unknown.
-    pub const UNKNOWN_DATABASE: u32 = 0x0388;
+    pub(crate) const UNKNOWN_DATABASE: u32 = 0x0388;
     /// Operation on unfit types.
-    pub const INVALID_OPERATION: u32 = 0x0200;
+    pub(crate) const INVALID_OPERATION: u32 = 0x0200;
     /// Bad value or form in INSERT and tags.
-    pub const INSERT_SYNTAX: u32 = 0x0216;
+    pub(crate) const INSERT_SYNTAX: u32 = 0x0216;
     /// Statement too long.
-    pub const TOO_LONG: u32 = 0x0219;
+    pub(crate) const TOO_LONG: u32 = 0x0219;
     /// Function unknown.
-    pub const UNKNOWN_FUNCTION: u32 = 0x0374;
+    pub(crate) const UNKNOWN_FUNCTION: u32 = 0x0374;
     /// Wrong number of arguments.
-    pub const ARGUMENT_COUNT: u32 = 0x2801;
+    pub(crate) const ARGUMENT_COUNT: u32 = 0x2801;
     /// Wrong type of an argument.
-    pub const ARGUMENT_TYPE: u32 = 0x2802;
+    pub(crate) const ARGUMENT_TYPE: u32 = 0x2802;
     /// Bad value of an argument.
-    pub const ARGUMENT_VALUE: u32 = 0x2803;
+    pub(crate) const ARGUMENT_VALUE: u32 = 0x2803;
     /// Text that is no time in a condition.
-    pub const BAD_TIME: u32 = 0x0127;
+    pub(crate) const BAD_TIME: u32 = 0x0127;
 }

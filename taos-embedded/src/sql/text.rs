@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// The contents of a quoted text, escapes resolved (DIALECT §1); borrowed when there is nothing
 /// to resolve. `quoted` comes with its quotes, as [`super::ast::InsertValueKind::Text`] spans do.
-pub fn unquote(quoted: &str) -> Cow<'_, str> {
+pub(crate) fn unquote(quoted: &str) -> Cow<'_, str> {
     let Some(quote) = quoted.chars().next() else {
         return Cow::Borrowed(quoted);
     };

@@ -18,7 +18,7 @@ type Output = rusqlite::Result<Value>;
 ///
 /// # Errors
 /// What SQLite says.
-pub fn register_functions(connection: &Connection) -> rusqlite::Result<()> {
+pub(crate) fn register_functions(connection: &Connection) -> rusqlite::Result<()> {
     numbers::register(connection)?;
     texts::register(connection)?;
     times::register(connection)?;

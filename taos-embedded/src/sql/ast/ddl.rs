@@ -4,7 +4,7 @@ use super::{
 
 /// One option of a database, table or column, e.g. `KEEP 100d,200d`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SqlOption {
+pub(crate) struct SqlOption {
     /// Its name in lower case.
     pub name: String,
     /// Its values, one or more.
@@ -15,7 +15,7 @@ pub struct SqlOption {
 
 /// A value of an option.
 #[derive(Debug, Clone, PartialEq)]
-pub enum OptionValue {
+pub(crate) enum OptionValue {
     /// A whole number.
     Integer(i64),
     /// Another number.
@@ -30,7 +30,7 @@ pub enum OptionValue {
 
 /// CREATE DATABASE.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CreateDatabase {
+pub(crate) struct CreateDatabase {
     /// IF NOT EXISTS.
     pub if_not_exists: bool,
     /// The name.
@@ -41,7 +41,7 @@ pub struct CreateDatabase {
 
 /// ALTER DATABASE.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AlterDatabase {
+pub(crate) struct AlterDatabase {
     /// The name.
     pub name: Ident,
     /// The options.
@@ -50,7 +50,7 @@ pub struct AlterDatabase {
 
 /// DROP DATABASE.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DropDatabase {
+pub(crate) struct DropDatabase {
     /// IF EXISTS.
     pub if_exists: bool,
     /// The name.
@@ -59,7 +59,7 @@ pub struct DropDatabase {
 
 /// A column or tag as declared.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ColumnDef {
+pub(crate) struct ColumnDef {
     /// The name.
     pub name: Ident,
     /// The type.
@@ -72,7 +72,7 @@ pub struct ColumnDef {
 
 /// CREATE TABLE or STABLE with columns.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CreateTable {
+pub(crate) struct CreateTable {
     /// CREATE STABLE was written; it needs tags.
     pub stable: bool,
     /// IF NOT EXISTS.
@@ -89,7 +89,7 @@ pub struct CreateTable {
 
 /// One subtable of CREATE TABLE … USING ….
 #[derive(Debug, Clone, PartialEq)]
-pub struct CreateSubtable {
+pub(crate) struct CreateSubtable {
     /// IF NOT EXISTS.
     pub if_not_exists: bool,
     /// The name.
@@ -102,7 +102,7 @@ pub struct CreateSubtable {
 
 /// DROP TABLE or STABLE.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DropTable {
+pub(crate) struct DropTable {
     /// DROP STABLE was written.
     pub stable: bool,
     /// The tables, each with its IF EXISTS.
@@ -111,7 +111,7 @@ pub struct DropTable {
 
 /// ALTER TABLE or STABLE.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AlterTable {
+pub(crate) struct AlterTable {
     /// ALTER STABLE was written.
     pub stable: bool,
     /// The table.
@@ -122,7 +122,7 @@ pub struct AlterTable {
 
 /// What ALTER TABLE changes.
 #[derive(Debug, Clone, PartialEq)]
-pub enum AlterAction {
+pub(crate) enum AlterAction {
     /// ADD COLUMN.
     AddColumn(ColumnDef),
     /// DROP COLUMN.
@@ -155,7 +155,7 @@ pub enum AlterAction {
 /// Which tables SHOW TABLES lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum TableKind {
+pub(crate) enum TableKind {
     All,
     Normal,
     Child,
@@ -163,7 +163,7 @@ pub enum TableKind {
 
 /// SHOW in its forms.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Show {
+pub(crate) enum Show {
     /// SHOW [USER | SYSTEM] DATABASES.
     Databases {
         /// `user` or `system`.
@@ -206,7 +206,7 @@ pub enum Show {
 
 /// A tag of SHOW TABLE TAGS with its alias.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SelectItemName {
+pub(crate) struct SelectItemName {
     /// The tag or `tbname`.
     pub name: Ident,
     /// AS.
@@ -215,7 +215,7 @@ pub struct SelectItemName {
 
 /// CREATE TOPIC.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CreateTopic {
+pub(crate) struct CreateTopic {
     /// IF NOT EXISTS.
     pub if_not_exists: bool,
     /// The name.
@@ -230,7 +230,7 @@ pub struct CreateTopic {
 
 /// What a topic carries.
 #[derive(Debug, Clone, PartialEq)]
-pub enum TopicSource {
+pub(crate) enum TopicSource {
     /// AS SELECT.
     Query(Box<Query>),
     /// AS DATABASE.
@@ -241,7 +241,7 @@ pub enum TopicSource {
 
 /// DROP of something with one name.
 #[derive(Debug, Clone, PartialEq)]
-pub struct DropNamed {
+pub(crate) struct DropNamed {
     /// IF EXISTS.
     pub if_exists: bool,
     /// FORCE.
@@ -252,7 +252,7 @@ pub struct DropNamed {
 
 /// CREATE USER.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreateUser {
+pub(crate) struct CreateUser {
     /// IF NOT EXISTS.
     pub if_not_exists: bool,
     /// The name.
@@ -263,7 +263,7 @@ pub struct CreateUser {
 
 /// A password that does not print itself.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Password(pub String);
+pub(crate) struct Password(pub String);
 
 impl std::fmt::Debug for Password {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

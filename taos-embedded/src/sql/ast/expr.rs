@@ -2,7 +2,7 @@ use super::{DataType, Duration, Ident, Query, Span};
 
 /// An expression and the text it was written as, which names its result column.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Expr {
+pub(crate) struct Expr {
     /// What it is.
     pub kind: ExprKind,
     /// Where it stood.
@@ -11,7 +11,7 @@ pub struct Expr {
 
 /// What an expression is.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ExprKind {
+pub(crate) enum ExprKind {
     /// `NULL`.
     Null,
     /// `TRUE`, `FALSE`.
@@ -106,7 +106,7 @@ pub enum ExprKind {
 
 /// How a function was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum FunctionForm {
+pub(crate) enum FunctionForm {
     /// `f(a, b)`.
     #[default]
     Plain,
@@ -125,7 +125,7 @@ pub enum FunctionForm {
 /// Operators with one operand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum UnaryOp {
+pub(crate) enum UnaryOp {
     Minus,
     Plus,
     Not,
@@ -134,7 +134,7 @@ pub enum UnaryOp {
 /// Operators with two operands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum BinaryOp {
+pub(crate) enum BinaryOp {
     Add,
     Subtract,
     Multiply,

@@ -2,7 +2,7 @@ use super::{DurationUnit, Expr, Ident, ObjectName, Query, Span};
 
 /// INSERT INTO with one or many tables.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Insert {
+pub(crate) struct Insert {
     /// The tables in the order written.
     pub targets: Vec<InsertTarget>,
     /// Times with arithmetic that values refer to.
@@ -11,7 +11,7 @@ pub struct Insert {
 
 /// One table of an INSERT.
 #[derive(Debug, Clone, PartialEq)]
-pub struct InsertTarget {
+pub(crate) struct InsertTarget {
     /// The table; a super table when `tbname` is among the columns.
     pub table: ObjectName,
     /// USING … TAGS ….
@@ -28,7 +28,7 @@ pub struct InsertTarget {
 
 /// The rows of an INSERT.
 #[derive(Debug, Clone, PartialEq)]
-pub enum InsertSource {
+pub(crate) enum InsertSource {
     /// VALUES.
     Values(ValueRows),
     /// SELECT.
@@ -37,7 +37,7 @@ pub enum InsertSource {
 
 /// Rows of literals, flat: a statement may hold tens of thousands.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct ValueRows {
+pub(crate) struct ValueRows {
     /// All values of all rows.
     pub values: Vec<InsertValue>,
     /// For each row the index in `values` behind its last value.
@@ -46,7 +46,7 @@ pub struct ValueRows {
 
 impl ValueRows {
     /// The rows as slices, in the order written.
-    pub fn rows(&self) -> impl Iterator<Item = &[InsertValue]> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &[InsertValue]> {
         let mut start = 0;
         self.row_ends.iter().map(move |&end| {
             let end = usize::try_from(end).unwrap_or(usize::MAX);
@@ -59,7 +59,7 @@ impl ValueRows {
 
 /// One value of INSERT or of TAGS.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct InsertValue {
+pub(crate) struct InsertValue {
     /// What it is.
     pub kind: InsertValueKind,
     /// Its text; for texts with the quotes.
@@ -68,7 +68,7 @@ pub struct InsertValue {
 
 /// What a value of INSERT is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InsertValueKind {
+pub(crate) enum InsertValueKind {
     /// `NULL`.
     Null,
     /// `TRUE`, `FALSE`.
@@ -86,7 +86,7 @@ pub enum InsertValueKind {
 
 /// `base ± duration ± duration …`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TimeExpr {
+pub(crate) struct TimeExpr {
     /// What it starts from.
     pub base: TimeBase,
     /// What is added.
@@ -95,7 +95,7 @@ pub struct TimeExpr {
 
 /// What a time expression starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TimeBase {
+pub(crate) enum TimeBase {
     /// `now`.
     Now,
     /// `today`.
@@ -108,7 +108,7 @@ pub enum TimeBase {
 
 /// One step of a time expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeOffset {
+pub(crate) struct TimeOffset {
     /// What is added; negative to go back.
     pub value: i64,
     /// Its unit; `None` is the database's.
@@ -117,7 +117,7 @@ pub struct TimeOffset {
 
 /// USING stable [(tags)] TAGS (values).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Using {
+pub(crate) struct Using {
     /// The super table.
     pub stable: ObjectName,
     /// The tags named; all in their order if `None`.
@@ -130,7 +130,7 @@ pub struct Using {
 
 /// DELETE FROM.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Delete {
+pub(crate) struct Delete {
     /// The table.
     pub table: ObjectName,
     /// WHERE.

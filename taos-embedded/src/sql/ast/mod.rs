@@ -5,16 +5,16 @@ mod expr;
 mod insert;
 mod query;
 
-pub use ddl::*;
-pub use expr::*;
-pub use insert::*;
-pub use query::*;
+pub(crate) use ddl::*;
+pub(crate) use expr::*;
+pub(crate) use insert::*;
+pub(crate) use query::*;
 
 use taos_query::common::{Precision, Ty};
 
 /// A half-open byte range of the statement's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Span {
+pub(crate) struct Span {
     /// First byte.
     pub start: u32,
     /// One behind the last byte.
@@ -23,21 +23,21 @@ pub struct Span {
 
 impl Span {
     /// The text the span covers; empty when it is not one of `sql`.
-    pub fn of(self, sql: &str) -> &str {
+    pub(crate) fn of(self, sql: &str) -> &str {
         let range = usize::try_from(self.start).unwrap_or(usize::MAX)
             ..usize::try_from(self.end).unwrap_or(usize::MAX);
         sql.get(range).unwrap_or_default()
     }
 
     /// From here to the end of the statement, as error texts quote it.
-    pub fn rest(self, sql: &str) -> &str {
+    pub(crate) fn rest(self, sql: &str) -> &str {
         sql.get(usize::try_from(self.start).unwrap_or(usize::MAX)..)
             .unwrap_or_default()
     }
 
     /// The smallest span that holds both.
     #[must_use]
-    pub fn to(self, end: Self) -> Self {
+    pub(crate) fn to(self, end: Self) -> Self {
         Self {
             start: self.start,
             end: end.end.max(self.end),
@@ -47,7 +47,7 @@ impl Span {
 
 /// A name: folded to lower case unless it was backquoted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ident {
+pub(crate) struct Ident {
     /// The name as the catalog knows it.
     pub name: String,
     /// Whether it stood in backquotes.
@@ -58,7 +58,7 @@ pub struct Ident {
 
 /// `table` or `database.table`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectName {
+pub(crate) struct ObjectName {
     /// The database, if named.
     pub db: Option<Ident>,
     /// The table, topic or other object.
@@ -67,7 +67,7 @@ pub struct ObjectName {
 
 /// A number and a unit, like `10a` or `1n`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Duration {
+pub(crate) struct Duration {
     /// The number.
     pub value: i64,
     /// The unit.
@@ -77,7 +77,7 @@ pub struct Duration {
 /// The letters behind a duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum DurationUnit {
+pub(crate) enum DurationUnit {
     Nanosecond,
     Microsecond,
     Millisecond,
@@ -92,7 +92,7 @@ pub enum DurationUnit {
 
 impl DurationUnit {
     /// The unit of a letter, in either case.
-    pub const fn of_letter(letter: u8) -> Option<Self> {
+    pub(crate) const fn of_letter(letter: u8) -> Option<Self> {
         Some(match letter.to_ascii_lowercase() {
             b'b' => Self::Nanosecond,
             b'u' => Self::Microsecond,
@@ -109,7 +109,7 @@ impl DurationUnit {
     }
 
     /// Nanoseconds of one unit; `None` for months and years, which have no fixed length.
-    pub const fn nanoseconds(self) -> Option<i64> {
+    pub(crate) const fn nanoseconds(self) -> Option<i64> {
         Some(match self {
             Self::Nanosecond => 1,
             Self::Microsecond => 1_000,
@@ -126,14 +126,14 @@ impl DurationUnit {
 
 impl Duration {
     /// Ticks of a database's unit, cut toward zero; `None` for months and years and on overflow.
-    pub fn ticks(self, precision: Precision) -> Option<i64> {
+    pub(crate) fn ticks(self, precision: Precision) -> Option<i64> {
         let unit = i128::from(self.unit.nanoseconds()?);
         let tick = i128::from(1_000_000_000 / precision.ticks_per_second());
         i64::try_from(i128::from(self.value) * unit / tick).ok()
     }
 
     /// Months of a calendar duration; `None` for the others.
-    pub fn months(self) -> Option<i64> {
+    pub(crate) fn months(self) -> Option<i64> {
         match self.unit {
             DurationUnit::Month => Some(self.value),
             DurationUnit::Year => self.value.checked_mul(12),
@@ -144,7 +144,7 @@ impl Duration {
 
 /// A type with its declared length or digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DataType {
+pub(crate) struct DataType {
     /// The type; `Ty::Decimal64` up to 18 digits, `Ty::Decimal` above.
     pub ty: Ty,
     /// `(n)` behind a text type; `None` if none was written.
@@ -157,7 +157,7 @@ pub struct DataType {
 
 /// One statement.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Statement {
+pub(crate) enum Statement {
     /// SELECT and UNION.
     Query(Box<Query>),
     /// INSERT.

@@ -2,7 +2,7 @@ use super::{Duration, Expr, Ident, ObjectName, Span};
 
 /// A SELECT or UNION with what orders and cuts it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Query {
+pub(crate) struct Query {
     /// The rows.
     pub body: QueryBody,
     /// ORDER BY.
@@ -17,7 +17,7 @@ pub struct Query {
 
 /// One SELECT or two queries together.
 #[derive(Debug, Clone, PartialEq)]
-pub enum QueryBody {
+pub(crate) enum QueryBody {
     /// One SELECT.
     Select(Box<Select>),
     /// UNION.
@@ -33,7 +33,7 @@ pub enum QueryBody {
 
 /// LIMIT or SLIMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limit {
+pub(crate) struct Limit {
     /// How many.
     pub count: Option<i64>,
     /// How many to pass over first.
@@ -42,7 +42,7 @@ pub struct Limit {
 
 /// One item of ORDER BY.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OrderItem {
+pub(crate) struct OrderItem {
     /// The expression, alias or position.
     pub expr: Expr,
     /// DESC.
@@ -53,7 +53,7 @@ pub struct OrderItem {
 
 /// What stands between SELECT and FROM, one by one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SelectItem {
+pub(crate) struct SelectItem {
     /// The expression or wildcard.
     pub expr: Expr,
     /// AS.
@@ -62,7 +62,7 @@ pub struct SelectItem {
 
 /// One SELECT.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Select {
+pub(crate) struct Select {
     /// SELECT TAGS.
     pub tags: bool,
     /// SELECT DISTINCT.
@@ -91,7 +91,7 @@ pub struct Select {
 
 /// Where rows come from.
 #[derive(Debug, Clone, PartialEq)]
-pub enum TableRef {
+pub(crate) enum TableRef {
     /// A table.
     Table {
         /// Its name.
@@ -112,7 +112,7 @@ pub enum TableRef {
 
 /// Two sources joined.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Join {
+pub(crate) struct Join {
     /// The left source.
     pub left: TableRef,
     /// The right source.
@@ -130,7 +130,7 @@ pub struct Join {
 /// Kinds of joins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum JoinKind {
+pub(crate) enum JoinKind {
     Inner,
     LeftOuter,
     RightOuter,
@@ -147,7 +147,7 @@ pub enum JoinKind {
 
 /// The width of a window: a duration, or a number in the database's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Width {
+pub(crate) enum Width {
     /// `1m`, `'1m'`.
     Duration(Duration),
     /// `60000`.
@@ -156,7 +156,7 @@ pub enum Width {
 
 /// Window clauses.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Window {
+pub(crate) enum Window {
     /// INTERVAL.
     Interval {
         /// The width.
@@ -198,13 +198,11 @@ pub enum Window {
         /// Columns that may not be NULL.
         columns: Vec<Expr>,
     },
-    /// ANOMALY_WINDOW and whatever else is known by name only.
-    Other(String),
 }
 
 /// FILL and its values.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fill {
+pub(crate) struct Fill {
     /// The mode.
     pub mode: FillMode,
     /// What follows VALUE.
@@ -214,7 +212,7 @@ pub struct Fill {
 /// FILL modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
-pub enum FillMode {
+pub(crate) enum FillMode {
     None,
     Null,
     NullForced,
