@@ -7,8 +7,9 @@ use rusqlite::types::Value;
 
 use super::rows::{TableRows, Target, stale, table_exists};
 use super::values::Reading;
-use super::{Exec, SYSTEM_TABLE, time};
+use super::{Exec, SYSTEM_TABLE};
 use crate::catalog::{Database, Found, TableDef, is_system_database};
+use crate::plan::tick;
 use crate::sql::ast::{
     Ident, Insert, InsertSource, InsertTarget, InsertValue, InsertValueKind, Using, ValueRows,
 };
@@ -444,7 +445,7 @@ impl Exec<'_> {
         let precision = database.precision();
         let [.., keep] = database.options.keep;
         let kept = i128::from(keep) * 60 * i128::from(precision.ticks_per_second());
-        let lowest = i128::from(self.now.div_euclid(time::tick(precision))) - kept;
+        let lowest = i128::from(self.now.div_euclid(tick(precision))) - kept;
         let old = |row: &[Value]| match row.first() {
             Some(Value::Integer(ts)) => i128::from(*ts) < lowest,
             _ => false,

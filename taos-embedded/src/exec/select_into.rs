@@ -5,9 +5,9 @@ use taos_query::common::{Precision, Ty};
 
 use super::insert::{Layout, null_key};
 use super::values::{fitting_bytes, fitting_text, integer_range, stored_float, stored_integer};
-use super::{Exec, decimal, time};
+use super::{Exec, decimal};
 use crate::catalog::TableDef;
-use crate::plan::{self, ColumnInfo, ResultColumn};
+use crate::plan::{self, ColumnInfo, ResultColumn, tick};
 use crate::sql::SqlError;
 use crate::sql::ast::Query;
 
@@ -184,8 +184,8 @@ fn in_range(number: i128, ty: Ty) -> Result<Value, SqlError> {
 }
 
 fn rescaled(ticks: i64, from: Precision, to: Precision) -> Option<Value> {
-    let nanoseconds = i128::from(ticks) * i128::from(time::tick(from));
-    let ticks = nanoseconds.div_euclid(i128::from(time::tick(to)));
+    let nanoseconds = i128::from(ticks) * i128::from(tick(from));
+    let ticks = nanoseconds.div_euclid(i128::from(tick(to)));
     i64::try_from(ticks).ok().map(Value::Integer)
 }
 

@@ -27,6 +27,7 @@ mod zone;
 pub(crate) use delete::plan_delete;
 pub(crate) use functions::register_functions;
 pub(crate) use schema::{ColumnInfo, Schema, SystemTable, TableInfo, TableKind};
+pub(crate) use time::{parse_time, tick};
 pub(crate) use zone::{clock, seconds};
 
 use chrono_tz::Tz;

@@ -14,7 +14,7 @@ pub(crate) const fn tick(precision: Precision) -> i64 {
     NANOS / precision.ticks_per_second()
 }
 
-/// Reads a time as a condition may write it (DIALECT §1); extra digits are cut off.
+/// Reads a time as conditions, functions and INSERT may write it (DIALECT §1); extra digits are cut off.
 ///
 /// # Errors
 /// 0x0100 if clocks of the zone show it twice or never.
@@ -23,95 +23,100 @@ pub(crate) fn parse_time(
     precision: Precision,
     zone: Option<Tz>,
 ) -> Result<Option<i64>, SqlError> {
-    let Some((clock, nanos, offset)) = read(text) else {
+    let Some(read) = read(text) else {
         return Ok(None);
     };
-    let seconds = match offset {
-        Some(offset) => clock.and_utc().timestamp() - offset,
-        None => zone::seconds(clock, zone)?,
+    let seconds = match read.east {
+        Some(east) => read.clock.and_utc().timestamp() - east,
+        None => zone::seconds(read.clock, zone)?,
     };
-    Ok(ticks(seconds, nanos / tick(precision), precision))
+    Ok(ticks(
+        seconds,
+        read.nanoseconds / tick(precision),
+        precision,
+    ))
 }
 
-/// What clocks show, nanoseconds below their second, and seconds east of Greenwich if they are given.
-fn read(text: &str) -> Option<(NaiveDateTime, i64, Option<i64>)> {
-    let (date, rest) = (text.get(..10)?, text.get(10..)?);
-    let bytes = date.as_bytes();
-    if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
-        return None;
-    }
-    let date = NaiveDate::from_ymd_opt(
-        digits(date.get(..4)?)?,
-        u32::try_from(digits(date.get(5..7)?)?).ok()?,
-        u32::try_from(digits(date.get(8..)?)?).ok()?,
-    )?;
-    let Some(separator) = rest.chars().next() else {
-        return Some((date.and_time(NaiveTime::MIN), 0, None));
-    };
-    if separator != ' ' && separator != 'T' && separator != 't' {
-        return None;
-    }
-    let clock = rest.get(1..)?;
-    let time = clock.get(..8)?;
-    let colons = time.as_bytes().get(2) == Some(&b':') && time.as_bytes().get(5) == Some(&b':');
-    if !colons {
-        return None;
-    }
-    let time = NaiveTime::from_hms_opt(
-        u32::try_from(digits(time.get(..2)?)?).ok()?,
-        u32::try_from(digits(time.get(3..5)?)?).ok()?,
-        u32::try_from(digits(time.get(6..)?)?).ok()?,
-    )?;
-    let (nanos, zone) = fraction(clock.get(8..)?)?;
-    let offset = if zone.is_empty() {
-        None
-    } else {
-        Some(zone_seconds(zone)?)
-    };
-    Some((date.and_time(time), nanos, offset))
+/// A time text taken apart.
+struct Read {
+    clock: NaiveDateTime,
+    nanoseconds: i64,
+    /// Seconds east of Greenwich, if the text says so.
+    east: Option<i64>,
 }
 
-fn digits(text: &str) -> Option<i32> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())?
-}
-
-/// The nanoseconds behind a point, and what follows them.
-fn fraction(text: &str) -> Option<(i64, &str)> {
-    let Some(rest) = text.strip_prefix('.') else {
-        return Some((0, text));
+fn read(text: &str) -> Option<Read> {
+    let bytes = text.as_bytes();
+    let digits = |range: std::ops::Range<usize>| -> Option<u32> {
+        let part = bytes.get(range)?;
+        part.iter()
+            .all(u8::is_ascii_digit)
+            .then(|| std::str::from_utf8(part).ok()?.parse().ok())?
     };
-    let end = rest
-        .find(|char: char| !char.is_ascii_digit())
-        .unwrap_or(rest.len());
-    if end == 0 {
+    let at = |index: usize, expected: u8| bytes.get(index) == Some(&expected);
+    let year = i32::try_from(digits(0..4)?).ok()?;
+    if !(at(4, b'-') && at(7, b'-')) {
         return None;
     }
-    let mut nanos = 0;
-    for at in 0..9 {
-        let digit = rest.as_bytes().get(at).filter(|_| at < end);
-        nanos = nanos * 10 + digit.map_or(0, |&byte| i64::from(byte - b'0'));
+    let date = NaiveDate::from_ymd_opt(year, digits(5..7)?, digits(8..10)?)?;
+    if bytes.len() == 10 {
+        return Some(Read {
+            clock: date.and_hms_opt(0, 0, 0)?,
+            nanoseconds: 0,
+            east: None,
+        });
     }
-    Some((nanos, rest.get(end..)?))
+    if !((at(10, b' ') || at(10, b'T')) && at(13, b':') && at(16, b':')) {
+        return None;
+    }
+    let time = date.and_hms_opt(digits(11..13)?, digits(14..16)?, digits(17..19)?)?;
+    let (nanoseconds, rest) = fraction(bytes.get(19..)?)?;
+    Some(Read {
+        clock: time,
+        nanoseconds,
+        east: east(rest)?,
+    })
 }
 
-fn zone_seconds(zone: &str) -> Option<i64> {
-    let sign = match zone.bytes().next() {
-        None => return Some(0),
-        Some(b'Z' | b'z') if zone.len() == 1 => return Some(0),
-        Some(b'+') => 1,
-        Some(b'-') => -1,
+/// `.123…` in nanoseconds, and what follows.
+fn fraction(bytes: &[u8]) -> Option<(i64, &[u8])> {
+    let Some((b'.', rest)) = bytes.split_first() else {
+        return Some((0, bytes));
+    };
+    let count = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    if count == 0 {
+        return None;
+    }
+    let mut value = 0;
+    for i in 0..9 {
+        let digit = rest.get(i).filter(|_| i < count).map_or(0, |b| b - b'0');
+        value = value * 10 + i64::from(digit);
+    }
+    Some((value, rest.get(count..)?))
+}
+
+/// Seconds east of Greenwich of `Z`, `+08:00`, `+0800`, `+08`; the inner `None` for nothing.
+fn east(bytes: &[u8]) -> Option<Option<i64>> {
+    let (sign, rest) = match bytes.split_first() {
+        None => return Some(None),
+        Some((b'Z' | b'z', rest)) => return rest.is_empty().then_some(Some(0)),
+        Some((b'+', rest)) => (1, rest),
+        Some((b'-', rest)) => (-1, rest),
         Some(_) => return None,
     };
-    let rest = zone.get(1..)?.replace(':', "");
-    let hours = i64::from(digits(rest.get(..2)?)?);
-    let minutes = match rest.get(2..)? {
-        "" => 0,
-        text if text.len() == 2 => i64::from(digits(text)?),
+    let number = |bytes: &[u8]| -> Option<i64> {
+        bytes
+            .iter()
+            .all(u8::is_ascii_digit)
+            .then(|| std::str::from_utf8(bytes).ok()?.parse().ok())?
+    };
+    let (hours, minutes) = match rest.len() {
+        2 => (number(rest)?, 0),
+        4 => (number(rest.get(..2)?)?, number(rest.get(2..)?)?),
+        5 if rest.get(2) == Some(&b':') => (number(rest.get(..2)?)?, number(rest.get(3..)?)?),
         _ => return None,
     };
-    (hours <= 14 && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))
+    (hours <= 14 && minutes < 60).then_some(Some(sign * (hours * 3600 + minutes * 60)))
 }
 
 fn ticks(seconds: i64, below: i64, precision: Precision) -> Option<i64> {
@@ -193,7 +198,7 @@ pub(crate) fn midnight(
 /// RFC 3339 without a colon in the zone, as `to_iso8601` writes it.
 pub(crate) fn iso8601(at: i64, precision: Precision, zone: Option<&str>) -> Option<String> {
     let offset = match zone {
-        Some(zone) => zone_seconds(zone)?,
+        Some(zone) => east(zone.as_bytes())?.unwrap_or_default(),
         None => 0,
     };
     let (moment, below) = moment(at, precision)?;
@@ -267,13 +272,38 @@ mod tests {
 
     #[test]
     fn times_are_read_with_fraction_and_zone() {
-        let ms = |text| parse_time(text, Precision::Millisecond, None).unwrap();
-        assert_eq!(ms("2024-01-01"), Some(1_704_067_200_000));
-        assert_eq!(ms("2024-01-01 00:00:00.1239"), Some(1_704_067_200_123));
-        assert_eq!(ms("2024-01-01T08:00:00+08:00"), Some(1_704_067_200_000));
-        assert_eq!(ms("2024-02-30"), None);
-        assert_eq!(ms("2024-01-01 00:00"), None);
-        assert_eq!(ms("yesterday"), None);
+        let ms = |text: &str| parse_time(text, Precision::Millisecond, None).unwrap();
+        let day = 1_704_067_200_000;
+        assert_eq!(ms("2024-01-01"), Some(day));
+        assert_eq!(ms("2024-01-01 00:00:01.2509"), Some(day + 1250));
+        for same in [
+            "00:00:00Z",
+            "00:00:00z",
+            "08:00:00+08:00",
+            "08:00:00.0+0800",
+            "08:00:00+08",
+        ] {
+            assert_eq!(ms(&format!("2024-01-01T{same}")), Some(day), "{same}");
+            assert_eq!(ms(&format!("2024-01-01 {same}")), Some(day), "{same}");
+        }
+        assert_eq!(
+            parse_time("2024-01-01 00:00:00.123456789", Precision::Nanosecond, None),
+            Ok(Some(day * 1_000_000 + 123_456_789))
+        );
+        for bad in [
+            "2024-02-30",
+            "2024-01-01 00:00",
+            "2024-01-01 25:00:00",
+            "2024-01-01 00:00:00.",
+            "2024-01-01t00:00:00",
+            "2024-01-01 00:00:00+0:800",
+            "2024-01-01 00:00:00+08:0:0",
+            "2024-01-01 00:00:00+",
+            "yesterday",
+            "2024-01-0é",
+        ] {
+            assert_eq!(ms(bad), None, "{bad}");
+        }
     }
 
     #[test]
