@@ -265,42 +265,8 @@ impl Planner<'_> {
                 let single = if first.ty.ty == Ty::Float { "_f32" } else { "" };
                 (format!("td_{name}{single}({value})"), double)
             }
-            "percentile" => {
-                if place.scope.is_super() {
-                    return Err(SqlError::new(
-                        0x265F,
-                        "Cannot use 'percentile' on a super table",
-                    ));
-                }
-                let mut points = Vec::new();
-                for point in rest {
-                    points.push(percent(name, point)?.to_string());
-                }
-                let many = points.len() > 1;
-                let ty = if many {
-                    ColType::sized(Ty::VarChar, 0x2000)
-                } else {
-                    double
-                };
-                (
-                    format!("td_percentile({value}, '{}')", points.join(",")),
-                    ty,
-                )
-            }
-            "apercentile" => {
-                let point = rest.first().ok_or_else(|| count_error(name))?;
-                let point = percent(name, point)?;
-                match rest.get(1).map(|method| &method.literal) {
-                    None => {}
-                    Some(Some(Literal::Text(method)))
-                        if matches!(
-                            method.to_ascii_lowercase().as_str(),
-                            "default" | "t-digest"
-                        ) => {}
-                    Some(_) => return Err(value_error(name)),
-                }
-                (format!("td_percentile({value}, '{point}')"), double)
-            }
+            "percentile" => return percentile(&value, rest, place),
+            "apercentile" => (apercentile(&value, rest)?, double),
             "leastsquares" => {
                 let (Some(start), Some(step)) = (rest.first(), rest.get(1)) else {
                     return Err(count_error(name));
@@ -321,6 +287,49 @@ impl Planner<'_> {
             }
         })
     }
+}
+
+/// One point is a number; several are a text that lists them.
+fn percentile(
+    value: &str,
+    rest: &[Typed],
+    place: Place<'_>,
+) -> Result<(String, ColType), SqlError> {
+    if place.scope.is_super() {
+        return Err(SqlError::new(
+            0x265F,
+            "Cannot use 'percentile' on a super table",
+        ));
+    }
+    let mut points = Vec::new();
+    for point in rest {
+        points.push(percent("percentile", point)?.to_string());
+    }
+    let ty = if points.len() > 1 {
+        ColType::sized(Ty::VarChar, 0x2000)
+    } else {
+        ColType::fixed(Ty::Double)
+    };
+    let sql = format!("td_percentile({value}, '{}')", points.join(","));
+    Ok((sql, ty))
+}
+
+/// Computed exactly, whichever way of approximation is named.
+fn apercentile(value: &str, rest: &[Typed]) -> Result<String, SqlError> {
+    let name = "apercentile";
+    let point = rest.first().ok_or_else(|| count_error(name))?;
+    let point = percent(name, point)?;
+    if let Some(method) = rest.get(1) {
+        let known = matches!(
+            &method.literal,
+            Some(Literal::Text(text))
+                if matches!(text.to_ascii_lowercase().as_str(), "default" | "t-digest")
+        );
+        if !known {
+            return Err(value_error(name));
+        }
+    }
+    Ok(format!("td_percentile({value}, '{point}')"))
 }
 
 fn ordering<'s>(place: Place<'s>) -> Result<&'s str, SqlError> {

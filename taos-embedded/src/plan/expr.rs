@@ -29,6 +29,17 @@ impl<'s> Place<'s> {
     }
 }
 
+fn null_test(value: &Typed, negated: bool) -> Typed {
+    let test = if negated { "IS NOT NULL" } else { "IS NULL" };
+    let mut typed = Typed::new(
+        format!("({} {test})", value.sql),
+        ColType::fixed(Ty::Bool),
+        value.uses,
+    );
+    typed.filter = Some(typed.sql.clone());
+    typed
+}
+
 impl Planner<'_> {
     pub(crate) fn expr(&mut self, expr: &Expr, place: Place<'_>) -> Result<Typed, SqlError> {
         let typed = self.unbounded_expr(expr, place)?;
@@ -69,22 +80,12 @@ impl Planner<'_> {
                 negated,
             } => {
                 let value = self.expr(value, place)?;
-                let list = list
-                    .iter()
-                    .map(|item| self.expr(item, place))
-                    .collect::<Result<Vec<_>, _>>()?;
-                compare::in_list(self, place.scope.precision, &value, &list, *negated)
+                let list: Result<Vec<_>, _> = list.iter().map(|e| self.expr(e, place)).collect();
+                compare::in_list(self, place.scope.precision, &value, &list?, *negated)
             }
             ExprKind::IsNull { value, negated } => {
                 let value = self.expr(value, place)?;
-                let test = if *negated { "IS NOT NULL" } else { "IS NULL" };
-                let mut typed = Typed::new(
-                    format!("({} {test})", value.sql),
-                    ColType::fixed(Ty::Bool),
-                    value.uses,
-                );
-                typed.filter = Some(typed.sql.clone());
-                Ok(typed)
+                Ok(null_test(&value, *negated))
             }
             ExprKind::Case {
                 operand,

@@ -1,6 +1,6 @@
 //! SELECT and UNION: from clauses to SQL.
 
-use taos_query::common::Ty;
+use taos_query::common::{Precision, Ty};
 
 use super::aggregate::contains;
 use super::clauses::{
@@ -12,7 +12,7 @@ use super::expr::{Place, condition};
 use super::planner::{Planned, Planner};
 use super::scope::{Scope, is_tbname};
 use super::types::{ColType, Typed, USES_DATA, USES_TAGS};
-use super::{cast, json, name};
+use super::{ResultColumn, cast, json, name};
 use crate::sql::SqlError;
 use crate::sql::ast::{Expr, ExprKind, FillMode, OrderItem, Query, QueryBody, Select, Window};
 
@@ -99,41 +99,54 @@ impl Planner<'_> {
             theirs.join(", "),
             right.sql
         );
-        if !query.order_by.is_empty() || query.limit.is_some() {
-            let mut scope = Scope::empty(left.precision);
-            scope.columns = columns
-                .iter()
-                .enumerate()
-                .map(|(index, column)| super::scope::ScopeColumn {
-                    name: column.name.clone(),
-                    ty: ColType::of_result(column),
-                    sql: format!("q{index}"),
-                    tag: false,
-                })
-                .collect();
-            let mut order = Vec::new();
-            for item in &query.order_by {
-                let by = match position(&item.expr, columns.len())? {
-                    Some(at) if columns.get(at).is_some_and(|column| column.ty == Ty::Json) => {
-                        return Err(SqlError::unsupported("order of JSON in a union"));
-                    }
-                    Some(at) => format!("q{at}"),
-                    None => self.expr(&item.expr, Place::rows(&scope))?.sql,
-                };
-                order.push(format!("{by}{}", direction(item)));
-            }
-            sql = format!("SELECT * FROM ({sql})");
-            if !order.is_empty() {
-                sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
-            }
-            sql.push_str(&limit_sql(query.limit));
-        }
+        sql = self.ordered_union(sql, &columns, left.precision, query)?;
         Ok(Planned {
             sql,
             columns,
             precision: left.precision,
             time: left.time.filter(|_| left.time == right.time),
         })
+    }
+
+    /// A union with its ORDER BY and LIMIT, which know the names of the first branch.
+    fn ordered_union(
+        &mut self,
+        mut sql: String,
+        columns: &[ResultColumn],
+        precision: Precision,
+        query: &Query,
+    ) -> Result<String, SqlError> {
+        if query.order_by.is_empty() && query.limit.is_none() {
+            return Ok(sql);
+        }
+        let mut scope = Scope::empty(precision);
+        scope.columns = columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| super::scope::ScopeColumn {
+                name: column.name.clone(),
+                ty: ColType::of_result(column),
+                sql: format!("q{index}"),
+                tag: false,
+            })
+            .collect();
+        let mut order = Vec::new();
+        for item in &query.order_by {
+            let by = match position(&item.expr, columns.len())? {
+                Some(at) if columns.get(at).is_some_and(|column| column.ty == Ty::Json) => {
+                    return Err(SqlError::unsupported("order of JSON in a union"));
+                }
+                Some(at) => format!("q{at}"),
+                None => self.expr(&item.expr, Place::rows(&scope))?.sql,
+            };
+            order.push(format!("{by}{}", direction(item)));
+        }
+        sql = format!("SELECT * FROM ({sql})");
+        if !order.is_empty() {
+            sql.push_str(&format!(" ORDER BY {}", order.join(", ")));
+        }
+        sql.push_str(&limit_sql(query.limit));
+        Ok(sql)
     }
 
     fn select(&mut self, select: &Select, query: &Query) -> Result<Planned, SqlError> {
@@ -260,20 +273,8 @@ impl Planner<'_> {
         filter: &Filter,
     ) -> Result<Planned, SqlError> {
         let place = Place::rows(scope);
-        let mut typed = Vec::with_capacity(outputs.len());
-        for output in &outputs {
-            typed.push(match &output.typed {
-                Some(typed) => typed.clone(),
-                None => self.expr(&output.expr, place)?,
-            });
-        }
-        let mut partition = Vec::new();
-        for item in &select.partition_by {
-            if contains(&item.expr) {
-                return Err(aggregate_not_allowed());
-            }
-            partition.push(self.expr(&item.expr, place)?.sql);
-        }
+        let typed = self.row_outputs(&outputs, place)?;
+        let partition = self.partition_keys(select, place)?;
         let mut order = self.order(&query.order_by, &outputs, place)?;
         let tags_only = self.tags_only(select, scope, &outputs, &typed, filter)?;
         let rows_of = format!("a{}.", scope.number);
@@ -319,6 +320,33 @@ impl Planner<'_> {
             columns: result_columns(&outputs, &typed),
             precision: scope.precision,
         })
+    }
+
+    fn row_outputs(
+        &mut self,
+        outputs: &[Output],
+        place: Place<'_>,
+    ) -> Result<Vec<Typed>, SqlError> {
+        let typed = outputs.iter().map(|output| match &output.typed {
+            Some(typed) => Ok(typed.clone()),
+            None => self.expr(&output.expr, place),
+        });
+        typed.collect()
+    }
+
+    fn partition_keys(
+        &mut self,
+        select: &Select,
+        place: Place<'_>,
+    ) -> Result<Vec<String>, SqlError> {
+        let mut keys = Vec::new();
+        for item in &select.partition_by {
+            if contains(&item.expr) {
+                return Err(aggregate_not_allowed());
+            }
+            keys.push(self.expr(&item.expr, place)?.sql);
+        }
+        Ok(keys)
     }
 
     /// Whether subtables, not rows, are listed: SELECT TAGS and DISTINCT of tbname.
