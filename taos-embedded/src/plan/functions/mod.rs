@@ -33,17 +33,7 @@ fn strict(
     args: i32,
     function: impl Fn(&Args<'_>) -> Option<Value> + Send + 'static,
 ) -> rusqlite::Result<()> {
-    let flags = FunctionFlags::SQLITE_UTF8
-        | FunctionFlags::SQLITE_DETERMINISTIC
-        | FunctionFlags::SQLITE_INNOCUOUS;
-    connection.create_scalar_function(name, args, flags, move |context| -> Output {
-        let args = Args { context };
-        let null = (0..args.context.len()).any(|index| args.get(index) == ValueRef::Null);
-        if null {
-            return Ok(Value::Null);
-        }
-        Ok(function(&args).unwrap_or(Value::Null))
-    })
+    fallible(connection, name, args, move |args| Ok(function(args)))
 }
 
 /// As [`strict`], for what may be refused.
