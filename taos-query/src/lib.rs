@@ -8,6 +8,9 @@ pub mod dsn;
 pub mod error;
 pub mod helpers;
 pub mod prelude;
+mod raw_data;
+pub mod schemaless;
+pub mod stmt;
 mod traits;
 pub mod util;
 
@@ -15,6 +18,12 @@ pub use block::RawBlock;
 pub use de::DeError;
 pub use dsn::{Address, Dsn, DsnError, IntoDsn, redact_dsn, value_is_true};
 pub use error::{Code, ErrorKind, RawError, RawResult};
+pub use raw_data::{RawData, RawMeta};
+pub use schemaless::{SchemalessPrecision, SchemalessProtocol, SmlData, SmlDataBuilder};
+pub use stmt::{
+    AsyncBindable, AsyncStatements, Bindable, Statements, Stmt2AsyncBindable, Stmt2BindParam,
+    Stmt2Bindable,
+};
 pub use traits::sync::{self, Fetchable, Queryable, TBuilder};
 pub use traits::{
     AsyncBlocks, AsyncDeserialized, AsyncFetchable, AsyncQueryable, AsyncRows, AsyncTBuilder,

@@ -3,7 +3,10 @@
 pub use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 pub use tokio;
 
-pub use crate::{AsyncFetchable, AsyncQueryable, AsyncTBuilder};
+pub use crate::{
+    AsyncBindable, AsyncFetchable, AsyncQueryable, AsyncStatements, AsyncTBuilder,
+    Stmt2AsyncBindable,
+};
 pub use both::*;
 
 mod both {
@@ -12,12 +15,14 @@ mod both {
     pub use crate::block::{ColumnView, RawBlock, RowView};
     pub use crate::common::{BorrowedValue, Field, Precision, Timestamp, Ty, Value};
     pub use crate::{
-        Address, Code, DeError, Dsn, DsnError, ErrorKind, IntoDsn, RawError, RawResult,
+        Address, Code, DeError, Dsn, DsnError, ErrorKind, IntoDsn, RawData, RawError, RawMeta,
+        RawResult, SchemalessPrecision, SchemalessProtocol, SmlData, SmlDataBuilder,
+        Stmt2BindParam,
     };
 }
 
 /// The same for blocking programs.
 pub mod sync {
     pub use super::both::*;
-    pub use crate::{Fetchable, Queryable, TBuilder};
+    pub use crate::{Bindable, Fetchable, Queryable, Statements, Stmt2Bindable, TBuilder};
 }

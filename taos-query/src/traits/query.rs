@@ -9,6 +9,7 @@ use super::AsyncFetchable;
 use crate::error::{ErrorKind, RawError, RawResult};
 use crate::helpers::{Describe, ShowDatabase, quote_name, quote_table};
 use crate::util::{block_on, generate_req_id};
+use crate::{RawBlock, RawMeta, SmlData};
 
 /// Runs SQL on a connection.
 ///
@@ -174,6 +175,47 @@ pub trait AsyncQueryable: Send + Sync + Sized {
         }
     }
 
+    /// Writes lines whose tables the server makes by itself.
+    ///
+    /// # Errors
+    /// The server's, for the whole of the data if one line is bad; `Unsupported` from a backend
+    /// without schemaless writes.
+    fn put(&self, data: &SmlData) -> impl Future<Output = RawResult<()>> + Send {
+        let _ = data;
+        async { Err(unsupported("schemaless writes")) }
+    }
+
+    /// Replays a raw message of a topic into the current database.
+    ///
+    /// # Errors
+    /// The server's; `Unsupported` from a backend that cannot.
+    fn write_raw_meta(&self, meta: &RawMeta) -> impl Future<Output = RawResult<()>> + Send {
+        let _ = meta;
+        async { Err(unsupported("writing raw messages")) }
+    }
+
+    /// Writes a block into the table that it names, in the current database. Columns go by name if
+    /// the block has names, else by position.
+    ///
+    /// # Errors
+    /// When the block names no table, and the server's.
+    fn write_raw_block(&self, block: &RawBlock) -> impl Future<Output = RawResult<()>> + Send {
+        self.write_raw_block_with_req_id(block, generate_req_id())
+    }
+
+    /// As [`write_raw_block`](Self::write_raw_block), with a request id of the caller.
+    ///
+    /// # Errors
+    /// As that; `Unsupported` from a backend that cannot.
+    fn write_raw_block_with_req_id(
+        &self,
+        block: &RawBlock,
+        req_id: u64,
+    ) -> impl Future<Output = RawResult<()>> + Send {
+        let _ = (block, req_id);
+        async { Err(unsupported("writing raw blocks")) }
+    }
+
     /// [`exec`](Self::exec), blocking.
     fn exec_sync<T: AsRef<str> + Send + Sync>(&self, sql: T) -> RawResult<usize> {
         block_on(self.home(), self.exec(sql))?
@@ -183,6 +225,13 @@ pub trait AsyncQueryable: Send + Sync + Sized {
     fn query_sync<T: AsRef<str> + Send + Sync>(&self, sql: T) -> RawResult<Self::AsyncResultSet> {
         block_on(self.home(), self.query(sql))?
     }
+}
+
+fn unsupported(what: &str) -> RawError {
+    RawError::of(
+        ErrorKind::Unsupported,
+        format!("this backend does not have {what}"),
+    )
 }
 
 fn affected(result: &impl AsyncFetchable) -> usize {

@@ -21,6 +21,7 @@ use crate::dsn::IntoDsn;
 use crate::error::RawResult;
 use crate::helpers::{Describe, ShowDatabase};
 use crate::util::{Edition, block_on};
+use crate::{RawMeta, SmlData};
 use tokio::runtime;
 
 /// Makes connections from a DSN, blocking; see [`AsyncTBuilder`].
@@ -189,6 +190,18 @@ pub trait Queryable {
 
     /// The columns and tags of a table, given as `table` or `database.table`.
     fn describe(&self, table: &str) -> RawResult<Describe>;
+
+    /// Writes lines whose tables the server makes by itself.
+    fn put(&self, data: &SmlData) -> RawResult<()>;
+
+    /// Replays a raw message of a topic into the current database.
+    fn write_raw_meta(&self, meta: &RawMeta) -> RawResult<()>;
+
+    /// Writes a block into the table that it names.
+    fn write_raw_block(&self, block: &RawBlock) -> RawResult<()>;
+
+    /// As [`write_raw_block`](Self::write_raw_block), with a request id of the caller.
+    fn write_raw_block_with_req_id(&self, block: &RawBlock, req_id: u64) -> RawResult<()>;
 }
 
 impl<Q: AsyncQueryable> Queryable for Q {
@@ -249,6 +262,23 @@ impl<Q: AsyncQueryable> Queryable for Q {
 
     fn describe(&self, table: &str) -> RawResult<Describe> {
         block_on(self.home(), AsyncQueryable::describe(self, table))?
+    }
+
+    fn put(&self, data: &SmlData) -> RawResult<()> {
+        block_on(self.home(), AsyncQueryable::put(self, data))?
+    }
+
+    fn write_raw_meta(&self, meta: &RawMeta) -> RawResult<()> {
+        block_on(self.home(), AsyncQueryable::write_raw_meta(self, meta))?
+    }
+
+    fn write_raw_block(&self, block: &RawBlock) -> RawResult<()> {
+        block_on(self.home(), AsyncQueryable::write_raw_block(self, block))?
+    }
+
+    fn write_raw_block_with_req_id(&self, block: &RawBlock, req_id: u64) -> RawResult<()> {
+        let write = AsyncQueryable::write_raw_block_with_req_id(self, block, req_id);
+        block_on(self.home(), write)?
     }
 }
 
