@@ -133,6 +133,46 @@ actions! {
     CheckServerStatus => "check_server_status",
     /// The name under which SQL checks are answered.
     ValidateSql => "validate_sql",
+    /// Schemaless lines.
+    Insert => "insert",
+    /// A new statement of the first generation.
+    Init => "init",
+    /// SQL of a statement of the first generation.
+    Prepare => "prepare",
+    /// Table of the following batch.
+    SetTableName => "set_table_name",
+    /// Tags of that table.
+    SetTags => "set_tags",
+    /// Columns of that table.
+    Bind => "bind",
+    /// End of a batch.
+    AddBatch => "add_batch",
+    /// Run of the batches.
+    Exec => "exec",
+    /// Tags of a prepared statement.
+    GetTagFields => "get_tag_fields",
+    /// Columns of a prepared statement.
+    GetColFields => "get_col_fields",
+    /// Result of an executed query.
+    UseResult => "use_result",
+    /// Number of placeholders.
+    StmtNumParams => "stmt_num_params",
+    /// Type of a placeholder.
+    StmtGetParam => "stmt_get_param",
+    /// End of a statement of the first generation; not answered on success.
+    Close => "close",
+    /// A new statement of the second generation.
+    Stmt2Init => "stmt2_init",
+    /// SQL of a statement of the second generation.
+    Stmt2Prepare => "stmt2_prepare",
+    /// The name under which bound data is answered.
+    Stmt2Bind => "stmt2_bind",
+    /// Run of what was bound.
+    Stmt2Exec => "stmt2_exec",
+    /// Result of an executed query.
+    Stmt2Result => "stmt2_result",
+    /// End of a statement of the second generation.
+    Stmt2Close => "stmt2_close",
 }
 
 impl Default for Action {

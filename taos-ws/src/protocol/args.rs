@@ -164,6 +164,132 @@ args! {
     }
 }
 
+args! {
+    /// Arguments of `insert` (§7).
+    #[derive(Debug)]
+    InsertArgs {
+        /// The client's request id.
+        req_id: u64 = "req_id",
+        /// 1 line, 2 telnet, 3 JSON.
+        protocol: i32 = "protocol",
+        /// `h`, `m`, `s`, `ms`, `u`, `ns` or empty.
+        precision: String = "precision",
+        /// Days that tables made by this write live, 0 for ever.
+        ttl: i32 = "ttl",
+        /// The whole payload.
+        data: String = "data",
+        /// The tag whose value names the table, empty for none.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        table_name_key: String = "table_name_key",
+    }
+}
+
+args! {
+    /// Arguments of requests that only name a statement (§8, §9.1): `add_batch`, `exec`,
+    /// `get_tag_fields`, `get_col_fields`, `use_result`, `stmt_num_params`, `close`, `stmt2_exec`,
+    /// `stmt2_result`, `stmt2_close`.
+    #[derive(Debug)]
+    StmtArgs {
+        /// The client's request id.
+        req_id: u64 = "req_id",
+        /// The statement.
+        stmt_id: u64 = "stmt_id",
+    }
+}
+
+args! {
+    /// Arguments of `prepare` (§8).
+    #[derive(Debug)]
+    StmtPrepareArgs {
+        /// The client's request id.
+        req_id: u64 = "req_id",
+        /// The statement.
+        stmt_id: u64 = "stmt_id",
+        /// Its SQL.
+        sql: String = "sql",
+    }
+}
+
+args! {
+    /// Arguments of `set_table_name` (§8).
+    #[derive(Debug)]
+    StmtTableArgs {
+        /// The client's request id.
+        req_id: u64 = "req_id",
+        /// The statement.
+        stmt_id: u64 = "stmt_id",
+        /// The table's name.
+        name: String = "name",
+    }
+}
+
+args! {
+    /// Arguments of `set_tags` in its JSON form (§8).
+    #[derive(Debug)]
+    StmtTagsArgs {
+        /// The client's request id.
+        req_id: u64 = "req_id",
+        /// The statement.
+        stmt_id: u64 = "stmt_id",
+        /// One value a tag.
+        tags: Vec<serde_json::Value> = "tags",
+    }
+}
+
+args! {
+    /// Arguments of `bind` in its JSON form (§8).
+    #[derive(Debug)]
+    StmtBindArgs {
+        /// The client's request id.
+        req_id: u64 = "req_id",
+        /// The statement.
+        stmt_id: u64 = "stmt_id",
+        /// The values of each column.
+        columns: Vec<Vec<serde_json::Value>> = "columns",
+    }
+}
+
+args! {
+    /// Arguments of `stmt_get_param` (§8).
+    #[derive(Debug)]
+    StmtGetParamArgs {
+        /// The client's request id.
+        req_id: u64 = "req_id",
+        /// The statement.
+        stmt_id: u64 = "stmt_id",
+        /// Number of the placeholder, from 0.
+        index: i64 = "index",
+    }
+}
+
+args! {
+    /// Arguments of `stmt2_init` (§9.1).
+    #[derive(Debug)]
+    Stmt2InitArgs {
+        /// The client's request id.
+        req_id: u64 = "req_id",
+        /// All tables belong to one super table.
+        single_stb_insert: bool = "single_stb_insert",
+        /// Each table occurs once in an execution.
+        single_table_bind_once: bool = "single_table_bind_once",
+    }
+}
+
+args! {
+    /// Arguments of `stmt2_prepare` (§9.1).
+    #[derive(Debug)]
+    Stmt2PrepareArgs {
+        /// The client's request id.
+        req_id: u64 = "req_id",
+        /// The statement.
+        stmt_id: u64 = "stmt_id",
+        /// Its SQL.
+        sql: String = "sql",
+        /// Asks what each placeholder stands for.
+        get_fields: bool = "get_fields",
+    }
+}
+
 #[allow(
     clippy::trivially_copy_pass_by_ref,
     reason = "the signature that serde calls"
@@ -243,6 +369,100 @@ impl OptionsArgs {
     #[must_use]
     pub const fn new(req_id: u64, options: Vec<ConnOption>) -> Self {
         Self { req_id, options }
+    }
+}
+
+impl InsertArgs {
+    /// Lines of `protocol` under this request id; the rest is set as members.
+    #[must_use]
+    pub fn new(req_id: u64, protocol: i32, data: String) -> Self {
+        Self {
+            req_id,
+            protocol,
+            data,
+            ..Self::default()
+        }
+    }
+}
+
+impl StmtArgs {
+    /// Arguments with this request id and statement.
+    #[must_use]
+    pub const fn new(req_id: u64, stmt_id: u64) -> Self {
+        Self { req_id, stmt_id }
+    }
+}
+
+impl StmtPrepareArgs {
+    /// Arguments with this request id, statement and SQL.
+    #[must_use]
+    pub fn new(req_id: u64, stmt_id: u64, sql: impl Into<String>) -> Self {
+        Self {
+            req_id,
+            stmt_id,
+            sql: sql.into(),
+        }
+    }
+}
+
+impl StmtTableArgs {
+    /// Arguments with this request id, statement and table.
+    #[must_use]
+    pub fn new(req_id: u64, stmt_id: u64, name: impl Into<String>) -> Self {
+        Self {
+            req_id,
+            stmt_id,
+            name: name.into(),
+        }
+    }
+}
+
+impl StmtTagsArgs {
+    /// Arguments with this request id, statement and tags.
+    #[must_use]
+    pub const fn new(req_id: u64, stmt_id: u64, tags: Vec<serde_json::Value>) -> Self {
+        Self {
+            req_id,
+            stmt_id,
+            tags,
+        }
+    }
+}
+
+impl StmtGetParamArgs {
+    /// Arguments with this request id, statement and placeholder.
+    #[must_use]
+    pub const fn new(req_id: u64, stmt_id: u64, index: i64) -> Self {
+        Self {
+            req_id,
+            stmt_id,
+            index,
+        }
+    }
+}
+
+impl Stmt2InitArgs {
+    /// Arguments with this request id and options.
+    #[must_use]
+    pub const fn new(req_id: u64, single_stb_insert: bool, single_table_bind_once: bool) -> Self {
+        Self {
+            req_id,
+            single_stb_insert,
+            single_table_bind_once,
+        }
+    }
+}
+
+impl Stmt2PrepareArgs {
+    /// Arguments with this request id, statement and SQL.
+    #[must_use]
+    pub fn new(req_id: u64, stmt_id: u64, sql: impl Into<String>, get_fields: bool) -> Self {
+        Self {
+            req_id,
+            stmt_id,
+            sql: sql.into(),
+            get_fields,
+        }
     }
 }
 

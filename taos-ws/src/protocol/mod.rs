@@ -17,19 +17,23 @@ mod version;
 
 pub use action::{Action, BinaryAction};
 pub use args::{
-    ConnArgs, ConnOption, FetchArgs, NumFieldsArgs, OptionsArgs, ReqArgs, SqlArgs, StatusArgs,
+    ConnArgs, ConnOption, FetchArgs, InsertArgs, NumFieldsArgs, OptionsArgs, ReqArgs, SqlArgs,
+    StatusArgs, Stmt2InitArgs, Stmt2PrepareArgs, StmtArgs, StmtBindArgs, StmtGetParamArgs,
+    StmtPrepareArgs, StmtTableArgs, StmtTagsArgs,
 };
 pub use binary::{
     BadBinary, BinaryRequest, decode_binary, encode_fetch_raw_block, encode_query,
     encode_validate_sql,
 };
 pub use body::{
-    ConnBody, CurrentDbBody, EmptyBody, FetchBody, NumFieldsBody, QueryBody, ServerInfoBody,
-    ServerReply, StatusBody, ValidateBody, VersionBody,
+    ConnBody, CurrentDbBody, EmptyBody, FetchBody, InsertBody, NumFieldsBody, QueryBody,
+    ServerInfoBody, ServerReply, StatusBody, Stmt2PrepareBody, Stmt2ResultBody, StmtBody,
+    StmtExecBody, StmtFieldBody, StmtFieldsBody, StmtGetParamBody, StmtNumParamsBody,
+    StmtPrepareBody, StmtResultFields, UseResultBody, ValidateBody, VersionBody,
 };
 pub use classify::{Reply, classify_binary, classify_text, fuzz_reply};
 pub use fetch::{FetchOutcome, FetchReply, OldBlockReply};
-pub use reply::TextReply;
+pub use reply::{StmtFieldReply, TextReply};
 pub use request::{BadRequest, TextRequest, decode_text, encode_text};
 pub use version::Version;
 

@@ -59,6 +59,45 @@ pub struct TextReply {
     pub details: Option<String>,
     /// `validate_sql`: 0 or the engine's code.
     pub result_code: i64,
+    /// `insert`: rows of the payload.
+    pub total_rows: Option<i64>,
+    /// Statements: their id.
+    pub stmt_id: u64,
+    /// `prepare`, `stmt2_prepare`: false for a query.
+    pub is_insert: bool,
+    /// `exec`, `stmt2_exec`: rows changed.
+    pub affected: i64,
+    /// `get_tag_fields`, `get_col_fields`, `stmt2_prepare`: the fields.
+    pub fields: Option<Vec<StmtFieldReply>>,
+    /// `stmt_num_params`: number of placeholders.
+    pub num_params: i64,
+    /// `stmt_get_param`: echo of the placeholder's number.
+    pub index: i64,
+    /// `stmt_get_param`: type id.
+    pub data_type: i64,
+    /// `stmt_get_param`: storage width.
+    pub length: i64,
+    /// `use_result`: the result id.
+    pub result_id: u64,
+}
+
+/// A column, tag or placeholder of a statement (§8, §9.1).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct StmtFieldReply {
+    /// The name, `tbname` for the table.
+    pub name: String,
+    /// Type id.
+    pub field_type: i8,
+    /// Unit of a timestamp.
+    pub precision: u8,
+    /// Decimal scale where the server tells it.
+    pub scale: u8,
+    /// Storage width.
+    pub bytes: i32,
+    /// 1 column, 2 tag, 3 query, 4 table name; 0 in the first generation, which does not tell.
+    pub bind_type: u8,
 }
 
 fn masked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {

@@ -1,6 +1,8 @@
 use super::action::Action;
 use super::args::{
-    ConnArgs, Envelope, FetchArgs, NumFieldsArgs, OptionsArgs, ReqArgs, SqlArgs, StatusArgs,
+    ConnArgs, Envelope, FetchArgs, InsertArgs, NumFieldsArgs, OptionsArgs, ReqArgs, SqlArgs,
+    StatusArgs, Stmt2InitArgs, Stmt2PrepareArgs, StmtArgs, StmtBindArgs, StmtGetParamArgs,
+    StmtPrepareArgs, StmtTableArgs, StmtTagsArgs,
 };
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,44 @@ pub enum TextRequest {
     FreeResult(FetchArgs),
     /// §6.6
     NumFields(NumFieldsArgs),
+    /// §7
+    Insert(InsertArgs),
+    /// §8: `init`
+    StmtInit(ReqArgs),
+    /// §8: `prepare`
+    StmtPrepare(StmtPrepareArgs),
+    /// §8: `set_table_name`
+    StmtSetTableName(StmtTableArgs),
+    /// §8: `set_tags`
+    StmtSetTags(StmtTagsArgs),
+    /// §8: `bind`
+    StmtBind(StmtBindArgs),
+    /// §8: `add_batch`
+    StmtAddBatch(StmtArgs),
+    /// §8: `exec`
+    StmtExec(StmtArgs),
+    /// §8: `get_tag_fields`
+    StmtGetTagFields(StmtArgs),
+    /// §8: `get_col_fields`
+    StmtGetColFields(StmtArgs),
+    /// §8: `use_result`
+    StmtUseResult(StmtArgs),
+    /// §8: `stmt_num_params`
+    StmtNumParams(StmtArgs),
+    /// §8: `stmt_get_param`
+    StmtGetParam(StmtGetParamArgs),
+    /// §8: `close`, must not be answered on success
+    StmtClose(StmtArgs),
+    /// §9.1: `stmt2_init`
+    Stmt2Init(Stmt2InitArgs),
+    /// §9.1: `stmt2_prepare`
+    Stmt2Prepare(Stmt2PrepareArgs),
+    /// §9.1: `stmt2_exec`
+    Stmt2Exec(StmtArgs),
+    /// §9.1: `stmt2_result`
+    Stmt2Result(StmtArgs),
+    /// §9.1: `stmt2_close`
+    Stmt2Close(StmtArgs),
 }
 
 /// A text request that cannot be served, with what the answer must carry (§3.1).
@@ -94,7 +134,11 @@ pub fn decode_text(text: &str) -> Result<TextRequest, BadRequest> {
         Action::FetchBlock => read(args).map(TextRequest::FetchBlock),
         Action::FreeResult => read(args).map(TextRequest::FreeResult),
         Action::NumFields => read(args).map(TextRequest::NumFields),
-        _ => return Err(bad(format!("unknown action {action}"))),
+        Action::Insert => read(args).map(TextRequest::Insert),
+        other => match statement(other, args) {
+            Some(decoded) => decoded,
+            None => return Err(bad(format!("unknown action {action}"))),
+        },
     };
     decoded.ok_or_else(|| {
         let name = match &action {
@@ -102,6 +146,31 @@ pub fn decode_text(text: &str) -> Result<TextRequest, BadRequest> {
             other => other.as_str().replace('_', " "),
         };
         bad(format!("unmarshal {name} request error"))
+    })
+}
+
+/// The requests about statements; `None` if it is not one of them.
+fn statement(action: &Action, args: Option<&RawValue>) -> Option<Option<TextRequest>> {
+    Some(match action {
+        Action::Init => read(args).map(TextRequest::StmtInit),
+        Action::Prepare => read(args).map(TextRequest::StmtPrepare),
+        Action::SetTableName => read(args).map(TextRequest::StmtSetTableName),
+        Action::SetTags => read(args).map(TextRequest::StmtSetTags),
+        Action::Bind => read(args).map(TextRequest::StmtBind),
+        Action::AddBatch => read(args).map(TextRequest::StmtAddBatch),
+        Action::Exec => read(args).map(TextRequest::StmtExec),
+        Action::GetTagFields => read(args).map(TextRequest::StmtGetTagFields),
+        Action::GetColFields => read(args).map(TextRequest::StmtGetColFields),
+        Action::UseResult => read(args).map(TextRequest::StmtUseResult),
+        Action::StmtNumParams => read(args).map(TextRequest::StmtNumParams),
+        Action::StmtGetParam => read(args).map(TextRequest::StmtGetParam),
+        Action::Close => read(args).map(TextRequest::StmtClose),
+        Action::Stmt2Init => read(args).map(TextRequest::Stmt2Init),
+        Action::Stmt2Prepare => read(args).map(TextRequest::Stmt2Prepare),
+        Action::Stmt2Exec => read(args).map(TextRequest::Stmt2Exec),
+        Action::Stmt2Result => read(args).map(TextRequest::Stmt2Result),
+        Action::Stmt2Close => read(args).map(TextRequest::Stmt2Close),
+        _ => return None,
     })
 }
 
