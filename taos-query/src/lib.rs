@@ -3,6 +3,7 @@
 
 pub mod block;
 pub mod common;
+mod connection;
 pub mod de;
 pub mod dsn;
 pub mod error;
@@ -15,6 +16,7 @@ mod traits;
 pub mod util;
 
 pub use block::RawBlock;
+pub use connection::ConnectionState;
 pub use de::DeError;
 pub use dsn::{Address, Dsn, DsnError, IntoDsn, redact_dsn, value_is_true};
 pub use error::{Code, ErrorKind, RawError, RawResult};

@@ -15,9 +15,9 @@ mod both {
     pub use crate::block::{ColumnView, RawBlock, RowView};
     pub use crate::common::{BorrowedValue, Field, Precision, Timestamp, Ty, Value};
     pub use crate::{
-        Address, Code, DeError, Dsn, DsnError, ErrorKind, IntoDsn, RawData, RawError, RawMeta,
-        RawResult, SchemalessPrecision, SchemalessProtocol, SmlData, SmlDataBuilder,
-        Stmt2BindParam,
+        Address, Code, ConnectionState, DeError, Dsn, DsnError, ErrorKind, IntoDsn, RawData,
+        RawError, RawMeta, RawResult, SchemalessPrecision, SchemalessProtocol, SmlData,
+        SmlDataBuilder, Stmt2BindParam,
     };
 }
 

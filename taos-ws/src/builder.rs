@@ -13,6 +13,7 @@ use tokio::sync::OnceCell;
 /// | name | default | meaning |
 /// | --- | --- | --- |
 /// | `conn_timeout` | 10 s | limit of each step: TCP, TLS, upgrade, each login message, pong |
+/// | `conn_total_timeout` | 30 s, or twice `conn_timeout` for each address | limit of connecting as a whole |
 /// | `read_timeout` | 300 s | longest wait for one answer |
 /// | `conn_retries` | 5 | further rounds over all addresses |
 /// | `retry_backoff_ms`, `retry_backoff_max_ms` | 200, 2000 | pause between rounds, doubled each time, ±20 % |

@@ -2,17 +2,19 @@
 
 use crate::config::Config;
 use crate::connection::{Failure, Link, QueryAnswer, Reading};
+use crate::events::Events;
 use crate::login::login;
 use crate::protocol::{ConnOption, TextReply, encode_query};
 use crate::resend::{Effect, RESENDS};
 use crate::transport::{Cause, Dialer};
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use taos_query::{Code, ErrorKind, RawError, RawResult};
+use taos_query::{Code, ConnectionState, ErrorKind, RawError, RawResult};
 use tokio::runtime::Handle;
-use tokio::time::{Timeout, sleep, timeout};
+use tokio::time::{Instant, Timeout, sleep, timeout, timeout_at};
 
 /// What must hold again after a reconnect before anything else is sent.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +84,15 @@ pub(crate) struct Client {
     /// Held while dialling.
     connecting: tokio::sync::Mutex<()>,
     session: Mutex<Session>,
+    pub(crate) events: Arc<Events>,
+    /// The address to try first: where the ring of addresses goes on.
+    next: AtomicUsize,
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.events.set(ConnectionState::Closed);
+    }
 }
 
 impl Client {
@@ -99,6 +110,8 @@ impl Client {
             }),
             connecting: tokio::sync::Mutex::new(()),
             session: Mutex::new(session),
+            events: Arc::new(Events::new()),
+            next: AtomicUsize::new(0),
         })
     }
 
@@ -129,16 +142,22 @@ impl Client {
     /// Takes no more requests; those in flight are answered.
     pub(crate) fn close(&self) {
         self.shared().state = State::Closed;
+        self.events.set(ConnectionState::Closed);
     }
 
     /// Lets the next use connect again, because the adapter lost its own connection.
     fn retire(&self, error: &RawError) {
         let mut shared = self.shared();
         if matches!(shared.state, State::Ready(_)) {
-            shared.state = State::Broken {
-                cause: Refusal::of(error),
-            };
+            self.events.set(ConnectionState::broken(error.to_string()));
+            self.break_down(&mut shared, Refusal::of(error));
         }
+    }
+
+    /// The ring of addresses goes on behind the one that failed.
+    fn break_down(&self, shared: &mut Shared, cause: Refusal) {
+        self.next.fetch_add(1, Ordering::Relaxed);
+        shared.state = State::Broken { cause };
     }
 
     /// The usable link, if there is one.
@@ -148,7 +167,7 @@ impl Client {
             State::Ready(link) if link.is_usable() => Ok(Some(link.clone())),
             State::Ready(link) => {
                 let cause = Refusal::of(&link.cause().into_error(link.address()));
-                shared.state = State::Broken { cause };
+                self.break_down(&mut shared, cause);
                 Ok(None)
             }
             State::Connecting | State::Broken { .. } => Ok(None),
@@ -184,58 +203,104 @@ impl Client {
             }
             shared.state = State::Connecting;
         }
-        match self.connect().await {
+        self.events.set(ConnectionState::Connecting);
+        let connected = self
+            .traced(crate::telemetry::span("connect"), self.connect())
+            .await;
+        let mut shared = self.shared();
+        if matches!(shared.state, State::Closed) {
+            return Err(closed());
+        }
+        match connected {
             Ok(link) => {
                 let link = Arc::new(link);
-                let mut shared = self.shared();
-                if matches!(shared.state, State::Closed) {
-                    return Err(closed());
-                }
+                link.announce();
                 shared.state = State::Ready(link.clone());
                 Ok(link)
             }
             Err(error) => {
-                let mut shared = self.shared();
                 shared.failures += 1;
-                if !matches!(shared.state, State::Closed) {
-                    shared.state = State::Broken {
-                        cause: Refusal::of(&error),
-                    };
-                }
+                self.events.set(ConnectionState::broken(error.to_string()));
+                shared.state = State::Broken {
+                    cause: Refusal::of(&error),
+                };
                 Err(error)
             }
         }
     }
 
-    /// Tries every address, `1 + conn_retries` times, with growing pauses between the rounds.
+    /// Tries every address, `1 + conn_retries` times, with growing pauses between the rounds, all
+    /// within `conn_total_timeout`.
     async fn connect(&self) -> RawResult<Link> {
+        let limit = self.config.conn_total_timeout;
+        let deadline = Instant::now() + limit;
+        let mut last = None;
+        let connected = timeout_at(deadline, self.rounds(deadline, &mut last)).await;
+        match connected {
+            Ok(Some(link)) => Ok(link),
+            Ok(None) => Err(last.unwrap_or_else(no_address)),
+            Err(_) => Err(match last {
+                Some(error) => error.context(format!(
+                    "gave up after {limit:?} (conn_total_timeout sets the limit)"
+                )),
+                None => RawError::of(
+                    ErrorKind::Timeout,
+                    format!(
+                        "no address of the DSN could be reached within {limit:?}; \
+                         conn_total_timeout sets the limit"
+                    ),
+                )
+                .with_code(Code::WS_RECV_TIMEOUT),
+            }),
+        }
+    }
+
+    /// The link, or nothing and the error of the last try.
+    async fn rounds(&self, deadline: Instant, last: &mut Option<RawError>) -> Option<Link> {
         let mut round = 0;
         loop {
-            let mut last = None;
             let mut hopeless = true;
-            for address in &self.config.addresses {
+            let start = self.next.load(Ordering::Relaxed);
+            for step in 0..self.config.addresses.len() {
+                let at = start.wrapping_add(step) % self.config.addresses.len();
+                let Some(address) = self.config.addresses.get(at) else {
+                    continue;
+                };
                 match self.open(address).await {
-                    Ok(link) => return Ok(link),
-                    Err(error) if error.kind() == ErrorKind::Auth => return Err(error),
+                    Ok(link) => {
+                        self.next.store(at, Ordering::Relaxed);
+                        return Some(link);
+                    }
                     Err(error) => {
                         tracing::debug!(%address, %error, "cannot connect");
+                        // Another try would not help, and too many lock the user out.
+                        let refused = error.kind() == ErrorKind::Auth;
                         hopeless &= is_hopeless(&error);
-                        last = Some(error);
+                        *last = Some(error);
+                        if refused {
+                            return None;
+                        }
                     }
                 }
             }
             if hopeless || round >= self.config.conn_retries {
-                return Err(last.unwrap_or_else(no_address));
+                return None;
             }
             round += 1;
-            sleep(self.config.backoff(round)).await;
+            let pause = self.config.backoff(round);
+            if Instant::now() + pause >= deadline {
+                return None;
+            }
+            sleep(pause).await;
         }
     }
 
     async fn open(&self, address: &crate::config::Address) -> RawResult<Link> {
         let socket = self.dialer.dial(&self.config, address).await?;
         let session = self.session().clone();
-        let (link, database) = login(socket, &self.config, &address.to_string(), &session).await?;
+        let name = address.to_string();
+        let lease = self.events.lease();
+        let (link, database) = login(socket, &self.config, &name, &session, lease).await?;
         if database != session.database {
             self.session().database = database;
         }

@@ -102,6 +102,8 @@ pub(crate) struct Config {
     pub(crate) retry_backoff_max: Duration,
     pub(crate) retry_writes: bool,
     pub(crate) conn_timeout: Duration,
+    /// Over all addresses and tries.
+    pub(crate) conn_total_timeout: Duration,
     pub(crate) read_timeout: Duration,
     pub(crate) max_message_size: usize,
     /// Assumed when the server does not tell its own.
@@ -137,8 +139,16 @@ impl Config {
             tracing::warn!("tcp_nodelay=false is ignored: requests are always sent at once");
         }
         let tls = tls(dsn)?;
+        let addresses = addresses(dsn, tls.is_some() && dsn.get("token").is_some());
+        let conn_timeout = limit(dsn, "conn_timeout", seconds(10))?;
         Ok(Self {
-            addresses: addresses(dsn, tls.is_some() && dsn.get("token").is_some()),
+            conn_timeout,
+            conn_total_timeout: limit(
+                dsn,
+                "conn_total_timeout",
+                total_timeout(conn_timeout, addresses.len()),
+            )?,
+            addresses,
             tls,
             user: dsn.username.clone().unwrap_or_else(|| "root".to_owned()),
             password: Secret::new(dsn.password.as_deref().unwrap_or("taosdata")),
@@ -167,7 +177,6 @@ impl Config {
             retry_backoff: Duration::from_millis(dsn.param_or("retry_backoff_ms", 200)?),
             retry_backoff_max: Duration::from_millis(dsn.param_or("retry_backoff_max_ms", 2000)?),
             retry_writes: dsn.param_or("retry_writes", false)?,
-            conn_timeout: limit(dsn, "conn_timeout", seconds(10))?,
             read_timeout: limit(dsn, "read_timeout", seconds(300))?,
             max_message_size: dsn.param_or("max_message_size", DEFAULT_MESSAGE_SIZE)?,
             version_prefer: match dsn.get("version_prefer").map(String::as_str) {
@@ -288,6 +297,16 @@ fn user_ip(dsn: &Dsn) -> RawResult<String> {
         Some(text) if text.parse::<std::net::IpAddr>().is_ok() => Ok(text.clone()),
         Some(_) => Err(dsn.invalid_param("user_ip", "an IP address")),
     }
+}
+
+/// A server that accepts and then says nothing takes two steps to be given up, so that every address
+/// has its chance; and tries that fail at once have some time for their pauses.
+fn total_timeout(conn_timeout: Duration, addresses: usize) -> Duration {
+    let steps = u32::try_from(addresses.saturating_mul(2)).unwrap_or(u32::MAX);
+    conn_timeout
+        .saturating_mul(steps)
+        .max(Duration::from_secs(30))
+        .min(LONGEST_TIMEOUT)
 }
 
 fn limit(dsn: &Dsn, key: &str, default: Duration) -> RawResult<Duration> {

@@ -38,10 +38,12 @@ mod builder;
 mod client;
 mod config;
 mod connection;
+mod events;
 mod login;
 pub mod protocol;
 mod query;
 mod resend;
+mod telemetry;
 mod transport;
 
 pub use builder::TaosBuilder;

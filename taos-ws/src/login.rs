@@ -3,6 +3,7 @@
 use crate::client::{Session, check};
 use crate::config::Config;
 use crate::connection::{Link, Options};
+use crate::events::Lease;
 use crate::protocol::{
     Action, ConnArgs, OptionsArgs, Reply, ReqArgs, TextReply, Version, classify_text, encode_text,
 };
@@ -27,6 +28,7 @@ pub(crate) async fn login<S: Socket + 'static>(
     config: &Config,
     address: &str,
     session: &Session,
+    lease: Lease,
 ) -> RawResult<(Link, String)> {
     let mut talk = Talk {
         socket,
@@ -68,7 +70,7 @@ pub(crate) async fn login<S: Socket + 'static>(
         ping_interval: PING_INTERVAL,
         pong_timeout: config.conn_timeout,
     };
-    let link = Link::start(talk.socket, address.to_owned(), version, options);
+    let link = Link::start(talk.socket, address.to_owned(), version, options, lease);
     Ok((link, database))
 }
 

@@ -7,6 +7,7 @@ use crate::protocol::{
 };
 use crate::resend::Effect;
 use chrono_tz::Tz;
+use futures_util::Stream;
 use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use std::time::Duration;
 use taos_query::common::{Field, Precision, Ty};
 use taos_query::util::generate_req_id;
 use taos_query::{
-    AsyncFetchable, AsyncQueryable, AsyncTBuilder as _, Code, ErrorKind, IntoDsn, PollBlock,
-    RawBlock, RawError, RawResult,
+    AsyncFetchable, AsyncQueryable, AsyncTBuilder as _, Code, ConnectionState, ErrorKind, IntoDsn,
+    PollBlock, RawBlock, RawError, RawResult,
 };
 use tokio::time::{Instant, Sleep};
 
@@ -162,6 +163,19 @@ impl Taos {
         })
     }
 
+    /// The state of the connection now. It costs nothing to ask.
+    pub fn connection_state(&self) -> ConnectionState {
+        self.client.events.state()
+    }
+
+    /// The present state of the connection and then each change, until it is closed.
+    ///
+    /// The stream does not keep the connection open. One who reads it slowly misses the oldest
+    /// changes; when nobody watches, a change costs nothing.
+    pub fn connection_events(&self) -> impl Stream<Item = ConnectionState> + Send + use<> {
+        self.client.events.watch()
+    }
+
     /// Closes the connection for good once the requests in flight are answered.
     pub fn close(&self) {
         self.client.close();
@@ -171,7 +185,11 @@ impl Taos {
         if sql.trim_ascii().is_empty() {
             return Err(RawError::of(ErrorKind::Config, "the statement is empty"));
         }
-        let answer = self.client.query(sql, req_id, reading).await?;
+        let work = self.client.query(sql, req_id, reading);
+        let answer = self
+            .client
+            .traced(crate::telemetry::sql_span(sql), work)
+            .await?;
         let config = &self.client.config;
         let mut result = ResultSet::new(answer, config.timezone, config.read_timeout)?;
         result.home = self.client.home();
@@ -180,6 +198,21 @@ impl Taos {
 
     /// A request that changes nothing but the session and is answered by one text reply.
     async fn call<P>(
+        &self,
+        action: &'static str,
+        since: Version,
+        payload: P,
+    ) -> RawResult<Box<TextReply>>
+    where
+        P: Fn(u64) -> Result<Payload, Failure>,
+    {
+        let work = self.ask(action, since, payload);
+        self.client
+            .traced(crate::telemetry::span(action), work)
+            .await
+    }
+
+    async fn ask<P>(
         &self,
         action: &'static str,
         since: Version,

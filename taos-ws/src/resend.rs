@@ -39,6 +39,11 @@ impl Effect {
     }
 }
 
+/// The first word of a statement.
+pub(crate) fn operation(sql: &str) -> &str {
+    first_word(sql).0
+}
+
 /// The database that a `USE` statement selects.
 pub(crate) fn used_database(sql: &str) -> Option<String> {
     let (word, rest) = first_word(sql);

@@ -6,9 +6,11 @@ use std::sync::LazyLock;
 
 use chrono_tz::Tz;
 use taos_query::common::{Field, Precision};
+use taos_query::prelude::Stream;
 use taos_query::prelude::tokio::runtime;
 use taos_query::{
-    AsyncFetchable, AsyncQueryable, AsyncTBuilder, Dsn, IntoDsn, PollBlock, RawResult,
+    AsyncFetchable, AsyncQueryable, AsyncTBuilder, ConnectionState, Dsn, IntoDsn, PollBlock,
+    RawResult,
 };
 
 use crate::driver::{self, Backend};
@@ -150,6 +152,28 @@ impl Taos {
             #[cfg(feature = "ws")]
             AnyTaos::WebSocket(_) => true,
         }
+    }
+
+    /// The state of the connection now.
+    pub fn connection_state(&self) -> ConnectionState {
+        dispatch!(AnyTaos, &self.0, taos => taos.connection_state())
+    }
+
+    /// The present state of the connection and then each change, until it is closed. The stream does
+    /// not keep the connection open.
+    ///
+    /// ```no_run
+    /// use taos::*;
+    ///
+    /// # async fn run(taos: Taos) {
+    /// let mut states = std::pin::pin!(taos.connection_events());
+    /// while let Some(state) = states.next().await {
+    ///     println!("{state}");
+    /// }
+    /// # }
+    /// ```
+    pub fn connection_events(&self) -> impl Stream<Item = ConnectionState> + Send + use<> {
+        dispatch!(AnyTaos, &self.0, taos => taos.connection_events())
     }
 }
 

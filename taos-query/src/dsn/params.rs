@@ -21,6 +21,7 @@ pub const WEBSOCKET_PARAMS: &[&str] = &[
     "tcp_nodelay",
     "read_timeout",
     "conn_timeout",
+    "conn_total_timeout",
     "version_prefer",
     "user_ip",
     "user_app",

@@ -1,6 +1,7 @@
 use super::result::{ResultHandle, ResultShared};
 use super::status::Status;
 use super::task::{Connection, Options};
+use crate::events::Lease;
 use crate::protocol::{Action, TextReply, Version};
 use crate::transport::{Cause, Socket, WebSocket};
 use bytes::Bytes;
@@ -105,10 +106,11 @@ impl Link {
         address: String,
         version: Version,
         options: Options,
+        lease: Lease,
     ) -> Self {
         let (requests, queue) = mpsc::channel(QUEUE);
         let (control, orders) = mpsc::unbounded_channel();
-        let status = Arc::new(Status::new(address));
+        let status = Arc::new(Status::new(address, lease));
         let task = Connection::new(
             socket,
             queue,
@@ -135,6 +137,11 @@ impl Link {
     /// True if requests are still taken.
     pub(crate) fn is_usable(&self) -> bool {
         !self.requests.is_closed() && !self.status.is_broken()
+    }
+
+    /// Tells watchers that this link is the one in use.
+    pub(crate) fn announce(&self) {
+        self.status.announce();
     }
 
     pub(crate) fn cause(&self) -> Cause {

@@ -1,9 +1,10 @@
 use super::peer::{DSN, client, connected, error_of, frame};
 use crate::builder::TaosBuilder;
 use crate::protocol::{ConnOption, TextRequest};
+use futures_util::StreamExt as _;
 use std::future::Future as _;
 use std::time::Duration;
-use taos_query::{AsyncQueryable as _, AsyncTBuilder as _, Code, ErrorKind};
+use taos_query::{AsyncQueryable as _, AsyncTBuilder as _, Code, ConnectionState, ErrorKind};
 use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
@@ -296,7 +297,8 @@ async fn a_refused_port_is_told_at_once_without_retries() {
     let builder = TaosBuilder::from_dsn(format!("ws://{address}?conn_retries=0")).unwrap();
     let error = error_of(builder.build().await);
     assert_eq!(error.kind(), ErrorKind::Connect);
-    let text = error.to_string();
+    let text = format!("{:#}", anyhow::Error::from(error));
+    assert_eq!(text.matches("refused").count(), 1, "{text}");
     assert!(text.contains(&address.to_string()), "{text}");
     assert!(text.contains("taosAdapter"), "{text}");
     assert!(started.elapsed() < Duration::from_secs(1));
@@ -312,6 +314,96 @@ async fn a_closed_connection_stays_closed() {
         (ErrorKind::Closed, Code::WS_CLOSED)
     );
     assert_eq!(peer.recv().await, super::peer::Got::Close);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mute_server_is_reported_within_the_limit_of_the_whole_connect() {
+    // The default budget of tries alone would take two minutes.
+    for (dsn, seconds) in [
+        ("ws://peer:6041", 30),
+        ("ws://peer:1,peer:2", 40),
+        ("ws://peer:6041?conn_total_timeout=12", 12),
+        ("ws://peer:6041?conn_timeout=20", 40),
+    ] {
+        let (taos, mut accepts) = client(dsn);
+        let server = async {
+            let mut held = Vec::new();
+            loop {
+                let mut peer = accepts.accept().await;
+                peer.upgrade().await;
+                held.push(peer);
+            }
+        };
+        let started = Instant::now();
+        let version = tokio::select! {
+            version = taos.version() => version,
+            () = server => unreachable!(),
+        };
+        let error = error_of(version);
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        let took = started.elapsed();
+        assert!(
+            took <= Duration::from_secs(seconds) && took > Duration::from_secs(seconds / 2),
+            "{dsn}: {took:?} {error}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_break_the_next_address_is_tried_first() {
+    let (taos, mut accepts) = client("ws://peer:1,peer:2,peer:3?conn_retries=0");
+    let mut seen = Vec::new();
+    let watched = taos.connection_events();
+    for _ in 0..4 {
+        let (version, peer) = tokio::join!(taos.version(), accepts.login());
+        version.unwrap();
+        if let ConnectionState::Ready { address, .. } = taos.connection_state() {
+            seen.push(address.to_string());
+        }
+        drop(peer);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(seen.len(), 4);
+    assert_eq!(seen[0], seen[3], "{seen:?}");
+    assert!(
+        seen[0] != seen[1] && seen[1] != seen[2] && seen[0] != seen[2],
+        "{seen:?}"
+    );
+    drop(taos);
+    let told: Vec<_> = watched.map(|state| state.to_string()).collect().await;
+    assert_eq!(told.iter().filter(|t| t.starts_with("ready")).count(), 4);
+    assert_eq!(told.last().unwrap(), "closed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_sees_each_state_in_order_and_a_break_while_idle_at_once() {
+    let (taos, mut accepts) = client(DSN);
+    let mut states = Box::pin(taos.connection_events());
+    assert_eq!(states.next().await.unwrap(), ConnectionState::Connecting);
+    let (version, peer) = tokio::join!(taos.version(), accepts.login());
+    version.unwrap();
+    assert_eq!(
+        states.next().await.unwrap().to_string(),
+        "ready (peer:6041)"
+    );
+    // Nobody asks anything.
+    drop(peer);
+    let broken = states.next().await.unwrap().to_string();
+    assert!(
+        broken.starts_with("broken: the connection to peer:6041"),
+        "{broken}"
+    );
+    let refuse = async { drop(accepts.accept().await) };
+    let (version, ()) = tokio::join!(taos.version(), refuse);
+    version.unwrap_err();
+    assert_eq!(states.next().await.unwrap(), ConnectionState::Connecting);
+    assert!(matches!(
+        states.next().await.unwrap(),
+        ConnectionState::Broken { .. }
+    ));
+    taos.close();
+    assert_eq!(states.next().await.unwrap(), ConnectionState::Closed);
+    assert_eq!(states.next().await, None);
 }
 
 #[test]

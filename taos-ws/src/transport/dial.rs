@@ -52,7 +52,7 @@ impl Dialer {
         #[cfg(test)]
         if let Some(pipes) = &self.pipes {
             let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-            let pipe = pipes(address).ok_or_else(|| tcp_error(refused, &name))?;
+            let pipe = pipes(address).ok_or_else(|| tcp_error(&refused, &name))?;
             return over(pipe, config, address).await;
         }
         let tcp = step(
@@ -62,9 +62,9 @@ impl Dialer {
             TcpStream::connect((address.bare_host(), address.port)),
         )
         .await?
-        .map_err(|error| tcp_error(error, &name))?;
+        .map_err(|error| tcp_error(&error, &name))?;
         tcp.set_nodelay(true)
-            .map_err(|error| tcp_error(error, &name))?;
+            .map_err(|error| tcp_error(&error, &name))?;
         #[cfg(feature = "rustls")]
         if let Some(connector) = &self.tls {
             let host = address.bare_host().to_owned();
@@ -82,7 +82,7 @@ impl Dialer {
                 connector.connect(server, tcp),
             )
             .await?
-            .map_err(|error| super::tls::handshake_error(error, &name))?;
+            .map_err(|error| super::tls::handshake_error(&error, &name))?;
             return over(Box::new(tls), config, address).await;
         }
         over(Box::new(tcp), config, address).await
@@ -131,7 +131,8 @@ async fn step<T>(
     })
 }
 
-fn tcp_error(error: std::io::Error, address: &str) -> RawError {
+/// The cause is in the text and therefore not also a source, which printers of chains would repeat.
+fn tcp_error(error: &std::io::Error, address: &str) -> RawError {
     let hint = match error.kind() {
         std::io::ErrorKind::ConnectionRefused => {
             "nothing listens there; is taosAdapter running, and is this its port (6041)?"
@@ -144,5 +145,4 @@ fn tcp_error(error: std::io::Error, address: &str) -> RawError {
         format!("cannot connect to {address}: {error}; {hint}"),
     )
     .with_code(Code::WS_IO)
-    .with_source(error)
 }

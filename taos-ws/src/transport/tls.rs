@@ -33,7 +33,7 @@ pub(crate) fn connector(options: &TlsOptions) -> Result<TlsConnector, RawError> 
     }
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&versions)
-        .map_err(|e| tls_error(format!("TLS cannot be set up: {e}")).with_source(e))?;
+        .map_err(|e| tls_error(format!("TLS cannot be set up: {e}")))?;
     let config = match (options.mode, &options.ca) {
         (TlsMode::AcceptAny, _) => {
             tracing::warn!(
@@ -55,7 +55,6 @@ pub(crate) fn connector(options: &TlsOptions) -> Result<TlsConnector, RawError> 
                     "the system's root certificates cannot be used: {e}; \
                      name a certificate file with tls_ca"
                 ))
-                .with_source(e)
             })?
             .with_no_client_auth(),
     };
@@ -67,18 +66,16 @@ fn roots(ca: &str) -> Result<RootCertStore, RawError> {
     let (pem, place) = if ca.contains("-----BEGIN") {
         (ca.as_bytes().to_vec(), "the text of tls_ca".to_owned())
     } else {
-        let pem = std::fs::read(ca).map_err(|e| {
-            tls_error(format!("tls_ca names `{ca}`, which cannot be read: {e}")).with_source(e)
-        })?;
+        let pem = std::fs::read(ca)
+            .map_err(|e| tls_error(format!("tls_ca names `{ca}`, which cannot be read: {e}")))?;
         (pem, format!("the file `{ca}` of tls_ca"))
     };
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate
-            .map_err(|e| tls_error(format!("{place} is not PEM: {e}")).with_source(e))?;
-        roots.add(certificate).map_err(|e| {
-            tls_error(format!("{place} holds an unusable certificate: {e}")).with_source(e)
-        })?;
+        let certificate = certificate.map_err(|e| tls_error(format!("{place} is not PEM: {e}")))?;
+        roots
+            .add(certificate)
+            .map_err(|e| tls_error(format!("{place} holds an unusable certificate: {e}")))?;
     }
     if roots.is_empty() {
         return Err(tls_error(format!("{place} holds no certificate")));
@@ -87,7 +84,7 @@ fn roots(ca: &str) -> Result<RootCertStore, RawError> {
 }
 
 /// The error of a failed TLS handshake, with what to do about it.
-pub(crate) fn handshake_error(error: std::io::Error, address: &str) -> RawError {
+pub(crate) fn handshake_error(error: &std::io::Error, address: &str) -> RawError {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -105,9 +102,7 @@ pub(crate) fn handshake_error(error: std::io::Error, address: &str) -> RawError 
         ),
         _ => format!("the TLS handshake with {address} failed: {error}"),
     };
-    RawError::of(ErrorKind::Connect, message)
-        .with_code(Code::WS_TLS)
-        .with_source(error)
+    RawError::of(ErrorKind::Connect, message).with_code(Code::WS_TLS)
 }
 
 /// Takes every certificate, but still checks that the peer owns its key.
