@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
 use crate::engine::{Engine, Storage};
-use crate::server::{self, Limits, Shared, Stop};
+use crate::server::{self, Emulated, Limits, Shared, Stop};
 
 const DEFAULT_PASSWORD: &str = "taosdata";
 
@@ -105,6 +105,7 @@ pub struct EmbeddedBuilder {
     listen: SocketAddr,
     user: Option<String>,
     password: Option<String>,
+    emulated: Option<String>,
 }
 
 impl Default for EmbeddedBuilder {
@@ -114,6 +115,7 @@ impl Default for EmbeddedBuilder {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             user: None,
             password: None,
+            emulated: None,
         }
     }
 }
@@ -123,6 +125,7 @@ impl fmt::Debug for EmbeddedBuilder {
         f.debug_struct("EmbeddedBuilder")
             .field("listen", &self.listen)
             .field("user", &self.user)
+            .field("emulated", &self.emulated)
             .finish_non_exhaustive()
     }
 }
@@ -160,11 +163,24 @@ impl EmbeddedBuilder {
         self
     }
 
+    /// Answers as this release does: it says so wherever a version is told, refuses the requests that
+    /// came later, and takes decimals of prepared statements in that release's form. The default is
+    /// `3.3.7.5`.
+    ///
+    /// Older releases are for trying a client's ways round them: `3.2.3.0` knows neither binary queries
+    /// nor statements of the second generation, `3.3.2.0` only the former, `3.4.1.0` everything. SQL is
+    /// the same in all of them.
+    pub fn emulate(mut self, version: impl Into<String>) -> Self {
+        self.emulated = Some(version.into());
+        self
+    }
+
     /// Starts the server and returns when it accepts connections.
     ///
     /// # Errors
     /// If the data cannot be opened or the address cannot be listened on, the user or the password is
-    /// empty, or the user is another than the stored one and has no password; the text names it.
+    /// empty, or the user is another than the stored one and has no password, or the release to be
+    /// [emulated](Self::emulate) is not known; the text names it.
     pub async fn start(self) -> RawResult<Embedded> {
         let (report, started) = oneshot::channel();
         let parts = self.spawn(move |outcome| drop(report.send(outcome)))?;
@@ -205,7 +221,13 @@ impl EmbeddedBuilder {
 
     /// The whole life of the server, on its own thread.
     fn run(self, report: impl FnOnce(RawResult<Ready>), stopped: watch::Receiver<Stop>) {
-        let (runtime, listener, engine, (user, password)) = match self.open() {
+        let Opened {
+            runtime,
+            listener,
+            engine,
+            emulated,
+            login: (user, password),
+        } = match self.open() {
             Ok(opened) => opened,
             Err(error) => return report(Err(error)),
         };
@@ -223,7 +245,7 @@ impl EmbeddedBuilder {
                 .with_source(e)));
             }
         }
-        let shared = Shared::new(engine.clone(), Limits::default(), stopped);
+        let shared = Shared::new(engine.clone(), emulated, Limits::default(), stopped);
         runtime.block_on(server::run(listener, shared));
         // What still runs after the grace period is left behind: its client has gone.
         runtime.shutdown_timeout(server::STRAGGLERS);
@@ -231,7 +253,11 @@ impl EmbeddedBuilder {
         tracing::info!("stopped");
     }
 
-    fn open(&self) -> RawResult<(tokio::runtime::Runtime, TcpListener, Engine, Login)> {
+    fn open(&self) -> RawResult<Opened> {
+        let emulated = match &self.emulated {
+            Some(version) => Emulated::parse(version)?,
+            None => Emulated::default(),
+        };
         for (what, given) in [("user", &self.user), ("password", &self.password)] {
             if given.as_ref().is_some_and(String::is_empty) {
                 return Err(RawError::of(
@@ -286,7 +312,13 @@ impl EmbeddedBuilder {
                 "listening beyond this machine with the default password; set another with --password"
             );
         }
-        Ok((runtime, listener, engine, login))
+        Ok(Opened {
+            runtime,
+            listener,
+            engine: engine.answering_as(emulated.text()),
+            emulated,
+            login,
+        })
     }
 }
 
@@ -299,6 +331,15 @@ fn died() -> RawError {
 
 /// The administrator's name, and the password if it is known.
 type Login = (String, Option<String>);
+
+/// What a server runs on.
+struct Opened {
+    runtime: tokio::runtime::Runtime,
+    listener: TcpListener,
+    engine: Engine,
+    emulated: Emulated,
+    login: Login,
+}
 
 /// What the server's thread says once connections are accepted.
 struct Ready {

@@ -31,6 +31,10 @@ struct Options {
     /// The administrator's new password; without it the stored one stays, and new data get taosdata.
     #[arg(long, env = "TAOS_EMBEDDED_PASSWORD", hide_env_values = true)]
     password: Option<String>,
+    /// Answer as this release does, such as 3.2.3.0, 3.3.2.0 or 3.4.1.0: its version, only the
+    /// requests it knew, its form of decimals in prepared statements. Without it 3.3.7.5.
+    #[arg(long, value_name = "VERSION")]
+    emulate: Option<String>,
 }
 
 /// `IP:PORT` or `NAME:PORT`; the first address of a name is taken.
@@ -71,6 +75,9 @@ fn run(options: Options) -> anyhow::Result<()> {
     }
     if let Some(password) = options.password {
         builder = builder.password(password);
+    }
+    if let Some(version) = options.emulate {
+        builder = builder.emulate(version);
     }
     builder = match options.data_dir {
         Some(dir) => builder.data_dir(dir),

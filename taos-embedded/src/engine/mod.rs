@@ -13,6 +13,7 @@ pub use result::{Answer, ResultRows};
 pub use session::Session;
 
 use crate::exec::{Passwords, choose_administrator, ensure_administrator, set_administrator};
+use crate::server::Emulated;
 use crate::store::Store;
 
 /// Where the data lies.
@@ -32,6 +33,8 @@ pub struct Engine {
     /// Shared by statements that may change tables; held alone by one that was overtaken by such
     /// changes again and again.
     changes: Arc<RwLock<()>>,
+    /// What `server_version()` says.
+    version: Arc<str>,
 }
 
 /// Nanoseconds since 1970.
@@ -56,7 +59,14 @@ impl Engine {
             store,
             passwords: Arc::default(),
             changes: Arc::default(),
+            version: Emulated::OWN.into(),
         })
+    }
+
+    /// The same engine for sessions whose `server_version()` is another.
+    pub(crate) fn answering_as(mut self, version: &str) -> Self {
+        self.version = version.into();
+        self
     }
 
     /// Checks a user's password.

@@ -101,6 +101,7 @@ impl Session {
             now: now(),
             zone: self.timezone(),
             user: &self.user,
+            version: &self.engine.version,
             sql,
         }
     }

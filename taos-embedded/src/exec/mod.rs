@@ -49,6 +49,8 @@ pub(crate) struct Exec<'a> {
     /// The zone the connection chose.
     pub(crate) zone: Option<chrono_tz::Tz>,
     pub(crate) user: &'a str,
+    /// What `server_version()` says.
+    pub(crate) version: &'a str,
     pub(crate) sql: &'a str,
 }
 
@@ -68,6 +70,7 @@ impl Exec<'_> {
             db: self.db.clone(),
             now: self.now,
             zone: self.zone,
+            version: self.version,
         }
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Context<'a> {
     pub now: i64,
     /// The zone of the connection; `None` for the server's own, UTC.
     pub zone: Option<Tz>,
+    /// What `server_version()` says.
+    pub version: &'a str,
 }
 
 /// A column of a result.
@@ -87,9 +89,6 @@ pub(crate) struct DeleteFilter {
     /// A SELECT of the subtables' numbers (`tbl`), with its values; `None` if all are concerned.
     pub tables: Option<(String, Vec<Value>)>,
 }
-
-/// What `server_version()` says: the release whose dialect this is.
-const SERVER_VERSION: &str = "3.3.7.5";
 
 /// Plans a SELECT. `sql` is the statement's text, which the spans of `query` point into.
 ///

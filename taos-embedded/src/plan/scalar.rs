@@ -205,7 +205,7 @@ impl Call<'_> {
                 None => Typed::new("NULL".into(), ColType::sized(Ty::VarChar, 0), 0)
                     .with_literal(Literal::Null),
             },
-            _ => text(planner, super::SERVER_VERSION),
+            _ => text(planner, planner.context.version),
         })
     }
 

@@ -65,6 +65,7 @@ fn planned(sql: &str) -> Result<Plan, SqlError> {
         schema: &Fake,
         db: Some("db".into()),
         now: 0,
+        version: "3.3.7.5",
     };
     match crate::sql::parse(sql)? {
         Statement::Query(query) => plan(&query, sql, &context),

@@ -9,6 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::engine::{Engine, SqlError};
 use crate::sql::MAX_STATEMENT;
 
+mod emulate;
 mod http;
 mod paced;
 mod rest;
@@ -16,6 +17,8 @@ mod ws;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use emulate::Emulated;
 
 /// How long a graceful stop waits for running requests and for clients to take their replies.
 const GRACE: Duration = Duration::from_secs(5);
@@ -87,16 +90,24 @@ pub(crate) enum Stop {
 /// What every connection has in common.
 pub(crate) struct Shared {
     engine: Engine,
+    /// The release that clients see.
+    emulated: Emulated,
     limits: Limits,
     stop: watch::Receiver<Stop>,
     connections: Arc<Semaphore>,
 }
 
 impl Shared {
-    pub(crate) fn new(engine: Engine, limits: Limits, stop: watch::Receiver<Stop>) -> Arc<Self> {
+    pub(crate) fn new(
+        engine: Engine,
+        emulated: Emulated,
+        limits: Limits,
+        stop: watch::Receiver<Stop>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             connections: Arc::new(Semaphore::new(limits.connections)),
             engine,
+            emulated,
             limits,
             stop,
         })
@@ -169,9 +180,6 @@ async fn accept(
         }
     }
 }
-
-/// The version that clients are told (clients-need §1).
-const VERSION: &str = "3.3.7.5";
 
 fn statement_too_long() -> SqlError {
     SqlError {

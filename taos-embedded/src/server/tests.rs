@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
-use super::{Limits, Shared, Stop, run, runtime};
+use super::{Emulated, Limits, Shared, Stop, run, runtime};
 use crate::engine::{Engine, Storage};
 
 /// A server with its own limits; the runtime stops it when dropped.
@@ -24,7 +24,12 @@ impl Server {
     fn with(limits: Limits) -> Self {
         let runtime = runtime().unwrap();
         let (stop, stopped) = watch::channel(Stop::Run);
-        let shared = Shared::new(Engine::open(Storage::Memory).unwrap(), limits, stopped);
+        let shared = Shared::new(
+            Engine::open(Storage::Memory).unwrap(),
+            Emulated::default(),
+            limits,
+            stopped,
+        );
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();
         runtime.spawn(run(listener, Arc::clone(&shared)));

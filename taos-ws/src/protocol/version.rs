@@ -12,6 +12,12 @@ impl Version {
     /// First version that knows `validate_sql` and `check_server_status`.
     pub const VALIDATE_SQL: Self = Self([3, 3, 6, 0]);
 
+    /// The version of four numbers.
+    #[must_use]
+    pub const fn new(numbers: [u32; 4]) -> Self {
+        Self(numbers)
+    }
+
     /// Reads the first four numbers; a missing or non-numeric one counts as 0, so every text has
     /// a version.
     #[must_use]

@@ -23,6 +23,9 @@ pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
         BinaryRequest::Other { action, req_id, .. } => (*action, *req_id),
         _ => return,
     };
+    if !ticket.conn.shared.emulated.knows_binary(action) {
+        return unknown(&ticket, action, req_id);
+    }
     let Some(session) = ticket.conn.session.get().map(Arc::clone) else {
         return ticket.refused(action.name(), req_id, NOT_CONNECTED);
     };
@@ -62,7 +65,17 @@ pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
     }
 }
 
+/// Answers what the emulated release does not have (taosadapter-ws §3.3).
+fn unknown(ticket: &Ticket, action: BinaryAction, req_id: u64) {
+    let message = format!("unknown binary action {}", action as u64);
+    ticket.refused("unknown", req_id, &message);
+}
+
 fn refuse(ticket: &Ticket, bad: &BadBinary) {
+    let emulated = &ticket.conn.shared.emulated;
+    if let Some(action) = bad.action.filter(|action| !emulated.knows_binary(*action)) {
+        return unknown(ticket, action, bad.req_id);
+    }
     if bad.action != Some(BinaryAction::FetchRawBlock) {
         ticket.refused(bad.action_name(), bad.req_id, &bad.message);
     } else if ticket.conn.session.get().is_none() {

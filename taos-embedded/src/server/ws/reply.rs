@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::Ticket;
 use crate::engine::{ResultColumn, ResultRows, SqlError};
+use crate::server::emulate::Feature;
 
 /// The text of an id that names no result (taosadapter-ws §6).
 pub(super) const NIL: &str = "result is nil";
@@ -72,7 +73,15 @@ impl Ticket {
             affected_rows: i64::try_from(rows).unwrap_or(i64::MAX),
             ..QueryBody::default()
         };
-        self.ok(action, req_id, body);
+        self.queried(action, req_id, body);
+    }
+
+    fn queried(&self, action: &str, req_id: u64, body: QueryBody<'_>) {
+        if self.conn.shared.emulated.knows(Feature::FieldPrecisions) {
+            self.ok(action, req_id, body);
+        } else {
+            self.ok(action, req_id, OldQueryBody::from(body));
+        }
     }
 
     /// Answers a statement with columns.
@@ -94,7 +103,7 @@ impl Ticket {
             fields_precisions: Some(columns.iter().map(|c| decimal(c, c.precision)).collect()),
             fields_scales: Some(columns.iter().map(|c| decimal(c, c.scale)).collect()),
         };
-        self.ok(action, req_id, body);
+        self.queried(action, req_id, body);
     }
 
     /// Answers fetch_raw_block.
@@ -148,6 +157,34 @@ impl Ticket {
             ..FetchBody::default()
         };
         self.ok("fetch", req_id, body);
+    }
+}
+
+/// The reply to a query before there were decimals.
+#[derive(Serialize)]
+struct OldQueryBody<'a> {
+    id: u64,
+    is_update: bool,
+    affected_rows: i64,
+    fields_count: usize,
+    fields_names: Option<Vec<&'a str>>,
+    fields_types: Option<Vec<u8>>,
+    fields_lengths: Option<Vec<i64>>,
+    precision: u8,
+}
+
+impl<'a> From<QueryBody<'a>> for OldQueryBody<'a> {
+    fn from(body: QueryBody<'a>) -> Self {
+        Self {
+            id: body.id,
+            is_update: body.is_update,
+            affected_rows: body.affected_rows,
+            fields_count: body.fields_count,
+            fields_names: body.fields_names,
+            fields_types: body.fields_types,
+            fields_lengths: body.fields_lengths,
+            precision: body.precision,
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use taos_ws::protocol::{
 use super::results::{Fetch, Style, Unopened};
 use super::{NIL, Ticket};
 use crate::engine::{Answer, Session, SqlError};
-use crate::server::{MAX_STATEMENT, VERSION, guarded, statement_too_long};
+use crate::server::emulate::Feature;
+use crate::server::{MAX_STATEMENT, guarded, statement_too_long};
 
 /// What everything but `version`, `conn` and `check_server_status` is told before a login.
 pub(super) const NOT_CONNECTED: &str = "server not connected";
@@ -24,13 +25,25 @@ const SERVICE_OK: i32 = 2;
 
 /// Answers a text request, or starts what will.
 pub(super) fn handle(ticket: Ticket, text: &str) {
-    let request = match decode_text(text) {
-        Ok(request) => request,
-        Err(bad) => return ticket.refused(&bad.action, bad.req_id, &bad.message),
+    let emulated = &ticket.conn.shared.emulated;
+    let (action, req_id) = match decode_text(text) {
+        Ok(request) => match action_of(&request) {
+            Some((action, req_id)) if !emulated.knows_action(action) => (action.to_owned(), req_id),
+            _ => return answer(ticket, request),
+        },
+        Err(bad) if emulated.knows_action(&bad.action) => {
+            return ticket.refused(&bad.action, bad.req_id, &bad.message);
+        }
+        Err(bad) => (bad.action, bad.req_id),
     };
+    ticket.refused(&action, req_id, &format!("unknown action {action}"));
+}
+
+fn answer(ticket: Ticket, request: TextRequest) {
     match request {
         TextRequest::Version(args) => {
-            ticket.ok("version", args.req_id, VersionBody { version: VERSION });
+            let version = ticket.conn.shared.emulated.text();
+            ticket.ok("version", args.req_id, VersionBody { version });
         }
         TextRequest::Conn(args) => ticket.run(move |ticket| log_in(&ticket, &args)),
         TextRequest::CheckServerStatus(args) => {
@@ -48,7 +61,16 @@ pub(super) fn handle(ticket: Ticket, text: &str) {
 }
 
 fn not_connected(ticket: &Ticket, request: &TextRequest) {
-    let (action, req_id) = match request {
+    if let Some((action, req_id)) = action_of(request) {
+        ticket.refused(action, req_id, NOT_CONNECTED);
+    }
+}
+
+/// The name that a request is answered under, and its id; none for what is never answered
+/// (taosadapter-ws §6.6).
+const fn action_of(request: &TextRequest) -> Option<(&'static str, u64)> {
+    Some(match request {
+        TextRequest::CheckServerStatus(args) => ("check_server_status", args.req_id),
         TextRequest::OptionsConnection(args) => ("options_connection", args.req_id),
         TextRequest::GetCurrentDb(args) => ("get_current_db", args.req_id),
         TextRequest::GetServerInfo(args) => ("get_server_info", args.req_id),
@@ -56,10 +78,8 @@ fn not_connected(ticket: &Ticket, request: &TextRequest) {
         TextRequest::Fetch(args) => ("fetch", args.req_id),
         TextRequest::FetchBlock(args) => ("fetch_block", args.req_id),
         TextRequest::NumFields(args) => ("num_fields", args.req_id),
-        // Never answered, not even so (taosadapter-ws §6.6).
-        _ => return,
-    };
-    ticket.refused(action, req_id, NOT_CONNECTED);
+        _ => return None,
+    })
 }
 
 fn connected(ticket: Ticket, session: Arc<Session>, request: TextRequest) {
@@ -98,7 +118,8 @@ fn connected(ticket: Ticket, session: Arc<Session>, request: TextRequest) {
         }
         TextRequest::GetServerInfo(args) => {
             let info = concat!("build:taos-embedded ", env!("CARGO_PKG_VERSION"));
-            let info = format!("ver:{VERSION}\n{info}\ngitinfo:none");
+            let version = ticket.conn.shared.emulated.text();
+            let info = format!("ver:{version}\n{info}\ngitinfo:none");
             ticket.ok(
                 "get_server_info",
                 args.req_id,
@@ -165,13 +186,16 @@ fn log_in(ticket: &Ticket, args: &ConnArgs) {
             return ticket.refused("conn", args.req_id, &message);
         }
     }
-    if !args.tz.is_empty() {
+    let emulated = &conn.shared.emulated;
+    if !args.tz.is_empty() && emulated.knows(Feature::ConnectionOptions) {
         session.set_timezone(Some(zone(&args.tz)));
     }
     // The turn makes sure that nobody else has set it.
     let _ = conn.session.set(Arc::new(session));
     let body = ConnBody {
-        version: Some(VERSION),
+        version: emulated
+            .knows(Feature::VersionInConn)
+            .then(|| emulated.text()),
     };
     ticket.ok("conn", args.req_id, body);
 }
