@@ -23,6 +23,39 @@ impl Frame {
         self.bytes.first().is_some_and(|first| first & 0x0f <= 2)
     }
 
+    /// What the frame is about, as far as a plain look tells: the name of the action, and for SQL its
+    /// first word, as in `query insert`, `fetch_raw_block`, `stmt2_exec`. Names of old and new forms of
+    /// one action begin alike.
+    pub(crate) fn kind(&self) -> String {
+        let first = self.bytes.first().copied().unwrap_or(0);
+        // A continuation, or a message that is compressed, does not tell.
+        if first & 0x40 != 0 || first & 0x0f == 0 {
+            return "opaque".to_owned();
+        }
+        let payload = self.start();
+        if first & 0x0f == 1 {
+            text_kind(&payload)
+        } else {
+            binary_kind(&payload)
+        }
+    }
+
+    /// The first bytes of the payload, unmasked.
+    fn start(&self) -> Vec<u8> {
+        const LOOKED_AT: usize = 512;
+        let payload = self.bytes.get(self.header..).unwrap_or_default();
+        let start = payload.iter().take(LOOKED_AT).copied();
+        let masked = self.bytes.get(1).is_some_and(|second| second & 0x80 != 0);
+        let mask = self.header.checked_sub(4).filter(|_| masked);
+        match mask.and_then(|at| self.bytes.get(at..self.header)) {
+            Some(mask) => start
+                .zip(mask.iter().cycle())
+                .map(|(byte, mask)| byte ^ mask)
+                .collect(),
+            None => start.collect(),
+        }
+    }
+
     /// Inverts byte `at` of the payload, or its last one. Masked or not, the receiver sees just that byte changed.
     pub(crate) fn invert(&mut self, at: usize) {
         let payload = self.bytes.get_mut(self.header..).unwrap_or_default();
@@ -91,6 +124,52 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
             Err(io::ErrorKind::UnexpectedEof.into())
         }
     }
+}
+
+/// `{"action":"…"`; statements of the JSON form have their SQL near the front too.
+fn text_kind(payload: &[u8]) -> String {
+    let text = String::from_utf8_lossy(payload);
+    let value = |key: &str| {
+        let (_, rest) = text.split_once(&format!("\"{key}\":\""))?;
+        Some(rest.split('"').next().unwrap_or(rest))
+    };
+    match (value("action").unwrap_or_default(), value("sql")) {
+        ("query", Some(sql)) => query_kind(sql),
+        ("query" | "binary_query", None) => "query".to_owned(),
+        (action, _) => action.to_owned(),
+    }
+}
+
+/// Requests have their action at 16 (taosadapter-ws §3.3); answers begin with ones and have it at 8 (§3.4).
+fn binary_kind(payload: &[u8]) -> String {
+    let number = |at: usize| {
+        let bytes = payload.get(at..at + 8)?.try_into().ok()?;
+        Some(u64::from_le_bytes(bytes))
+    };
+    let answer = number(0) == Some(u64::MAX);
+    match number(if answer { 8 } else { 16 }) {
+        Some(1) => "set_tags".to_owned(),
+        Some(2) => "bind".to_owned(),
+        Some(3) => "write_raw".to_owned(),
+        Some(4) => "write_raw_block".to_owned(),
+        Some(5) => "write_raw_block_with_fields".to_owned(),
+        Some(6) => query_kind(&String::from_utf8_lossy(
+            payload.get(30..).unwrap_or_default(),
+        )),
+        Some(7) => "fetch_raw_block".to_owned(),
+        Some(9) => "stmt2_bind".to_owned(),
+        // The answer to an old fetch_block carries no action.
+        _ => "fetch_block".to_owned(),
+    }
+}
+
+fn query_kind(sql: &str) -> String {
+    let word: String = sql
+        .trim_start()
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .collect();
+    format!("query {}", word.to_lowercase())
 }
 
 /// The big-endian number after the first two bytes.

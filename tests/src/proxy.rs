@@ -12,13 +12,15 @@
 //! ```
 //!
 //! Frames are counted from 1, each direction for itself, anew on each connection; only data frames
-//! count (RFC 6455 opcodes 0 to 2). The handshake, pings, pongs and closes pass untouched. A fault
-//! strikes once in the proxy's life, so that a client which connects again finds a healthy line.
+//! count (RFC 6455 opcodes 0 to 2). Where the number of a frame is not known its kind is:
+//! [`on_kind`](Builder::on_kind) strikes the first one about `stmt2_exec`, say. The handshake, pings,
+//! pongs and closes pass untouched. A fault strikes once in the proxy's life, so that a client which
+//! connects again finds a healthy line.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -56,6 +58,10 @@ pub enum Fault {
     Duplicate,
     /// It never arrives; what follows it does.
     Drop,
+    /// In its place comes a close frame, as from a server that is shut down in order (code 1001).
+    Close,
+    /// In its place comes a text that is no message of the protocol, unmasked as servers send.
+    Garbage,
 }
 
 /// Faults to come; [`Builder::start`] opens the line.
@@ -63,14 +69,29 @@ pub enum Fault {
 pub struct Builder {
     server: SocketAddr,
     rules: Vec<Rule>,
+    pace: Option<Pace>,
 }
 
 #[derive(Debug)]
 struct Rule {
     direction: Direction,
-    nth: usize,
+    place: Place,
     fault: Fault,
     spent: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Place {
+    Nth(usize),
+    Kind(String),
+}
+
+/// How fast a direction takes bytes.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    direction: Direction,
+    bytes: usize,
+    every: Duration,
 }
 
 /// A running proxy; dropping it cuts all its lines.
@@ -86,8 +107,13 @@ pub struct Proxy {
 struct Shared {
     server: SocketAddr,
     rules: Vec<Rule>,
+    pace: Option<Pace>,
     connections: AtomicUsize,
     struck: watch::Sender<usize>,
+    /// Counts the orders to cut all lines.
+    cuts: watch::Sender<usize>,
+    /// The kinds of the data frames that were passed on whole.
+    passed: Mutex<Vec<(Direction, String)>>,
 }
 
 /// The line of one connection is gone, on purpose.
@@ -97,11 +123,27 @@ impl Builder {
     /// Lets `fault` strike the `nth` data frame (from 1) that goes in `direction`.
     #[must_use]
     pub fn on(mut self, direction: Direction, nth: usize, fault: Fault) -> Self {
-        self.rules.push(Rule {
+        self.rules.push(Rule::new(direction, Place::Nth(nth), fault));
+        self
+    }
+
+    /// Lets `fault` strike the first data frame that goes in `direction` and whose kind begins with
+    /// `kind`: the name of its action, for requests with SQL followed by the first word of it, as in
+    /// `query insert`.
+    #[must_use]
+    pub fn on_kind(mut self, direction: Direction, kind: &str, fault: Fault) -> Self {
+        let place = Place::Kind(kind.to_owned());
+        self.rules.push(Rule::new(direction, place, fault));
+        self
+    }
+
+    /// Passes at most so many `bytes` on in `direction`, then pauses.
+    #[must_use]
+    pub const fn pace(mut self, direction: Direction, bytes: usize, every: Duration) -> Self {
+        self.pace = Some(Pace {
             direction,
-            nth,
-            fault,
-            spent: AtomicBool::new(false),
+            bytes,
+            every,
         });
         self
     }
@@ -117,8 +159,11 @@ impl Builder {
         let shared = Arc::new(Shared {
             server: self.server,
             rules: self.rules,
+            pace: self.pace,
             connections: AtomicUsize::new(0),
             struck,
+            cuts: watch::Sender::new(0),
+            passed: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Proxy {
@@ -137,6 +182,7 @@ impl Proxy {
         Builder {
             server,
             rules: Vec::new(),
+            pace: None,
         }
     }
 
@@ -156,6 +202,28 @@ impl Proxy {
     #[must_use]
     pub fn struck(&self) -> usize {
         *self.struck.borrow()
+    }
+
+    /// How many data frames whose kind begins with `kind` have been passed on whole in `direction`.
+    #[must_use]
+    pub fn passed(&self, direction: Direction, kind: &str) -> usize {
+        let passed = self.shared.passed();
+        let found = passed
+            .iter()
+            .filter(|(to, seen)| *to == direction && seen.starts_with(kind));
+        found.count()
+    }
+
+    /// Cuts all lines that are open now; clients may connect again.
+    pub fn cut(&self) {
+        self.shared.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Cuts all lines and refuses further ones.
+    pub async fn shut(&mut self) {
+        self.accepting.abort();
+        // Its end closes the listener; how it ended says nothing.
+        let _ = (&mut self.accepting).await;
     }
 
     /// Waits until `count` faults have struck.
@@ -188,7 +256,9 @@ async fn line(client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     server.set_nodelay(true)?;
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
+    let mut cuts = shared.cuts.subscribe();
     tokio::select! {
+        _ = cuts.changed() => {}
         _ = pump(from_client, to_server, Direction::ToServer, &shared) => {}
         _ = pump(from_server, to_client, Direction::ToClient, &shared) => {}
     }
@@ -206,12 +276,17 @@ async fn pump(
     let mut nth = 0;
     while let Some(frame) = reader.next().await? {
         nth += usize::from(frame.is_data());
-        let fault = frame
-            .is_data()
-            .then(|| shared.fault(direction, nth))
-            .flatten();
+        let kind = frame.is_data().then(|| frame.kind());
+        let fault = kind
+            .as_deref()
+            .and_then(|kind| shared.fault(direction, nth, kind));
         match fault {
-            None => to.write_all(frame.bytes()).await?,
+            None => {
+                shared.pass(direction, frame.bytes(), &mut to).await?;
+                if let Some(kind) = kind {
+                    shared.passed().push((direction, kind));
+                }
+            }
             Some(fault) => {
                 if let Some(CutLine) = strike(fault, frame, &mut to).await? {
                     return Ok(());
@@ -222,12 +297,51 @@ async fn pump(
     Ok(())
 }
 
+impl Rule {
+    const fn new(direction: Direction, place: Place, fault: Fault) -> Self {
+        Self {
+            direction,
+            place,
+            fault,
+            spent: AtomicBool::new(false),
+        }
+    }
+
+    fn concerns(&self, direction: Direction, nth: usize, kind: &str) -> bool {
+        self.direction == direction
+            && match &self.place {
+                Place::Nth(wanted) => *wanted == nth,
+                Place::Kind(wanted) => kind.starts_with(wanted.as_str()),
+            }
+    }
+}
+
 impl Shared {
-    fn fault(&self, direction: Direction, nth: usize) -> Option<Fault> {
+    fn passed(&self) -> std::sync::MutexGuard<'_, Vec<(Direction, String)>> {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn pass(
+        &self,
+        direction: Direction,
+        bytes: &[u8],
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> io::Result<()> {
+        match self.pace.filter(|pace| pace.direction == direction) {
+            None => to.write_all(bytes).await,
+            Some(pace) => {
+                for piece in bytes.chunks(pace.bytes.max(1)) {
+                    to.write_all(piece).await?;
+                    tokio::time::sleep(pace.every).await;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn fault(&self, direction: Direction, nth: usize, kind: &str) -> Option<Fault> {
         let rule = self.rules.iter().find(|rule| {
-            rule.direction == direction
-                && rule.nth == nth
-                && !rule.spent.swap(true, Ordering::SeqCst)
+            rule.concerns(direction, nth, kind) && !rule.spent.swap(true, Ordering::SeqCst)
         })?;
         self.struck.send_modify(|struck| *struck += 1);
         Some(rule.fault)
@@ -268,6 +382,13 @@ async fn strike(
             to.write_all(frame.bytes()).await?;
         }
         Fault::Drop => {}
+        Fault::Close => {
+            to.write_all(&[0x88, 2, 0x03, 0xe9]).await?;
+            to.shutdown().await?;
+            // The line ends when the client closes its side.
+            std::future::pending().await
+        }
+        Fault::Garbage => to.write_all(b"\x81\x0d{not a frame}").await?,
     }
     Ok(None)
 }

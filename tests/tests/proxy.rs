@@ -162,3 +162,71 @@ async fn a_delayed_frame_holds_up_what_follows() {
     assert_eq!(hear(&mut socket).await.unwrap(), "two");
     assert!(before.elapsed() >= SHORT);
 }
+
+#[tokio::test]
+async fn a_frame_is_found_by_its_kind_and_those_passed_on_are_counted() {
+    let (proxy, mut socket) =
+        through(|proxy| proxy.on_kind(Direction::ToClient, "stmt2_exec", Fault::Garbage)).await;
+    for action in ["version", "stmt2_exec", "stmt2_exec"] {
+        say(&mut socket, &format!(r#"{{"action":"{action}"}}"#)).await;
+    }
+    assert_eq!(hear(&mut socket).await.unwrap(), r#"{"action":"version"}"#);
+    assert_eq!(hear(&mut socket).await.unwrap(), "{not a frame}");
+    assert_eq!(
+        hear(&mut socket).await.unwrap(),
+        r#"{"action":"stmt2_exec"}"#
+    );
+    assert_eq!(proxy.passed(Direction::ToServer, "stmt2"), 2);
+    assert_eq!(proxy.passed(Direction::ToClient, "stmt2"), 1);
+}
+
+#[tokio::test]
+async fn requests_with_sql_are_told_apart_by_its_first_word() {
+    let (proxy, mut socket) = through(|proxy| proxy).await;
+    let mut binary = vec![0; 30];
+    binary[16] = 6;
+    binary.extend(b"Insert into t values (1)");
+    let json = r#"{"action":"query","args":{"req_id":1,"sql":"select 1"}}"#;
+    socket.send(Message::binary(binary)).await.unwrap();
+    say(&mut socket, json).await;
+    for _ in 0..2 {
+        tokio::time::timeout(LONG, socket.next()).await.unwrap();
+    }
+    assert_eq!(proxy.passed(Direction::ToServer, "query insert"), 1);
+    assert_eq!(proxy.passed(Direction::ToServer, "query select"), 1);
+}
+
+#[tokio::test]
+async fn a_close_frame_comes_in_the_place_of_an_answer() {
+    let (_proxy, mut socket) =
+        through(|proxy| proxy.on(Direction::ToClient, 1, Fault::Close)).await;
+    say(&mut socket, "one").await;
+    let next = tokio::time::timeout(LONG, socket.next()).await.unwrap();
+    assert!(matches!(next, Some(Ok(Message::Close(Some(_))))), "{next:?}");
+}
+
+#[tokio::test]
+async fn lines_are_cut_on_demand_and_refused_once_the_proxy_is_shut() {
+    let (mut proxy, mut socket) = through(|proxy| proxy).await;
+    say(&mut socket, "one").await;
+    assert_eq!(hear(&mut socket).await.unwrap(), "one");
+    proxy.cut();
+    assert!(hear(&mut socket).await.is_err());
+    let mut again = connect(&proxy).await;
+    say(&mut again, "two").await;
+    assert_eq!(hear(&mut again).await.unwrap(), "two");
+    proxy.shut().await;
+    assert!(hear(&mut again).await.is_err());
+    assert!(TcpStream::connect(proxy.address()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_paced_line_takes_its_time() {
+    let (_proxy, mut socket) =
+        through(|proxy| proxy.pace(Direction::ToServer, 100, SHORT / 10)).await;
+    let before = std::time::Instant::now();
+    let text = "x".repeat(1_000);
+    say(&mut socket, &text).await;
+    assert_eq!(hear(&mut socket).await.unwrap(), text);
+    assert!(before.elapsed() >= SHORT);
+}
