@@ -123,7 +123,8 @@ impl Builder {
     /// Lets `fault` strike the `nth` data frame (from 1) that goes in `direction`.
     #[must_use]
     pub fn on(mut self, direction: Direction, nth: usize, fault: Fault) -> Self {
-        self.rules.push(Rule::new(direction, Place::Nth(nth), fault));
+        self.rules
+            .push(Rule::new(direction, Place::Nth(nth), fault));
         self
     }
 

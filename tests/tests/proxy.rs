@@ -202,7 +202,10 @@ async fn a_close_frame_comes_in_the_place_of_an_answer() {
         through(|proxy| proxy.on(Direction::ToClient, 1, Fault::Close)).await;
     say(&mut socket, "one").await;
     let next = tokio::time::timeout(LONG, socket.next()).await.unwrap();
-    assert!(matches!(next, Some(Ok(Message::Close(Some(_))))), "{next:?}");
+    assert!(
+        matches!(next, Some(Ok(Message::Close(Some(_))))),
+        "{next:?}"
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! One behaviour suite for every backend and server, against the public API only.
 
 mod concurrency;
+mod fault_table;
 mod faults;
 mod mistakes;
 mod queries;

@@ -1,0 +1,356 @@
+//! Seven ways to lose a server × each kind of call: every cell ends in success or an error within its
+//! time, and a write reaches the server exactly once, or at least once where `retry_writes` says so.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures::future::join_all;
+use taos::*;
+use taos_tests::proxy::{Direction, Fault, Proxy};
+use taos_tests::{Target, for_each_target};
+
+/// What no cell may exceed: connecting again and one answer that does not come are 2 s each.
+const LIMIT: Duration = Duration::from_secs(15);
+const PARAMETERS: [(&str, &str); 5] = [
+    ("conn_retries", "2"),
+    ("retry_backoff_ms", "20"),
+    ("retry_backoff_max_ms", "100"),
+    ("conn_timeout", "2"),
+    ("read_timeout", "2"),
+];
+/// More than three blocks, so that a fetch is still to come when the query has been answered.
+const READ: i64 = 20_000;
+const WRITTEN: i64 = 3;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// A close frame comes in the place of the answer.
+    Close,
+    /// The line breaks before the request has arrived.
+    Drop,
+    /// The answer never comes, nor anything else.
+    Mute,
+    /// Something comes that is no answer.
+    Garbage,
+    /// The line breaks between two calls.
+    DropWhileIdle,
+    /// The line breaks when the server has done its work.
+    DropInExec,
+    /// The address in use goes away, another is left.
+    SecondAddress,
+}
+
+const MODES: [Mode; 7] = [
+    Mode::Close,
+    Mode::Drop,
+    Mode::Mute,
+    Mode::Garbage,
+    Mode::DropWhileIdle,
+    Mode::DropInExec,
+    Mode::SecondAddress,
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    Query,
+    Fetch,
+    Exec,
+}
+
+impl Call {
+    const fn writes(self) -> bool {
+        !matches!(self, Self::Query | Self::Fetch)
+    }
+
+    /// The requests that the line is dropped at, and the answers that are replaced or kept.
+    const fn kinds(self) -> (&'static [&'static str], &'static [&'static str]) {
+        match self {
+            Self::Query => (&["query select"], &["query"]),
+            Self::Fetch => (&["fetch"], &["fetch"]),
+            Self::Exec => (&["query insert"], &["query"]),
+        }
+    }
+
+    /// The requests that write, as the proxy counts them.
+    const fn writing(self) -> &'static [&'static str] {
+        match self {
+            Self::Query | Self::Fetch => &[],
+            Self::Exec => &["query insert"],
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Cell {
+    mode: Mode,
+    call: Call,
+    retry_writes: bool,
+}
+
+impl fmt::Display for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let retry = if self.retry_writes {
+            " with retry_writes"
+        } else {
+            ""
+        };
+        write!(f, "{:?} × {:?}{retry}", self.mode, self.call)
+    }
+}
+
+/// A call that is ready to be made: what it needs beforehand has been done on a healthy line.
+enum Prepared {
+    Connection(Taos),
+    Result(ResultSet),
+}
+
+struct Lines {
+    proxies: Vec<Proxy>,
+    dsn: Dsn,
+}
+
+impl Lines {
+    async fn open(cell: Cell, target: &Target, database: &str) -> anyhow::Result<Self> {
+        let server = server_of(target).await?;
+        let count = if cell.mode == Mode::SecondAddress {
+            2
+        } else {
+            1
+        };
+        let mut proxies = Vec::new();
+        for _ in 0..count {
+            proxies.push(cell.faults(Proxy::to(server)).start().await?);
+        }
+        let mut dsn = target.parsed();
+        dsn.subject = Some(database.to_owned());
+        dsn.addresses = proxies
+            .iter()
+            .map(|proxy| Address::new("127.0.0.1", proxy.address().port()))
+            .collect();
+        for (key, value) in PARAMETERS {
+            dsn.set(key, value);
+        }
+        if cell.retry_writes {
+            dsn.set("retry_writes", "true");
+        }
+        Ok(Self { proxies, dsn })
+    }
+
+    /// What happens between two calls.
+    async fn strike(&mut self, mode: Mode) -> anyhow::Result<()> {
+        match mode {
+            Mode::DropWhileIdle => self.proxies.iter().for_each(Proxy::cut),
+            Mode::SecondAddress => {
+                let in_use = self
+                    .proxies
+                    .iter_mut()
+                    .find(|proxy| proxy.connections() > 0);
+                let in_use = in_use.ok_or_else(|| anyhow::anyhow!("no proxy was connected to"))?;
+                in_use.shut().await;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn struck(&self) -> usize {
+        self.proxies.iter().map(Proxy::struck).sum()
+    }
+
+    /// How many writing requests have reached the server.
+    fn arrived(&self, call: Call) -> usize {
+        let kinds = call.writing().iter();
+        kinds
+            .flat_map(|kind| {
+                let count = |proxy: &Proxy| proxy.passed(Direction::ToServer, kind);
+                self.proxies.iter().map(count)
+            })
+            .sum()
+    }
+}
+
+impl Cell {
+    fn faults(self, mut proxy: taos_tests::proxy::Builder) -> taos_tests::proxy::Builder {
+        let (requests, answers) = self.call.kinds();
+        let (direction, kinds, fault) = match self.mode {
+            Mode::Close => (Direction::ToClient, answers, Fault::Close),
+            Mode::Drop => (Direction::ToServer, requests, Fault::Cut),
+            Mode::Mute => (Direction::ToClient, answers, Fault::Stall),
+            Mode::Garbage => (Direction::ToClient, answers, Fault::Garbage),
+            Mode::DropInExec => (Direction::ToClient, answers, Fault::Cut),
+            Mode::DropWhileIdle | Mode::SecondAddress => return proxy,
+        };
+        for kind in kinds {
+            proxy = proxy.on_kind(direction, kind, fault);
+        }
+        proxy
+    }
+
+    async fn prepare(self, taos: Taos) -> Result<Prepared, Error> {
+        Ok(match self.call {
+            Call::Query | Call::Exec => Prepared::Connection(taos),
+            Call::Fetch => {
+                let result = taos.query("select v from r").await?;
+                Prepared::Result(result)
+            }
+        })
+    }
+
+    /// Makes the call; what it gave is checked here, whether it failed is the caller's business.
+    async fn make(self, prepared: &mut Prepared) -> anyhow::Result<Result<(), Error>> {
+        let outcome = match prepared {
+            Prepared::Connection(taos) if self.call == Call::Query => {
+                let sum = taos.query_one::<_, i64>("select sum(v) from r").await;
+                sum.map(|sum| assert_eq!(sum, Some(READ * (READ - 1) / 2), "{self}"))
+            }
+            Prepared::Connection(taos) => {
+                let insert = "insert into w values (1, 10) (2, 20) (3, 30)";
+                let rows = taos.exec(insert).await;
+                rows.map(|rows| assert_eq!(rows, 3, "{self}"))
+            }
+            Prepared::Result(result) => {
+                let rows = result.deserialize::<i64>().try_collect::<Vec<_>>().await;
+                rows.map(|rows| assert!(rows.into_iter().eq(0..READ), "{self}"))
+            }
+        };
+        Ok(outcome)
+    }
+
+    async fn run(self, target: &Target, direct: &Taos) -> anyhow::Result<()> {
+        let database = target.unique("cell");
+        direct
+            .exec_many([
+                format!("create database `{database}` keep 36500"),
+                format!("create table `{database}`.w (ts timestamp, v int)"),
+                format!("create table `{database}`.r (ts timestamp, v int)"),
+            ])
+            .await?;
+        if !self.call.writes() {
+            let rows: String = (0..READ).map(|v| format!("({v},{v})")).collect();
+            direct
+                .exec(format!("insert into `{database}`.r values {rows}"))
+                .await?;
+        }
+        let mut lines = Lines::open(self, target, &database).await?;
+        let taos = TaosBuilder::from_dsn(&lines.dsn)?.build().await?;
+        let mut prepared = self.prepare(taos).await?;
+        lines.strike(self.mode).await?;
+
+        let outcome = tokio::time::timeout(LIMIT, self.make(&mut prepared))
+            .await
+            .map_err(|_| anyhow::anyhow!("no end within {LIMIT:?}"))??;
+        let by_itself = matches!(self.mode, Mode::DropWhileIdle | Mode::SecondAddress);
+        anyhow::ensure!(by_itself || lines.struck() > 0, "no fault struck");
+        if self.call.writes() {
+            self.count(&outcome, &lines, direct, &database).await?;
+        }
+        self.judge(&outcome)
+    }
+
+    /// What arrived is what the call says, no more and no less.
+    async fn count(
+        self,
+        outcome: &Result<(), Error>,
+        lines: &Lines,
+        direct: &Taos,
+        database: &str,
+    ) -> anyhow::Result<()> {
+        let arrived = lines.arrived(self.call);
+        anyhow::ensure!(
+            self.retry_writes || arrived <= 1,
+            "the write arrived {arrived} times"
+        );
+        anyhow::ensure!(outcome.is_err() || arrived > 0, "success without a write");
+        if let Err(error) = outcome {
+            anyhow::ensure!(
+                arrived == 0 || error.outcome_unknown(),
+                "it arrived, and the error does not say that it may have: {error:?}"
+            );
+        }
+        let expected = if arrived > 0 { WRITTEN } else { 0 };
+        settled(direct, database, expected).await
+    }
+
+    /// Which cells must succeed, and what an error may be.
+    fn judge(self, outcome: &Result<(), Error>) -> anyhow::Result<()> {
+        let Err(error) = outcome else { return Ok(()) };
+        let kinds = [
+            ErrorKind::Connect,
+            ErrorKind::ConnectionLost,
+            ErrorKind::Timeout,
+            ErrorKind::Protocol,
+        ];
+        anyhow::ensure!(kinds.contains(&error.kind()), "{error:?}");
+        let lost = !matches!(self.mode, Mode::Mute | Mode::Garbage);
+        let repeatable = self.call == Call::Query || self.retry_writes;
+        anyhow::ensure!(!(lost && repeatable), "was not sent again: {error:?}");
+        Ok(())
+    }
+}
+
+async fn server_of(target: &Target) -> anyhow::Result<SocketAddr> {
+    let address = target.parsed().addresses.first().map(ToString::to_string);
+    tokio::net::lookup_host(address.unwrap_or_default())
+        .await?
+        .next()
+        .ok_or_else(|| anyhow::anyhow!("the target has no address"))
+}
+
+/// Waits until the server has as many rows as were sent to it: it may still be at work when the line
+/// is gone already.
+async fn settled(direct: &Taos, database: &str, expected: i64) -> anyhow::Result<()> {
+    let count = format!("select count(*) from `{database}`.w");
+    let mut rows = None;
+    for _ in 0..200 {
+        rows = direct.query_one::<_, i64>(&count).await?;
+        if rows == Some(expected) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    anyhow::bail!("{rows:?} rows are there, {expected} were sent")
+}
+
+/// All modes of a call at once, for the sake of time; names each cell that fails.
+fn every_fault(call: Call) {
+    for_each_target(|target| async move {
+        let direct = target.connect().await;
+        let cells: Vec<Cell> = MODES
+            .into_iter()
+            .flat_map(|mode| {
+                let cell = |retry_writes| Cell {
+                    mode,
+                    call,
+                    retry_writes,
+                };
+                [Some(cell(false)), call.writes().then(|| cell(true))]
+            })
+            .flatten()
+            .collect();
+        let runs = cells.iter().map(|cell| cell.run(&target, &direct));
+        let failures: Vec<String> = join_all(runs)
+            .await
+            .into_iter()
+            .zip(&cells)
+            .filter_map(|(outcome, cell)| Some(format!("{cell}: {:#}", outcome.err()?)))
+            .collect();
+        assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_query_ends_in_each_of_seven_faults() {
+    every_fault(Call::Query);
+}
+
+#[test]
+fn a_fetch_ends_in_each_of_seven_faults() {
+    every_fault(Call::Fetch);
+}
+
+#[test]
+fn an_insert_by_sql_ends_in_each_of_seven_faults_and_arrives_once() {
+    every_fault(Call::Exec);
+}
