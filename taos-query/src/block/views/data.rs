@@ -4,6 +4,8 @@ use std::iter::FusedIterator;
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::BytesMut;
+
 use crate::block::{BlockData, Column};
 use crate::common::{BorrowedValue, Precision};
 
@@ -66,6 +68,50 @@ impl ViewData {
         let column = self.column();
         let row = self.row(row).filter(|_| column.ty.is_var_type())?;
         self.block.payload(column, row)
+    }
+
+    /// The values of a fixed-width column as one run of bytes.
+    pub(super) fn fixed_bytes(&self) -> Option<&[u8]> {
+        let column = self.column();
+        let width = column.ty.fixed_length();
+        if width == 0 {
+            return None;
+        }
+        let from = column.data + width * self.start;
+        self.block.bytes.get(from..from + width * self.len)
+    }
+
+    /// Appends one byte a row, 1 for NULL, and counts the NULLs.
+    pub(super) fn append_nulls(&self, out: &mut BytesMut) -> usize {
+        let at = out.len();
+        out.resize(at + self.len, 0);
+        let flags = out.get_mut(at..).unwrap_or_default();
+        let mut nulls = 0;
+        let column = self.column();
+        if column.ty.is_var_type() {
+            for (flag, row) in flags.iter_mut().zip(self.start..) {
+                let null = self.block.is_null(column, row);
+                *flag = u8::from(null);
+                nulls += usize::from(null);
+            }
+            return nulls;
+        }
+        let (first, end) = (self.start >> 3, (self.start + self.len).div_ceil(8));
+        let bitmap = self.block.bytes.get(column.head + first..column.head + end);
+        for (byte, bits) in bitmap.unwrap_or_default().iter().enumerate() {
+            // Whole bytes without a NULL are the rule.
+            if *bits == 0 {
+                continue;
+            }
+            for bit in (0..8).filter(|bit| bits & (0x80 >> bit) != 0) {
+                let row = ((first + byte) * 8 + bit).checked_sub(self.start);
+                if let Some(flag) = row.and_then(|row| flags.get_mut(row)) {
+                    *flag = 1;
+                    nulls += 1;
+                }
+            }
+        }
+        nulls
     }
 
     pub(super) fn slice(&self, range: Range<usize>) -> Option<Self> {

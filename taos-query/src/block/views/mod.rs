@@ -12,7 +12,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 pub use data::ColumnViewIter;
 pub use typed::{
@@ -171,6 +171,34 @@ impl ColumnView {
     /// The values, first to last.
     pub fn iter(&self) -> ColumnViewIter<'_> {
         ColumnViewIter::new(self.data())
+    }
+
+    /// The values of a fixed-width column as they stand in its block: little-endian, one behind the
+    /// other, with a slot for each NULL (raw-block §3). `None` for variable widths.
+    pub fn fixed_bytes(&self) -> Option<&[u8]> {
+        self.data().fixed_bytes()
+    }
+
+    /// The bytes of a variable value as they stand in its block, which is UTF-32LE for NCHAR; `None`
+    /// for NULL, outside the column and for fixed widths.
+    pub fn payload(&self, row: usize) -> Option<&[u8]> {
+        self.data().payload(row)
+    }
+
+    /// Appends one byte a row to `out`, 1 for NULL, and returns how many those are.
+    pub fn append_nulls(&self, out: &mut BytesMut) -> usize {
+        self.data().append_nulls(out)
+    }
+
+    /// The unit of the timestamps in a TIMESTAMP column.
+    pub fn precision(&self) -> Precision {
+        self.data().precision()
+    }
+
+    /// Digits of a decimal column and how many of them stand after the point; zeros for others.
+    pub fn decimal_digits(&self) -> (u8, u8) {
+        let column = self.data().column();
+        (column.precision, column.scale)
     }
 
     /// Some of the rows, sharing the bytes; `None` if the range starts outside the column. An end
