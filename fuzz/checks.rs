@@ -49,6 +49,11 @@ pub(crate) fn dsn(data: &[u8]) {
     }
 }
 
+/// The body of a bind, in either of its forms.
+pub(crate) fn bind(data: &[u8]) {
+    taos_ws::protocol::fuzz_bind(data);
+}
+
 /// A frame, text or binary, in either direction.
 pub(crate) fn reply(data: &[u8]) {
     taos_ws::protocol::fuzz_reply(data);

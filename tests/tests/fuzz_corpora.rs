@@ -45,3 +45,8 @@ fn no_dsn_of_the_corpus_breaks_its_parser_or_changes_in_print() {
 fn no_frame_of_the_corpus_breaks_a_decoder() {
     each_seed("reply", checks::reply);
 }
+
+#[test]
+fn no_bound_data_of_the_corpus_breaks_its_reader() {
+    each_seed("bind", checks::bind);
+}

@@ -1,5 +1,6 @@
 use super::action::BinaryAction;
 use super::reader::{Reader, Short};
+use super::stmt2_decode::{Stmt2Bind, Stmt2BindExec, decode_stmt2_bind, decode_stmt2_bind_exec};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Length of the head of every binary request (§3.3).
@@ -7,7 +8,7 @@ const HEADER: usize = 24;
 /// The only version of the bodies of codes 6, 7 and 10.
 const VERSION: u16 = 1;
 
-fn header(out: &mut BytesMut, req_id: u64, resource: u64, action: BinaryAction) {
+pub(super) fn header(out: &mut BytesMut, req_id: u64, resource: u64, action: BinaryAction) {
     out.put_u64_le(req_id);
     out.put_u64_le(resource);
     out.put_u64_le(action.code());
@@ -44,6 +45,25 @@ pub fn encode_fetch_raw_block(req_id: u64, result_id: u64) -> Bytes {
     out.freeze()
 }
 
+fn encode_block(req_id: u64, stmt_id: u64, action: BinaryAction, block: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(HEADER + block.len());
+    header(&mut out, req_id, stmt_id, action);
+    out.put_slice(block);
+    out.freeze()
+}
+
+/// The set_tags request of a first-generation statement (§8): a raw block of one row.
+#[must_use]
+pub fn encode_set_tags(req_id: u64, stmt_id: u64, block: &[u8]) -> Bytes {
+    encode_block(req_id, stmt_id, BinaryAction::SetTags, block)
+}
+
+/// The bind request of a first-generation statement (§8): a raw block of the columns.
+#[must_use]
+pub fn encode_bind(req_id: u64, stmt_id: u64, block: &[u8]) -> Bytes {
+    encode_block(req_id, stmt_id, BinaryAction::Bind, block)
+}
+
 /// A binary request as a server sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -69,6 +89,42 @@ pub enum BinaryRequest {
         /// The result to go on with.
         result_id: u64,
     },
+    /// Tags of a first-generation statement (§8).
+    SetTags {
+        /// The client's request id.
+        req_id: u64,
+        /// The statement.
+        stmt_id: u64,
+        /// A raw block of one row, unchecked.
+        block: Bytes,
+    },
+    /// Columns of a first-generation statement (§8).
+    Bind {
+        /// The client's request id.
+        req_id: u64,
+        /// The statement.
+        stmt_id: u64,
+        /// A raw block, unchecked.
+        block: Bytes,
+    },
+    /// Data of a second-generation statement (§9.3).
+    Stmt2Bind {
+        /// The client's request id.
+        req_id: u64,
+        /// The statement.
+        stmt_id: u64,
+        /// The data.
+        bind: Stmt2Bind,
+    },
+    /// Data of a second-generation statement, to be executed at once (§9.5).
+    Stmt2BindExec {
+        /// The client's request id.
+        req_id: u64,
+        /// The statement.
+        stmt_id: u64,
+        /// The data.
+        bind: Stmt2BindExec,
+    },
     /// A request whose body this module does not decode.
     Other {
         /// What is asked for.
@@ -87,7 +143,7 @@ pub enum BinaryRequest {
 pub struct BadBinary {
     /// The client's request id, or 0 if the frame is too short to tell.
     pub req_id: u64,
-    /// The result id, which an answer to fetch_raw_block repeats.
+    /// The result or statement id, which the answer repeats (§6.5, §8).
     pub result_id: u64,
     /// The action, if its code is known; fetch_raw_block is answered in binary (§6.5).
     pub action: Option<BinaryAction>,
@@ -151,6 +207,26 @@ pub fn decode_binary(frame: &Bytes) -> Result<BinaryRequest, BadBinary> {
                 result_id: resource,
             })
         }
+        Some(BinaryAction::SetTags) => Ok(BinaryRequest::SetTags {
+            req_id,
+            stmt_id: resource,
+            block: reader.rest(),
+        }),
+        Some(BinaryAction::Bind) => Ok(BinaryRequest::Bind {
+            req_id,
+            stmt_id: resource,
+            block: reader.rest(),
+        }),
+        Some(BinaryAction::Stmt2Bind) => Ok(BinaryRequest::Stmt2Bind {
+            req_id,
+            stmt_id: resource,
+            bind: decode_stmt2_bind(&reader.rest()).map_err(bad)?,
+        }),
+        Some(BinaryAction::Stmt2BindExec) => Ok(BinaryRequest::Stmt2BindExec {
+            req_id,
+            stmt_id: resource,
+            bind: decode_stmt2_bind_exec(&reader.rest()).map_err(bad)?,
+        }),
         Some(action) => Ok(BinaryRequest::Other {
             action,
             req_id,

@@ -13,6 +13,8 @@ mod fetch;
 mod reader;
 mod reply;
 mod request;
+mod stmt2;
+mod stmt2_decode;
 mod version;
 
 pub use action::{Action, BinaryAction};
@@ -22,8 +24,8 @@ pub use args::{
     StmtPrepareArgs, StmtTableArgs, StmtTagsArgs,
 };
 pub use binary::{
-    BadBinary, BinaryRequest, decode_binary, encode_fetch_raw_block, encode_query,
-    encode_validate_sql,
+    BadBinary, BinaryRequest, decode_binary, encode_bind, encode_fetch_raw_block, encode_query,
+    encode_set_tags, encode_validate_sql,
 };
 pub use body::{
     ConnBody, CurrentDbBody, EmptyBody, FetchBody, InsertBody, NumFieldsBody, QueryBody,
@@ -35,6 +37,11 @@ pub use classify::{Reply, classify_binary, classify_text, fuzz_reply};
 pub use fetch::{FetchOutcome, FetchReply, OldBlockReply};
 pub use reply::{StmtFieldReply, TextReply};
 pub use request::{BadRequest, TextRequest, decode_text, encode_text};
+pub use stmt2::{BadBind, BindForm, BindTable, encode_payload, encode_stmt2_bind};
+pub use stmt2_decode::{
+    BindItem, Stmt2Bind, Stmt2BindExec, Stmt2Table, decode_stmt2_bind, decode_stmt2_bind_exec,
+    fuzz_bind,
+};
 pub use version::Version;
 
 /// The code of every error that the adapter itself raises (§13).

@@ -106,7 +106,11 @@ pub fn encode_payload(
     let counts = |of: fn(&BindTable<'_>) -> usize| {
         let count = tables.first().map_or(0, of);
         let even = tables.iter().all(|table| of(table) == count);
-        if even { Ok(count) } else { Err(BadBind::Uneven) }
+        if even {
+            Ok(count)
+        } else {
+            Err(BadBind::Uneven)
+        }
     };
     let tags = counts(|table| table.tags.len())?;
     let columns = counts(|table| table.columns.len())?;
@@ -231,12 +235,12 @@ fn put_column(out: &mut BytesMut, view: &ColumnView, form: BindForm) -> Result<(
                 }
                 _ => Ok(()),
             }),
-            None if own == Ty::NChar => put_variable(out, rows, |out, row| {
-                match view.payload(row) {
+            None if own == Ty::NChar => {
+                put_variable(out, rows, |out, row| match view.payload(row) {
                     Some(payload) => put_nchar(out, payload, row),
                     None => Ok(()),
-                }
-            }),
+                })
+            }
             None => put_variable(out, rows, |out, row| {
                 if let Some(payload) = view.payload(row) {
                     out.put_slice(payload);
@@ -276,17 +280,14 @@ fn put_decimal(out: &mut BytesMut, value: &Decimal, ty: Ty, row: usize) -> Resul
 
 /// UTF-32LE as UTF-8.
 fn put_nchar(out: &mut BytesMut, payload: &[u8], row: usize) -> Result<(), BadBind> {
-    let bad = BadBind::Value {
-        ty: Ty::NChar,
-        row,
-    };
+    let bad = BadBind::Value { ty: Ty::NChar, row };
     let (chars, rest) = payload.as_chunks::<4>();
     if !rest.is_empty() {
         return Err(bad);
     }
     for unit in chars {
         match u32::from_le_bytes(*unit) {
-            0..=0x7F => out.put_u8(unit[0]),
+            ascii @ 0..=0x7F => out.put_u8(ascii.to_le_bytes()[0]),
             code => {
                 let c = char::from_u32(code).ok_or(bad)?;
                 out.put_slice(c.encode_utf8(&mut [0; 4]).as_bytes());

@@ -74,7 +74,9 @@ impl BindItem {
         let mut at = 0;
         (0..self.num).map(move |row| {
             let len = match &self.lengths {
-                Some(lengths) => lengths.get(row).and_then(|len| usize::try_from(*len).ok())?,
+                Some(lengths) => lengths
+                    .get(row)
+                    .and_then(|len| usize::try_from(*len).ok())?,
                 None => width,
             };
             let range: Range<usize> = at..at + len;
@@ -151,7 +153,9 @@ impl Head {
         }
         for (what, count, offset) in [("tag", self.tags, tags), ("column", self.columns, columns)] {
             if (count == 0) != (offset == 0) {
-                return Err(format!("{what} count is {count} but {what}s offset is {offset}"));
+                return Err(format!(
+                    "{what} count is {count} but {what}s offset is {offset}"
+                ));
             }
         }
         for (what, offset, unit) in [
@@ -331,7 +335,11 @@ pub fn decode_stmt2_bind_exec(body: &Bytes) -> Result<Stmt2BindExec, String> {
     }
     let payload = reader.rest();
     let mut reader = Reader::new(&payload);
-    let mut next = || reader.u32().map_err(|_| "data length is less than 20".to_owned());
+    let mut next = || {
+        reader
+            .u32()
+            .map_err(|_| "data length is less than 20".to_owned())
+    };
     let (total, rows, tables, count, offset) = (next()?, next()?, next()?, next()?, next()?);
     if to_usize(total) != payload.len() {
         return Err(format!(
@@ -360,4 +368,29 @@ pub fn decode_stmt2_bind_exec(body: &Bytes) -> Result<Stmt2BindExec, String> {
         tables,
         fields,
     })
+}
+
+/// Feeds arbitrary bytes to the readers of bound data; used by the fuzz target and its corpus.
+///
+/// What is accepted must be whole: as many values as rows, and a value for each that is not NULL.
+pub fn fuzz_bind(data: &[u8]) {
+    let body = Bytes::copy_from_slice(data);
+    let check = |item: &BindItem| {
+        assert_eq!(item.values().count(), item.num, "{item:?}");
+        let fixed = item.known_type().map_or(0, Ty::fixed_length);
+        if item.lengths.is_none() && fixed == 0 {
+            return;
+        }
+        for (row, value) in item.values().enumerate() {
+            assert_eq!(value.is_none(), item.is_null(row), "row {row} of {item:?}");
+        }
+    };
+    if let Ok(bind) = decode_stmt2_bind(&body) {
+        for table in &bind.tables {
+            table.tags.iter().chain(&table.columns).for_each(check);
+        }
+    }
+    if let Ok(bind) = decode_stmt2_bind_exec(&body) {
+        bind.fields.iter().for_each(check);
+    }
 }
