@@ -58,3 +58,8 @@ pub(crate) fn bind(data: &[u8]) {
 pub(crate) fn reply(data: &[u8]) {
     taos_ws::protocol::fuzz_reply(data);
 }
+
+/// A compressed message, and the header that agrees on compression.
+pub(crate) fn inflate(data: &[u8]) {
+    taos_ws::fuzz_inflate(data);
+}

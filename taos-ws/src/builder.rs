@@ -24,6 +24,7 @@ use tokio::sync::OnceCell;
 /// | `tls_ca` | system roots | PEM text or file of the authority |
 /// | `tls_mode` | `verify_identity` | `dangerous_accept_any` switches verification off |
 /// | `tls_version` | both | list of `TLSv1.2`, `TLSv1.3` |
+/// | `compression` | false | compress messages if the server agrees (Cargo feature `deflate`) |
 /// | `max_message_size` | 256 MiB | bytes of one message; longer ones break the connection |
 /// | `version_prefer` | `2.x` | generation of servers that do not tell their version |
 /// | `user_ip`, `user_app`, `connector_info` | | shown in the server's list of connections |

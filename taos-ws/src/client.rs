@@ -296,11 +296,11 @@ impl Client {
     }
 
     async fn open(&self, address: &crate::config::Address) -> RawResult<Link> {
-        let socket = self.dialer.dial(&self.config, address).await?;
+        let dialed = self.dialer.dial(&self.config, address).await?;
         let session = self.session().clone();
         let name = address.to_string();
         let lease = self.events.lease();
-        let (link, database) = login(socket, &self.config, &name, &session, lease).await?;
+        let (link, database) = login(dialed, &self.config, &name, &session, lease).await?;
         if database != session.database {
             self.session().database = database;
         }

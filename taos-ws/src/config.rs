@@ -84,7 +84,10 @@ pub(crate) struct TlsOptions {
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub(crate) addresses: Vec<Address>,
-    pub(crate) tls: Option<TlsOptions>,
+    /// Whether TLS is used from the start; a server may ask for it later.
+    pub(crate) secure: bool,
+    pub(crate) tls: TlsOptions,
+    pub(crate) compression: bool,
     pub(crate) user: String,
     pub(crate) password: Secret,
     pub(crate) database: String,
@@ -130,16 +133,20 @@ impl Config {
                 .map(|text| Secret::new(text.as_str()))
         };
         let seconds = Duration::from_secs;
-        if dsn.param_or("compression", false)? {
-            return Err(
-                RawError::unsupported("compression=true", "WebSocket").with_code(Code::WS_DSN)
-            );
+        let compression = dsn.param_or("compression", false)?;
+        if compression && !cfg!(feature = "deflate") {
+            return Err(RawError::of(
+                ErrorKind::Unsupported,
+                "compression=true needs the Cargo feature `deflate` of taos (and of taos-ws), which \
+                 this program was built without",
+            )
+            .with_code(Code::WS_DSN));
         }
         if !dsn.param_or("tcp_nodelay", true)? {
             tracing::warn!("tcp_nodelay=false is ignored: requests are always sent at once");
         }
-        let tls = tls(dsn)?;
-        let addresses = addresses(dsn, tls.is_some() && dsn.get("token").is_some());
+        let (secure, tls) = tls(dsn)?;
+        let addresses = addresses(dsn, secure && dsn.get("token").is_some());
         let conn_timeout = limit(dsn, "conn_timeout", seconds(10))?;
         Ok(Self {
             conn_timeout,
@@ -149,7 +156,9 @@ impl Config {
                 total_timeout(conn_timeout, addresses.len()),
             )?,
             addresses,
+            secure,
             tls,
+            compression,
             user: dsn.username.clone().unwrap_or_else(|| "root".to_owned()),
             password: Secret::new(dsn.password.as_deref().unwrap_or("taosdata")),
             database: dsn.subject.clone().unwrap_or_default(),
@@ -231,7 +240,8 @@ fn addresses(dsn: &Dsn, cloud: bool) -> Vec<Address> {
     keyed.into_iter().map(|(_, address)| address).collect()
 }
 
-fn tls(dsn: &Dsn) -> RawResult<Option<TlsOptions>> {
+/// Whether TLS is used from the start, and how it is used when it is.
+fn tls(dsn: &Dsn) -> RawResult<(bool, TlsOptions)> {
     let plain = ["ws", "http", "taosws"];
     let secure = ["wss", "https", "taoswss"];
     let scheme = dsn.protocol.as_deref().unwrap_or(&dsn.driver);
@@ -272,12 +282,13 @@ fn tls(dsn: &Dsn) -> RawResult<Option<TlsOptions>> {
         }
     }
     let ca = dsn.get("tls_ca").cloned();
-    Ok(on.then_some(TlsOptions {
+    let options = TlsOptions {
         mode,
         ca,
         tls12,
         tls13,
-    }))
+    };
+    Ok((on, options))
 }
 
 /// Servers take any text for a zone and then act as UTC (taosadapter-ws §5.2): checked here.
@@ -361,9 +372,9 @@ mod tests {
             ("taosws+wss://h", true),
             ("taos://h?token=x", true),
         ] {
-            assert_eq!(config(dsn).tls.is_some(), tls, "{dsn}");
+            assert_eq!(config(dsn).secure, tls, "{dsn}");
         }
-        let options = config("wss://h").tls.unwrap();
+        let options = config("wss://h").tls;
         assert_eq!(options.mode, TlsMode::Verify);
     }
 

@@ -32,6 +32,7 @@
 //! | name | gives | default |
 //! | --- | --- | --- |
 //! | `rustls` | `wss://`, verified against the system's root certificates | yes |
+//! | `deflate` | `compression=true`: messages compressed by permessage-deflate | no |
 #![forbid(unsafe_code)]
 
 mod builder;
@@ -48,6 +49,10 @@ mod transport;
 
 pub use builder::TaosBuilder;
 pub use query::{ResultSet, ServerStatus, Taos, check_server_status};
+
+#[cfg(feature = "deflate")]
+#[doc(hidden)]
+pub use transport::deflate::fuzz_inflate;
 
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use crate::events::Lease;
 use crate::protocol::{
     Action, ConnArgs, OptionsArgs, Reply, ReqArgs, TextReply, Version, classify_text, encode_text,
 };
-use crate::transport::{Cause, Message, Socket, WebSocket};
+use crate::transport::{Cause, Dialed, Message, Socket, WebSocket};
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -23,34 +23,40 @@ const NO_DATABASE: i32 = 0x0388;
 
 /// Logs in, restores the session and starts the connection's task. Gives the database that the
 /// session really has.
-pub(crate) async fn login<S: Socket + 'static>(
-    socket: WebSocket<S>,
+pub(crate) async fn login(
+    dialed: Dialed,
     config: &Config,
     address: &str,
     session: &Session,
     lease: Lease,
 ) -> RawResult<(Link, String)> {
+    let old = dialed.old;
     let mut talk = Talk {
-        socket,
+        socket: dialed.socket,
         address,
         limit: config.conn_timeout,
     };
     let version = talk.version().await?;
+    // The text of its library may say more than the old endpoint can do.
+    let told = match version.as_deref().map(Version::parse) {
+        told if old => Some(told.map_or(Version::OLD_ENDPOINT, |v| v.min(Version::OLD_ENDPOINT))),
+        told => told,
+    };
     let mut database = session.database.clone();
-    let reply = talk.conn(config, &database).await?;
+    let reply = talk.conn(config, &database, told).await?;
     let reply = if i32::from(Code::from(reply.code)) == NO_DATABASE && database != config.database {
         // The database that `USE` had selected was dropped meanwhile.
         tracing::warn!(address, %database, "the session's database is gone");
         database.clear();
-        talk.conn(config, &database).await?
+        talk.conn(config, &database, told).await?
     } else {
         reply
     };
     check(&reply)
         .map_err(|error| error.context(refusal(address, config, &database, reply.code)))?;
-    let version = version
-        .or(reply.version)
-        .map_or(config.version_prefer, |text| Version::parse(&text));
+    let version = told
+        .or_else(|| reply.version.as_deref().map(Version::parse))
+        .unwrap_or(config.version_prefer);
     let options = session.options();
     if !options.is_empty() {
         let req_id = generate_req_id();
@@ -86,6 +92,14 @@ fn refusal(address: &str, config: &Config, database: &str, code: u32) -> String 
     }
 }
 
+fn told(known: bool, text: &str) -> String {
+    if known {
+        text.to_owned()
+    } else {
+        String::new()
+    }
+}
+
 /// One question at a time, before the task owns the socket.
 struct Talk<'a, S> {
     socket: WebSocket<S>,
@@ -105,7 +119,22 @@ impl<S: Socket> Talk<'_, S> {
         }
     }
 
-    async fn conn(&mut self, config: &Config, database: &str) -> RawResult<Box<TextReply>> {
+    /// A server whose version is known gets only what it knows: it would pass over the rest, and let
+    /// in whoever the default password belongs to.
+    async fn conn(
+        &mut self,
+        config: &Config,
+        database: &str,
+        version: Option<Version>,
+    ) -> RawResult<Box<TextReply>> {
+        self.check_login(config, version)?;
+        let options = version.is_none_or(|version| version >= Version::CONNECTION_OPTIONS);
+        if !options && config.timezone.is_some() {
+            tracing::warn!(
+                address = self.address,
+                "the server is too old for `timezone`: it reads time texts in a zone of its own"
+            );
+        }
         let req_id = generate_req_id();
         let expose = |secret: &Option<crate::config::Secret>| {
             secret
@@ -121,11 +150,12 @@ impl<S: Socket> Talk<'_, S> {
             mode: config.mode,
             tz: config
                 .timezone
+                .filter(|_| options)
                 .map(|zone| zone.name().to_owned())
                 .unwrap_or_default(),
-            app: config.user_app.clone(),
-            ip: config.user_ip.clone(),
-            connector: config.connector_info.clone(),
+            app: told(options, &config.user_app),
+            ip: told(options, &config.user_ip),
+            connector: told(options, &config.connector_info),
             totp_code: expose(&config.totp_code),
             bearer_token: expose(&config.bearer_token),
             list_instances: false,
@@ -135,6 +165,32 @@ impl<S: Socket> Talk<'_, S> {
         args.totp_code.zeroize();
         args.bearer_token.zeroize();
         self.ask(&request, req_id, "conn").await
+    }
+
+    fn check_login(&self, config: &Config, version: Option<Version>) -> RawResult<()> {
+        let Some(version) = version else {
+            return Ok(());
+        };
+        for (given, name, since) in [
+            (
+                config.bearer_token.is_some(),
+                "bearer_token",
+                Version::TOKENS,
+            ),
+            (config.totp_code.is_some(), "totp_code", Version::TOKENS),
+            (config.mode.is_some(), "conn_mode=1", Version::BI_MODE),
+        ] {
+            if given && version < since {
+                return Err(RawError::of(
+                    ErrorKind::Unsupported,
+                    format!(
+                        "{name} needs a server of version {since} or newer, {} has {version}",
+                        self.address
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     async fn ask(&mut self, request: &str, req_id: u64, action: &str) -> RawResult<Box<TextReply>> {

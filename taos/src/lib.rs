@@ -61,6 +61,7 @@
 //! | --- | --- | --- |
 //! | `ws` | TDengine over WebSocket, without TLS | through `ws-rustls` |
 //! | `ws-rustls` | TLS by rustls, verified against the system's roots | yes |
+//! | `deflate` | `compression=true` in the DSN: less traffic for more work on both sides | no |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 

@@ -50,3 +50,8 @@ fn no_frame_of_the_corpus_breaks_a_decoder() {
 fn no_bound_data_of_the_corpus_breaks_its_reader() {
     each_seed("bind", checks::bind);
 }
+
+#[test]
+fn no_compressed_message_of_the_corpus_breaks_the_inflater_or_passes_its_limit() {
+    each_seed("inflate", checks::inflate);
+}

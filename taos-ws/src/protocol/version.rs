@@ -18,6 +18,17 @@ impl Version {
         Self(numbers)
     }
 
+    /// First version that knows BI mode.
+    pub const BI_MODE: Self = Self([3, 2, 0, 0]);
+    /// The newest that a server without `/ws` can be (§1).
+    pub const OLD_ENDPOINT: Self = Self([3, 1, 1, 14]);
+    /// First version of the 3.2 line whose `/ws` has everything of that line (§1).
+    pub const UNIFIED: Self = Self([3, 1, 1, 15]);
+    /// First version that knows `table_name_key` in `insert`.
+    pub const TABLE_NAME_KEY: Self = Self([3, 3, 3, 0]);
+    /// First version that knows tokens and one-time codes in `conn`.
+    pub const TOKENS: Self = Self([3, 4, 0, 0]);
+
     /// Reads the first four numbers; a missing or non-numeric one counts as 0, so every text has
     /// a version.
     #[must_use]

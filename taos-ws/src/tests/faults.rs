@@ -291,7 +291,7 @@ async fn secrets_show_in_no_debug_form_no_error_and_no_log_line() {
     let server = async {
         let mut peer = accepts.accept().await;
         peer.upgrade().await;
-        peer.version("3.3.7.5").await;
+        peer.version("3.4.0.0").await;
         let Got::Text(crate::protocol::TextRequest::Conn(args)) = peer.recv().await else {
             panic!("`conn` comes second");
         };
@@ -308,7 +308,13 @@ async fn secrets_show_in_no_debug_form_no_error_and_no_log_line() {
     // A log line that another test met for the first time while our subscriber was set up may count
     // as unwanted until all lines are asked again.
     tracing::callsite::rebuild_interest_cache();
-    let (version, peer) = tokio::join!(taos.version(), accepts.login());
+    let server = async {
+        let mut peer = accepts.accept().await;
+        peer.upgrade().await;
+        peer.login("3.4.0.0").await;
+        peer
+    };
+    let (version, peer) = tokio::join!(taos.version(), server);
     version.unwrap();
     drop(peer);
     let log = log.0.lock().unwrap().clone();

@@ -1,6 +1,9 @@
 //! The client against a scripted server in memory.
 
 mod cancel;
+#[cfg(feature = "deflate")]
+mod compression;
+mod endpoints;
 mod faults;
 mod peer;
 mod reconnect;

@@ -126,21 +126,32 @@ pub(super) fn block(values: &[i64]) -> Bytes {
 
 impl Peer {
     pub(super) async fn upgrade(&mut self) {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(self.io.read_u8().await.unwrap());
-        }
-        let head = String::from_utf8(head).unwrap();
+        self.upgrade_with("").await;
+    }
+
+    /// Takes the upgrade with further header lines; gives the client's.
+    pub(super) async fn upgrade_with(&mut self, headers: &str) -> String {
+        let head = self.head().await;
         let key = head
             .lines()
             .find_map(|line| line.strip_prefix("Sec-WebSocket-Key: "))
             .unwrap();
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {}\r\n\r\n",
+             Sec-WebSocket-Accept: {}\r\n{headers}\r\n",
             derive_accept_key(key.as_bytes())
         );
         self.raw(answer.as_bytes()).await;
+        head
+    }
+
+    /// The head of the client's HTTP request.
+    pub(super) async fn head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(self.io.read_u8().await.unwrap());
+        }
+        String::from_utf8(head).unwrap()
     }
 
     /// Answers `version` and `conn`; gives the arguments of the latter.
@@ -180,11 +191,9 @@ impl Peer {
         self.raw(&frame(2, payload)).await;
     }
 
-    /// The next frame of the client.
-    pub(super) async fn recv(&mut self) -> Got {
-        let Ok(first) = self.io.read_u8().await else {
-            return Got::End;
-        };
+    /// The first byte and the payload of the client's next frame, or nothing at the end.
+    pub(super) async fn recv_frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let first = self.io.read_u8().await.ok()?;
         let length = self.io.read_u8().await.unwrap();
         assert_eq!(length & 0x80, 0x80, "clients mask their frames");
         let length = match length & 0x7F {
@@ -199,6 +208,14 @@ impl Peer {
         for (at, byte) in payload.iter_mut().enumerate() {
             *byte ^= mask[at % 4];
         }
+        Some((first, payload))
+    }
+
+    /// The next frame of the client.
+    pub(super) async fn recv(&mut self) -> Got {
+        let Some((first, payload)) = self.recv_frame().await else {
+            return Got::End;
+        };
         match first & 0x0F {
             1 => Got::Text(decode_text(std::str::from_utf8(&payload).unwrap()).unwrap()),
             2 => Got::Binary(decode_binary(&payload.into()).unwrap()),

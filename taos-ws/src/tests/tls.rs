@@ -118,11 +118,47 @@ async fn tls_against_a_plain_port_is_a_clear_error_in_time() {
 }
 
 #[tokio::test]
-async fn a_plain_client_at_a_tls_port_is_told_to_use_tls() {
-    let (port, _, _hears) = server("localhost").await;
-    let dsn = format!("ws://localhost:{port}?conn_retries=0&conn_timeout=5");
-    let error = error_of(TaosBuilder::from_dsn(dsn).unwrap().build().await);
-    assert!(error.to_string().contains("wss://"), "{error}");
+async fn a_plain_client_goes_over_to_tls_when_the_server_asks_and_verifies_it() {
+    let (tls_port, pem, mut hears) = server("localhost").await;
+    // A port that redirects what comes in clear, and passes the rest on to the TLS server.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let redirecting = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut tcp, _)) = listener.accept().await {
+            let mut first = [0];
+            tcp.peek(&mut first).await.unwrap();
+            if first == *b"G" {
+                let mut request = [0; 2000];
+                let _ = tcp.read(&mut request).await;
+                let answer = b"HTTP/1.1 307 Temporary Redirect\r\nLocation: https://x/ws\r\n\r\n";
+                tcp.write_all(answer).await.unwrap();
+            } else {
+                let mut tls = tokio::net::TcpStream::connect(("127.0.0.1", tls_port))
+                    .await
+                    .unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut tcp, &mut tls).await;
+            }
+        }
+    });
+    for port in [tls_port, redirecting] {
+        let plain = |params: &[(&str, &str)]| {
+            let mut dsn: taos_query::Dsn =
+                format!("ws://localhost:{port}?conn_retries=0&conn_timeout=5")
+                    .parse()
+                    .unwrap();
+            for (key, value) in params {
+                dsn.set(*key, *value);
+            }
+            async { TaosBuilder::from_dsn(dsn)?.build().await }
+        };
+        let error = error_of(plain(&[]).await);
+        assert_eq!(error.code(), Code::WS_TLS, "{error}");
+        assert!(hears.try_recv().is_err());
+        let error = error_of(plain(&[("tls_ca", &pem)]).await);
+        assert!(error.to_string().contains("404"), "{error}");
+        assert!(hears.recv().await.unwrap().starts_with(b"GET /ws "));
+        assert!(hears.recv().await.unwrap().starts_with(b"GET /rest/ws "));
+    }
 }
 
 #[test]

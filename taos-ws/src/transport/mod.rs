@@ -1,6 +1,7 @@
 //! From an address to a WebSocket: TCP, TLS, upgrade, frames. Nothing here knows what a request is.
 
 mod cause;
+pub(crate) mod deflate;
 mod dial;
 #[cfg(feature = "rustls")]
 mod tls;
@@ -8,9 +9,9 @@ mod upgrade;
 mod websocket;
 
 pub(crate) use cause::Cause;
-pub(crate) use dial::Dialer;
 #[cfg(test)]
 pub(crate) use dial::Pipes;
+pub(crate) use dial::{Dialed, Dialer};
 #[cfg(feature = "rustls")]
 pub(crate) use tls::connector;
 pub(crate) use websocket::{Message, WebSocket};

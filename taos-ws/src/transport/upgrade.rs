@@ -1,5 +1,6 @@
 //! The HTTP upgrade (RFC 6455 §4, taosadapter-ws §2).
 
+use super::deflate::{self, Agreement};
 use super::{Cause, Socket, WebSocket};
 use bytes::BytesMut;
 use taos_query::{Code, ErrorKind, RawError};
@@ -9,24 +10,70 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Longest answer to the upgrade that is read.
 const RESPONSE_LIMIT: usize = 16 * 1024;
+/// The first byte of a TLS record that complains.
+const TLS_ALERT: u8 = 0x15;
 
-/// Asks for the WebSocket at `path`, which may carry a token and is therefore never shown.
+/// What to ask for, and of whom.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) host: &'a str,
+    /// May carry a token and is therefore never shown.
+    pub(crate) path: &'a str,
+    pub(crate) address: &'a str,
+    pub(crate) max_message: usize,
+    /// Whether compression is offered.
+    pub(crate) compression: bool,
+}
+
+/// Why there is no WebSocket.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The server wants to be asked over TLS.
+    WantsTls(RawError),
+    /// There is no WebSocket at this path.
+    NoEndpoint(RawError),
+    Other(RawError),
+}
+
+impl Refusal {
+    pub(crate) fn into_error(self) -> RawError {
+        match self {
+            Self::WantsTls(error) | Self::NoEndpoint(error) | Self::Other(error) => error,
+        }
+    }
+}
+
+impl From<RawError> for Refusal {
+    fn from(error: RawError) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Asks for the WebSocket at a path.
 pub(crate) async fn upgrade<S: Socket>(
     mut io: S,
-    host: &str,
-    path: &str,
-    address: &str,
-    max_message: usize,
-) -> Result<WebSocket<S>, RawError> {
+    request: Request<'_>,
+) -> Result<WebSocket<S>, Refusal> {
+    let Request {
+        host,
+        path,
+        address,
+        ..
+    } = request;
     let key = generate_key();
-    let request = format!(
+    let extensions = if request.compression {
+        format!("Sec-WebSocket-Extensions: {}\r\n", deflate::OFFER)
+    } else {
+        String::new()
+    };
+    let text = zeroize::Zeroizing::new(format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-    );
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n{extensions}\r\n"
+    ));
     let lost = |error: std::io::Error| {
         Cause::io("the WebSocket upgrade", &error).into_connect_error(address)
     };
-    io.write_all(request.as_bytes()).await.map_err(lost)?;
+    io.write_all(text.as_bytes()).await.map_err(lost)?;
     io.flush().await.map_err(lost)?;
     let mut input = BytesMut::with_capacity(4096);
     let end = loop {
@@ -34,77 +81,121 @@ pub(crate) async fn upgrade<S: Socket>(
             break end;
         }
         if !input.is_empty() && !b"HTTP/".starts_with(input.get(..5).unwrap_or(&input)) {
-            return Err(not_http(address));
+            let error = not_http(address);
+            return Err(if input.first() == Some(&TLS_ALERT) {
+                Refusal::WantsTls(error)
+            } else {
+                Refusal::Other(error)
+            });
         }
         if input.len() > RESPONSE_LIMIT {
-            return Err(refused(
-                address,
-                "answered the upgrade with endless headers",
-            ));
+            return Err(refused(address, "answered the upgrade with endless headers").into());
         }
         if io.read_buf(&mut input).await.map_err(lost)? == 0 {
             return Err(Cause::disconnected(
                 "the server closed the connection instead of answering the upgrade; \
                  if it expects TLS, use wss://",
             )
-            .into_connect_error(address));
+            .into_connect_error(address)
+            .into());
         }
     };
     let head = input.split_to(end + 4);
     let head = String::from_utf8_lossy(&head);
-    check(&head, &key, address)?;
-    Ok(WebSocket::new(io, input, max_message))
+    let agreement = check(&head, &input, &key, request)?;
+    Ok(WebSocket::new(io, input, request.max_message, agreement))
 }
 
-fn check(head: &str, key: &str, address: &str) -> Result<(), RawError> {
-    let mut lines = head.split("\r\n");
-    let status = lines.next().unwrap_or_default();
+/// The values of a header, as if it stood there once.
+fn header(head: &str, wanted: &str) -> Option<String> {
+    let values: Vec<&str> = head
+        .split("\r\n")
+        .skip(1)
+        .filter_map(|line| line.split_once(':'))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case(wanted))
+        .map(|(_, value)| value.trim())
+        .collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+fn check(
+    head: &str,
+    body: &[u8],
+    key: &str,
+    request: Request<'_>,
+) -> Result<Option<Agreement>, Refusal> {
+    let address = request.address;
+    let status = head.split("\r\n").next().unwrap_or_default();
     let code = status.split(' ').nth(1).unwrap_or_default();
     if code != "101" {
-        return Err(status_error(code, status, address));
+        return Err(status_error(code, head, body, address));
     }
-    let accept = lines
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-accept"))
-        .map(|(_, value)| value.trim());
-    if accept == Some(derive_accept_key(key.as_bytes()).as_str()) {
-        Ok(())
-    } else {
-        Err(refused(
+    let accept = header(head, "sec-websocket-accept");
+    if accept.as_deref() != Some(derive_accept_key(key.as_bytes()).as_str()) {
+        return Err(refused(
             address,
             "accepted the upgrade without the right Sec-WebSocket-Accept; is a proxy in between?",
-        ))
+        )
+        .into());
     }
+    let extensions = header(head, "sec-websocket-extensions").unwrap_or_default();
+    let agreement = deflate::agreed(&extensions)
+        .map_err(|what| refused(address, &format!("{what}, which was not offered")))?;
+    if agreement.is_some() && !request.compression {
+        return Err(refused(address, "compresses, which was not offered").into());
+    }
+    Ok(agreement)
 }
 
-fn status_error(code: &str, status: &str, address: &str) -> RawError {
+fn status_error(code: &str, head: &str, body: &[u8], address: &str) -> Refusal {
+    let other = |what: &str| Refusal::Other(refused(address, what));
     match code {
-        "401" | "403" => RawError::of(
-            ErrorKind::Auth,
-            format!("{address} refused the upgrade with HTTP {code}: check the token"),
-        )
-        .with_code(Code::WS_UNAUTHORIZED),
-        "404" => refused(
-            address,
-            "has no WebSocket at /ws (HTTP 404): is it taosAdapter 3.2 or newer?",
+        "401" | "403" => Refusal::Other(
+            RawError::of(
+                ErrorKind::Auth,
+                format!("{address} refused the upgrade with HTTP {code}: check the token"),
+            )
+            .with_code(Code::WS_UNAUTHORIZED),
         ),
-        "400" => refused(
+        "404" => Refusal::NoEndpoint(refused(
             address,
-            "refused the upgrade with HTTP 400: if it expects TLS, use wss://",
-        ),
-        "301" | "302" | "307" | "308" => refused(
-            address,
-            &format!("redirects (HTTP {code}): it probably expects TLS, use wss://"),
-        ),
+            "has no WebSocket at /ws (HTTP 404): is it taosAdapter?",
+        )),
+        "400" => {
+            let error = refused(
+                address,
+                "refused the upgrade with HTTP 400: if it expects TLS, use wss://",
+            );
+            // "Client sent an HTTP request to an HTTPS server", and the like.
+            if body.windows(5).any(|five| five == b"HTTPS") {
+                Refusal::WantsTls(error)
+            } else {
+                Refusal::NoEndpoint(error)
+            }
+        }
+        "301" | "302" | "307" | "308" => {
+            let target = header(head, "location").unwrap_or_default();
+            if target.starts_with("http://") || target.starts_with("ws://") {
+                return other(&format!(
+                    "redirects to another address (HTTP {code}), which is not followed; \
+                     write that address into the DSN"
+                ));
+            }
+            Refusal::WantsTls(refused(
+                address,
+                &format!("redirects (HTTP {code}): it probably expects TLS, use wss://"),
+            ))
+        }
         _ => {
+            let status = head.split("\r\n").next().unwrap_or_default();
             let words: String = status.chars().take(80).collect();
             let error = refused(address, &format!("answered the upgrade with `{words}`"));
             // Gateways say 5xx while their server restarts: worth another try.
-            if code.starts_with('5') {
+            Refusal::Other(if code.starts_with('5') {
                 error.with_code(Code::WS_DISCONNECTED)
             } else {
                 error
-            }
+            })
         }
     }
 }
@@ -127,8 +218,14 @@ mod tests {
     async fn answer(response: &str) -> RawError {
         let (client, mut server) = tokio::io::duplex(4096);
         server.write_all(response.as_bytes()).await.unwrap();
-        let upgraded = upgrade(client, "h:1", "/ws?token=SECRET", "h:1", 1000).await;
-        let error = upgraded.err().unwrap();
+        let request = Request {
+            host: "h:1",
+            path: "/ws?token=SECRET",
+            address: "h:1",
+            max_message: 1000,
+            compression: false,
+        };
+        let error = upgrade(client, request).await.err().unwrap().into_error();
         assert!(!format!("{error:#?}").contains("SECRET"));
         error
     }

@@ -3,6 +3,7 @@
 //! Own framing, because the frame layer of the WebSocket library prints whole frames, and so the
 //! login, to the log at trace level, and cannot be told to use compression.
 
+use super::deflate::{Agreement, Deflate};
 use super::{Cause, Socket};
 use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use std::future::Future as _;
@@ -35,13 +36,22 @@ pub(crate) enum Message {
     Close(String),
 }
 
+/// A message of which pieces have come.
+struct Partial {
+    kind: Data,
+    compressed: bool,
+    data: BytesMut,
+}
+
 /// The client's end of a WebSocket.
 pub(crate) struct WebSocket<S> {
     io: S,
     input: BytesMut,
     header: Option<(FrameHeader, usize)>,
-    partial: Option<(Data, BytesMut)>,
+    partial: Option<Partial>,
     max_message: usize,
+    /// There if compression was agreed on.
+    deflate: Option<Deflate>,
     output: BytesMut,
     queued: u64,
     written: u64,
@@ -51,13 +61,19 @@ pub(crate) struct WebSocket<S> {
 
 impl<S: Socket> WebSocket<S> {
     /// A WebSocket whose upgrade is done; `input` holds what was read beyond it.
-    pub(crate) fn new(io: S, input: BytesMut, max_message: usize) -> Self {
+    pub(crate) fn new(
+        io: S,
+        input: BytesMut,
+        max_message: usize,
+        compression: Option<Agreement>,
+    ) -> Self {
         Self {
             io,
             input,
             header: None,
             partial: None,
             max_message,
+            deflate: compression.and_then(|agreement| Deflate::new(agreement).into()),
             output: BytesMut::new(),
             queued: 0,
             written: 0,
@@ -114,14 +130,19 @@ impl<S: Socket> WebSocket<S> {
     /// Appends a frame: header and payload stay together, so that they leave in one write.
     fn queue(&mut self, opcode: OpCode, payload: &[u8]) {
         let mask = new_mask();
+        let compressed = match (&mut self.deflate, opcode) {
+            (Some(deflate), OpCode::Data(_)) => deflate.deflate(payload),
+            _ => None,
+        };
         let header = FrameHeader {
             is_final: true,
-            rsv1: false,
+            rsv1: compressed.is_some(),
             rsv2: false,
             rsv3: false,
             opcode,
             mask: Some(mask),
         };
+        let payload = compressed.unwrap_or(payload);
         let before = self.output.len();
         let length = u64::try_from(payload.len()).unwrap_or(u64::MAX);
         self.output.reserve(payload.len() + 14);
@@ -226,7 +247,10 @@ impl<S: Socket> WebSocket<S> {
 
     /// Refuses a frame by its header, before anything is allocated for it.
     fn check(&self, header: &FrameHeader, len: u64) -> Result<usize, Cause> {
-        if header.rsv1 || header.rsv2 || header.rsv3 {
+        // Compression is said of a whole message, by its first frame (RFC 7692 §6).
+        let first = matches!(header.opcode, OpCode::Data(Data::Text | Data::Binary));
+        let agreed = self.deflate.is_some() && first;
+        if (header.rsv1 && !agreed) || header.rsv2 || header.rsv3 {
             return Err(Cause::malformed(
                 "a frame uses an extension that was not agreed on",
             ));
@@ -241,7 +265,10 @@ impl<S: Socket> WebSocket<S> {
             }
             return Ok(len);
         }
-        let held = self.partial.as_ref().map_or(0, |(_, data)| data.len());
+        let held = self
+            .partial
+            .as_ref()
+            .map_or(0, |partial| partial.data.len());
         if len > self.max_message.saturating_sub(held) {
             return Err(Cause::malformed(format!(
                 "a message of at least {} bytes is longer than max_message_size={}",
@@ -259,22 +286,43 @@ impl<S: Socket> WebSocket<S> {
             OpCode::Control(Control::Close) => Ok(Some(Message::Close(close_text(&payload)))),
             OpCode::Control(_) => Ok(Some(Message::Pong)),
             OpCode::Data(Data::Continue) => {
-                let (kind, mut data) = self.partial.take().ok_or_else(out_of_order)?;
-                data.extend_from_slice(&payload);
+                let mut partial = self.partial.take().ok_or_else(out_of_order)?;
+                partial.data.extend_from_slice(&payload);
                 if header.is_final {
-                    Ok(Some(message(kind, data.freeze())))
+                    let Partial {
+                        kind,
+                        compressed,
+                        data,
+                    } = partial;
+                    self.complete(kind, compressed, data.freeze()).map(Some)
                 } else {
-                    self.partial = Some((kind, data));
+                    self.partial = Some(partial);
                     Ok(None)
                 }
             }
             OpCode::Data(_) if self.partial.is_some() => Err(out_of_order()),
-            OpCode::Data(kind) if header.is_final => Ok(Some(message(kind, payload))),
+            OpCode::Data(kind) if header.is_final => {
+                self.complete(kind, header.rsv1, payload).map(Some)
+            }
             OpCode::Data(kind) => {
-                self.partial = Some((kind, BytesMut::from(payload)));
+                self.partial = Some(Partial {
+                    kind,
+                    compressed: header.rsv1,
+                    data: BytesMut::from(payload),
+                });
                 Ok(None)
             }
         }
+    }
+
+    fn complete(&mut self, kind: Data, compressed: bool, data: Bytes) -> Result<Message, Cause> {
+        let data = match &mut self.deflate {
+            Some(deflate) if compressed => deflate
+                .inflate(&data, self.max_message)
+                .map_err(Cause::malformed)?,
+            _ => data,
+        };
+        Ok(message(kind, data))
     }
 }
 
@@ -339,7 +387,7 @@ mod tests {
         let (mut server, client) = tokio::io::duplex(1 << 20);
         server.write_all(bytes).await.unwrap();
         drop(server);
-        let mut socket = WebSocket::new(client, BytesMut::new(), max);
+        let mut socket = WebSocket::new(client, BytesMut::new(), max, None);
         let mut messages = Vec::new();
         loop {
             let message = poll_fn(|cx| socket.poll_next(cx)).await;
@@ -425,7 +473,7 @@ mod tests {
 
     #[tokio::test]
     async fn header_and_payload_of_all_queued_frames_leave_in_one_write() {
-        let mut socket = WebSocket::new(Sink::default(), BytesMut::new(), 1000);
+        let mut socket = WebSocket::new(Sink::default(), BytesMut::new(), 1000, None);
         socket.queue_text("select 1");
         poll_fn(|cx| socket.poll_flush(cx)).await.unwrap();
         socket.queue_binary(&[7; 1000]);
