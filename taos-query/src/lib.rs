@@ -1,4 +1,12 @@
 //! The common layer of the taos SDK: everything that needs no I/O.
+//!
+//! # Features
+//!
+//! | name | gives | default |
+//! | --- | --- | --- |
+//! | `deadpool` | [pools](pool) for async programs | no |
+//! | `r2d2` | [pools](pool) for blocking programs | no |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
 pub mod block;
@@ -8,6 +16,7 @@ pub mod de;
 pub mod dsn;
 pub mod error;
 pub mod helpers;
+pub mod pool;
 pub mod prelude;
 mod raw_data;
 pub mod schemaless;
@@ -18,8 +27,15 @@ pub mod util;
 pub use block::RawBlock;
 pub use connection::ConnectionState;
 pub use de::DeError;
+#[cfg(feature = "deadpool")]
+pub use deadpool;
 pub use dsn::{Address, Dsn, DsnError, IntoDsn, redact_dsn, value_is_true};
 pub use error::{Code, ErrorKind, RawError, RawResult};
+pub use pool::Manager;
+#[cfg(feature = "deadpool")]
+pub use pool::Pool;
+#[cfg(feature = "r2d2")]
+pub use r2d2;
 pub use raw_data::{RawData, RawMeta};
 pub use schemaless::{SchemalessPrecision, SchemalessProtocol, SmlData, SmlDataBuilder};
 pub use stmt::{

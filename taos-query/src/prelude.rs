@@ -3,6 +3,8 @@
 pub use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 pub use tokio;
 
+#[cfg(feature = "deadpool")]
+pub use crate::pool::Pool;
 pub use crate::{
     AsyncBindable, AsyncFetchable, AsyncQueryable, AsyncStatements, AsyncTBuilder,
     Stmt2AsyncBindable,
@@ -15,8 +17,8 @@ mod both {
     pub use crate::block::{ColumnView, RawBlock, RowView};
     pub use crate::common::{BorrowedValue, Field, Precision, Timestamp, Ty, Value};
     pub use crate::{
-        Address, Code, ConnectionState, DeError, Dsn, DsnError, ErrorKind, IntoDsn, RawData,
-        RawError, RawMeta, RawResult, SchemalessPrecision, SchemalessProtocol, SmlData,
+        Address, Code, ConnectionState, DeError, Dsn, DsnError, ErrorKind, IntoDsn, Manager,
+        RawData, RawError, RawMeta, RawResult, SchemalessPrecision, SchemalessProtocol, SmlData,
         SmlDataBuilder, Stmt2BindParam,
     };
 }
@@ -24,5 +26,9 @@ mod both {
 /// The same for blocking programs.
 pub mod sync {
     pub use super::both::*;
+    #[cfg(feature = "r2d2")]
+    pub use crate::pool::sync::{Pool, PoolBuilder};
     pub use crate::{Bindable, Fetchable, Queryable, Statements, Stmt2Bindable, TBuilder};
+    #[cfg(feature = "r2d2")]
+    pub use r2d2::ManageConnection;
 }

@@ -82,6 +82,10 @@ impl AsyncTBuilder for TaosBuilder {
         AsyncQueryable::home(target)
     }
 
+    fn is_broken(target: &Taos) -> bool {
+        target.is_broken()
+    }
+
     async fn build(&self) -> RawResult<Taos> {
         let client = Arc::new(self.client()?);
         client.link().await?;

@@ -139,6 +139,11 @@ impl Client {
         }
     }
 
+    /// True if there is no link that takes requests.
+    pub(crate) fn is_broken(&self) -> bool {
+        !matches!(&self.shared().state, State::Ready(link) if link.is_usable())
+    }
+
     /// Takes no more requests; those in flight are answered.
     pub(crate) fn close(&self) {
         self.shared().state = State::Closed;

@@ -176,6 +176,11 @@ impl Taos {
         self.client.events.watch()
     }
 
+    /// True if the connection is known to be gone, so that the next use would have to connect again.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.client.is_broken()
+    }
+
     /// Closes the connection for good once the requests in flight are answered.
     pub fn close(&self) {
         self.client.close();

@@ -135,6 +135,13 @@ impl AsyncTBuilder for TaosBuilder {
         AsyncQueryable::home(target)
     }
 
+    fn is_broken(target: &Taos) -> bool {
+        match &target.0 {
+            #[cfg(feature = "ws")]
+            AnyTaos::WebSocket(taos) => <taos_ws::TaosBuilder as AsyncTBuilder>::is_broken(taos),
+        }
+    }
+
     async fn build(&self) -> RawResult<Taos> {
         dispatch!(AnyBuilder, &self.0, builder => AsyncTBuilder::build(builder).await.map(Taos::from))
     }

@@ -48,6 +48,13 @@
 //!   inside one.
 //! - [`Error`] carries the server's own code and words, and a [kind](ErrorKind) to decide by.
 //!
+//! # Pools
+//!
+//! A connection carries any number of requests at a time, so one is often enough. A pool gives
+//! connections away one by one, each with a current database of its own.
+#![cfg_attr(feature = "deadpool", doc = include_str!("../docs/pool.md"))]
+#![cfg_attr(feature = "r2d2", doc = include_str!("../docs/pool-sync.md"))]
+//!
 //! # Drivers
 //!
 //! | DSN begins with | backend | feature |
@@ -62,6 +69,8 @@
 //! | `ws` | TDengine over WebSocket, without TLS | through `ws-rustls` |
 //! | `ws-rustls` | TLS by rustls, verified against the system's roots | yes |
 //! | `deflate` | `compression=true` in the DSN: less traffic for more work on both sides | no |
+//! | `deadpool` | [`Pool`] of connections for async programs | yes |
+//! | `r2d2` | `sync::Pool` of connections for blocking programs | no |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
@@ -76,6 +85,10 @@ mod driver;
 pub use taos_query;
 pub use taos_query::RawError as Error;
 pub use taos_query::prelude::*;
+
+/// A pool of connections.
+#[cfg(feature = "deadpool")]
+pub type TaosPool = Pool<TaosBuilder>;
 
 pub use client::{ResultSet, Taos, TaosBuilder};
 
@@ -100,6 +113,10 @@ pub mod sync {
     pub use taos_query::prelude::sync::*;
 
     pub use crate::{ResultSet, Taos, TaosBuilder};
+
+    /// A pool of connections.
+    #[cfg(feature = "r2d2")]
+    pub type TaosPool = Pool<TaosBuilder>;
 }
 
 /// The README's program, run as a test.

@@ -4,8 +4,9 @@ use tokio::runtime;
 
 use super::AsyncQueryable;
 use crate::dsn::IntoDsn;
-use crate::error::{RawError, RawResult};
-use crate::util::Edition;
+use crate::error::{Code, ErrorKind, RawError, RawResult};
+use crate::pool::CHECK_LIMIT;
+use crate::util::{Edition, within};
 
 /// Makes connections from a DSN.
 ///
@@ -39,6 +40,33 @@ pub trait AsyncTBuilder: Sized + Send + Sync + 'static {
     #[doc(hidden)]
     fn home(_target: &Self::Target) -> Option<runtime::Id> {
         None
+    }
+
+    /// True if this side already knows that `target` is gone; asks nobody.
+    fn is_broken(_target: &Self::Target) -> bool {
+        false
+    }
+
+    /// What a pool asks before it hands `target` out again: whether it is known to be gone, and if
+    /// not, whether it answers a ping within [`CHECK_LIMIT`].
+    #[doc(hidden)]
+    fn check(&self, target: &mut Self::Target) -> impl Future<Output = RawResult<()>> + Send {
+        async move {
+            if Self::is_broken(target) {
+                return Err(RawError::of(
+                    ErrorKind::ConnectionLost,
+                    "the pooled connection broke while nobody used it",
+                )
+                .with_code(Code::WS_DISCONNECTED));
+            }
+            within(CHECK_LIMIT, self.ping(target)).await.map_err(|_| {
+                RawError::of(
+                    ErrorKind::Timeout,
+                    format!("the pooled connection did not answer a ping within {CHECK_LIMIT:?}"),
+                )
+                .with_code(Code::WS_RECV_TIMEOUT)
+            })?
+        }
     }
 
     /// True if a connection may be tried; always true here.
@@ -83,6 +111,42 @@ pub trait AsyncTBuilder: Sized + Send + Sync + 'static {
         Self::Target: AsyncQueryable,
     {
         async move { self.get_edition().await?.assert_enterprise_edition() }
+    }
+
+    /// A pool of connections with the [default settings](Self::default_pool_config).
+    ///
+    /// # Errors
+    /// None with these settings.
+    #[cfg(feature = "deadpool")]
+    fn pool(self) -> RawResult<crate::pool::Pool<Self>> {
+        let config = self.default_pool_config();
+        self.with_pool_config(config)
+    }
+
+    /// The builder of a pool, with the [default settings](Self::default_pool_config) to change.
+    #[cfg(feature = "deadpool")]
+    fn pool_builder(self) -> deadpool::managed::PoolBuilder<crate::pool::Manager<Self>> {
+        let config = self.default_pool_config();
+        crate::pool::managed::builder(self, config)
+    }
+
+    /// At most 5000 connections, the one unused for longest first, 30 s for making one, and no limit
+    /// on waiting for one to come free.
+    #[cfg(feature = "deadpool")]
+    fn default_pool_config(&self) -> deadpool::managed::PoolConfig {
+        crate::pool::managed::default_config()
+    }
+
+    /// A pool with these settings. Its timeouts are those of tokio.
+    ///
+    /// # Errors
+    /// None at present.
+    #[cfg(feature = "deadpool")]
+    fn with_pool_config(
+        self,
+        config: deadpool::managed::PoolConfig,
+    ) -> RawResult<crate::pool::Pool<Self>> {
+        crate::pool::managed::pool(self, config)
     }
 }
 

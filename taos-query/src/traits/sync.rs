@@ -47,6 +47,13 @@ pub trait TBuilder: Sized + Send + Sync + 'static {
     /// Asks whether `target` still works, with one cheap request.
     fn ping(&self, target: &mut Self::Target) -> RawResult<()>;
 
+    /// True if this side already knows that `target` is gone; asks nobody.
+    fn is_broken(target: &Self::Target) -> bool;
+
+    /// See [`AsyncTBuilder::check`].
+    #[doc(hidden)]
+    fn check(&self, target: &mut Self::Target) -> RawResult<()>;
+
     /// True if a connection may be tried.
     fn ready(&self) -> bool;
 
@@ -82,6 +89,35 @@ pub trait TBuilder: Sized + Send + Sync + 'static {
     {
         self.get_edition()?.assert_enterprise_edition()
     }
+
+    /// A pool of connections with the settings of [`pool_builder`](Self::pool_builder).
+    ///
+    /// # Errors
+    /// None with these settings: no connection is made before one is asked for.
+    #[cfg(feature = "r2d2")]
+    fn pool(self) -> RawResult<crate::pool::sync::Pool<Self>> {
+        let builder = self.pool_builder();
+        self.with_pool_builder(builder)
+    }
+
+    /// Settings of a pool to change: at most 200 connections, none kept idle, each replaced after
+    /// 12 hours, 60 s to wait for one.
+    #[cfg(feature = "r2d2")]
+    fn pool_builder(&self) -> crate::pool::sync::PoolBuilder<Self> {
+        crate::pool::blocking::default_builder()
+    }
+
+    /// A pool with these settings.
+    ///
+    /// # Errors
+    /// When the connections that are to be there from the start cannot be made in time.
+    #[cfg(feature = "r2d2")]
+    fn with_pool_builder(
+        self,
+        builder: crate::pool::sync::PoolBuilder<Self>,
+    ) -> RawResult<crate::pool::sync::Pool<Self>> {
+        crate::pool::Manager::new(self).into_pool_with_builder(builder)
+    }
 }
 
 impl<B: AsyncTBuilder> TBuilder for B {
@@ -107,6 +143,17 @@ impl<B: AsyncTBuilder> TBuilder for B {
         block_on(
             <B as AsyncTBuilder>::home(target),
             AsyncTBuilder::ping(self, target),
+        )?
+    }
+
+    fn is_broken(target: &Self::Target) -> bool {
+        <B as AsyncTBuilder>::is_broken(target)
+    }
+
+    fn check(&self, target: &mut Self::Target) -> RawResult<()> {
+        block_on(
+            <B as AsyncTBuilder>::home(target),
+            AsyncTBuilder::check(self, target),
         )?
     }
 

@@ -8,5 +8,5 @@ mod runtime;
 pub use edition::Edition;
 pub use escape::sql_value_escape;
 pub use req_id::generate_req_id;
-pub(crate) use runtime::block_on;
 pub use runtime::{block_in_place_or_global, global_tokio_runtime};
+pub(crate) use runtime::{block_on, within};

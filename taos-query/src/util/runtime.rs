@@ -4,9 +4,11 @@ use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Id, Runtime, RuntimeFlavor};
 use tokio::task;
+use tokio::time::{Timeout, timeout};
 
 use crate::error::{ErrorKind, RawError, RawResult};
 
@@ -94,6 +96,14 @@ fn park_until_ready<F: Future>(runtime: &'static Runtime, future: F) -> F::Outpu
     }
 }
 
+/// A limit for a future. Outside of any runtime the timer is that of the shared one.
+pub(crate) fn within<F: Future>(limit: Duration, future: F) -> Timeout<F> {
+    let _entered = Handle::try_current()
+        .is_err()
+        .then(|| RUNTIME.as_ref().map(Runtime::enter));
+    timeout(limit, future)
+}
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
@@ -108,8 +118,6 @@ impl Wake for Unpark {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     /// Needs a timer and a task of the shared runtime.

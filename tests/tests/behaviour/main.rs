@@ -4,6 +4,7 @@ mod concurrency;
 mod fault_table;
 mod faults;
 mod mistakes;
+mod pools;
 mod queries;
 mod records;
 mod seed;
