@@ -29,6 +29,11 @@ struct Options {
 enum Chore {
     /// Everything that must hold before a change lands: tests, SQL corpus, third-party clients, quickstart
     Test,
+    /// The third-party clients without the rest of the tests
+    Clients {
+        /// Only this one, such as `driver-go`
+        name: Option<String>,
+    },
     /// Formatting, clippy, documentation and licences
     Lint,
     /// Figures beside those of the published crates
@@ -49,6 +54,7 @@ enum Chore {
 fn main() -> Result<()> {
     match Options::parse().chore {
         Chore::Test => suite::run(),
+        Chore::Clients { name } => judges::alone(name.as_deref()),
         Chore::Lint => lint::run(),
         Chore::Bench { what } => bench::run(&what),
         Chore::Docs => lint::docs(),

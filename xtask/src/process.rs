@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -66,6 +68,40 @@ pub(crate) fn follow(command: &mut Command, mut line: impl FnMut(&str)) -> Resul
         }
     }
     Ok(child.wait()?.success())
+}
+
+/// [`follow`] for a program that may hang: after `limit` it is ended, which is an error.
+pub(crate) fn follow_for(
+    command: &mut Command,
+    limit: Duration,
+    mut line: impl FnMut(&str),
+) -> Result<bool> {
+    let shown = show(command);
+    println!("$ {shown}");
+    let deadline = Instant::now() + limit;
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot start `{shown}`"))?;
+    let out = child.stdout.take().context("no standard output to read")?;
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        // The receiver is gone once the program has been ended.
+        BufReader::new(out)
+            .lines()
+            .try_for_each(|text| sender.send(text))
+    });
+    let failure = loop {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(Ok(text)) => line(&text),
+            Ok(Err(error)) => break format!("printed what cannot be read: {error}"),
+            Err(RecvTimeoutError::Disconnected) => return Ok(child.wait()?.success()),
+            Err(RecvTimeoutError::Timeout) => break format!("was ended after {limit:?}"),
+        }
+    };
+    child.kill()?;
+    child.wait()?;
+    bail!("`{shown}` {failure}")
 }
 
 /// Whether a cargo subcommand such as `deny` is installed.

@@ -13,12 +13,14 @@ use crate::{corpus, judges};
 pub(crate) struct Count {
     pub(crate) passed: u64,
     pub(crate) failed: u64,
+    pub(crate) skipped: u64,
 }
 
 impl std::ops::AddAssign for Count {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
         self.failed += other.failed;
+        self.skipped += other.skipped;
     }
 }
 
@@ -38,8 +40,8 @@ fn run_all(steps: &[Step]) -> Result<()> {
             Ok(count) => (count, "FAILED".to_owned()),
             Err(error) => (
                 Count {
-                    passed: 0,
                     failed: 1,
+                    ..Count::default()
                 },
                 format!("FAILED: {error:#}"),
             ),
@@ -54,7 +56,10 @@ fn run_all(steps: &[Step]) -> Result<()> {
     for line in report {
         println!("{line}");
     }
-    println!("{} passed, {} failed", total.passed, total.failed);
+    println!(
+        "{} passed, {} failed, {} skipped",
+        total.passed, total.failed, total.skipped
+    );
     ensure!(total.failed == 0, "{} failed", total.failed);
     Ok(())
 }
@@ -102,6 +107,7 @@ fn counts(line: &str) -> Option<Count> {
     Some(Count {
         passed: number("passed")?,
         failed: number("failed")?,
+        skipped: 0,
     })
 }
 
@@ -118,7 +124,7 @@ fn quickstart() -> Result<Count> {
     }
     Ok(Count {
         passed: 1,
-        failed: 0,
+        ..Count::default()
     })
 }
 
@@ -134,7 +140,8 @@ mod tests {
             counts(line),
             Some(Count {
                 passed: 12,
-                failed: 3
+                failed: 3,
+                skipped: 0
             })
         );
         assert_eq!(counts("running 3 tests"), None);

@@ -1,10 +1,13 @@
 """A very small test runner: each check prints one line that begins with `ok` or `FAILED`."""
 import os
+import struct
 import sys
 import traceback
 
 ADDRESS = os.environ.get("TAOS_ADDRESS", "127.0.0.1:6041")
 CHECKS = []
+# POINT(1 2) as bytes.
+POINT = b"\x01\x01\x00\x00\x00" + struct.pack("<dd", 1, 2)
 
 # The types that a table can have, each with a literal, as INSERT takes it.
 COLUMNS = {

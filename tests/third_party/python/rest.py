@@ -1,7 +1,7 @@
 """The published Python client taospy, its REST part, against the server at TAOS_ADDRESS."""
 import taosrest
 
-from checks import ADDRESS, COLUMNS, check, equal, main, raises, setup_statements
+from checks import ADDRESS, COLUMNS, POINT, check, equal, main, raises, setup_statements
 
 URL = f"http://{ADDRESS}"
 DATABASE = "judge_rest"
@@ -38,6 +38,7 @@ def reads_every_type():
     equal(full[0], "2023-11-14T22:13:20.000Z")
     equal(full[1:10], [True, -128, -32768, -2147483648, -9223372036854775807, 255, 65535, 4294967295, 18446744073709551615])
     equal(full[10:15], [1.5, 2.25, 'plain "text"', "żółw 🐢", "00ff10"])
+    equal(full[15], POINT.hex())
     equal(full[16:], ["123.45", "12345678901234567890.123456"])
     equal(answer["data"][1][1:], [None] * len(COLUMNS))
     equal(answer["rows"], 2)

@@ -1,0 +1,185 @@
+//! The clients, each with what installs it and what runs its checks.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::process::{self, cargo, root, target};
+
+/// A package that somebody else publishes.
+#[derive(Clone, Copy)]
+pub(super) struct Client {
+    pub(super) name: &'static str,
+    /// Command lines of the tools it is built and run with, none of which does anything.
+    pub(super) needs: &'static [&'static [&'static str]],
+    /// Installs and builds it as far as that has not been done yet; gives what runs its checks.
+    pub(super) prepare: fn() -> Result<Vec<Command>>,
+}
+
+const PYTHON: &[&[&str]] = &[&["python3", "-m", "venv", "--help"]];
+
+pub(super) const CLIENTS: [Client; 6] = [
+    Client {
+        name: "taos-ws-py",
+        needs: PYTHON,
+        prepare: || python(&["websocket.py"]),
+    },
+    Client {
+        name: "taospy",
+        needs: PYTHON,
+        prepare: || python(&["rest.py"]),
+    },
+    Client {
+        name: "@tdengine/rest",
+        needs: &[&["node", "--version"], &["npm", "--version"]],
+        prepare: node,
+    },
+    Client {
+        name: "driver-go",
+        needs: &[&["go", "version"]],
+        prepare: go,
+    },
+    Client {
+        name: "taos-jdbcdriver",
+        needs: &[&["javac", "-version"], &["mvn", "--version"]],
+        prepare: java,
+    },
+    Client {
+        name: "taos 0.12",
+        needs: &[],
+        prepare: rust,
+    },
+];
+
+/// Where the checks in a language are written.
+fn sources(language: &str) -> PathBuf {
+    root().join("tests/third_party").join(language)
+}
+
+/// Where the client of a language is installed.
+fn home(language: &str) -> PathBuf {
+    target().join("third-party").join(language)
+}
+
+/// Runs `install` unless it has succeeded with the same files before.
+fn once(
+    language: &str,
+    files: &[PathBuf],
+    install: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    let mut wanted = String::new();
+    for file in files {
+        let text = fs::read_to_string(file);
+        wanted += &text.with_context(|| format!("cannot read {}", file.display()))?;
+    }
+    let home = home(language);
+    let stamp = home.join("installed-from.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    if home.exists() {
+        fs::remove_dir_all(&home)?;
+    }
+    fs::create_dir_all(&home)?;
+    install(&home)?;
+    Ok(fs::write(&stamp, wanted)?)
+}
+
+fn python(scripts: &[&str]) -> Result<Vec<Command>> {
+    let pins = sources("python").join("requirements.txt");
+    let python = home("python").join("bin/python");
+    once("python", std::slice::from_ref(&pins), |home| {
+        process::run(Command::new("python3").args(["-m", "venv"]).arg(home))?;
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ];
+        process::run(Command::new(&python).args(pip).arg("-r").arg(&pins))
+    })?;
+    let command = |script: &&str| {
+        let mut command = Command::new(&python);
+        command.arg(sources("python").join(script));
+        command.env("PYTHONDONTWRITEBYTECODE", "1");
+        command
+    };
+    Ok(scripts.iter().map(command).collect())
+}
+
+fn node() -> Result<Vec<Command>> {
+    let pins = ["package.json", "package-lock.json"].map(|file| sources("node").join(file));
+    once("node", &pins, |home| {
+        for file in &pins {
+            fs::copy(file, home.join(file.file_name().unwrap_or_default()))?;
+        }
+        let quietly = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+        process::run(Command::new("npm").args(quietly).current_dir(home))
+    })?;
+    let mut command = Command::new("node");
+    command.arg(sources("node").join("rest.js"));
+    command.env("NODE_PATH", home("node").join("node_modules"));
+    Ok(vec![command])
+}
+
+fn go() -> Result<Vec<Command>> {
+    let judge = home("go").join("judge");
+    let build = ["build", "-buildvcs=false", "-mod=readonly", "-o"];
+    process::run(
+        Command::new("go")
+            .args(build)
+            .args([judge.as_os_str(), OsStr::new(".")])
+            .env("CGO_ENABLED", "0")
+            .current_dir(sources("go")),
+    )?;
+    Ok(vec![Command::new(judge)])
+}
+
+fn java() -> Result<Vec<Command>> {
+    let pom = sources("java").join("pom.xml");
+    let jars = home("java").join("lib");
+    once("java", std::slice::from_ref(&pom), |_| {
+        process::run(
+            Command::new("mvn")
+                .args([
+                    "--quiet",
+                    "--batch-mode",
+                    "dependency:copy-dependencies",
+                    "-f",
+                ])
+                .arg(&pom)
+                .arg(format!("-DoutputDirectory={}", jars.display())),
+        )
+    })?;
+    let mut files: Vec<PathBuf> = fs::read_dir(sources("java"))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|file| file.extension() == Some(OsStr::new("java")));
+    let classes = home("java").join("classes");
+    process::run(
+        Command::new("javac")
+            .args(["-encoding", "UTF-8", "-Xlint:all,-processing", "-cp"])
+            .arg(jars.join("*"))
+            .arg("-d")
+            .arg(&classes)
+            .args(files),
+    )?;
+    let path = std::env::join_paths([classes, jars.join("*")])?;
+    let mut command = Command::new("java");
+    command.args(["-Dstdout.encoding=UTF-8", "-Dfile.encoding=UTF-8", "-cp"]);
+    command.arg(path).arg("Judge");
+    Ok(vec![command])
+}
+
+fn rust() -> Result<Vec<Command>> {
+    process::run(
+        cargo(["build", "--quiet", "--locked"])
+            .current_dir(sources("rust"))
+            .env("CARGO_TARGET_DIR", home("rust")),
+    )?;
+    Ok(vec![Command::new(home("rust").join("debug/third-party"))])
+}
