@@ -16,6 +16,7 @@ pub mod de;
 pub mod dsn;
 pub mod error;
 pub mod helpers;
+pub mod inserter;
 pub mod pool;
 pub mod prelude;
 mod raw_data;
@@ -31,6 +32,7 @@ pub use de::DeError;
 pub use deadpool;
 pub use dsn::{Address, Dsn, DsnError, IntoDsn, redact_dsn, value_is_true};
 pub use error::{Code, ErrorKind, RawError, RawResult};
+pub use inserter::AsyncInsertable;
 pub use pool::Manager;
 #[cfg(feature = "deadpool")]
 pub use pool::Pool;

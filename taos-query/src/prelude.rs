@@ -3,6 +3,7 @@
 pub use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 pub use tokio;
 
+pub use crate::inserter::{AsyncInsertable, Inserter, InserterBuilder};
 #[cfg(feature = "deadpool")]
 pub use crate::pool::Pool;
 pub use crate::{
@@ -16,6 +17,7 @@ mod both {
 
     pub use crate::block::{ColumnView, RawBlock, RowView};
     pub use crate::common::{BorrowedValue, Field, Precision, Timestamp, Ty, Value};
+    pub use crate::inserter::{FailedBatch, InsertError, InsertSummary};
     pub use crate::{
         Address, Code, ConnectionState, DeError, Dsn, DsnError, ErrorKind, IntoDsn, Manager,
         RawData, RawError, RawMeta, RawResult, SchemalessPrecision, SchemalessProtocol, SmlData,
@@ -26,6 +28,7 @@ mod both {
 /// The same for blocking programs.
 pub mod sync {
     pub use super::both::*;
+    pub use crate::inserter::sync::{Insertable, Inserter, InserterBuilder};
     #[cfg(feature = "r2d2")]
     pub use crate::pool::sync::{Pool, PoolBuilder};
     pub use crate::{Bindable, Fetchable, Queryable, Statements, Stmt2Bindable, TBuilder};

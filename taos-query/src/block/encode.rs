@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::parse::{HEADER_LEN, SCHEMA_PRESENT};
+use super::parse::{HEADER_LEN, SCHEMA_PRESENT, array};
 use crate::common::{BorrowedValue, Precision, Ty};
 use crate::{ErrorKind, RawError, RawResult};
 
@@ -19,6 +19,35 @@ pub struct ColumnBuilder {
     data: Vec<u8>,
     /// Longest payload of a variable column.
     longest: usize,
+}
+
+/// Writes an integer with the width of the column. A macro, because going through the widest integer
+/// costs more than the write itself.
+macro_rules! put_integer {
+    ($this:ident, $value:ident) => {{
+        macro_rules! put {
+            ($ty:ty) => {
+                match <$ty>::try_from($value) {
+                    Ok(value) => $this.put(&value.to_le_bytes()),
+                    Err(_) => return Err($this.wrong_integer(i128::from($value))),
+                }
+            };
+        }
+        match $this.ty {
+            Ty::BigInt | Ty::Timestamp | Ty::Decimal64 => put!(i64),
+            Ty::Int => put!(i32),
+            Ty::Bool => $this.put(&[u8::from($value != 0)]),
+            Ty::TinyInt => put!(i8),
+            Ty::SmallInt => put!(i16),
+            Ty::UTinyInt => put!(u8),
+            Ty::USmallInt => put!(u16),
+            Ty::UInt => put!(u32),
+            Ty::UBigInt => put!(u64),
+            Ty::Decimal => put!(i128),
+            _ => return Err($this.wrong_integer(i128::from($value))),
+        }
+        Ok(())
+    }};
 }
 
 impl ColumnBuilder {
@@ -73,6 +102,36 @@ impl ColumnBuilder {
         self.head.len() + self.data.len()
     }
 
+    /// The NULL bitmap or the offsets, and the values, as they stand in a block.
+    pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
+        (&self.head, &self.data)
+    }
+
+    /// Takes cells away from the end until `rows` are left.
+    pub(crate) fn truncate(&mut self, rows: usize) {
+        while self.rows > rows {
+            self.rows -= 1;
+            if self.ty.is_var_type() {
+                let at = self.rows * 4;
+                let offset = i32::from_le_bytes(array(&self.head, at));
+                self.head.truncate(at);
+                // -1 stands for NULL, which has no bytes.
+                if let Ok(start) = usize::try_from(offset) {
+                    self.data.truncate(start);
+                }
+            } else {
+                self.data.truncate(self.rows * self.ty.fixed_length());
+                self.head.truncate(self.rows.div_ceil(8));
+                if let Some(last) = self.head.last_mut()
+                    && !self.rows.is_multiple_of(8)
+                {
+                    *last &= !(0xff >> (self.rows % 8));
+                }
+            }
+        }
+    }
+
+    #[inline]
     fn next_fixed(&mut self, null: bool) {
         if self.rows.is_multiple_of(8) {
             self.head.push(0);
@@ -102,7 +161,8 @@ impl ColumnBuilder {
         )
     }
 
-    fn put(&mut self, bytes: &[u8]) {
+    #[inline]
+    fn put<const N: usize>(&mut self, bytes: &[u8; N]) {
         self.data.extend_from_slice(bytes);
         self.next_fixed(false);
     }
@@ -123,8 +183,9 @@ impl ColumnBuilder {
     ///
     /// # Errors
     /// The value does not fit, or the column has another type.
+    #[inline]
     pub fn push_i64(&mut self, value: i64) -> RawResult<()> {
-        self.push_i128(value.into())
+        put_integer!(self, value)
     }
 
     /// As [`push_i64`](Self::push_i64), for values beyond `i64::MAX`.
@@ -132,7 +193,7 @@ impl ColumnBuilder {
     /// # Errors
     /// The value does not fit, or the column has another type.
     pub fn push_u64(&mut self, value: u64) -> RawResult<()> {
-        self.push_i128(value.into())
+        put_integer!(self, value)
     }
 
     /// As [`push_i64`](Self::push_i64), for the unscaled integers of wide decimals.
@@ -140,33 +201,19 @@ impl ColumnBuilder {
     /// # Errors
     /// The value does not fit, or the column has another type.
     pub fn push_i128(&mut self, value: i128) -> RawResult<()> {
-        let wrong = |this: &Self| this.mismatch(&format!("integer {value}"));
-        macro_rules! put {
-            ($ty:ty) => {{
-                let value = <$ty>::try_from(value).map_err(|_| wrong(self))?;
-                self.put(&value.to_le_bytes());
-            }};
-        }
-        match self.ty {
-            Ty::Bool => self.put(&[u8::from(value != 0)]),
-            Ty::TinyInt => put!(i8),
-            Ty::SmallInt => put!(i16),
-            Ty::Int => put!(i32),
-            Ty::BigInt | Ty::Timestamp | Ty::Decimal64 => put!(i64),
-            Ty::UTinyInt => put!(u8),
-            Ty::USmallInt => put!(u16),
-            Ty::UInt => put!(u32),
-            Ty::UBigInt => put!(u64),
-            Ty::Decimal => self.put(&value.to_le_bytes()),
-            _ => return Err(wrong(self)),
-        }
-        Ok(())
+        put_integer!(self, value)
+    }
+
+    #[cold]
+    fn wrong_integer(&self, value: i128) -> RawError {
+        self.mismatch(&format!("integer {value}"))
     }
 
     /// Adds a number to a DOUBLE column, or rounds it into a FLOAT column.
     ///
     /// # Errors
     /// The column has another type.
+    #[inline]
     pub fn push_f64(&mut self, value: f64) -> RawResult<()> {
         match self.ty {
             Ty::Double => self.put(&value.to_le_bytes()),
@@ -292,7 +339,7 @@ impl ColumnBuilder {
     }
 
     /// The four bytes of type info in the schema entry (raw-block §2).
-    fn info(&self) -> [u8; 4] {
+    pub(super) fn info(&self) -> [u8; 4] {
         match self.ty {
             Ty::Decimal | Ty::Decimal64 => {
                 let width = if self.ty == Ty::Decimal { 16 } else { 8 };

@@ -26,7 +26,7 @@ pub use views::{CastError, ColSchema, ColumnView};
 pub(crate) use parse::Column;
 pub(crate) use text::decode as decode_nchar;
 
-use crate::common::{BorrowedValue, Field, Precision, Value};
+use crate::common::{BorrowedValue, Field, Precision, Ty, Value};
 use crate::{ErrorKind, RawError, RawResult};
 use parse::Layout;
 
@@ -68,6 +68,22 @@ impl BlockData {
             precision,
             columns,
             group_id,
+        })
+    }
+
+    /// One column of cells whose offsets need no check, because the builder has made them itself.
+    /// `None` for types of which a builder takes what a block must not hold.
+    fn of_cells(builder: &ColumnBuilder, precision: Precision) -> Option<Self> {
+        if builder.ty().is_null() || builder.ty().is_decimal() || builder.ty() == Ty::NChar {
+            return None;
+        }
+        let (head, data) = builder.parts();
+        Some(Self {
+            bytes: [head, data].concat().into(),
+            rows: builder.len(),
+            precision,
+            columns: Box::new([Column::of_cells(builder)]),
+            group_id: 0,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use super::ColumnBuilder;
 use super::text::ColumnText;
 use crate::common::Ty;
 use crate::{ErrorKind, RawError, RawResult};
@@ -38,6 +39,23 @@ pub(crate) struct Column {
     pub(crate) data_len: usize,
     /// The text of an NCHAR column, made at the first access.
     pub(crate) text: OnceLock<ColumnText>,
+}
+
+impl Column {
+    /// The only column of a buffer that holds a builder's two parts, one behind the other.
+    pub(super) fn of_cells(builder: &ColumnBuilder) -> Self {
+        let (head, data) = builder.parts();
+        Self {
+            ty: builder.ty(),
+            precision: 0,
+            scale: 0,
+            info: u32::from_le_bytes(builder.info()),
+            head: 0,
+            data: head.len(),
+            data_len: data.len(),
+            text: OnceLock::new(),
+        }
+    }
 }
 
 fn bad(message: String) -> RawError {

@@ -29,6 +29,7 @@ mod redact;
 mod tests;
 
 pub use address::Address;
+pub(crate) use params::nearest;
 pub use params::{ParamValue, WEBSOCKET_PARAMS, value_is_true};
 pub use redact::{Redacted, redact_dsn};
 

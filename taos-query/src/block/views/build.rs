@@ -10,14 +10,9 @@ use crate::common::itypes::{INChar, IVarChar};
 use crate::common::{BorrowedValue, Precision, Ty, Value};
 use crate::{ErrorKind, RawError, RawResult};
 
-/// The column that a builder holds, as a block of one column.
+/// The column that a builder holds.
 pub(super) fn finish(mut builder: ColumnBuilder, precision: Precision) -> RawResult<ColumnView> {
-    builder.fit_width();
-    let bytes = encode(std::slice::from_ref(&builder))?;
-    let data = Arc::new(BlockData::parse(bytes, precision)?);
-    ViewData::new(&data, 0)
-        .map(ColumnView::of_data)
-        .ok_or_else(|| RawError::of(ErrorKind::Decode, "a block without columns"))
+    ColumnView::of_cells(&mut builder, precision)
 }
 
 /// For constructors whose established signature has no room for an error.
@@ -101,6 +96,18 @@ macro_rules! from_variable {
 }
 
 impl ColumnView {
+    /// The column that a builder holds; the builder keeps its cells.
+    pub(crate) fn of_cells(builder: &mut ColumnBuilder, precision: Precision) -> RawResult<Self> {
+        builder.fit_width();
+        let data = match BlockData::of_cells(builder, precision) {
+            Some(data) => data,
+            None => BlockData::parse(encode(std::slice::from_ref(builder))?, precision)?,
+        };
+        ViewData::new(&Arc::new(data), 0)
+            .map(Self::of_data)
+            .ok_or_else(|| RawError::of(ErrorKind::Decode, "a block without columns"))
+    }
+
     from_numbers! {
         from_bools, bool, Bool, push_bool, "BOOL";
         from_tiny_ints, i8, TinyInt, push_i64, "TINYINT";

@@ -1,0 +1,160 @@
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::task::JoinHandle;
+
+use super::error::{FailedBatch, InsertError, InsertSummary};
+use super::pipeline::{Flushed, Shared, Taken};
+use super::plan::{Plan, Table};
+
+/// Writes records of `T` in batches; see the [module](super) for what happens to them.
+///
+/// Made by [`open`](super::InserterBuilder::open). Rows wait in memory until their batch leaves, so
+/// end with [`close`](Self::close): dropping an inserter gives up what was not written, and logs a
+/// warning if there was something.
+pub struct Inserter<T: ?Sized> {
+    shared: Arc<Shared>,
+    table: Table,
+    workers: Vec<JoinHandle<()>>,
+    timer: Option<JoinHandle<()>>,
+    row: PhantomData<fn(&T)>,
+}
+
+impl<T: ?Sized> Inserter<T> {
+    pub(super) const fn new(
+        shared: Arc<Shared>,
+        table: Table,
+        workers: Vec<JoinHandle<()>>,
+        timer: Option<JoinHandle<()>>,
+    ) -> Self {
+        Self {
+            shared,
+            table,
+            workers,
+            timer,
+            row: PhantomData,
+        }
+    }
+
+    /// Sends what has been taken and waits until all of it is written.
+    ///
+    /// # Errors
+    /// The first batch that failed, with its rows. The others go on; call again to wait for them.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: what was taken is written all the same.
+    pub async fn flush(&mut self) -> Result<(), InsertError> {
+        loop {
+            match self.shared.flush()? {
+                Flushed::All => return Ok(()),
+                Flushed::NotYet => self.shared.progress().await,
+            }
+        }
+    }
+
+    /// Flushes, ends the tasks and the additional connections, and says what was done. The
+    /// inserter takes no rows afterwards.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush); the inserter is still open then, so that the batch can be
+    /// [tried again](Self::retry).
+    ///
+    /// # Cancel safety
+    /// As [`flush`](Self::flush).
+    pub async fn close(&mut self) -> Result<InsertSummary, InsertError> {
+        self.flush().await?;
+        self.shared.close();
+        if let Some(timer) = self.timer.take() {
+            timer.abort();
+        }
+        while let Some(worker) = self.workers.last_mut() {
+            // A worker that panicked has given its rows back before.
+            let _ = worker.await;
+            self.workers.pop();
+        }
+        Ok(self.summary())
+    }
+
+    /// Puts a batch that failed back in line. What becomes of it is told as for any other batch, by
+    /// the next [`write`](Self::write), [`flush`](Self::flush) or [`close`](Self::close).
+    ///
+    /// After a [lost connection](crate::RawError::outcome_unknown) the server may have the rows
+    /// already; writing rows of equal time again replaces them with the same values.
+    pub fn retry(&mut self, batch: FailedBatch) {
+        self.shared.retry(batch);
+    }
+
+    /// What has been done so far.
+    pub fn summary(&self) -> InsertSummary {
+        self.shared.summary()
+    }
+
+    /// Rows that were taken and are neither confirmed nor given back yet.
+    pub fn pending_rows(&self) -> usize {
+        self.shared.pending()
+    }
+}
+
+impl<T: Serialize + ?Sized> Inserter<T> {
+    /// Takes a row. Returns at once but for a full batch that must wait for its turn.
+    ///
+    /// # Errors
+    /// Without a [batch](InsertError::batch), this row does not fit the table: the text names row
+    /// (counted from 0), field and type, and nothing of it was taken. With a batch, those rows of earlier
+    /// calls could not be written, and this row was not looked at: write it again.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it is ready, this row was not taken; no other row is lost.
+    #[inline]
+    pub async fn write(&mut self, row: &T) -> Result<(), InsertError> {
+        loop {
+            match self.offer(row)? {
+                Taken::Yes => return Ok(()),
+                Taken::NoRoom => self.shared.progress().await,
+            }
+        }
+    }
+
+    /// Takes a row if that needs no waiting.
+    #[inline]
+    pub(super) fn offer(&self, row: &T) -> Result<Taken, InsertError> {
+        let plan = match self.shared.plan.get() {
+            Some(plan) => plan,
+            None => {
+                let plan = Plan::new(&self.table, row)?;
+                self.shared.plan.get_or_init(|| plan)
+            }
+        };
+        self.shared.push(plan, row)
+    }
+}
+
+impl<T: ?Sized> Drop for Inserter<T> {
+    fn drop(&mut self) {
+        if self.shared.close() {
+            let rows = self.shared.pending();
+            if rows > 0 {
+                tracing::warn!(
+                    rows,
+                    table = self.table.name,
+                    "an inserter was dropped with rows that were not written; end it with `close`"
+                );
+            }
+        }
+        for task in self.workers.iter().chain(&self.timer) {
+            task.abort();
+        }
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for Inserter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inserter")
+            .field("table", &self.table.name)
+            .field("pending_rows", &self.pending_rows())
+            .field("summary", &self.summary())
+            .finish_non_exhaustive()
+    }
+}
