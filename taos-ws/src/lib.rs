@@ -46,7 +46,6 @@ mod query;
 mod resend;
 mod telemetry;
 mod transport;
-mod write;
 
 pub use builder::TaosBuilder;
 pub use query::{ResultSet, ServerStatus, Taos, check_server_status};

@@ -76,8 +76,7 @@ pub(crate) async fn login(
         ping_interval: PING_INTERVAL,
         pong_timeout: config.conn_timeout,
     };
-    let mut link = Link::start(talk.socket, address.to_owned(), version, options, lease);
-    link.old_endpoint = old;
+    let link = Link::start(talk.socket, address.to_owned(), version, options, lease);
     Ok((link, database))
 }
 

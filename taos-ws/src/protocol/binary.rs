@@ -1,11 +1,10 @@
 use super::action::BinaryAction;
-use super::raw_write::{RawBlockWrite, RawWrite, decode_write_raw, decode_write_raw_block};
 use super::reader::{Reader, Short};
 use super::stmt2_decode::{Stmt2Bind, Stmt2BindExec, decode_stmt2_bind, decode_stmt2_bind_exec};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Length of the head of every binary request (§3.3).
-pub(super) const HEADER: usize = 24;
+const HEADER: usize = 24;
 /// The only version of the bodies of codes 6, 7 and 10.
 const VERSION: u16 = 1;
 
@@ -126,22 +125,6 @@ pub enum BinaryRequest {
         /// The data.
         bind: Stmt2BindExec,
     },
-    /// Replay a raw message (§10.1).
-    WriteRaw {
-        /// The client's request id.
-        req_id: u64,
-        /// Echoed by the old endpoint (§12).
-        message_id: u64,
-        /// The message.
-        write: RawWrite,
-    },
-    /// Write a block into a table (§10.2, §10.3).
-    WriteRawBlock {
-        /// The client's request id.
-        req_id: u64,
-        /// Where, and what; with fields for code 5.
-        write: RawBlockWrite,
-    },
     /// A request whose body this module does not decode.
     Other {
         /// What is asked for.
@@ -244,18 +227,12 @@ pub fn decode_binary(frame: &Bytes) -> Result<BinaryRequest, BadBinary> {
             stmt_id: resource,
             bind: decode_stmt2_bind_exec(&reader.rest()).map_err(bad)?,
         }),
-        Some(BinaryAction::WriteRaw) => Ok(BinaryRequest::WriteRaw {
+        Some(action) => Ok(BinaryRequest::Other {
+            action,
             req_id,
-            message_id: resource,
-            write: decode_write_raw(&mut reader).map_err(bad)?,
+            resource,
+            body: reader.rest(),
         }),
-        Some(code @ (BinaryAction::WriteRawBlock | BinaryAction::WriteRawBlockWithFields)) => {
-            let with_fields = code == BinaryAction::WriteRawBlockWithFields;
-            Ok(BinaryRequest::WriteRawBlock {
-                req_id,
-                write: decode_write_raw_block(&mut reader, with_fields).map_err(bad)?,
-            })
-        }
     }
 }
 

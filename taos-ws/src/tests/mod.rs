@@ -10,4 +10,3 @@ mod reconnect;
 mod results;
 #[cfg(feature = "rustls")]
 mod tls;
-mod writes;
