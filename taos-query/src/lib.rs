@@ -47,6 +47,6 @@ pub use stmt::{
 pub use traits::sync::{self, Fetchable, Queryable, TBuilder};
 pub use traits::{
     AsyncBlocks, AsyncDeserialized, AsyncFetchable, AsyncQueryable, AsyncRows, AsyncTBuilder,
-    PollBlock,
+    Helpers, PollBlock,
 };
 pub use util::{block_in_place_or_global, global_tokio_runtime};

@@ -7,7 +7,7 @@ pub use crate::inserter::{AsyncInsertable, Inserter, InserterBuilder};
 #[cfg(feature = "deadpool")]
 pub use crate::pool::Pool;
 pub use crate::{
-    AsyncBindable, AsyncFetchable, AsyncQueryable, AsyncStatements, AsyncTBuilder,
+    AsyncBindable, AsyncFetchable, AsyncQueryable, AsyncStatements, AsyncTBuilder, Helpers,
     Stmt2AsyncBindable,
 };
 pub use both::*;

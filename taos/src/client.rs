@@ -10,9 +10,10 @@ use taos_query::prelude::Stream;
 use taos_query::prelude::tokio::runtime;
 use taos_query::{
     AsyncFetchable, AsyncQueryable, AsyncTBuilder, ConnectionState, Dsn, IntoDsn, PollBlock,
-    RawResult,
+    RawBlock, RawMeta, RawResult, SmlData,
 };
 
+use crate::creating::until_created;
 use crate::driver::{self, Backend};
 
 /// Declares the types that hold one of the backends. A new backend is one line here, one in
@@ -213,6 +214,37 @@ impl AsyncQueryable for Taos {
 
     async fn server_version(&self) -> RawResult<Cow<'_, str>> {
         dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::server_version(taos).await)
+    }
+
+    async fn table_vgroup_id(&self, db: &str, table: &str) -> Option<i32> {
+        dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::table_vgroup_id(taos, db, table).await)
+    }
+
+    async fn tables_vgroup_ids<T: AsRef<str> + Sync>(
+        &self,
+        db: &str,
+        tables: &[T],
+    ) -> Option<Vec<i32>> {
+        dispatch!(AnyTaos, &self.0, taos => {
+            AsyncQueryable::tables_vgroup_ids(taos, db, tables).await
+        })
+    }
+
+    async fn put(&self, data: &SmlData) -> RawResult<()> {
+        dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::put(taos, data).await)
+    }
+
+    /// Repeated for some seconds while the server says that the table is being created.
+    async fn write_raw_meta(&self, meta: &RawMeta) -> RawResult<()> {
+        dispatch!(AnyTaos, &self.0, taos => {
+            until_created(|| AsyncQueryable::write_raw_meta(taos, meta)).await
+        })
+    }
+
+    async fn write_raw_block_with_req_id(&self, block: &RawBlock, req_id: u64) -> RawResult<()> {
+        dispatch!(AnyTaos, &self.0, taos => {
+            AsyncQueryable::write_raw_block_with_req_id(taos, block, req_id).await
+        })
     }
 }
 

@@ -80,6 +80,7 @@ compile_error!(
 );
 
 mod client;
+mod creating;
 mod driver;
 
 pub use taos_query;

@@ -1,10 +1,12 @@
-//! What `describe` and `show databases` give, as structs.
+//! What `describe`, `show databases` and `show topics` give, as structs.
 
 mod database;
 mod describe;
 mod names;
+mod topic;
 
 pub use database::{DatabaseProperties, ShowDatabase};
 pub use describe::{ColumnMeta, CompressOptions, Describe, Described};
 pub use names::quote_name;
 pub(crate) use names::quote_table;
+pub use topic::Topic;

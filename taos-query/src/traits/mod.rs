@@ -3,9 +3,11 @@
 
 mod builder;
 mod fetch;
+mod helpers;
 mod query;
 pub mod sync;
 
 pub use builder::AsyncTBuilder;
 pub use fetch::{AsyncBlocks, AsyncDeserialized, AsyncFetchable, AsyncRows, PollBlock};
+pub use helpers::Helpers;
 pub use query::AsyncQueryable;

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::future::Future;
 
 use futures_util::TryStreamExt;
@@ -7,7 +8,7 @@ use tokio::runtime;
 
 use super::AsyncFetchable;
 use crate::error::{ErrorKind, RawError, RawResult};
-use crate::helpers::{Describe, ShowDatabase, quote_name, quote_table};
+use crate::helpers::{Describe, ShowDatabase, Topic, quote_name, quote_table};
 use crate::util::{block_on, generate_req_id};
 use crate::{RawBlock, RawMeta, SmlData};
 
@@ -175,6 +176,52 @@ pub trait AsyncQueryable: Send + Sync + Sized {
         }
     }
 
+    /// The topics of the server.
+    fn topics(&self) -> impl Future<Output = RawResult<Vec<Topic>>> + Send {
+        async move {
+            let sql = "select * from information_schema.ins_topics";
+            let mut result = self.query(sql).await?;
+            result.deserialize().try_collect().await
+        }
+    }
+
+    /// Creates a topic over a query unless it exists. The name is quoted.
+    fn create_topic<N: AsRef<str> + Send + Sync, S: AsRef<str> + Send>(
+        &self,
+        name: N,
+        sql: S,
+    ) -> impl Future<Output = RawResult<()>> + Send {
+        let sql = create_topic(name.as_ref(), sql.as_ref());
+        async move { self.exec(sql?).await.map(drop) }
+    }
+
+    /// Creates a topic over a whole database, changes of its tables included, unless it exists. Both
+    /// names are quoted.
+    fn create_topic_as_database(
+        &self,
+        name: impl AsRef<str> + Send + Sync,
+        db: impl Display + Send,
+    ) -> impl Future<Output = RawResult<()>> + Send {
+        let sql = create_topic_as_database(name.as_ref(), &db.to_string());
+        async move { self.exec(sql?).await.map(drop) }
+    }
+
+    /// The virtual group that a table lives in; `None` if the backend cannot tell, as over WebSocket.
+    fn table_vgroup_id(&self, db: &str, table: &str) -> impl Future<Output = Option<i32>> + Send {
+        let _ = (db, table);
+        async { None }
+    }
+
+    /// The virtual groups that tables live in; `None` if the backend cannot tell, as over WebSocket.
+    fn tables_vgroup_ids<T: AsRef<str> + Sync>(
+        &self,
+        db: &str,
+        tables: &[T],
+    ) -> impl Future<Output = Option<Vec<i32>>> + Send {
+        let _ = (db, tables);
+        async { None }
+    }
+
     /// Writes lines whose tables the server makes by itself.
     ///
     /// # Errors
@@ -234,12 +281,24 @@ fn unsupported(what: &str) -> RawError {
     )
 }
 
+fn create_topic(name: &str, sql: &str) -> RawResult<String> {
+    let name = quote_name(name)?;
+    Ok(format!("create topic if not exists {name} as {sql}"))
+}
+
+fn create_topic_as_database(name: &str, db: &str) -> RawResult<String> {
+    let (name, db) = (quote_name(name)?, quote_name(db)?);
+    Ok(format!(
+        "create topic if not exists {name} with meta as database {db}"
+    ))
+}
+
 fn affected(result: &impl AsyncFetchable) -> usize {
     usize::try_from(result.affected_rows64()).unwrap_or_default()
 }
 
 /// Says which of several statements failed; their texts may hold what must not be shown.
-pub(super) fn in_batch(error: RawError, nth: usize) -> RawError {
+pub(crate) fn in_batch(error: RawError, nth: usize) -> RawError {
     error.context(format!("statement {nth} of exec_many"))
 }
 
@@ -248,4 +307,22 @@ fn no_version() -> RawError {
         ErrorKind::Protocol,
         "the server answered `select server_version()` without a row",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_created_with_meta_and_quoted_names() {
+        assert_eq!(
+            create_topic_as_database("t", "`d`").unwrap(),
+            "create topic if not exists `t` with meta as database `d`"
+        );
+        assert_eq!(
+            create_topic("t", "select * from d.m").unwrap(),
+            "create topic if not exists `t` as select * from d.m"
+        );
+        assert!(create_topic("a`b", "select 1").is_err());
+    }
 }

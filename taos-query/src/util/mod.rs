@@ -2,11 +2,14 @@
 
 mod edition;
 mod escape;
+pub mod hex;
 mod req_id;
 mod runtime;
 
 pub use edition::Edition;
 pub use escape::sql_value_escape;
 pub use req_id::generate_req_id;
+#[doc(hidden)]
+pub use runtime::pause;
 pub use runtime::{block_in_place_or_global, global_tokio_runtime};
 pub(crate) use runtime::{block_on, within};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Id, Runtime, RuntimeFlavor};
 use tokio::task;
-use tokio::time::{Timeout, timeout};
+use tokio::time::{Sleep, Timeout, sleep, timeout};
 
 use crate::error::{ErrorKind, RawError, RawResult};
 
@@ -96,12 +96,23 @@ fn park_until_ready<F: Future>(runtime: &'static Runtime, future: F) -> F::Outpu
     }
 }
 
-/// A limit for a future. Outside of any runtime the timer is that of the shared one.
-pub(crate) fn within<F: Future>(limit: Duration, future: F) -> Timeout<F> {
+/// The shared runtime's context where there is no runtime, for timers.
+fn with_timers<T>(make: impl FnOnce() -> T) -> T {
     let _entered = Handle::try_current()
         .is_err()
         .then(|| RUNTIME.as_ref().map(Runtime::enter));
-    timeout(limit, future)
+    make()
+}
+
+/// A limit for a future. Outside of any runtime the timer is that of the shared one.
+pub(crate) fn within<F: Future>(limit: Duration, future: F) -> Timeout<F> {
+    with_timers(|| timeout(limit, future))
+}
+
+/// A pause. Outside of any runtime the timer is that of the shared one.
+#[doc(hidden)]
+pub fn pause(length: Duration) -> Sleep {
+    with_timers(|| sleep(length))
 }
 
 struct Unpark(Thread);
@@ -122,7 +133,7 @@ mod tests {
 
     /// Needs a timer and a task of the shared runtime.
     async fn work() -> u8 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        sleep(Duration::from_millis(1)).await;
         tokio::spawn(async { 7 }).await.unwrap()
     }
 

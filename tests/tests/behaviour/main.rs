@@ -8,6 +8,7 @@ mod pools;
 mod queries;
 mod records;
 mod seed;
+mod surface;
 mod sync;
 mod types;
 mod zones;
