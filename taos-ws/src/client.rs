@@ -150,6 +150,13 @@ impl Client {
         self.events.set(ConnectionState::Closed);
     }
 
+    /// Looks whether an error of the server means that it lost its own connection.
+    pub(crate) fn note(&self, error: &RawError) {
+        if is_dead(error.code()) {
+            self.retire(error);
+        }
+    }
+
     /// Lets the next use connect again, because the adapter lost its own connection.
     fn retire(&self, error: &RawError) {
         let mut shared = self.shared();
@@ -326,9 +333,7 @@ impl Client {
             })
             .await?;
         if let Err(error) = check(&answer.reply) {
-            if is_dead(error.code()) {
-                self.retire(&error);
-            }
+            self.note(&error);
             return Err(error);
         }
         if effect == Effect::Session

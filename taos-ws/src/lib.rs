@@ -46,6 +46,7 @@ mod query;
 mod resend;
 mod telemetry;
 mod transport;
+mod write;
 
 pub use builder::TaosBuilder;
 pub use query::{ResultSet, ServerStatus, Taos, check_server_status};

@@ -76,7 +76,8 @@ pub(crate) async fn login(
         ping_interval: PING_INTERVAL,
         pong_timeout: config.conn_timeout,
     };
-    let link = Link::start(talk.socket, address.to_owned(), version, options, lease);
+    let mut link = Link::start(talk.socket, address.to_owned(), version, options, lease);
+    link.old_endpoint = old;
     Ok((link, database))
 }
 

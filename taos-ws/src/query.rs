@@ -17,7 +17,7 @@ use taos_query::common::{Field, Precision, Ty};
 use taos_query::util::generate_req_id;
 use taos_query::{
     AsyncFetchable, AsyncQueryable, AsyncTBuilder as _, Code, ConnectionState, ErrorKind, IntoDsn,
-    PollBlock, RawBlock, RawError, RawResult,
+    PollBlock, RawBlock, RawError, RawMeta, RawResult, SmlData,
 };
 use tokio::time::{Instant, Sleep};
 
@@ -30,7 +30,7 @@ use tokio::time::{Instant, Sleep};
 /// Every future may be dropped at any point; the connection stays usable.
 #[derive(Debug, Clone)]
 pub struct Taos {
-    client: Arc<Client>,
+    pub(crate) client: Arc<Client>,
 }
 
 impl std::fmt::Debug for Client {
@@ -227,15 +227,11 @@ impl Taos {
         P: Fn(u64) -> Result<Payload, Failure>,
     {
         let payload = &payload;
-        let version = self.client.link().await?.version;
-        if version < since {
-            return Err(RawError::of(
-                ErrorKind::Unsupported,
-                format!(
-                    "{action} needs a server of version {since} or newer, this one is {version}"
-                ),
-            ));
+        let link = self.client.link().await?;
+        if link.old_endpoint || link.version < since {
+            return Err(link.too_old(action, since));
         }
+        drop(link);
         let reply = self
             .client
             .with_resend(&Effect::Session, action, |link| async move {
@@ -266,6 +262,18 @@ impl AsyncQueryable for Taos {
 
     fn home(&self) -> Option<tokio::runtime::Id> {
         self.client.home()
+    }
+
+    async fn put(&self, data: &SmlData) -> RawResult<()> {
+        self.s_put(data).await.map(drop)
+    }
+
+    async fn write_raw_meta(&self, meta: &RawMeta) -> RawResult<()> {
+        self.write_message(meta).await
+    }
+
+    async fn write_raw_block_with_req_id(&self, block: &RawBlock, req_id: u64) -> RawResult<()> {
+        self.write_named_block(block, req_id).await
     }
 }
 

@@ -6,6 +6,7 @@ use crate::protocol::{Action, TextReply, Version};
 use crate::transport::{Cause, Socket, WebSocket};
 use bytes::Bytes;
 use std::sync::Arc;
+use taos_query::{ErrorKind, RawError};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -95,6 +96,8 @@ pub(crate) struct Link {
     _control: mpsc::UnboundedSender<Control>,
     status: Arc<Status>,
     pub(crate) version: Version,
+    /// The server has only the endpoint that knows queries and raw writes, and never answers others.
+    pub(crate) old_endpoint: bool,
     /// Where the task lives.
     pub(crate) runtime: Handle,
 }
@@ -126,12 +129,30 @@ impl Link {
             _control: control,
             status,
             version,
+            old_endpoint: false,
             runtime: Handle::current(),
         }
     }
 
     pub(crate) fn address(&self) -> &str {
         &self.status.address
+    }
+
+    /// The error of a request that the server does not know.
+    pub(crate) fn too_old(&self, what: &str, since: Version) -> RawError {
+        let since = since.max(if self.old_endpoint {
+            Version::UNIFIED
+        } else {
+            Version::default()
+        });
+        RawError::of(
+            ErrorKind::Unsupported,
+            format!(
+                "{what} needs a server of version {since} or newer, {} has {}",
+                self.address(),
+                self.version
+            ),
+        )
     }
 
     /// True if requests are still taken.

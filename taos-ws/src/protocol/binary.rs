@@ -1,10 +1,11 @@
 use super::action::BinaryAction;
+use super::raw_write::{RawBlockWrite, RawWrite, decode_write_raw, decode_write_raw_block};
 use super::reader::{Reader, Short};
 use super::stmt2_decode::{Stmt2Bind, Stmt2BindExec, decode_stmt2_bind, decode_stmt2_bind_exec};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// Length of the head of every binary request (§3.3).
-const HEADER: usize = 24;
+pub(super) const HEADER: usize = 24;
 /// The only version of the bodies of codes 6, 7 and 10.
 const VERSION: u16 = 1;
 
@@ -125,6 +126,22 @@ pub enum BinaryRequest {
         /// The data.
         bind: Stmt2BindExec,
     },
+    /// Replay a raw message (§10.1).
+    WriteRaw {
+        /// The client's request id.
+        req_id: u64,
+        /// Echoed by the old endpoint (§12).
+        message_id: u64,
+        /// The message.
+        write: RawWrite,
+    },
+    /// Write a block into a table (§10.2, §10.3).
+    WriteRawBlock {
+        /// The client's request id.
+        req_id: u64,
+        /// Where, and what; with fields for code 5.
+        write: RawBlockWrite,
+    },
     /// A request whose body this module does not decode.
     Other {
         /// What is asked for.
@@ -227,12 +244,18 @@ pub fn decode_binary(frame: &Bytes) -> Result<BinaryRequest, BadBinary> {
             stmt_id: resource,
             bind: decode_stmt2_bind_exec(&reader.rest()).map_err(bad)?,
         }),
-        Some(action) => Ok(BinaryRequest::Other {
-            action,
+        Some(BinaryAction::WriteRaw) => Ok(BinaryRequest::WriteRaw {
             req_id,
-            resource,
-            body: reader.rest(),
+            message_id: resource,
+            write: decode_write_raw(&mut reader).map_err(bad)?,
         }),
+        Some(code @ (BinaryAction::WriteRawBlock | BinaryAction::WriteRawBlockWithFields)) => {
+            let with_fields = code == BinaryAction::WriteRawBlockWithFields;
+            Ok(BinaryRequest::WriteRawBlock {
+                req_id,
+                write: decode_write_raw_block(&mut reader, with_fields).map_err(bad)?,
+            })
+        }
     }
 }
 

@@ -10,3 +10,4 @@ mod reconnect;
 mod results;
 #[cfg(feature = "rustls")]
 mod tls;
+mod writes;
