@@ -29,7 +29,6 @@ mod embedded;
 pub mod engine;
 mod exec;
 mod plan;
-mod schemaless;
 mod server;
 mod sql;
 mod store;

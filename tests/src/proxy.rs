@@ -78,12 +78,15 @@ struct Rule {
     place: Place,
     fault: Fault,
     spent: AtomicBool,
+    /// The request has been seen whose answer is meant.
+    armed: AtomicBool,
 }
 
 #[derive(Debug)]
 enum Place {
     Nth(usize),
     Kind(String),
+    AnswerTo(String),
 }
 
 /// How fast a direction takes bytes.
@@ -135,6 +138,16 @@ impl Builder {
     pub fn on_kind(mut self, direction: Direction, kind: &str, fault: Fault) -> Self {
         let place = Place::Kind(kind.to_owned());
         self.rules.push(Rule::new(direction, place, fault));
+        self
+    }
+
+    /// Lets `fault` strike the first data frame to the client after the first request whose kind begins
+    /// with `kind`: its answer, if nothing else is under way.
+    #[must_use]
+    pub fn on_answer_to(mut self, kind: &str, fault: Fault) -> Self {
+        let place = Place::AnswerTo(kind.to_owned());
+        self.rules
+            .push(Rule::new(Direction::ToClient, place, fault));
         self
     }
 
@@ -305,14 +318,23 @@ impl Rule {
             place,
             fault,
             spent: AtomicBool::new(false),
+            armed: AtomicBool::new(false),
         }
     }
 
     fn concerns(&self, direction: Direction, nth: usize, kind: &str) -> bool {
+        let mut armed = false;
+        if let Place::AnswerTo(wanted) = &self.place {
+            if direction == Direction::ToServer && kind.starts_with(wanted.as_str()) {
+                self.armed.store(true, Ordering::SeqCst);
+            }
+            armed = self.armed.load(Ordering::SeqCst);
+        }
         self.direction == direction
             && match &self.place {
                 Place::Nth(wanted) => *wanted == nth,
                 Place::Kind(wanted) => kind.starts_with(wanted.as_str()),
+                Place::AnswerTo(_) => armed,
             }
     }
 }

@@ -1,11 +1,14 @@
 use std::future::Future;
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use taos::*;
 use taos_embedded::Embedded;
+
+use crate::proxy::Proxy;
 
 /// A server that a suite runs against. It stays up as long as any `Target` of it is alive.
 #[derive(Debug, Clone)]
@@ -151,6 +154,35 @@ impl Target {
         let mut dsn = self.parsed();
         dsn.subject = Some(database.to_owned());
         dsn.to_string()
+    }
+
+    /// Where the server listens, for a proxy in front of it.
+    ///
+    /// # Errors
+    /// If the DSN has no address, or one that is not found.
+    pub async fn address(&self) -> anyhow::Result<SocketAddr> {
+        let address = self.parsed().addresses.first().map(ToString::to_string);
+        let found = tokio::net::lookup_host(address.unwrap_or_default()).await?;
+        let first = { found }.next();
+        first.ok_or_else(|| anyhow::anyhow!("the target has no address"))
+    }
+
+    /// The DSN of a database by way of these proxies; an empty name is none.
+    ///
+    /// # Panics
+    /// As [`parsed`](Self::parsed).
+    pub fn dsn_through<'a>(
+        &self,
+        proxies: impl IntoIterator<Item = &'a Proxy>,
+        database: &str,
+    ) -> Dsn {
+        let mut dsn = self.parsed();
+        dsn.subject = (!database.is_empty()).then(|| database.to_owned());
+        let proxies = proxies.into_iter();
+        dsn.addresses = proxies
+            .map(|proxy| Address::new("127.0.0.1", proxy.address().port()))
+            .collect();
+        dsn
     }
 
     /// A new connection.

@@ -233,3 +233,17 @@ async fn a_paced_line_takes_its_time() {
     assert_eq!(hear(&mut socket).await.unwrap(), text);
     assert!(before.elapsed() >= SHORT);
 }
+
+#[tokio::test]
+async fn an_answer_is_found_by_its_request() {
+    let (proxy, mut socket) =
+        through(|proxy| proxy.on_answer_to("stmt2_exec", Fault::Garbage)).await;
+    let exec = r#"{"action":"stmt2_exec"}"#;
+    say(&mut socket, "one").await;
+    assert_eq!(hear(&mut socket).await.unwrap(), "one");
+    say(&mut socket, exec).await;
+    assert_eq!(hear(&mut socket).await.unwrap(), "{not a frame}");
+    say(&mut socket, exec).await;
+    assert_eq!(hear(&mut socket).await.unwrap(), exec);
+    assert_eq!(proxy.struck(), 1);
+}

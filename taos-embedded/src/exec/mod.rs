@@ -10,14 +10,13 @@ mod insert;
 mod json;
 mod likes;
 mod rows;
-mod schemaless;
 mod select_into;
 mod show;
 mod table;
 mod time;
 mod topic;
 mod users;
-pub(crate) mod values;
+mod values;
 
 use std::sync::Arc;
 

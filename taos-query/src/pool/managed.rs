@@ -45,11 +45,12 @@ impl<T: AsyncTBuilder> managed::Manager for Manager<T> {
     type Error = RawError;
 
     async fn create(&self) -> RawResult<T::Target> {
-        AsyncTBuilder::build(&self.builder).await
+        // Boxed, or the pool's layers and the backend's add up to types too deep for the compiler.
+        Box::pin(AsyncTBuilder::build(&self.builder)).await
     }
 
     async fn recycle(&self, target: &mut T::Target, _: &Metrics) -> RecycleResult<RawError> {
-        Ok(AsyncTBuilder::check(&self.builder, target).await?)
+        Ok(Box::pin(AsyncTBuilder::check(&self.builder, target)).await?)
     }
 }
 

@@ -2,7 +2,7 @@
 //! time, and a write reaches the server exactly once, or at least once where `retry_writes` says so.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -22,6 +22,7 @@ const PARAMETERS: [(&str, &str); 5] = [
 /// More than three blocks, so that a fetch is still to come when the query has been answered.
 const READ: i64 = 20_000;
 const WRITTEN: i64 = 3;
+const INSERT: &str = "insert into w values (1, 10) (2, 20) (3, 30)";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
@@ -41,6 +42,12 @@ enum Mode {
     SecondAddress,
 }
 
+impl Mode {
+    const fn is_between_calls(self) -> bool {
+        matches!(self, Self::DropWhileIdle | Self::SecondAddress)
+    }
+}
+
 const MODES: [Mode; 7] = [
     Mode::Close,
     Mode::Drop,
@@ -56,6 +63,8 @@ enum Call {
     Query,
     Fetch,
     Exec,
+    /// An insert by a connection that comes out of a pool.
+    Pool,
 }
 
 impl Call {
@@ -63,20 +72,12 @@ impl Call {
         !matches!(self, Self::Query | Self::Fetch)
     }
 
-    /// The requests that the line is dropped at, and the answers that are replaced or kept.
-    const fn kinds(self) -> (&'static [&'static str], &'static [&'static str]) {
+    /// The request that the faults strike, or whose answer they do; servers have one of the forms.
+    const fn requests(self) -> &'static [&'static str] {
         match self {
-            Self::Query => (&["query select"], &["query"]),
-            Self::Fetch => (&["fetch"], &["fetch"]),
-            Self::Exec => (&["query insert"], &["query"]),
-        }
-    }
-
-    /// The requests that write, as the proxy counts them.
-    const fn writing(self) -> &'static [&'static str] {
-        match self {
-            Self::Query | Self::Fetch => &[],
-            Self::Exec => &["query insert"],
+            Self::Query => &["query select"],
+            Self::Fetch => &["fetch"],
+            Self::Exec | Self::Pool => &["query insert"],
         }
     }
 }
@@ -101,8 +102,10 @@ impl fmt::Display for Cell {
 
 /// A call that is ready to be made: what it needs beforehand has been done on a healthy line.
 enum Prepared {
-    Connection(Taos),
-    Result(ResultSet),
+    Query(Taos),
+    Fetch(Taos, Box<ResultSet>),
+    Exec(Taos),
+    Pool(TaosPool),
 }
 
 struct Lines {
@@ -112,7 +115,7 @@ struct Lines {
 
 impl Lines {
     async fn open(cell: Cell, target: &Target, database: &str) -> anyhow::Result<Self> {
-        let server = server_of(target).await?;
+        let server = target.address().await?;
         let count = if cell.mode == Mode::SecondAddress {
             2
         } else {
@@ -122,12 +125,7 @@ impl Lines {
         for _ in 0..count {
             proxies.push(cell.faults(Proxy::to(server)).start().await?);
         }
-        let mut dsn = target.parsed();
-        dsn.subject = Some(database.to_owned());
-        dsn.addresses = proxies
-            .iter()
-            .map(|proxy| Address::new("127.0.0.1", proxy.address().port()))
-            .collect();
+        let mut dsn = target.dsn_through(&proxies, database);
         for (key, value) in PARAMETERS {
             dsn.set(key, value);
         }
@@ -160,7 +158,7 @@ impl Lines {
 
     /// How many writing requests have reached the server.
     fn arrived(&self, call: Call) -> usize {
-        let kinds = call.writing().iter();
+        let kinds = call.requests().iter();
         kinds
             .flat_map(|kind| {
                 let count = |proxy: &Proxy| proxy.passed(Direction::ToServer, kind);
@@ -172,49 +170,65 @@ impl Lines {
 
 impl Cell {
     fn faults(self, mut proxy: taos_tests::proxy::Builder) -> taos_tests::proxy::Builder {
-        let (requests, answers) = self.call.kinds();
-        let (direction, kinds, fault) = match self.mode {
-            Mode::Close => (Direction::ToClient, answers, Fault::Close),
-            Mode::Drop => (Direction::ToServer, requests, Fault::Cut),
-            Mode::Mute => (Direction::ToClient, answers, Fault::Stall),
-            Mode::Garbage => (Direction::ToClient, answers, Fault::Garbage),
-            Mode::DropInExec => (Direction::ToClient, answers, Fault::Cut),
+        let (before, fault) = match self.mode {
+            Mode::Close => (false, Fault::Close),
+            Mode::Drop => (true, Fault::Cut),
+            Mode::Mute => (false, Fault::Stall),
+            Mode::Garbage => (false, Fault::Garbage),
+            Mode::DropInExec => (false, Fault::Cut),
             Mode::DropWhileIdle | Mode::SecondAddress => return proxy,
         };
-        for kind in kinds {
-            proxy = proxy.on_kind(direction, kind, fault);
+        for request in self.call.requests() {
+            proxy = if before {
+                proxy.on_kind(Direction::ToServer, request, fault)
+            } else {
+                proxy.on_answer_to(request, fault)
+            };
         }
         proxy
     }
 
-    async fn prepare(self, taos: Taos) -> Result<Prepared, Error> {
-        Ok(match self.call {
-            Call::Query | Call::Exec => Prepared::Connection(taos),
+    /// What the call needs, and news of the connection it will use.
+    async fn prepare(
+        self,
+        dsn: &Dsn,
+    ) -> Result<(Prepared, Pin<Box<dyn Stream<Item = ConnectionState>>>), Error> {
+        let builder = TaosBuilder::from_dsn(dsn)?;
+        if self.call == Call::Pool {
+            let pool = builder.pool()?;
+            let states = Box::pin(pool.get().await?.connection_events());
+            return Ok((Prepared::Pool(pool), states));
+        }
+        let taos = builder.build().await?;
+        let states = Box::pin(taos.connection_events());
+        let prepared = match self.call {
+            Call::Query => Prepared::Query(taos),
             Call::Fetch => {
                 let result = taos.query("select v from r").await?;
-                Prepared::Result(result)
+                Prepared::Fetch(taos, Box::new(result))
             }
-        })
+            Call::Exec | Call::Pool => Prepared::Exec(taos),
+        };
+        Ok((prepared, states))
     }
 
     /// Makes the call; what it gave is checked here, whether it failed is the caller's business.
-    async fn make(self, prepared: &mut Prepared) -> anyhow::Result<Result<(), Error>> {
-        let outcome = match prepared {
-            Prepared::Connection(taos) if self.call == Call::Query => {
-                let sum = taos.query_one::<_, i64>("select sum(v) from r").await;
-                sum.map(|sum| assert_eq!(sum, Some(READ * (READ - 1) / 2), "{self}"))
+    async fn make(self, prepared: &mut Prepared) -> Result<(), Error> {
+        match prepared {
+            Prepared::Query(taos) => {
+                let sum = taos.query_one::<_, i64>("select sum(v) from r").await?;
+                assert_eq!(sum, Some(READ * (READ - 1) / 2), "{self}");
             }
-            Prepared::Connection(taos) => {
-                let insert = "insert into w values (1, 10) (2, 20) (3, 30)";
-                let rows = taos.exec(insert).await;
-                rows.map(|rows| assert_eq!(rows, 3, "{self}"))
+            Prepared::Fetch(_taos, result) => {
+                let rows: Vec<i64> = result.deserialize::<i64>().try_collect().await?;
+                assert!(rows.into_iter().eq(0..READ), "{self}");
             }
-            Prepared::Result(result) => {
-                let rows = result.deserialize::<i64>().try_collect::<Vec<_>>().await;
-                rows.map(|rows| assert!(rows.into_iter().eq(0..READ), "{self}"))
+            Prepared::Exec(taos) => assert_eq!(taos.exec(INSERT).await?, 3, "{self}"),
+            Prepared::Pool(pool) => {
+                assert_eq!(pool.get().await?.exec(INSERT).await?, 3, "{self}");
             }
-        };
-        Ok(outcome)
+        }
+        Ok(())
     }
 
     async fn run(self, target: &Target, direct: &Taos) -> anyhow::Result<()> {
@@ -233,15 +247,21 @@ impl Cell {
                 .await?;
         }
         let mut lines = Lines::open(self, target, &database).await?;
-        let taos = TaosBuilder::from_dsn(&lines.dsn)?.build().await?;
-        let mut prepared = self.prepare(taos).await?;
-        lines.strike(self.mode).await?;
+        let (mut prepared, mut states) = self.prepare(&lines.dsn).await?;
+        if self.mode.is_between_calls() {
+            lines.strike(self.mode).await?;
+            // What follows does not race with the news of the cut.
+            let known = async { while states.next().await.is_some_and(|s| s.is_ready()) {} };
+            tokio::time::timeout(LIMIT, known).await?;
+        }
 
         let outcome = tokio::time::timeout(LIMIT, self.make(&mut prepared))
             .await
-            .map_err(|_| anyhow::anyhow!("no end within {LIMIT:?}"))??;
-        let by_itself = matches!(self.mode, Mode::DropWhileIdle | Mode::SecondAddress);
-        anyhow::ensure!(by_itself || lines.struck() > 0, "no fault struck");
+            .map_err(|_| anyhow::anyhow!("no end within {LIMIT:?}"))?;
+        anyhow::ensure!(
+            self.mode.is_between_calls() || lines.struck() > 0,
+            "no fault struck"
+        );
         if self.call.writes() {
             self.count(&outcome, &lines, direct, &database).await?;
         }
@@ -284,17 +304,14 @@ impl Cell {
         anyhow::ensure!(kinds.contains(&error.kind()), "{error:?}");
         let lost = !matches!(self.mode, Mode::Mute | Mode::Garbage);
         let repeatable = self.call == Call::Query || self.retry_writes;
-        anyhow::ensure!(!(lost && repeatable), "was not sent again: {error:?}");
+        // Nothing of it had left when the line broke.
+        let fresh = self.mode.is_between_calls() && self.call != Call::Fetch;
+        anyhow::ensure!(
+            !(lost && repeatable || fresh),
+            "was not sent again: {error:?}"
+        );
         Ok(())
     }
-}
-
-async fn server_of(target: &Target) -> anyhow::Result<SocketAddr> {
-    let address = target.parsed().addresses.first().map(ToString::to_string);
-    tokio::net::lookup_host(address.unwrap_or_default())
-        .await?
-        .next()
-        .ok_or_else(|| anyhow::anyhow!("the target has no address"))
 }
 
 /// Waits until the server has as many rows as were sent to it: it may still be at work when the line
@@ -353,4 +370,9 @@ fn a_fetch_ends_in_each_of_seven_faults() {
 #[test]
 fn an_insert_by_sql_ends_in_each_of_seven_faults_and_arrives_once() {
     every_fault(Call::Exec);
+}
+
+#[test]
+fn an_insert_by_a_pooled_connection_ends_in_each_of_seven_faults_and_arrives_once() {
+    every_fault(Call::Pool);
 }

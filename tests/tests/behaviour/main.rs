@@ -1,8 +1,10 @@
 //! One behaviour suite for every backend and server, against the public API only.
 
 mod concurrency;
+mod events;
 mod fault_table;
 mod faults;
+mod load;
 mod mistakes;
 mod pools;
 mod queries;

@@ -1,7 +1,5 @@
 //! Pools: what they hand out works, also after the line of every pooled connection was cut.
 
-use std::net::SocketAddr;
-
 use futures::future::try_join_all;
 use taos::taos_query::pool::sync::{Pool as BlockingPool, PoolBuilder};
 use taos::*;
@@ -9,21 +7,9 @@ use taos_tests::proxy::{Direction, Fault, Proxy};
 use taos_tests::{Target, for_each_target, targets};
 use tokio::runtime::Runtime;
 
-async fn server(target: &Target) -> anyhow::Result<SocketAddr> {
-    let address = target.parsed().addresses.first().map(ToString::to_string);
-    tokio::net::lookup_host(address.unwrap_or_default())
-        .await?
-        .next()
-        .ok_or_else(|| anyhow::anyhow!("the target has no address"))
-}
-
 /// The target's DSN by way of these proxies.
 fn through(target: &Target, proxies: &[&Proxy]) -> Dsn {
-    let mut dsn = target.parsed();
-    dsn.addresses = proxies
-        .iter()
-        .map(|proxy| Address::new("127.0.0.1", proxy.address().port()))
-        .collect();
+    let mut dsn = target.dsn_through(proxies.iter().copied(), "");
     for (key, value) in [
         ("conn_retries", "0"),
         ("conn_timeout", "5"),
@@ -36,7 +22,7 @@ fn through(target: &Target, proxies: &[&Proxy]) -> Dsn {
 
 /// Two lines to one server: the one that a pool uses, and the one that is left when that is cut.
 async fn two_lines(target: &Target) -> anyhow::Result<(Proxy, Proxy)> {
-    let server = server(target).await?;
+    let server = target.address().await?;
     Ok((
         Proxy::to(server).start().await?,
         Proxy::to(server).start().await?,
@@ -75,7 +61,7 @@ fn connections_cut_while_idle_are_not_handed_out() {
 fn a_connection_that_no_longer_answers_is_replaced() {
     for_each_target(|target| async move {
         // Frames to the client: the answers to version and conn, then that to the ping.
-        let proxy = Proxy::to(server(&target).await?)
+        let proxy = Proxy::to(target.address().await?)
             .on(Direction::ToClient, 3, Fault::Stall)
             .start()
             .await?;
@@ -92,7 +78,7 @@ fn a_connection_that_no_longer_answers_is_replaced() {
 #[test]
 fn many_tasks_share_the_few_connections_of_a_pool() {
     for_each_target(|target| async move {
-        let proxy = Proxy::to(server(&target).await?).start().await?;
+        let proxy = Proxy::to(target.address().await?).start().await?;
         let pool = TaosBuilder::from_dsn(through(&target, &[&proxy]))?
             .pool_builder()
             .max_size(4)
@@ -117,7 +103,7 @@ fn many_tasks_share_the_few_connections_of_a_pool() {
 #[test]
 fn a_refused_connection_is_an_error_with_its_cause() {
     for_each_target(|target| async move {
-        let proxy = Proxy::to(server(&target).await?).start().await?;
+        let proxy = Proxy::to(target.address().await?).start().await?;
         let dsn = through(&target, &[&proxy]);
         drop(proxy);
         let pool = TaosBuilder::from_dsn(&dsn)?.pool()?;
