@@ -115,6 +115,18 @@ impl Client {
         })
     }
 
+    /// A client with the same configuration and no connection yet.
+    pub(crate) fn sibling(&self) -> RawResult<Self> {
+        let sibling = Self::new(self.config.clone())?;
+        #[cfg(test)]
+        let sibling = {
+            let mut sibling = sibling;
+            sibling.dialer.pipes.clone_from(&self.dialer.pipes);
+            sibling
+        };
+        Ok(sibling)
+    }
+
     /// A client whose sockets are pipes.
     #[cfg(test)]
     pub(crate) fn over(config: Config, pipes: crate::transport::Pipes) -> Self {
@@ -164,6 +176,11 @@ impl Client {
             self.events.set(ConnectionState::broken(error.to_string()));
             self.break_down(&mut shared, Refusal::of(error));
         }
+    }
+
+    /// The server's own error; one that says that the adapter lost its connection ends ours too.
+    pub(crate) fn check(&self, reply: &TextReply) -> RawResult<()> {
+        check(reply).inspect_err(|error| self.note(error))
     }
 
     /// The ring of addresses goes on behind the one that failed.
@@ -332,10 +349,7 @@ impl Client {
                 link.statement(req_id, sql, reading).await
             })
             .await?;
-        if let Err(error) = check(&answer.reply) {
-            self.note(&error);
-            return Err(error);
-        }
+        self.check(&answer.reply)?;
         if effect == Effect::Session
             && let Some(database) = crate::resend::used_database(sql)
         {
@@ -380,26 +394,15 @@ impl Client {
                     }
                     return Err(lost(cause, link.address(), unknown));
                 }
-                Failure::DuplicateId => {
-                    return Err(RawError::of(
-                        ErrorKind::Config,
-                        "the request id is that of a request still in flight on this connection; \
-                         use another, or let one be made",
-                    ));
-                }
-                Failure::TooLong => {
-                    return Err(RawError::of(
-                        ErrorKind::Config,
-                        "the statement is longer than 4 GiB; split it",
-                    ));
-                }
+                Failure::DuplicateId => return Err(duplicate_id()),
+                Failure::TooLong => return Err(too_long()),
             }
         }
     }
 }
 
 /// A limit for work on a link. Outside of any runtime the timer is that of the link's own.
-fn within<W: Future>(limit: Duration, link: &Link, work: W) -> Timeout<W> {
+pub(crate) fn within<W: Future>(limit: Duration, link: &Link, work: W) -> Timeout<W> {
     let _entered = Handle::try_current().is_err().then(|| link.runtime.enter());
     timeout(limit, work)
 }
@@ -455,7 +458,7 @@ fn is_passing(code: Code) -> bool {
     )
 }
 
-fn lost(cause: Cause, address: &str, outcome_unknown: bool) -> RawError {
+pub(crate) fn lost(cause: Cause, address: &str, outcome_unknown: bool) -> RawError {
     let error = cause.into_error(address);
     if outcome_unknown {
         error
@@ -468,7 +471,7 @@ fn lost(cause: Cause, address: &str, outcome_unknown: bool) -> RawError {
     }
 }
 
-fn timed_out(what: &str, address: &str, limit: Duration, write: bool) -> RawError {
+pub(crate) fn timed_out(what: &str, address: &str, limit: Duration, write: bool) -> RawError {
     let error = RawError::of(
         ErrorKind::Timeout,
         format!(
@@ -481,6 +484,21 @@ fn timed_out(what: &str, address: &str, limit: Duration, write: bool) -> RawErro
     } else {
         error
     }
+}
+
+pub(crate) fn duplicate_id() -> RawError {
+    RawError::of(
+        ErrorKind::Config,
+        "the request id is that of a request still in flight on this connection; \
+         use another, or let one be made",
+    )
+}
+
+pub(crate) fn too_long() -> RawError {
+    RawError::of(
+        ErrorKind::Config,
+        "the statement is longer than 4 GiB; split it",
+    )
 }
 
 fn closed() -> RawError {

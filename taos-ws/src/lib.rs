@@ -25,6 +25,7 @@
 //! - `transport`: TCP, TLS, the HTTP upgrade and WebSocket frames, without knowledge of requests;
 //! - `connection`: one task a connection that owns the socket, and pairs replies with requests;
 //! - `client`: the state machine around it: login, reconnecting, resending;
+//! - `stmt`: prepared statements;
 //! - [`Taos`], [`TaosBuilder`], [`ResultSet`]: the common traits over all that.
 //!
 //! # Features
@@ -44,12 +45,14 @@ mod login;
 pub mod protocol;
 mod query;
 mod resend;
+mod stmt;
 mod telemetry;
 mod transport;
 mod write;
 
 pub use builder::TaosBuilder;
 pub use query::{ResultSet, ServerStatus, Taos, check_server_status};
+pub use stmt::{Stmt, Stmt2};
 
 #[cfg(feature = "deflate")]
 #[doc(hidden)]

@@ -1,6 +1,6 @@
 use crate::builder::TaosBuilder;
 use crate::client::{Client, check};
-use crate::connection::{Failure, Payload, QueryAnswer, Reading, ResultHandle, text};
+use crate::connection::{Failure, Payload, QueryAnswer, Reading, ResultHandle, StmtHandle, text};
 use crate::protocol::{
     Action, ConnOption, OptionsArgs, ReqArgs, StatusArgs, TextReply, Version, encode_validate_sql,
     mask_code,
@@ -44,6 +44,10 @@ impl std::fmt::Debug for Client {
 impl Taos {
     pub(crate) const fn new(client: Arc<Client>) -> Self {
         Self { client }
+    }
+
+    pub(crate) const fn client(&self) -> &Arc<Client> {
+        &self.client
     }
 
     /// The version of the server that the connection talks to now.
@@ -314,6 +318,9 @@ pub struct ResultSet {
     fields_scales: Vec<i64>,
     home: Option<tokio::runtime::Id>,
     blocks: Blocks,
+    /// The statement that the result is of, which must stay open; behind the blocks, so that those
+    /// are freed first.
+    _statement: Option<Arc<StmtHandle>>,
 }
 
 /// The part that moves.
@@ -383,7 +390,21 @@ impl ResultSet {
                 waiting: false,
                 taken: (0, 0),
             },
+            _statement: None,
         })
+    }
+
+    /// The result of an executed statement.
+    pub(crate) fn of_statement(
+        answer: QueryAnswer,
+        client: &Client,
+        statement: Arc<StmtHandle>,
+    ) -> RawResult<Self> {
+        let config = &client.config;
+        let mut result = Self::new(answer, config.timezone, config.read_timeout)?;
+        result.home = client.home();
+        result._statement = Some(statement);
+        Ok(result)
     }
 
     /// Time that the server needed for the statement.

@@ -25,6 +25,8 @@ pub(crate) enum Payload {
 pub(crate) enum Slot {
     Call(oneshot::Sender<Result<Box<TextReply>, Failure>>),
     Query(QuerySlot, Reading),
+    /// `init` and `stmt2_init`.
+    Stmt(oneshot::Sender<Result<StmtAnswer, Failure>>),
 }
 
 pub(crate) type QuerySlot = oneshot::Sender<Result<QueryAnswer, Failure>>;
@@ -43,6 +45,7 @@ impl Slot {
         match self {
             Self::Call(slot) => slot.is_closed(),
             Self::Query(slot, _) => slot.is_closed(),
+            Self::Stmt(slot) => slot.is_closed(),
         }
     }
 
@@ -51,6 +54,7 @@ impl Slot {
         match self {
             Self::Call(slot) => drop(slot.send(Err(failure))),
             Self::Query(slot, _) => drop(slot.send(Err(failure))),
+            Self::Stmt(slot) => drop(slot.send(Err(failure))),
         }
     }
 }
@@ -62,11 +66,58 @@ pub(crate) struct Request {
     pub(crate) slot: Slot,
 }
 
-/// What results ask of the task. Bounded by the number of results.
+/// What results and statements ask of the task. Bounded by their number.
 #[derive(Debug)]
 pub(crate) enum Control {
     Fetch(Arc<ResultShared>),
     Free(u64),
+    Close {
+        stmt_id: u64,
+        generation: Generation,
+    },
+}
+
+/// Which of the two kinds of statement the server knows one as; their ids share one space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generation {
+    First,
+    Second,
+}
+
+/// A statement that the server holds; dropping this closes it there.
+#[derive(Debug)]
+pub(crate) struct StmtHandle {
+    pub(super) stmt_id: u64,
+    pub(super) generation: Generation,
+    pub(super) control: mpsc::UnboundedSender<Control>,
+}
+
+impl StmtHandle {
+    pub(crate) const fn id(&self) -> u64 {
+        self.stmt_id
+    }
+
+    pub(crate) const fn generation(&self) -> Generation {
+        self.generation
+    }
+}
+
+impl Drop for StmtHandle {
+    fn drop(&mut self) {
+        // When the connection is gone, so is the statement.
+        let _ = self.control.send(Control::Close {
+            stmt_id: self.stmt_id,
+            generation: self.generation,
+        });
+    }
+}
+
+/// The answer to the opening of a statement.
+#[derive(Debug)]
+pub(crate) struct StmtAnswer {
+    pub(crate) reply: Box<TextReply>,
+    /// There if the server agreed.
+    pub(crate) handle: Option<StmtHandle>,
 }
 
 /// The answer to a statement.
@@ -190,6 +241,17 @@ impl Link {
         let (slot, answer) = oneshot::channel();
         self.send(req_id, payload, Slot::Query(slot, reading))
             .await?;
+        answer.await.unwrap_or_else(|_| Err(self.vanished()))
+    }
+
+    /// Sends the opening of a statement.
+    pub(crate) async fn open_statement(
+        &self,
+        req_id: u64,
+        payload: Payload,
+    ) -> Result<StmtAnswer, Failure> {
+        let (slot, answer) = oneshot::channel();
+        self.send(req_id, payload, Slot::Stmt(slot)).await?;
         answer.await.unwrap_or_else(|_| Err(self.vanished()))
     }
 

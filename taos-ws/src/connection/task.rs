@@ -1,9 +1,12 @@
-use super::link::{Control, Failure, Payload, QueryAnswer, Reading, Request, Slot, text};
+use super::link::{
+    Control, Failure, Generation, Payload, QueryAnswer, Reading, Request, Slot, StmtAnswer,
+    StmtHandle, text,
+};
 use super::result::{Next, ResultHandle, ResultShared};
 use super::status::Status;
 use crate::protocol::{
-    Action, FetchArgs, FetchOutcome, FetchReply, OldBlockReply, Reply, TextReply, classify_binary,
-    classify_text, encode_fetch_raw_block,
+    Action, FetchArgs, FetchOutcome, FetchReply, OldBlockReply, Reply, StmtArgs, TextReply,
+    classify_binary, classify_text, encode_fetch_raw_block,
 };
 use crate::transport::{Cause, Message, Socket, WebSocket};
 use bytes::Bytes;
@@ -167,6 +170,10 @@ impl<S: Socket> Connection<S> {
             match self.orders.poll_recv(cx) {
                 Poll::Ready(Some(Control::Fetch(result))) => self.send_fetch(result),
                 Poll::Ready(Some(Control::Free(id))) => self.send_free(id),
+                Poll::Ready(Some(Control::Close {
+                    stmt_id,
+                    generation,
+                })) => self.send_close(stmt_id, generation),
                 Poll::Ready(None) => {
                     self.socket.queue_close();
                     self.closing = true;
@@ -241,7 +248,16 @@ impl<S: Socket> Connection<S> {
         self.send_text(&Action::FreeResult, &FetchArgs::new(generate_req_id(), id));
     }
 
-    fn send_text(&mut self, action: &Action, args: &FetchArgs) {
+    /// Of the answer to the second form nobody needs to know.
+    fn send_close(&mut self, stmt_id: u64, generation: Generation) {
+        let action = match generation {
+            Generation::First => Action::Close,
+            Generation::Second => Action::Stmt2Close,
+        };
+        self.send_text(&action, &StmtArgs::new(generate_req_id(), stmt_id));
+    }
+
+    fn send_text<A: serde::Serialize>(&mut self, action: &Action, args: &A) {
         if let Payload::Text(text) = text(action, args) {
             self.socket.queue_text(&text);
         }
@@ -278,10 +294,16 @@ impl<S: Socket> Connection<S> {
         Ok(())
     }
 
-    fn on_text(&mut self, reply: Box<TextReply>) {
+    fn on_text(&mut self, mut reply: Box<TextReply>) {
+        if reply.action == Action::UseResult {
+            reply.id = reply.result_id;
+        }
         let Some(pending) = self.pending.remove(&reply.req_id) else {
             self.unexpected(reply.req_id);
-            let of_query = matches!(reply.action, Action::Query | Action::BinaryQuery);
+            let of_query = matches!(
+                reply.action,
+                Action::Query | Action::BinaryQuery | Action::UseResult | Action::Stmt2Result
+            );
             if of_query && has_rows(&reply) && !self.results.contains_key(&reply.id) {
                 self.send_free(reply.id);
             }
@@ -289,6 +311,11 @@ impl<S: Socket> Connection<S> {
         };
         match pending.what {
             Waiting::Slot(Slot::Call(slot)) => drop(slot.send(Ok(reply))),
+            Waiting::Slot(Slot::Stmt(slot)) => {
+                let answer = self.stmt_answer(reply);
+                // If the caller has left, dropping the answer closes the statement.
+                drop(slot.send(Ok(answer)));
+            }
             Waiting::Slot(Slot::Query(slot, _)) if slot.is_closed() => {
                 if has_rows(&reply) {
                     self.send_free(reply.id);
@@ -315,6 +342,19 @@ impl<S: Socket> Connection<S> {
                 result.finish((reply.code != 0).then(|| server_error(reply.code, reply.message)));
             }
         }
+    }
+
+    fn stmt_answer(&self, reply: Box<TextReply>) -> StmtAnswer {
+        let control = self.control.upgrade().filter(|_| reply.code == 0);
+        let handle = control.map(|control| StmtHandle {
+            stmt_id: reply.stmt_id,
+            generation: match reply.action {
+                Action::Stmt2Init => Generation::Second,
+                _ => Generation::First,
+            },
+            control,
+        });
+        StmtAnswer { reply, handle }
     }
 
     /// Starts the fetch of a result's first block before its owner has even woken up.

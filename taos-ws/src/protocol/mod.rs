@@ -41,10 +41,12 @@ pub use raw_message::data_message_types;
 pub use raw_write::{RawBlockWrite, RawField, RawWrite, encode_write_raw, encode_write_raw_block};
 pub use reply::{StmtFieldReply, TextReply};
 pub use request::{BadRequest, TextRequest, decode_text, encode_text};
-pub use stmt2::{BadBind, BindForm, BindTable, encode_payload, encode_stmt2_bind};
+pub use stmt2::{
+    BadBind, BindForm, BindTable, encode_payload, encode_stmt2_bind, frame_stmt2_bind,
+};
 pub use stmt2_decode::{
     BindItem, Stmt2Bind, Stmt2BindExec, Stmt2Table, decode_stmt2_bind, decode_stmt2_bind_exec,
-    fuzz_bind,
+    decode_stmt2_payload, fuzz_bind,
 };
 pub use version::Version;
 

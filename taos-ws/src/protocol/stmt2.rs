@@ -2,7 +2,7 @@
 
 use super::BinaryAction;
 use super::binary::header;
-use bytes::{BufMut as _, BytesMut};
+use bytes::{BufMut as _, Bytes, BytesMut};
 use std::fmt::Write as _;
 use taos_query::block::ColumnView;
 use taos_query::common::{BorrowedValue, Decimal, Ty, Value};
@@ -82,15 +82,28 @@ pub fn encode_stmt2_bind(
     column_forms: &[BindForm],
 ) -> Result<(), BadBind> {
     let start = out.len();
-    header(out, req_id, stmt_id, BinaryAction::Stmt2Bind);
-    out.put_u16_le(VERSION);
-    out.put_i32_le(-1);
+    head(out, req_id, stmt_id);
     let result = encode_payload(out, tables, tag_forms, column_forms);
     if result.is_err() {
         out.truncate(start);
     }
     debug_assert!(result.is_err() || out.len() >= start + PAYLOAD + HEAD);
     result
+}
+
+/// A stmt2_bind request (code 9) for all columns, around a payload that is there already.
+#[must_use]
+pub fn frame_stmt2_bind(req_id: u64, stmt_id: u64, payload: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(PAYLOAD + payload.len());
+    head(&mut out, req_id, stmt_id);
+    out.put_slice(payload);
+    out.freeze()
+}
+
+fn head(out: &mut BytesMut, req_id: u64, stmt_id: u64) {
+    header(out, req_id, stmt_id, BinaryAction::Stmt2Bind);
+    out.put_u16_le(VERSION);
+    out.put_i32_le(-1);
 }
 
 /// Appends the payload alone.

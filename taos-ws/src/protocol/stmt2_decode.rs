@@ -110,6 +110,14 @@ pub fn decode_stmt2_bind(body: &Bytes) -> Result<Stmt2Bind, String> {
     Ok(Stmt2Bind { col_idx, tables })
 }
 
+/// Reads the payload of a stmt2_bind for all columns, without what stands before it in the frame.
+///
+/// # Errors
+/// As [`decode_stmt2_bind`].
+pub fn decode_stmt2_payload(payload: &Bytes) -> Result<Vec<Stmt2Table>, String> {
+    decode_tables(payload, false)
+}
+
 /// The head of a payload.
 struct Head {
     tables: usize,

@@ -26,6 +26,12 @@ impl Version {
     pub const UNIFIED: Self = Self([3, 1, 1, 15]);
     /// First version that knows `table_name_key` in `insert`.
     pub const TABLE_NAME_KEY: Self = Self([3, 3, 3, 0]);
+    /// First version whose second-generation statements can be relied on.
+    pub const STMT2: Self = Self([3, 3, 5, 0]);
+    /// First version with decimals, which statements take as unscaled integers.
+    pub const DECIMAL: Self = Self([3, 3, 6, 0]);
+    /// First version whose statements take decimals as text.
+    pub const DECIMAL_TEXT: Self = Self([3, 4, 0, 0]);
     /// First version that knows tokens and one-time codes in `conn`.
     pub const TOKENS: Self = Self([3, 4, 0, 0]);
 

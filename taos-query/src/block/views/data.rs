@@ -114,6 +114,19 @@ impl ViewData {
         nulls
     }
 
+    /// The first NULL.
+    pub(super) fn first_null(&self) -> Option<usize> {
+        let column = self.column();
+        if !column.ty.is_var_type() {
+            let (first, end) = (self.start >> 3, (self.start + self.len).div_ceil(8));
+            let bitmap = self.block.bytes.get(column.head + first..column.head + end);
+            if bitmap.is_some_and(|bitmap| bitmap.iter().all(|bits| *bits == 0)) {
+                return None;
+            }
+        }
+        (0..self.len).find(|row| self.is_null(*row))
+    }
+
     pub(super) fn slice(&self, range: Range<usize>) -> Option<Self> {
         if range.start > self.len || range.start > range.end {
             return None;

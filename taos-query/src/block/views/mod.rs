@@ -163,6 +163,11 @@ impl ColumnView {
         self.data().is_null(row)
     }
 
+    /// The first row that is NULL, if any is.
+    pub fn first_null(&self) -> Option<usize> {
+        self.data().first_null()
+    }
+
     /// One value, `None` outside the column.
     pub fn get(&self, row: usize) -> Option<BorrowedValue<'_>> {
         self.data().get(row)
