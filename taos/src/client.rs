@@ -24,7 +24,7 @@ macro_rules! backends {
             $(#[cfg(feature = $feature)] $variant($krate::TaosBuilder),)*
         }
 
-        enum AnyTaos {
+        pub(crate) enum AnyTaos {
             $(#[cfg(feature = $feature)] $variant($krate::Taos),)*
         }
 
@@ -81,6 +81,7 @@ macro_rules! dispatch {
         }
     };
 }
+pub(crate) use dispatch;
 
 backends! {
     "ws" WebSocket taos_ws;
@@ -149,6 +150,10 @@ impl AsyncTBuilder for TaosBuilder {
 }
 
 impl Taos {
+    pub(crate) const fn any(&self) -> &AnyTaos {
+        &self.0
+    }
+
     /// True if this connection goes through the client library of the server.
     pub fn is_native(&self) -> bool {
         false

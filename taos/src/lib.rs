@@ -82,6 +82,7 @@ compile_error!(
 mod client;
 mod creating;
 mod driver;
+mod statement;
 
 pub use taos_query;
 pub use taos_query::RawError as Error;
@@ -92,6 +93,7 @@ pub use taos_query::prelude::*;
 pub type TaosPool = Pool<TaosBuilder>;
 
 pub use client::{ResultSet, Taos, TaosBuilder};
+pub use statement::{Stmt, Stmt2};
 
 /// The same types with blocking calls.
 ///
@@ -113,7 +115,7 @@ pub mod sync {
     pub use taos_query::RawError as Error;
     pub use taos_query::prelude::sync::*;
 
-    pub use crate::{ResultSet, Taos, TaosBuilder};
+    pub use crate::{ResultSet, Stmt, Stmt2, Taos, TaosBuilder};
 
     /// A pool of connections.
     #[cfg(feature = "r2d2")]
