@@ -29,6 +29,7 @@ mod embedded;
 pub mod engine;
 mod exec;
 mod plan;
+mod schemaless;
 mod server;
 mod sql;
 mod store;

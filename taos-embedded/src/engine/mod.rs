@@ -8,6 +8,7 @@ use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub use crate::plan::ResultColumn;
+pub use crate::schemaless::{SchemalessBatch, Written};
 pub use crate::sql::SqlError;
 pub use result::{Answer, ResultRows};
 pub use session::Session;

@@ -2,7 +2,7 @@ use std::sync::{Mutex, PoisonError};
 
 use chrono_tz::Tz;
 
-use super::{Answer, Engine, ResultRows, SqlError, now};
+use super::{Answer, Engine, ResultRows, SchemalessBatch, SqlError, Written, now};
 use crate::catalog::{View, is_system_database};
 use crate::exec::{Exec, STALE};
 use crate::plan;
@@ -47,23 +47,40 @@ impl Session {
             self.use_db(&name.name)?;
             return Ok(Answer::Affected(0));
         }
+        self.retrying(changes_tables(&statement), || self.attempt(sql, &statement))
+    }
+
+    /// Writes schemaless data, all of it or nothing; blocks until it is durable.
+    ///
+    /// # Errors
+    /// What is wrong with the first bad point, or how it does not fit its table, with the codes of
+    /// taosadapter-ws §7.
+    pub fn schemaless(&self, batch: &SchemalessBatch<'_>) -> Result<Written, SqlError> {
+        self.retrying(true, || self.exec("").schemaless(batch))
+    }
+
+    /// Tries again what was overtaken by changes of tables; `changes` tells that it makes some itself.
+    fn retrying<T>(
+        &self,
+        changes: bool,
+        attempt: impl Fn() -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
         for _ in 0..ATTEMPTS {
-            let _change = changes_tables(&statement).then(|| {
+            let _change = changes.then(|| {
                 let changes = self.engine.changes.read();
                 changes.unwrap_or_else(PoisonError::into_inner)
             });
-            match self.attempt(sql, &statement) {
+            match attempt() {
                 Err(error) if error.code == STALE => {}
                 outcome => return outcome,
             }
         }
         let alone = self.engine.changes.write();
         let _alone = alone.unwrap_or_else(PoisonError::into_inner);
-        self.attempt(sql, &statement)
-            .map_err(|error| match error.code {
-                STALE => SqlError::new(INTERNAL, error.message),
-                _ => error,
-            })
+        attempt().map_err(|error| match error.code {
+            STALE => SqlError::new(INTERNAL, error.message),
+            _ => error,
+        })
     }
 
     fn attempt(&self, sql: &str, statement: &Statement) -> Result<Answer, SqlError> {

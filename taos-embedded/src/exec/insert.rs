@@ -436,7 +436,7 @@ impl Exec<'_> {
     }
 
     /// Refuses times that the database would not keep.
-    fn check_keep(
+    pub(super) fn check_keep(
         &self,
         database: &Database,
         values: &[Value],

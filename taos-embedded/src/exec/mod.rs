@@ -10,13 +10,14 @@ mod insert;
 mod json;
 mod likes;
 mod rows;
+mod schemaless;
 mod select_into;
 mod show;
 mod table;
 mod time;
 mod topic;
 mod users;
-mod values;
+pub(crate) mod values;
 
 use std::sync::Arc;
 

@@ -318,19 +318,47 @@ pub(super) fn save(write: &mut Write<'_>, db: &str, def: TableDef) -> Result<(),
         "UPDATE tbl SET definition = ?2 WHERE id = ?1",
         (def.id, json),
     )?;
+    put(write, db, def).map(drop)
+}
+
+/// Makes the tables of a new definition and puts it into the catalog.
+pub(super) fn create_def(
+    write: &mut Write<'_>,
+    db: &str,
+    def: TableDef,
+) -> Result<Arc<TableDef>, SqlError> {
+    let database_id = write.catalog().database(db)?.id;
+    let id = write.new_id();
+    let def = TableDef { id, ..def };
+    write.batch(&data_table_sql(&def))?;
+    if def.is_super() {
+        write.batch(&tag_table_sql(&def))?;
+    }
+    write.execute(
+        "INSERT INTO tbl (id, db, name, created, definition) VALUES (?1, ?2, ?3, ?4, ?5)",
+        (
+            id,
+            database_id,
+            &def.name,
+            def.created,
+            Definition::json(&def).map_err(internal)?,
+        ),
+    )?;
     put(write, db, def)
 }
 
-fn put(write: &mut Write<'_>, db: &str, def: TableDef) -> Result<(), SqlError> {
+fn put(write: &mut Write<'_>, db: &str, def: TableDef) -> Result<Arc<TableDef>, SqlError> {
     let database = write.catalog_mut().database_mut(db)?;
     let name = def.name.clone();
     let def = Arc::new(def);
     if def.is_super() {
-        database.stables.insert(name, def);
+        database.stables.insert(name, Arc::clone(&def));
     } else {
-        database.tables.insert(name, Entry::Normal(def));
+        database
+            .tables
+            .insert(name, Entry::Normal(Arc::clone(&def)));
     }
-    Ok(())
+    Ok(def)
 }
 
 impl Exec<'_> {
@@ -354,24 +382,7 @@ impl Exec<'_> {
                 Some(_) => return Err(table_exists()),
                 None => {}
             }
-            let database_id = database.id;
-            let id = write.new_id();
-            let def = TableDef { id, ..def };
-            write.batch(&data_table_sql(&def))?;
-            if def.is_super() {
-                write.batch(&tag_table_sql(&def))?;
-            }
-            write.execute(
-                "INSERT INTO tbl (id, db, name, created, definition) VALUES (?1, ?2, ?3, ?4, ?5)",
-                (
-                    id,
-                    database_id,
-                    &def.name,
-                    def.created,
-                    Definition::json(&def).map_err(internal)?,
-                ),
-            )?;
-            put(write, &db, def)?;
+            create_def(write, &db, def)?;
             Ok(0)
         })
     }

@@ -343,7 +343,7 @@ pub(crate) fn float(text: &str) -> Option<f64> {
         .or_else(|| integral(&compact).map(|n| n.value as f64))
 }
 
-fn unhex(hex: &str) -> Option<Vec<u8>> {
+pub(crate) fn unhex(hex: &str) -> Option<Vec<u8>> {
     let bytes = hex.as_bytes();
     if !bytes.len().is_multiple_of(2) {
         return None;

@@ -10,10 +10,8 @@ pub(crate) enum Feature {
     /// The binary requests binary_query and fetch_raw_block, and TMQ's fetch_raw_data.
     BinarySql,
     /// `total_rows` in the reply to schemaless data.
-    #[allow(dead_code, reason = "for the schemaless writes")]
     TotalRows,
     /// `table_name_key` with schemaless data.
-    #[allow(dead_code, reason = "for the schemaless writes")]
     TableNameKey,
     /// Statements of the second generation.
     Stmt2,

@@ -4,13 +4,13 @@ use std::sync::{Arc, PoisonError};
 
 use chrono_tz::Tz;
 use taos_ws::protocol::{
-    ConnArgs, ConnBody, CurrentDbBody, NumFieldsBody, OptionsArgs, ServerInfoBody, StatusBody,
-    TextRequest, VersionBody, decode_text,
+    ConnArgs, ConnBody, CurrentDbBody, InsertArgs, InsertBody, NumFieldsBody, OptionsArgs,
+    ServerInfoBody, StatusBody, TextRequest, VersionBody, decode_text,
 };
 
 use super::results::{Fetch, Style, Unopened};
 use super::{NIL, Ticket};
-use crate::engine::{Answer, Session, SqlError};
+use crate::engine::{Answer, SchemalessBatch, Session, SqlError};
 use crate::server::emulate::Feature;
 use crate::server::{MAX_STATEMENT, guarded, statement_too_long};
 
@@ -74,6 +74,7 @@ const fn action_of(request: &TextRequest) -> Option<(&'static str, u64)> {
         TextRequest::OptionsConnection(args) => ("options_connection", args.req_id),
         TextRequest::GetCurrentDb(args) => ("get_current_db", args.req_id),
         TextRequest::GetServerInfo(args) => ("get_server_info", args.req_id),
+        TextRequest::Insert(args) => ("insert", args.req_id),
         TextRequest::Query(args) => ("query", args.req_id),
         TextRequest::Fetch(args) => ("fetch", args.req_id),
         TextRequest::FetchBlock(args) => ("fetch_block", args.req_id),
@@ -126,6 +127,9 @@ fn connected(ticket: Ticket, session: Arc<Session>, request: TextRequest) {
                 ServerInfoBody { info: &info },
             );
         }
+        TextRequest::Insert(args) => {
+            ticket.run(move |ticket| insert(&ticket, &session, &args));
+        }
         TextRequest::OptionsConnection(args) => set_options(&ticket, &session, &args),
         // Answered before, or not known to this version of the protocol's module.
         _ => {}
@@ -166,6 +170,37 @@ pub(super) fn run_sql(
             }
         },
     );
+}
+
+/// Writes schemaless data (taosadapter-ws §7).
+fn insert(ticket: &Ticket, session: &Session, args: &InsertArgs) {
+    const ACTION: &str = "insert";
+    if args.protocol == 0 {
+        let message = "schemaless write protocol is null";
+        return ticket.refused(ACTION, args.req_id, message);
+    }
+    let emulated = &ticket.conn.shared.emulated;
+    let batch = SchemalessBatch {
+        protocol: args.protocol,
+        precision: &args.precision,
+        ttl: args.ttl,
+        table_name_key: if emulated.knows(Feature::TableNameKey) {
+            &args.table_name_key
+        } else {
+            ""
+        },
+        data: &args.data,
+    };
+    match guarded(|| session.schemaless(&batch)) {
+        Err(error) => ticket.failed(ACTION, args.req_id, &error),
+        Ok(written) => {
+            let body = InsertBody {
+                affected_rows: i64::try_from(written.affected).unwrap_or(i64::MAX),
+                total_rows: emulated.knows(Feature::TotalRows).then_some(written.total),
+            };
+            ticket.ok(ACTION, args.req_id, body);
+        }
+    }
 }
 
 /// Checks in the original's order: login and database, then mode, then zone (taosadapter-ws §5.2).
