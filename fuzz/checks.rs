@@ -59,6 +59,11 @@ pub(crate) fn reply(data: &[u8]) {
     taos_ws::protocol::fuzz_reply(data);
 }
 
+/// Schemaless data in one of its languages.
+pub(crate) fn schemaless(data: &[u8]) {
+    taos_embedded::fuzz_schemaless(data);
+}
+
 /// A compressed message, and the header that agrees on compression.
 pub(crate) fn inflate(data: &[u8]) {
     taos_ws::fuzz_inflate(data);

@@ -35,3 +35,5 @@ mod sql;
 mod store;
 
 pub use embedded::{Embedded, EmbeddedBuilder};
+#[doc(hidden)]
+pub use schemaless::fuzz_schemaless;

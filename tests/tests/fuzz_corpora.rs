@@ -52,6 +52,11 @@ fn no_bound_data_of_the_corpus_breaks_its_reader() {
 }
 
 #[test]
+fn no_schemaless_data_of_the_corpus_breaks_a_reader() {
+    each_seed("schemaless", checks::schemaless);
+}
+
+#[test]
 fn no_compressed_message_of_the_corpus_breaks_the_inflater_or_passes_its_limit() {
     each_seed("inflate", checks::inflate);
 }

@@ -83,5 +83,36 @@ pub(crate) fn read(
     Ok((points.finish(), total))
 }
 
+/// Reads a payload whose language the first byte chooses, for the fuzz targets and their corpus: it is
+/// refused, or every row has a place for each of its values.
+pub fn fuzz_schemaless(data: &[u8]) {
+    let Some((first, data)) = data.split_first() else {
+        return;
+    };
+    let Ok(data) = std::str::from_utf8(data) else {
+        return;
+    };
+    let batch = SchemalessBatch {
+        protocol: i32::from(first % 4),
+        precision: if first & 16 == 0 { "" } else { "ms" },
+        ttl: 0,
+        table_name_key: if first & 32 == 0 { "" } else { "a" },
+        data,
+    };
+    let Ok((points, _)) = read(&batch, Precision::Millisecond, 0) else {
+        return;
+    };
+    for measure in &points.measures {
+        for child in &measure.children {
+            assert!(!child.name.is_empty());
+            assert!(child.tags.iter().all(|(at, _)| *at < measure.tags.len()));
+            for group in &child.groups {
+                assert_eq!(group.values.len() % (group.columns.len() + 1), 0);
+                assert!(group.columns.iter().all(|at| *at < measure.columns.len()));
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

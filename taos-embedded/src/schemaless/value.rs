@@ -48,7 +48,7 @@ impl Cell {
             (Value::Real(number), Ty::Float) => Cow::Owned((*number as f32).to_le_bytes().into()),
             (Value::Real(number), _) => Cow::Owned(number.to_le_bytes().into()),
             (Value::Integer(number), ty) => {
-                let width = usize::try_from(ty.fixed_length()).unwrap_or(8);
+                let width = ty.fixed_length();
                 let mut bytes = number.to_le_bytes().to_vec();
                 bytes.truncate(width);
                 Cow::Owned(bytes)
