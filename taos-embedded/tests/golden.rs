@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 /// `scenario frame # reason`, a line each. A frame that is listed but agrees is a failure too.
 const SKIPS: &str = include_str!("golden_skips.txt");
 
-const SCENARIOS: [&str; 10] = [
+const SCENARIOS: [&str; 14] = [
     "01-version-conn",
     "02-conn-errors",
     "03-types-ms",
@@ -27,8 +27,12 @@ const SCENARIOS: [&str; 10] = [
     "07-json-tag",
     "08-multi-block",
     "09-query-errors",
+    "10-stmt-json",
+    "11-stmt-binary",
+    "12-stmt2",
     "13-schemaless",
     "17-options-misc",
+    "22-stmt2-decimal-blob",
     "23-frame-errors",
 ];
 
@@ -51,6 +55,8 @@ fn set_up(addr: SocketAddr) {
         "05-types-ns",
         "07-json-tag",
         "13-schemaless",
+        "10-stmt-json",
+        "22-stmt2-decimal-blob",
     ] {
         for sql in index(scenario)["setup_sql"].as_array().unwrap() {
             let reply = ws.sql(sql.as_str().unwrap());

@@ -1,5 +1,6 @@
 //! The door between the server and the SQL behind it.
 
+mod prepared;
 mod result;
 mod session;
 
@@ -7,9 +8,15 @@ use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub(crate) use crate::exec::bound::{
+    BoundField, FieldKind, Packed, Shape, Source, TableName, Tags, no_table_name,
+};
 pub use crate::plan::ResultColumn;
 pub use crate::schemaless::{SchemalessBatch, Written};
 pub use crate::sql::SqlError;
+pub(crate) use crate::sql::ast::ExprKind as Literal;
+pub(crate) use crate::sql::clip;
+pub(crate) use prepared::{Batch, BoundTable, Prepared, literals};
 pub use result::{Answer, ResultRows};
 pub use session::Session;
 

@@ -83,6 +83,22 @@ impl Session {
         })
     }
 
+    /// Runs a query; again if a table changes between its plan and its run.
+    pub(super) fn run_query(&self, sql: &str, query: &Query) -> Result<ResultRows, SqlError> {
+        for _ in 0..ATTEMPTS {
+            match Self::select(&self.exec(sql), query) {
+                Err(error) if error.code == STALE => {}
+                outcome => return outcome,
+            }
+        }
+        let alone = self.engine.changes.write();
+        let _alone = alone.unwrap_or_else(PoisonError::into_inner);
+        Self::select(&self.exec(sql), query).map_err(|error| match error.code {
+            STALE => SqlError::new(INTERNAL, error.message),
+            _ => error,
+        })
+    }
+
     fn attempt(&self, sql: &str, statement: &Statement) -> Result<Answer, SqlError> {
         let exec = self.exec(sql);
         match statement {
@@ -107,7 +123,11 @@ impl Session {
         Ok(ResultRows::streaming(columns, precision, stream))
     }
 
-    fn exec<'a>(&'a self, sql: &'a str) -> Exec<'a> {
+    pub(super) const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    pub(super) fn exec<'a>(&'a self, sql: &'a str) -> Exec<'a> {
         let store = self.engine.store.clone();
         Exec {
             view: View {

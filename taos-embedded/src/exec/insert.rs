@@ -151,6 +151,12 @@ impl Exec<'_> {
         target: &InsertTarget,
         collected: &mut Collected,
     ) -> Result<(), SqlError> {
+        if target.is_any_table() {
+            return Err(SqlError::insert_syntax(
+                target.table.name.span.rest(self.sql),
+                "? is for prepared statements only",
+            ));
+        }
         let db = self
             .db_of(target.table.db.as_ref())
             .ok_or_else(|| invalid("db is not specified"))?;
@@ -289,28 +295,7 @@ impl Exec<'_> {
         def: &TableDef,
         using: &Using,
     ) -> Result<Vec<Value>, SqlError> {
-        let positions: Vec<usize> = match &using.tag_names {
-            None => (0..def.tags.len()).collect(),
-            Some(names) => {
-                let mut positions = Vec::with_capacity(names.len());
-                for ident in names {
-                    let (at, _) = def.tag(&ident.name).ok_or_else(|| {
-                        SqlError::new(UNKNOWN_TAG, format!("Invalid tag name: {}", ident.name))
-                    })?;
-                    if positions.contains(&at) {
-                        return Err(SqlError::insert_syntax(
-                            &ident.name,
-                            "duplicated column name",
-                        ));
-                    }
-                    positions.push(at);
-                }
-                positions
-            }
-        };
-        if positions.len() != using.values.len() {
-            return Err(SqlError::new(TAG_COUNT, "Tags number not matched"));
-        }
+        let positions = tag_positions(def, using)?;
         let reading = Reading {
             sql: self.sql,
             times: &using.times,
@@ -455,6 +440,33 @@ impl Exec<'_> {
         }
         Ok(())
     }
+}
+
+/// The tags that USING gives values, by their positions; as many as there are values.
+pub(super) fn tag_positions(def: &TableDef, using: &Using) -> Result<Vec<usize>, SqlError> {
+    let positions: Vec<usize> = match &using.tag_names {
+        None => (0..def.tags.len()).collect(),
+        Some(names) => {
+            let mut positions = Vec::with_capacity(names.len());
+            for ident in names {
+                let (at, _) = def.tag(&ident.name).ok_or_else(|| {
+                    SqlError::new(UNKNOWN_TAG, format!("Invalid tag name: {}", ident.name))
+                })?;
+                if positions.contains(&at) {
+                    return Err(SqlError::insert_syntax(
+                        &ident.name,
+                        "duplicated column name",
+                    ));
+                }
+                positions.push(at);
+            }
+            positions
+        }
+    };
+    if positions.len() != using.values.len() {
+        return Err(SqlError::new(TAG_COUNT, "Tags number not matched"));
+    }
+    Ok(positions)
 }
 
 pub(super) fn check_table_name(name: &str) -> Result<(), SqlError> {

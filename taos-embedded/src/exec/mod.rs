@@ -1,6 +1,7 @@
 //! Everything but SELECT: what a statement says is turned into a change or a computed result.
 
 mod alter;
+pub(crate) mod bound;
 mod database;
 mod decimal;
 mod delete;
@@ -33,7 +34,7 @@ use crate::sql::SqlError;
 use crate::sql::ast::{Ident, ObjectName, Statement};
 use crate::store::{Store, blocks_of};
 
-pub(crate) use rows::STALE;
+pub(crate) use rows::{STALE, TableRows};
 
 /// No database chosen, in DDL.
 const NO_DATABASE: u32 = 0x2616;

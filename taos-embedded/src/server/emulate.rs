@@ -104,7 +104,6 @@ impl Emulated {
     }
 
     /// Whether decimals are bound as text in the second generation, else as integers without their point.
-    #[allow(dead_code, reason = "for the statements of the second generation")]
     pub(crate) fn stmt2_decimals_as_text(&self) -> bool {
         self.knows(Feature::DecimalText)
     }

@@ -43,6 +43,10 @@ pub(crate) struct Limits {
     pub(crate) greeting: usize,
     /// Results that a WebSocket session may have open.
     pub(crate) results: usize,
+    /// Statements that a WebSocket session may have open.
+    pub(crate) statements: usize,
+    /// Memory that the rows bound to a session's statements may take until they are executed, in bytes.
+    pub(crate) bound: usize,
     /// Time for which a result may be left unread while statements wait for a reader.
     pub(crate) unread: Duration,
     /// Longest HTTP header section, in bytes.
@@ -66,6 +70,8 @@ impl Default for Limits {
             message: 64 << 20,
             greeting: 2 << 20,
             results: 1024,
+            statements: 1024,
+            bound: 256 << 20,
             unread: Duration::from_secs(300),
             head: 64 << 10,
             body: 8 << 20,

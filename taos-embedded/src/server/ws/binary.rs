@@ -7,6 +7,7 @@ use taos_ws::protocol::{BadBinary, BinaryAction, BinaryRequest, ValidateBody, de
 
 use super::Ticket;
 use super::results::{Fetch, Style};
+use super::stmt::{self, Call};
 use super::text::{NOT_CONNECTED, run_sql};
 use crate::server::{MAX_STATEMENT, guarded, statement_too_long};
 
@@ -21,6 +22,10 @@ pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
         BinaryRequest::ValidateSql { req_id, .. } => (BinaryAction::ValidateSql, *req_id),
         BinaryRequest::FetchRawBlock { req_id, .. } => (BinaryAction::FetchRawBlock, *req_id),
         BinaryRequest::Other { action, req_id, .. } => (*action, *req_id),
+        BinaryRequest::SetTags { req_id, .. } => (BinaryAction::SetTags, *req_id),
+        BinaryRequest::Bind { req_id, .. } => (BinaryAction::Bind, *req_id),
+        BinaryRequest::Stmt2Bind { req_id, .. } => (BinaryAction::Stmt2Bind, *req_id),
+        BinaryRequest::Stmt2BindExec { req_id, .. } => (BinaryAction::Stmt2BindExec, *req_id),
         _ => return,
     };
     if !ticket.conn.shared.emulated.knows_binary(action) {
@@ -54,6 +59,21 @@ pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
             let result_code = checked.map_or_else(|error| full_code(error.code), |()| 0);
             ticket.ok(action.name(), req_id, ValidateBody { result_code });
         }),
+        BinaryRequest::SetTags {
+            req_id,
+            stmt_id,
+            block,
+        } => stmt::first(ticket, session, (req_id, stmt_id), Call::TagsBlock(block)),
+        BinaryRequest::Bind {
+            req_id,
+            stmt_id,
+            block,
+        } => stmt::first(ticket, session, (req_id, stmt_id), Call::BindBlock(block)),
+        BinaryRequest::Stmt2Bind {
+            req_id,
+            stmt_id,
+            bind,
+        } => stmt::second(ticket, session, (req_id, stmt_id), Call::Bind2(bind)),
         _ => {
             let message = format!("unsupported feature: {}", action.name());
             let error = crate::engine::SqlError {
@@ -76,12 +96,21 @@ fn refuse(ticket: &Ticket, bad: &BadBinary) {
     if let Some(action) = bad.action.filter(|action| !emulated.knows_binary(*action)) {
         return unknown(ticket, action, bad.req_id);
     }
-    if bad.action != Some(BinaryAction::FetchRawBlock) {
-        ticket.refused(bad.action_name(), bad.req_id, &bad.message);
-    } else if ticket.conn.session.get().is_none() {
-        ticket.refused(bad.action_name(), bad.req_id, NOT_CONNECTED);
-    } else {
-        ticket.fetch_refused(bad.req_id, bad.result_id, &bad.message);
+    let connected = ticket.conn.session.get().is_some();
+    match bad.action {
+        Some(action @ (BinaryAction::SetTags | BinaryAction::Bind | BinaryAction::Stmt2Bind))
+            if connected =>
+        {
+            let ids = (bad.req_id, bad.result_id);
+            stmt::malformed(ticket, action.name(), ids, &bad.message);
+        }
+        Some(BinaryAction::FetchRawBlock) if connected => {
+            ticket.fetch_refused(bad.req_id, bad.result_id, &bad.message);
+        }
+        Some(BinaryAction::FetchRawBlock) => {
+            ticket.refused(bad.action_name(), bad.req_id, NOT_CONNECTED);
+        }
+        _ => ticket.refused(bad.action_name(), bad.req_id, &bad.message),
     }
 }
 

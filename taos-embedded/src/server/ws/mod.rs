@@ -24,12 +24,14 @@ mod binary;
 mod outbox;
 mod reply;
 mod results;
+mod stmt;
 mod text;
 mod wire;
 
 use outbox::Outbox;
 use reply::NIL;
 use results::Results;
+use stmt::Statements;
 use wire::Wire;
 
 /// Enough for a batch of small requests; a larger buffer would be cleared at each read for nothing.
@@ -44,6 +46,7 @@ struct Conn {
     /// Held while a login is under way, so that the second of two sees the first.
     login: Mutex<()>,
     results: Results,
+    statements: Statements,
     in_flight: Arc<Semaphore>,
 }
 
@@ -77,6 +80,7 @@ pub(super) async fn run(stream: TcpStream, early: Bytes, shared: Arc<Shared>) {
         session: OnceLock::new(),
         login: Mutex::new(()),
         results: Results::default(),
+        statements: Statements::default(),
         in_flight: Arc::new(Semaphore::new(limits.in_flight)),
         shared,
     });
@@ -97,6 +101,7 @@ pub(super) async fn run(stream: TcpStream, early: Bytes, shared: Arc<Shared>) {
         error = conn.outbox.drain(write, limits.write) => End::Broken(error),
     };
     tracing::debug!(?end, "session ended");
+    conn.statements.close();
     conn.results.close();
     conn.outbox.close();
 }

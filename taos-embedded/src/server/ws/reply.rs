@@ -19,11 +19,12 @@ pub(super) const NIL: &str = "result is nil";
 
 impl Ticket {
     /// `timing` in the signed form of text replies.
-    fn signed_timing(&self) -> i64 {
+    pub(super) fn signed_timing(&self) -> i64 {
         i64::try_from(self.timing()).unwrap_or(i64::MAX)
     }
 
-    fn text(&self, text: String) {
+    /// Sends a text message.
+    pub(super) fn send_text(&self, text: String) {
         let text = Bytes::from(text);
         self.conn.outbox.send(OpCode::Data(Data::Text), &[], text);
     }
@@ -36,7 +37,7 @@ impl Ticket {
 
     /// Answers with success.
     pub(super) fn ok(&self, action: &str, req_id: u64, body: impl Serialize) {
-        self.text(ServerReply::ok(action, req_id, self.signed_timing(), body).encode());
+        self.send_text(ServerReply::ok(action, req_id, self.signed_timing(), body).encode());
     }
 
     /// Answers with success and nothing beyond the envelope.
@@ -46,7 +47,7 @@ impl Ticket {
 
     /// Answers with an error of the engine.
     pub(super) fn failed(&self, action: &str, req_id: u64, error: &SqlError) {
-        self.text(
+        self.send_text(
             ServerReply::error(
                 action,
                 req_id,
@@ -60,7 +61,7 @@ impl Ticket {
 
     /// Answers with an error of the layer before the engine.
     pub(super) fn refused(&self, action: &str, req_id: u64, message: &str) {
-        self.text(
+        self.send_text(
             ServerReply::error(action, req_id, self.signed_timing(), ADAPTER_ERROR, message)
                 .encode(),
         );
@@ -188,6 +189,13 @@ impl<'a> From<QueryBody<'a>> for OldQueryBody<'a> {
     }
 }
 
+/// Why a result beyond the limit was not opened.
+pub(super) fn too_many_results(limit: usize) -> String {
+    format!(
+        "{limit} results are open on this connection; read them to their end or free them first"
+    )
+}
+
 /// The block's bytes, shared with it.
 pub(super) fn bytes_of(block: &RawBlock) -> Bytes {
     block.as_raw_bytes().clone()
@@ -205,7 +213,7 @@ pub(super) fn fetch_error(error: SqlError) -> FetchOutcome {
 }
 
 /// Width of a cell in the original's storage (taosadapter-ws §6.3).
-fn storage_width(column: &ResultColumn) -> i64 {
+pub(super) fn storage_width(column: &ResultColumn) -> i64 {
     let declared = i64::from(column.length);
     match column.ty {
         Ty::VarChar | Ty::VarBinary | Ty::Geometry => declared + 2,

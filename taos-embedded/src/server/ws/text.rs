@@ -8,8 +8,9 @@ use taos_ws::protocol::{
     ServerInfoBody, StatusBody, TextRequest, VersionBody, decode_text,
 };
 
+use super::reply::too_many_results;
 use super::results::{Fetch, Style, Unopened};
-use super::{NIL, Ticket};
+use super::{NIL, Ticket, stmt};
 use crate::engine::{Answer, SchemalessBatch, Session, SqlError};
 use crate::server::emulate::Feature;
 use crate::server::{MAX_STATEMENT, guarded, statement_too_long};
@@ -79,7 +80,7 @@ const fn action_of(request: &TextRequest) -> Option<(&'static str, u64)> {
         TextRequest::Fetch(args) => ("fetch", args.req_id),
         TextRequest::FetchBlock(args) => ("fetch_block", args.req_id),
         TextRequest::NumFields(args) => ("num_fields", args.req_id),
-        _ => return None,
+        request => return stmt::named(request),
     })
 }
 
@@ -131,8 +132,7 @@ fn connected(ticket: Ticket, session: Arc<Session>, request: TextRequest) {
             ticket.run(move |ticket| insert(&ticket, &session, &args));
         }
         TextRequest::OptionsConnection(args) => set_options(&ticket, &session, &args),
-        // Answered before, or not known to this version of the protocol's module.
-        _ => {}
+        request => stmt::handle(ticket, session, request),
     }
 }
 
@@ -157,11 +157,7 @@ pub(super) fn run_sql(
                     Ok(result) => result,
                     Err(Unopened::Closed) => return,
                     Err(Unopened::Full(limit)) => {
-                        let message = format!(
-                            "{limit} results are open on this connection; read them to their end or \
-                             free them first"
-                        );
-                        return ticket.refused(action, req_id, &message);
+                        return ticket.refused(action, req_id, &too_many_results(limit));
                     }
                 };
                 ticket.opened(action, req_id, result.id(), &rows);

@@ -26,6 +26,16 @@ pub(crate) struct InsertTarget {
     pub values_at: Span,
 }
 
+impl InsertTarget {
+    /// The unquoted name of a table that is bound later; no name can be written like that.
+    pub(crate) const ANY_TABLE: &str = "?";
+
+    /// True if `?` stands for the table.
+    pub(crate) fn is_any_table(&self) -> bool {
+        !self.table.name.quoted && self.table.name.name == Self::ANY_TABLE
+    }
+}
+
 /// The rows of an INSERT.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum InsertSource {

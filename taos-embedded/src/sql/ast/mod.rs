@@ -3,6 +3,7 @@
 mod ddl;
 mod expr;
 mod insert;
+mod params;
 mod query;
 
 pub(crate) use ddl::*;

@@ -1,8 +1,8 @@
 use super::Parser;
 use crate::sql::SqlError;
 use crate::sql::ast::{
-    Ident, Insert, InsertSource, InsertTarget, InsertValue, InsertValueKind, Span, Statement,
-    TimeBase, TimeExpr, TimeOffset, Using, ValueRows,
+    Ident, Insert, InsertSource, InsertTarget, InsertValue, InsertValueKind, ObjectName, Span,
+    Statement, TimeBase, TimeExpr, TimeOffset, Using, ValueRows,
 };
 use crate::sql::lexer::Kind;
 
@@ -36,9 +36,7 @@ impl Parser<'_> {
 
     fn insert_target(&mut self, times: &mut Vec<TimeExpr>) -> Result<InsertTarget, SqlError> {
         let start = self.token.span.start;
-        let table = self
-            .object_name()
-            .map_err(|_| self.bad_insert("invalid table name"))?;
+        let table = self.insert_table()?;
         let mut columns = None;
         if self.token.kind == Kind::LParen && !self.peek_is_word("select") {
             columns = Some(self.insert_columns()?);
@@ -68,6 +66,21 @@ impl Parser<'_> {
             span: self.span_from(start),
             values_at,
         })
+    }
+
+    /// A name, or the `?` of a prepared statement.
+    fn insert_table(&mut self) -> Result<ObjectName, SqlError> {
+        if self.token.kind == Kind::Question {
+            let span = self.advance().span;
+            let name = Ident {
+                name: InsertTarget::ANY_TABLE.to_owned(),
+                quoted: false,
+                span,
+            };
+            return Ok(ObjectName { db: None, name });
+        }
+        self.object_name()
+            .map_err(|_| self.bad_insert("invalid table name"))
     }
 
     /// Inside INSERT every syntax error has INSERT's code.

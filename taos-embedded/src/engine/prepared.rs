@@ -1,0 +1,250 @@
+//! Statements with placeholders, and what is bound to them.
+
+use std::sync::{Arc, PoisonError};
+
+use super::session::Session;
+use super::{Answer, SqlError};
+use crate::exec::bound::{Rules, Shape, Source, TableName, Tags, Template, bad_rows};
+use crate::exec::{STALE, TableRows};
+use crate::sql::ast::{ExprKind, Query, Statement};
+use crate::sql::{code, parse};
+use crate::store::INTERNAL;
+
+/// How often bound rows are brought up to a changed catalog before nothing may change meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// A statement that was read once and is run with what is bound to it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    kind: Kind,
+    /// The database that was chosen then.
+    db: Option<String>,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Insert(Template),
+    Query {
+        sql: String,
+        query: Box<Query>,
+        placeholders: usize,
+    },
+}
+
+/// Rows that were bound and are not yet written.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    tables: Vec<TableRows>,
+    bytes: usize,
+}
+
+impl Batch {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.tables.is_empty()
+    }
+
+    /// Memory that the rows take, about.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Takes the other's rows behind its own.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        self.tables.append(&mut other.tables);
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+}
+
+/// Values for one table.
+#[derive(Debug, Clone)]
+pub(crate) struct BoundTable<'a> {
+    pub(crate) name: Option<&'a TableName>,
+    /// `None` if no tags were bound at all.
+    pub(crate) tags: Option<Tags>,
+    pub(crate) columns: &'a [Source<'a>],
+}
+
+impl Prepared {
+    pub(crate) const fn is_insert(&self) -> bool {
+        matches!(self.kind, Kind::Insert(_))
+    }
+
+    /// The INSERT, if it is one.
+    pub(crate) const fn template(&self) -> Option<&Template> {
+        match &self.kind {
+            Kind::Insert(template) => Some(template),
+            Kind::Query { .. } => None,
+        }
+    }
+
+    /// Number of placeholders.
+    pub(crate) fn placeholders(&self) -> usize {
+        match &self.kind {
+            Kind::Insert(template) => template.placeholders(),
+            Kind::Query { placeholders, .. } => *placeholders,
+        }
+    }
+}
+
+impl Session {
+    /// Reads a statement with placeholders.
+    ///
+    /// # Errors
+    /// Syntax errors; 0x2600 for what is neither SELECT nor INSERT.
+    pub(crate) fn prepare(&self, sql: &str) -> Result<Prepared, SqlError> {
+        let kind = match parse(sql)? {
+            Statement::Insert(insert) => Kind::Insert(Template::new(sql, insert)?),
+            Statement::Query(mut query) => {
+                let mut placeholders = 0;
+                query.each_placeholder(&mut |_, _| placeholders += 1);
+                Kind::Query {
+                    sql: sql.to_owned(),
+                    query,
+                    placeholders,
+                }
+            }
+            _ => {
+                return Err(SqlError::new(
+                    code::SYNTAX,
+                    "stmt only support select or insert",
+                ));
+            }
+        };
+        Ok(Prepared {
+            kind,
+            db: self.current_db(),
+        })
+    }
+
+    fn template<'a>(&self, prepared: &'a Prepared) -> Result<&'a Template, SqlError> {
+        prepared
+            .template()
+            .ok_or_else(|| SqlError::new(INTERNAL, "rows were bound to a query"))
+    }
+
+    /// Looks up what the placeholders of an INSERT stand for; `name` is the table, if it is one
+    /// of them and known.
+    ///
+    /// # Errors
+    /// 0x2603 for a missing table, 0x022B if the table must be known, and those of INSERT.
+    pub(crate) fn shape(
+        &self,
+        prepared: &Prepared,
+        name: Option<&TableName>,
+    ) -> Result<Shape, SqlError> {
+        let template = self.template(prepared)?;
+        let mut exec = self.exec(&template.sql);
+        exec.db = prepared.db.clone().or(exec.db);
+        exec.shape(template, name)
+    }
+
+    /// True if a table has not changed since its shape was looked up.
+    pub(crate) fn is_current(&self, shape: &Shape) -> bool {
+        shape.is_current(&self.exec("").view.catalog)
+    }
+
+    /// The rules that values for a table of this shape are read under.
+    pub(crate) fn rules(&self, shape: &Shape, decimal_text: bool) -> Rules {
+        Rules {
+            precision: shape.precision(),
+            zone: self.timezone(),
+            decimal_text,
+        }
+    }
+
+    /// Adds values for one table to a batch, whose rows may take up to `limit` bytes.
+    ///
+    /// # Errors
+    /// As taosadapter-ws §9.4 lists them; 0xffff if they are too many.
+    pub(crate) fn bind(
+        &self,
+        shape: &Shape,
+        table: BoundTable<'_>,
+        rules: &Rules,
+        limit: usize,
+        batch: &mut Batch,
+    ) -> Result<(), SqlError> {
+        let rows = table.columns.first().map_or(1, Source::rows);
+        let texts = table.columns.iter().map(Source::text_bytes).sum::<usize>();
+        let bytes = shape.cost(rows).saturating_add(texts);
+        if batch.bytes.saturating_add(bytes) > limit {
+            return Err(SqlError::new(
+                INTERNAL,
+                format!(
+                    "the rows bound on this connection would take more than {limit} bytes; execute \
+                     before binding more, or bind fewer rows at a time"
+                ),
+            ));
+        }
+        let exec = self.exec("");
+        let rows = exec.bind(shape, table.name, table.tags, table.columns, rules)?;
+        batch.tables.push(rows);
+        batch.bytes += bytes;
+        Ok(())
+    }
+
+    /// Writes what was bound, all or nothing, and says how many rows that were; they are durable
+    /// then.
+    ///
+    /// # Errors
+    /// 0x2603 if a table has gone since, 0x0200 if its columns have, and those of the storage.
+    pub(crate) fn write_batch(&self, batch: Batch) -> Result<u64, SqlError> {
+        let mut tables = Arc::new(batch.tables);
+        for _ in 0..ATTEMPTS {
+            match self.exec("").write_bound(&tables) {
+                Err(error) if error.code == STALE => {}
+                outcome => return outcome,
+            }
+            self.renew(&mut tables)?;
+        }
+        let alone = self.engine().changes.write();
+        let _alone = alone.unwrap_or_else(PoisonError::into_inner);
+        self.renew(&mut tables)?;
+        self.exec("").write_bound(&tables)
+    }
+
+    fn renew(&self, tables: &mut Arc<Vec<TableRows>>) -> Result<(), SqlError> {
+        let tables = Arc::get_mut(tables)
+            .ok_or_else(|| SqlError::new(INTERNAL, "the writer still holds the rows"))?;
+        let exec = self.exec("");
+        tables.iter_mut().try_for_each(|rows| exec.renew(rows))
+    }
+
+    /// Runs a prepared query with a value for each placeholder, or an INSERT without any.
+    ///
+    /// # Errors
+    /// 0x0236 for a wrong number of values or rows, and those of the query.
+    pub(crate) fn run_prepared(
+        &self,
+        prepared: &Prepared,
+        values: &[ExprKind],
+    ) -> Result<Answer, SqlError> {
+        if values.len() != prepared.placeholders() {
+            return Err(bad_rows());
+        }
+        match &prepared.kind {
+            Kind::Insert(template) => self.execute(&template.sql),
+            Kind::Query { sql, query, .. } => {
+                let mut query = query.clone();
+                query.each_placeholder(&mut |number, kind| {
+                    let value = usize::try_from(number).ok().and_then(|n| values.get(n));
+                    if let Some(value) = value {
+                        *kind = value.clone();
+                    }
+                });
+                self.run_query(sql, &query).map(Answer::Rows)
+            }
+        }
+    }
+}
+
+/// The literals of a query's parameters, each of one row.
+///
+/// # Errors
+/// 0x0236 for another number of rows, and those of [`Source::literal`].
+pub(crate) fn literals(columns: &[Source<'_>]) -> Result<Vec<ExprKind>, SqlError> {
+    if columns.iter().any(|source| source.rows() != 1) {
+        return Err(bad_rows());
+    }
+    columns.iter().map(Source::literal).collect()
+}

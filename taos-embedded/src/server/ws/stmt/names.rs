@@ -1,0 +1,79 @@
+//! Text requests about statements by their names.
+
+use taos_ws::protocol::TextRequest;
+
+use super::{Call, Generation};
+
+/// Name and request id of a request about statements that must be answered, schemaless writes among
+/// them.
+pub(in super::super) const fn named(request: &TextRequest) -> Option<(&'static str, u64)> {
+    Some(match request {
+        TextRequest::Insert(args) => ("insert", args.req_id),
+        TextRequest::StmtInit(args) => ("init", args.req_id),
+        TextRequest::StmtPrepare(args) => ("prepare", args.req_id),
+        TextRequest::StmtSetTableName(args) => ("set_table_name", args.req_id),
+        TextRequest::StmtSetTags(args) => ("set_tags", args.req_id),
+        TextRequest::StmtBind(args) => ("bind", args.req_id),
+        TextRequest::StmtAddBatch(args) => ("add_batch", args.req_id),
+        TextRequest::StmtExec(args) => ("exec", args.req_id),
+        TextRequest::StmtGetTagFields(args) => ("get_tag_fields", args.req_id),
+        TextRequest::StmtGetColFields(args) => ("get_col_fields", args.req_id),
+        TextRequest::StmtUseResult(args) => ("use_result", args.req_id),
+        TextRequest::StmtNumParams(args) => ("stmt_num_params", args.req_id),
+        TextRequest::StmtGetParam(args) => ("stmt_get_param", args.req_id),
+        TextRequest::StmtClose(args) => ("close", args.req_id),
+        TextRequest::Stmt2Init(args) => ("stmt2_init", args.req_id),
+        TextRequest::Stmt2Prepare(args) => ("stmt2_prepare", args.req_id),
+        TextRequest::Stmt2Exec(args) => ("stmt2_exec", args.req_id),
+        TextRequest::Stmt2Result(args) => ("stmt2_result", args.req_id),
+        TextRequest::Stmt2Close(args) => ("stmt2_close", args.req_id),
+        _ => return None,
+    })
+}
+
+/// What a request asks of which statement.
+pub(super) fn call(request: TextRequest) -> Option<(Generation, (u64, u64), Call)> {
+    use Generation::{First, Second};
+    Some(match request {
+        TextRequest::StmtPrepare(args) => {
+            (First, (args.req_id, args.stmt_id), Call::Prepare(args.sql))
+        }
+        TextRequest::StmtSetTableName(args) => (
+            First,
+            (args.req_id, args.stmt_id),
+            Call::SetTable(args.name),
+        ),
+        TextRequest::StmtSetTags(args) => {
+            (First, (args.req_id, args.stmt_id), Call::Tags(args.tags))
+        }
+        TextRequest::StmtBind(args) => {
+            (First, (args.req_id, args.stmt_id), Call::Bind(args.columns))
+        }
+        TextRequest::StmtAddBatch(args) => (First, (args.req_id, args.stmt_id), Call::AddBatch),
+        TextRequest::StmtExec(args) => (First, (args.req_id, args.stmt_id), Call::Exec),
+        TextRequest::StmtGetTagFields(args) => {
+            (First, (args.req_id, args.stmt_id), Call::TagFields)
+        }
+        TextRequest::StmtGetColFields(args) => {
+            (First, (args.req_id, args.stmt_id), Call::ColFields)
+        }
+        TextRequest::StmtUseResult(args) => (First, (args.req_id, args.stmt_id), Call::UseResult),
+        TextRequest::StmtNumParams(args) => (First, (args.req_id, args.stmt_id), Call::NumParams),
+        TextRequest::StmtGetParam(args) => {
+            let call = Call::GetParam(args.index);
+            (First, (args.req_id, args.stmt_id), call)
+        }
+        TextRequest::StmtClose(args) => (First, (args.req_id, args.stmt_id), Call::Close),
+        TextRequest::Stmt2Prepare(args) => {
+            let call = Call::Prepare2 {
+                sql: args.sql,
+                get_fields: args.get_fields,
+            };
+            (Second, (args.req_id, args.stmt_id), call)
+        }
+        TextRequest::Stmt2Exec(args) => (Second, (args.req_id, args.stmt_id), Call::Exec2),
+        TextRequest::Stmt2Result(args) => (Second, (args.req_id, args.stmt_id), Call::Result2),
+        TextRequest::Stmt2Close(args) => (Second, (args.req_id, args.stmt_id), Call::Close2),
+        _ => return None,
+    })
+}
