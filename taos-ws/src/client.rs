@@ -4,13 +4,13 @@ use crate::config::Config;
 use crate::connection::{Failure, Link, QueryAnswer, Reading};
 use crate::events::Events;
 use crate::login::login;
-use crate::protocol::{ConnOption, TextReply, encode_query};
+use crate::protocol::{ConnOption, TextReply, Version, encode_query};
 use crate::resend::{Effect, RESENDS};
 use crate::transport::{Cause, Dialer};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use taos_query::{Code, ConnectionState, ErrorKind, RawError, RawResult};
 use tokio::runtime::Handle;
@@ -85,6 +85,8 @@ pub(crate) struct Client {
     connecting: tokio::sync::Mutex<()>,
     session: Mutex<Session>,
     pub(crate) events: Arc<Events>,
+    /// The version of the first server, in its own words.
+    pub(crate) first_version: OnceLock<String>,
     /// The address to try first: where the ring of addresses goes on.
     next: AtomicUsize,
 }
@@ -111,6 +113,7 @@ impl Client {
             connecting: tokio::sync::Mutex::new(()),
             session: Mutex::new(session),
             events: Arc::new(Events::new()),
+            first_version: OnceLock::new(),
             next: AtomicUsize::new(0),
         })
     }
@@ -141,6 +144,14 @@ impl Client {
 
     pub(crate) fn session(&self) -> MutexGuard<'_, Session> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The version of the server that is connected now.
+    pub(crate) fn current(&self) -> Option<Version> {
+        match &self.shared().state {
+            State::Ready(link) => Some(link.version),
+            _ => None,
+        }
     }
 
     /// The runtime that the connection's task lives on.
@@ -330,6 +341,7 @@ impl Client {
         let name = address.to_string();
         let lease = self.events.lease();
         let (link, database) = login(dialed, &self.config, &name, &session, lease).await?;
+        let _ = self.first_version.set(link.version_text.clone());
         if database != session.database {
             self.session().database = database;
         }
@@ -416,7 +428,7 @@ impl Link {
         reading: Reading,
     ) -> Result<QueryAnswer, Failure> {
         use crate::connection::{Payload, text};
-        use crate::protocol::{Action, SqlArgs, Version};
+        use crate::protocol::{Action, SqlArgs};
         let payload = if self.version >= Version::BINARY_SQL {
             Payload::Binary(encode_query(req_id, sql).ok_or(Failure::TooLong)?)
         } else {

@@ -40,6 +40,7 @@ mod builder;
 mod client;
 mod config;
 mod connection;
+mod driver;
 mod events;
 mod login;
 pub mod protocol;
@@ -51,6 +52,7 @@ mod transport;
 mod write;
 
 pub use builder::TaosBuilder;
+pub use driver::WsTaos;
 pub use query::{ResultSet, ServerStatus, Taos, check_server_status};
 pub use stmt::{Stmt, Stmt2};
 

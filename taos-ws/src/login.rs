@@ -36,9 +36,9 @@ pub(crate) async fn login(
         address,
         limit: config.conn_timeout,
     };
-    let version = talk.version().await?;
+    let version_text = talk.version().await?;
     // The text of its library may say more than the old endpoint can do.
-    let told = match version.as_deref().map(Version::parse) {
+    let told = match version_text.as_deref().map(Version::parse) {
         told if old => Some(told.map_or(Version::OLD_ENDPOINT, |v| v.min(Version::OLD_ENDPOINT))),
         told => told,
     };
@@ -54,6 +54,7 @@ pub(crate) async fn login(
     };
     check(&reply)
         .map_err(|error| error.context(refusal(address, config, &database, reply.code)))?;
+    let version_text = version_text.or_else(|| reply.version.clone());
     let version = told
         .or_else(|| reply.version.as_deref().map(Version::parse))
         .unwrap_or(config.version_prefer);

@@ -46,15 +46,18 @@ impl Taos {
         Self { client }
     }
 
-    pub(crate) const fn client(&self) -> &Arc<Client> {
-        &self.client
+    /// The version of the server that the connection was first made to, in its own words; empty if
+    /// the server does not tell.
+    pub fn version(&self) -> &str {
+        self.client.first_version.get().map_or("", String::as_str)
     }
 
-    /// The version of the server that the connection talks to now.
+    /// The version of the server that the connection talks to now, after connecting again if that
+    /// is needed.
     ///
     /// # Errors
     /// When a broken connection cannot be restored.
-    pub async fn version(&self) -> RawResult<Version> {
+    pub async fn current_version(&self) -> RawResult<Version> {
         Ok(self.client.link().await?.version)
     }
 

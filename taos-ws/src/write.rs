@@ -9,25 +9,16 @@ use crate::protocol::{
 use crate::query::Taos;
 use crate::resend::Effect;
 use serde_json::value::RawValue;
-use std::time::Duration;
 use taos_query::common::{Field, Ty};
 use taos_query::schemaless::{SchemalessProtocol, SmlData};
 use taos_query::util::generate_req_id;
 use taos_query::{Code, ErrorKind, RawBlock, RawError, RawMeta, RawResult};
-use tokio::time::sleep;
 
 /// The first release whose client library may be better than the one that a BLOB in a raw write
 /// makes crash, and with it the adapter and every connection (taosadapter-ws §10).
 const SAFE_BLOBS: Version = Version::new([3, 3, 8, 0]);
 /// Longest name that a field record holds.
 const FIELD_NAME: usize = 64;
-/// "Object is creating": another write makes the same table just now (taosadapter-ws §13).
-const BEING_MADE: i32 = 0x032C;
-/// How often a message is sent again for that, after pauses that double from the first to the
-/// longest: some six seconds in all.
-const REPEATS: u32 = 10;
-const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 impl Taos {
     /// Writes schemaless lines; gives the number of rows that changed, and of all rows of the payload
@@ -147,18 +138,7 @@ impl Taos {
                 self.refuse_blobs(types.into_iter().filter_map(Ty::from_u8_option))
                     .await?;
             }
-            let mut tries = 0;
-            loop {
-                match self.replay(message).await {
-                    // Something that the message needs is still being made.
-                    Err(error) if error.code() == BEING_MADE && tries < REPEATS => {
-                        let pause = FIRST_PAUSE.saturating_mul(1 << tries).min(LONGEST_PAUSE);
-                        tries += 1;
-                        sleep(pause).await;
-                    }
-                    ended => return ended,
-                }
-            }
+            self.replay(message).await
         };
         self.client
             .traced(crate::telemetry::span("write_raw"), work)

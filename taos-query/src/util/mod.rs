@@ -5,6 +5,7 @@ mod escape;
 pub mod hex;
 mod req_id;
 mod runtime;
+mod totp;
 
 pub use edition::Edition;
 pub use escape::sql_value_escape;
@@ -13,3 +14,7 @@ pub use req_id::generate_req_id;
 pub use runtime::pause;
 pub use runtime::{block_in_place_or_global, global_tokio_runtime};
 pub(crate) use runtime::{block_on, within};
+pub use totp::{
+    current_totp_code, decode_totp_secret, encode_totp_secret, generate_totp_code,
+    generate_totp_secret,
+};

@@ -97,7 +97,7 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(taos: &Taos, opening: Opening) -> Self {
         Self {
-            client: taos.client().clone(),
+            client: taos.client.clone(),
             opening,
             timeout: None,
             remote: None,

@@ -236,8 +236,8 @@ impl AsyncStatements for Taos {
     type Stmt2 = Stmt2;
 
     async fn sibling(&self) -> RawResult<Self> {
-        let sibling = Self::new(std::sync::Arc::new(self.client().sibling()?));
-        sibling.client().link().await?;
+        let sibling = Self::new(std::sync::Arc::new(self.client.sibling()?));
+        sibling.client.link().await?;
         Ok(sibling)
     }
 }

@@ -53,7 +53,7 @@ async fn serve(mut peer: super::peer::Peer) -> Vec<u64> {
 async fn a_query_dropped_after_any_poll_leaves_a_usable_connection_and_no_result_behind() {
     for capacity in [7, 64, 1 << 16] {
         let (taos, mut accepts) = client_with(DSN, capacity);
-        let (version, peer) = tokio::join!(taos.version(), accepts.login());
+        let (version, peer) = tokio::join!(taos.current_version(), accepts.login());
         version.unwrap();
         let server = tokio::spawn(serve(peer));
         let mut completed = 0;

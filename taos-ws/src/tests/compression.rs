@@ -43,7 +43,7 @@ async fn connected(dsn: &str, answer: &str) -> (Taos, Peer, Accepts) {
         peer.login("3.3.7.5").await;
         peer
     };
-    let (version, peer) = tokio::join!(taos.version(), server);
+    let (version, peer) = tokio::join!(taos.current_version(), server);
     version.unwrap();
     (taos, peer, accepts)
 }
@@ -190,7 +190,7 @@ async fn an_answer_that_was_not_offered_refuses_the_connection() {
             let mut peer = accepts.accept().await;
             peer.upgrade_with(answer).await
         };
-        let (version, head) = tokio::join!(taos.version(), server);
+        let (version, head) = tokio::join!(taos.current_version(), server);
         let error = error_of(version);
         assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
         assert!(error.to_string().contains("not offered"), "{error}");

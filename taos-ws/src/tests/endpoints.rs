@@ -30,7 +30,7 @@ async fn a_server_without_the_usual_endpoint_is_asked_at_the_old_one_in_json() {
         };
         let (count, _peer) = tokio::join!(taos.exec("insert 1"), server);
         assert_eq!(count.unwrap(), 3);
-        assert_eq!(taos.version().await.unwrap(), Version::OLD_ENDPOINT);
+        assert_eq!(taos.current_version().await.unwrap(), Version::OLD_ENDPOINT);
         // What would never be answered is not sent.
         let error = error_of(taos.options_connection(&[]).await);
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
@@ -47,7 +47,7 @@ async fn a_server_that_has_neither_endpoint_is_told_apart_from_one_that_is_down(
             peer.raw(b"HTTP/1.1 404 Not Found\r\n\r\n").await;
         }
     };
-    let (version, ()) = tokio::join!(taos.version(), server);
+    let (version, ()) = tokio::join!(taos.current_version(), server);
     let error = error_of(version);
     assert_eq!(
         (error.kind(), error.code()),
@@ -65,7 +65,7 @@ async fn an_http_401_stops_at_once() {
         peer.head().await;
         peer.raw(b"HTTP/1.1 401 Unauthorized\r\n\r\n").await;
     };
-    let (version, ()) = tokio::join!(taos.version(), server);
+    let (version, ()) = tokio::join!(taos.current_version(), server);
     let error = error_of(version);
     assert_eq!(
         (error.kind(), error.code()),
@@ -89,7 +89,7 @@ async fn login(params: &str, version: &str) -> Result<crate::protocol::ConnArgs,
             _ => (None, peer),
         }
     };
-    let (told, (args, _peer)) = tokio::join!(taos.version(), server);
+    let (told, (args, _peer)) = tokio::join!(taos.current_version(), server);
     match told {
         Ok(_) => Ok(*args.unwrap()),
         Err(error) => {
@@ -131,4 +131,36 @@ async fn a_server_is_told_only_what_it_knows() {
         [args.tz, args.ip, args.app, args.connector],
         ["Europe/Oslo", "10.0.0.1", "a", "c"]
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_drivers_own_names_do_what_the_traits_do() {
+    for (version, binary) in [("3.3.7.5.alpha", true), ("3.0.7.1", false)] {
+        let (taos, mut accepts) = client(DSN);
+        assert_eq!(taos.version(), "");
+        let server = async {
+            let mut peer = accepts.accept().await;
+            peer.upgrade().await;
+            peer.login(version).await;
+            for _ in 0..2 {
+                let (req_id, sql) = peer.query().await;
+                assert_eq!(sql, "insert 1");
+                peer.updated(req_id, 2).await;
+            }
+            peer
+        };
+        let driver = async {
+            let driver: crate::WsTaos = taos.client_cloned();
+            let affected = driver.s_exec("insert 1").await.unwrap();
+            let id = driver.client().get_req_id();
+            let result = driver.s_query_with_req_id("insert 1", id).await.unwrap();
+            (affected, taos_query::AsyncFetchable::affected_rows(&result))
+        };
+        let (rows, _peer) = tokio::join!(driver, server);
+        assert_eq!(rows, (2, 2));
+        assert_eq!(
+            (taos.version(), taos.is_support_binary_sql()),
+            (version, binary)
+        );
+    }
 }

@@ -59,7 +59,7 @@ async fn a_mute_server_is_a_timeout_at_every_step_of_the_login() {
             peer
         };
         let started = Instant::now();
-        let (version, _peer) = tokio::join!(taos.version(), server);
+        let (version, _peer) = tokio::join!(taos.current_version(), server);
         let error = error_of(version);
         assert_eq!(error.kind(), ErrorKind::Timeout, "{answered}: {error}");
         assert!(error.to_string().contains("conn_timeout"), "{error}");
@@ -82,7 +82,7 @@ async fn a_close_in_each_state_is_told_at_once() {
                 peer.raw(&frame(8, &1001u16.to_be_bytes())).await;
             }
         };
-        let (version, ()) = tokio::join!(taos.version(), server);
+        let (version, ()) = tokio::join!(taos.current_version(), server);
         let error = error_of(version);
         assert_eq!(error.kind(), ErrorKind::Connect, "{answered}: {error}");
     }
@@ -169,7 +169,7 @@ async fn garbage_during_the_login_is_told_at_once() {
             peer
         };
         let started = Instant::now();
-        let (version, _peer) = tokio::join!(taos.version(), server);
+        let (version, _peer) = tokio::join!(taos.current_version(), server);
         let error = error_of(version);
         assert_eq!(error.kind(), ErrorKind::Protocol, "{error}");
         assert_eq!(error.code(), Code::WS_BAD_ANSWER);
@@ -301,7 +301,7 @@ async fn secrets_show_in_no_debug_form_no_error_and_no_log_line() {
             .await;
         format!("{args:?}")
     };
-    let (version, args) = tokio::join!(taos.version(), server);
+    let (version, args) = tokio::join!(taos.current_version(), server);
     let error = error_of(version);
     assert_eq!(error.kind(), ErrorKind::Auth);
     assert_eq!(error.code(), 0x0357);
@@ -314,7 +314,7 @@ async fn secrets_show_in_no_debug_form_no_error_and_no_log_line() {
         peer.login("3.4.0.0").await;
         peer
     };
-    let (version, peer) = tokio::join!(taos.version(), server);
+    let (version, peer) = tokio::join!(taos.current_version(), server);
     version.unwrap();
     drop(peer);
     let log = log.0.lock().unwrap().clone();

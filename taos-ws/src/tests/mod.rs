@@ -8,6 +8,7 @@ mod faults;
 mod peer;
 mod reconnect;
 mod results;
+mod spans;
 #[cfg(feature = "rustls")]
 mod tls;
 mod writes;

@@ -68,7 +68,7 @@ pub(super) fn client(dsn: &str) -> (Taos, Accepts) {
 /// A client that is logged in, and its server.
 pub(super) async fn connected(dsn: &str) -> (Taos, Peer, Accepts) {
     let (taos, mut accepts) = client(dsn);
-    let (version, peer) = tokio::join!(taos.version(), accepts.login());
+    let (version, peer) = tokio::join!(taos.current_version(), accepts.login());
     version.unwrap();
     (taos, peer, accepts)
 }

@@ -101,7 +101,7 @@ async fn a_write_that_was_sent_stays_unknown_when_the_server_does_not_come_back(
 #[test]
 fn a_result_can_be_read_outside_of_any_runtime_and_connecting_there_is_a_clear_error() {
     let (taos, mut accepts) = client(DSN);
-    let error = error_of(futures_util::FutureExt::now_or_never(taos.version()).unwrap());
+    let error = error_of(futures_util::FutureExt::now_or_never(taos.current_version()).unwrap());
     assert!(error.to_string().contains("tokio runtime"), "{error}");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -109,7 +109,7 @@ fn a_result_can_be_read_outside_of_any_runtime_and_connecting_there_is_a_clear_e
         .build()
         .unwrap();
     let peer = runtime.block_on(async {
-        let (version, peer) = tokio::join!(taos.version(), accepts.login());
+        let (version, peer) = tokio::join!(taos.current_version(), accepts.login());
         version.unwrap();
         peer
     });
@@ -194,7 +194,7 @@ async fn a_lost_login_is_tried_again_and_a_refused_one_is_not() {
         accepts.login().await
     };
     let started = Instant::now();
-    let (version, _peer) = tokio::join!(taos.version(), server);
+    let (version, _peer) = tokio::join!(taos.current_version(), server);
     version.unwrap();
     let pauses = started.elapsed();
     assert!(
@@ -213,7 +213,7 @@ async fn a_lost_login_is_tried_again_and_a_refused_one_is_not() {
         peer.error(args.req_id, 0x0357, "Authentication failure")
             .await;
     };
-    let (version, ()) = tokio::join!(taos.version(), server);
+    let (version, ()) = tokio::join!(taos.current_version(), server);
     let error = error_of(version);
     assert_eq!(
         (error.kind(), error.code()),
@@ -250,13 +250,13 @@ async fn every_address_is_tried_before_the_first_pause() {
         let (taos, mut accepts) =
             client("ws://refused:1,refused:2,peer:3,refused:4?conn_retries=9");
         let started = Instant::now();
-        let (version, _peer) = tokio::join!(taos.version(), accepts.login());
+        let (version, _peer) = tokio::join!(taos.current_version(), accepts.login());
         version.unwrap();
         assert_eq!(started.elapsed(), Duration::ZERO);
     }
     let (taos, _accepts) = client("ws://refused:1,refused:2?conn_retries=2&retry_backoff_ms=1000");
     let started = Instant::now();
-    let error = error_of(taos.version().await);
+    let error = error_of(taos.current_version().await);
     assert_eq!(error.kind(), ErrorKind::Connect);
     // Two pauses, of 1 s and 2 s, and none after the last try.
     let pauses = started.elapsed();
@@ -336,7 +336,7 @@ async fn a_mute_server_is_reported_within_the_limit_of_the_whole_connect() {
         };
         let started = Instant::now();
         let version = tokio::select! {
-            version = taos.version() => version,
+            version = taos.current_version() => version,
             () = server => unreachable!(),
         };
         let error = error_of(version);
@@ -355,7 +355,7 @@ async fn after_a_break_the_next_address_is_tried_first() {
     let mut seen = Vec::new();
     let watched = taos.connection_events();
     for _ in 0..4 {
-        let (version, peer) = tokio::join!(taos.version(), accepts.login());
+        let (version, peer) = tokio::join!(taos.current_version(), accepts.login());
         version.unwrap();
         if let ConnectionState::Ready { address, .. } = taos.connection_state() {
             seen.push(address.to_string());
@@ -380,7 +380,7 @@ async fn a_watcher_sees_each_state_in_order_and_a_break_while_idle_at_once() {
     let (taos, mut accepts) = client(DSN);
     let mut states = Box::pin(taos.connection_events());
     assert_eq!(states.next().await.unwrap(), ConnectionState::Connecting);
-    let (version, peer) = tokio::join!(taos.version(), accepts.login());
+    let (version, peer) = tokio::join!(taos.current_version(), accepts.login());
     version.unwrap();
     assert_eq!(
         states.next().await.unwrap().to_string(),
@@ -394,7 +394,7 @@ async fn a_watcher_sees_each_state_in_order_and_a_break_while_idle_at_once() {
         "{broken}"
     );
     let refuse = async { drop(accepts.accept().await) };
-    let (version, ()) = tokio::join!(taos.version(), refuse);
+    let (version, ()) = tokio::join!(taos.current_version(), refuse);
     version.unwrap_err();
     assert_eq!(states.next().await.unwrap(), ConnectionState::Connecting);
     assert!(matches!(

@@ -1,12 +1,10 @@
 use super::peer::{Accepts, DSN, Got, Peer, block, client, connected, error_of};
 use crate::protocol::{BinaryRequest, InsertArgs, RawBlockWrite, TextRequest};
 use crate::query::Taos;
-use std::time::Duration;
 use taos_query::block::{BlockWriter, ColumnBuilder};
 use taos_query::common::{Field, Precision, Ty};
 use taos_query::schemaless::{SchemalessPrecision, SchemalessProtocol, SmlData, SmlDataBuilder};
 use taos_query::{AsyncQueryable as _, ErrorKind, RawBlock, RawMeta};
-use tokio::time::Instant;
 
 fn lines(lines: &[&str]) -> SmlDataBuilder {
     let mut builder = SmlDataBuilder::default();
@@ -24,7 +22,7 @@ async fn connected_to(version: &str) -> (Taos, Peer, Accepts) {
         peer.login(version).await;
         peer
     };
-    let (told, peer) = tokio::join!(taos.version(), server);
+    let (told, peer) = tokio::join!(taos.current_version(), server);
     told.unwrap();
     (taos, peer, accepts)
 }
@@ -324,34 +322,4 @@ async fn a_blob_that_would_end_the_adapter_is_refused_before_anything_is_sent() 
     written.unwrap();
     let error = error_of(taos.write_raw_meta(&RawMeta::new(2, &b"\x64x"[..])).await);
     assert!(error.to_string().contains("no data message"), "{error}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_message_that_needs_what_is_being_made_is_sent_again_for_a_while() {
-    let (taos, mut peer, _accepts) = connected(DSN).await;
-    let meta = RawMeta::new(531, &b"meta"[..]);
-    let started = Instant::now();
-    let (written, ()) = tokio::join!(taos.write_raw_meta(&meta), async {
-        for code in [0x032C, 0x032C, 0] {
-            let (req_id, _) = peer.raw_write().await;
-            peer.error(req_id, code, "Object is creating").await;
-        }
-    });
-    written.unwrap();
-    assert_eq!(started.elapsed(), Duration::from_millis(150));
-    let server = async {
-        let mut asked = 0;
-        loop {
-            let (req_id, _) = peer.raw_write().await;
-            asked += 1;
-            peer.error(req_id, 0x032C, "Object is creating").await;
-            if asked == 11 {
-                return;
-            }
-        }
-    };
-    let started = Instant::now();
-    let (written, ()) = tokio::join!(taos.write_raw_meta(&meta), server);
-    assert_eq!(error_of(written).code(), 0x032C);
-    assert!(started.elapsed() < Duration::from_secs(10));
 }
