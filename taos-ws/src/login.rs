@@ -79,6 +79,7 @@ pub(crate) async fn login(
     };
     let mut link = Link::start(talk.socket, address.to_owned(), version, options, lease);
     link.old_endpoint = old;
+    link.version_text = version_text.unwrap_or_default();
     Ok((link, database))
 }
 

@@ -147,6 +147,8 @@ pub(crate) struct Link {
     _control: mpsc::UnboundedSender<Control>,
     status: Arc<Status>,
     pub(crate) version: Version,
+    /// The version in the server's own words, empty if it does not say.
+    pub(crate) version_text: String,
     /// The server has only the endpoint that knows queries and raw writes, and never answers others.
     pub(crate) old_endpoint: bool,
     /// Where the task lives.
@@ -180,6 +182,7 @@ impl Link {
             _control: control,
             status,
             version,
+            version_text: String::new(),
             old_endpoint: false,
             runtime: Handle::current(),
         }
