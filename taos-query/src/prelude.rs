@@ -6,6 +6,7 @@ pub use tokio;
 pub use crate::inserter::{AsyncInsertable, Inserter, InserterBuilder};
 #[cfg(feature = "deadpool")]
 pub use crate::pool::Pool;
+pub use crate::util::{AsyncInlinable, AsyncInlinableRead, AsyncInlinableWrite};
 pub use crate::{
     AsyncBindable, AsyncFetchable, AsyncQueryable, AsyncStatements, AsyncTBuilder, Helpers,
     Stmt2AsyncBindable,
@@ -18,6 +19,7 @@ mod both {
     pub use crate::block::{ColumnView, RawBlock, RowView};
     pub use crate::common::{BorrowedValue, Field, Precision, Timestamp, Ty, Value};
     pub use crate::inserter::{FailedBatch, InsertError, InsertSummary};
+    pub use crate::util::{Inlinable, InlinableRead, InlinableWrite};
     pub use crate::{
         Address, Code, ConnectionState, DeError, Dsn, DsnError, ErrorKind, IntoDsn, Manager,
         RawData, RawError, RawMeta, RawResult, SchemalessPrecision, SchemalessProtocol, SmlData,

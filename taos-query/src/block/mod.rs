@@ -4,11 +4,13 @@
 //! [`BlockWriter`] makes blocks from typed cells.
 
 mod cell;
+mod dump;
 mod encode;
 mod fuzz;
 mod parse;
 mod rows;
 mod text;
+mod v2;
 pub mod views;
 
 use std::fmt;
@@ -33,6 +35,16 @@ use parse::Layout;
 /// A checked raw block: rows in columns, as the server sent them.
 ///
 /// Cloning is cheap, the bytes are shared.
+///
+/// # Dumps
+///
+/// [`Inlinable`](crate::util::Inlinable) and [`AsyncInlinable`](crate::util::AsyncInlinable) write a
+/// block as: flags in 4 bytes, the [bytes of the block](Self::as_raw_bytes), the table's name behind
+/// 2 bytes of length if bit 0 is set, and the name of each column behind 1 byte of length if bit 1 is
+/// set. Bits 2 and 3 are always set, bits 8 and 9 hold the [`Precision`]. Flags of all ones stand for
+/// the end, which [`read_optional_inlined`](crate::util::Inlinable::read_optional_inlined) gives as
+/// `None`. It is the layout of the published crate; of its dumps, those with bit 4, whose NCHAR columns
+/// it has turned into UTF-8, are understood too.
 #[derive(Clone)]
 pub struct RawBlock {
     pub(crate) data: Arc<BlockData>,

@@ -1,8 +1,10 @@
 use std::fmt;
+use std::io::{self, Read, Write};
 
 use serde::{Deserialize, Serialize};
 
 use super::Ty;
+use crate::util::{Inlinable, InlinableRead, InlinableWrite};
 
 /// Name, type and declared width of a result column.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -67,6 +69,23 @@ impl Field {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.sql_repr())
+    }
+}
+
+/// The type in 1 byte, the width in 4, and the name behind 2 bytes of length.
+impl Inlinable for Field {
+    fn read_inlined<R: Read>(reader: &mut R) -> io::Result<Self> {
+        let ty = Ty::from_u8(InlinableRead::read_u8(reader)?)
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        let bytes = InlinableRead::read_u32(reader)?;
+        let name = reader.read_inlined_str::<2>()?;
+        Ok(Self::new(name, ty, bytes))
+    }
+
+    fn write_inlined<W: Write>(&self, wtr: &mut W) -> io::Result<usize> {
+        Ok(wtr.write_u8_le(self.ty.as_u8())?
+            + wtr.write_u32_le(self.bytes)?
+            + wtr.write_inlined_str::<2>(&self.name)?)
     }
 }
 

@@ -3,12 +3,18 @@
 mod edition;
 mod escape;
 pub mod hex;
+mod inline;
 mod req_id;
 mod runtime;
 mod totp;
 
 pub use edition::Edition;
 pub use escape::sql_value_escape;
+pub use inline::{
+    AsyncInlinable, AsyncInlinableRead, AsyncInlinableWrite, Inlinable, InlinableRead,
+    InlinableWrite, InlineOpts,
+};
+pub(crate) use inline::{Blocking, now, read_bytes, read_text, write_text};
 pub use req_id::generate_req_id;
 #[doc(hidden)]
 pub use runtime::pause;
