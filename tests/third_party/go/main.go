@@ -1,5 +1,5 @@
 // Checks of the published Go client against the server at TAOS_ADDRESS: its drivers of database/sql
-// over WebSocket and REST.
+// over WebSocket and REST, and its own interfaces for statements and schemaless lines.
 package main
 
 import (
@@ -96,6 +96,8 @@ func at(milliseconds int64) time.Time {
 func main() {
 	websocket()
 	rest()
+	statements()
+	schemalessLines()
 	if failed {
 		os.Exit(1)
 	}

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"strings"
 	"sync"
@@ -150,4 +152,48 @@ func websocket() {
 		defer missing.Close()
 		refused(missing.Ping(), 0x388, "Database not exist")
 	})
+	check(client, "prepares an insert, and executes it row by row", func() { preparedInsert(db) })
+	check(client, "prepares a query, and asks it with several arguments", func() { preparedQuery(db) })
+}
+
+// preparedInsert binds what the client can bind: everything but decimals.
+func preparedInsert(db *sql.DB) {
+	bound := kinds[:len(kinds)-2]
+	columns := []string{"ts timestamp"}
+	for _, kind := range bound {
+		columns = append(columns, kind.name+" "+kind.kind)
+	}
+	exec(db, "create table judge_go_ws.bound ("+strings.Join(columns, ", ")+")")
+	marks := strings.Repeat(", ?", len(bound))
+	insert := got(db.Prepare("insert into judge_go_ws.bound values (?" + marks + ")"))
+	defer insert.Close()
+	for _, null := range []bool{false, true} {
+		arguments := []any{at(0)}
+		if null {
+			arguments[0] = at(1)
+		}
+		for _, kind := range bound {
+			if null {
+				arguments = append(arguments, nil)
+			} else {
+				arguments = append(arguments, kind.value)
+			}
+		}
+		result := got(insert.ExecContext(context.Background(), arguments...))
+		equal(got(result.RowsAffected()), int64(1))
+	}
+	read := rows(db.Query("select * from judge_go_ws.bound order by ts"))
+	equal(read, [][]any{fullRow(0, false)[:len(bound)+1], fullRow(1, true)[:len(bound)+1]})
+}
+
+func preparedQuery(db *sql.DB) {
+	query := got(db.Prepare("select n from judge_go_ws.many where n >= ? and n < ? order by ts"))
+	defer query.Close()
+	equal(rows(query.Query(3, 5)), [][]any{{int32(3)}, {int32(4)}})
+	equal(rows(query.Query(many-1, 2*many)), [][]any{{int32(many - 1)}})
+	equal(rows(query.Query(many, 2*many)), [][]any{})
+	equal(len(rows(query.Query(0, many))), many)
+	text := got(db.Prepare("select i32 from judge_go_ws.kinds where place = ? and ts = ?"))
+	defer text.Close()
+	equal(rows(text.Query("Gdańsk", at(0))), [][]any{{int32(-2147483648)}})
 }

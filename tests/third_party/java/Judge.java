@@ -106,6 +106,8 @@ public final class Judge {
     public static void main(String[] arguments) {
         WebSocket.checks();
         Rest.checks();
+        Prepared.checks();
+        Schemaless.checks();
         // The driver leaves threads behind that would keep the program alive.
         System.exit(failed ? 1 : 0);
     }

@@ -25,7 +25,7 @@ pub(super) const CLIENTS: [Client; 6] = [
     Client {
         name: "taos-ws-py",
         needs: PYTHON,
-        prepare: || python(&["websocket.py"]),
+        prepare: || python(&["websocket.py", "statements.py"]),
     },
     Client {
         name: "taospy",

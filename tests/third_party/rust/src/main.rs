@@ -1,6 +1,8 @@
 //! Checks of the published `taos` crate against the server at TAOS_ADDRESS; each prints one line, `ok …` or `FAILED …`.
 
+mod lines;
 mod queries;
+mod statements;
 
 use std::fmt::Debug;
 use std::pin::Pin;
@@ -71,7 +73,7 @@ fn nchar(value: &str) -> Value {
 #[tokio::main]
 async fn main() -> ExitCode {
     let mut failed = false;
-    for Check(name, body) in queries::CHECKS.iter().copied() {
+    for Check(name, body) in [queries::CHECKS, statements::CHECKS, lines::CHECKS].concat() {
         // A panic of the client ends its task, not the run.
         match tokio::spawn(body()).await {
             Ok(Ok(())) => println!("ok taos 0.12: {name}"),
