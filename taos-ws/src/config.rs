@@ -86,6 +86,10 @@ pub(crate) struct Config {
     pub(crate) addresses: Vec<Address>,
     /// Whether TLS is used from the start; a server may ask for it later.
     pub(crate) secure: bool,
+    #[cfg_attr(
+        not(feature = "rustls"),
+        allow(dead_code, reason = "checked in every build, used only by TLS")
+    )]
     pub(crate) tls: TlsOptions,
     pub(crate) compression: bool,
     pub(crate) user: String,

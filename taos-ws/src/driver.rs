@@ -25,12 +25,12 @@ impl Taos {
     }
 
     /// The driver's connection behind this one.
-    pub const fn client(&self) -> &WsTaos {
+    pub const fn client(&self) -> &Self {
         self
     }
 
     /// Another handle to the driver's connection.
-    pub fn client_cloned(&self) -> WsTaos {
+    pub fn client_cloned(&self) -> Self {
         self.clone()
     }
 

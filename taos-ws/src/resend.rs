@@ -1,15 +1,18 @@
 //! What may be sent again after a connection broke, in one place.
 //!
-//! | statement | nothing of it left this machine | some of it may have left |
+//! | request | nothing of it left this machine | some of it may have left |
 //! | --- | --- | --- |
 //! | reads: SELECT, SHOW, DESCRIBE, EXPLAIN | again | again |
-//! | USE, session options | again | again |
-//! | everything else | again | only with `retry_writes=true`, else the outcome is unknown |
+//! | USE, session options, questions about the server | again | again |
+//! | statements with parameters, up to their execution, and queries among them | rebuilt | rebuilt |
+//! | execution of a bound INSERT | rebuilt | only with `retry_writes=true`, else the outcome is unknown |
+//! | all other SQL, schemaless lines, raw blocks, raw messages | again | as above |
+//! | fetching the rest of a result | fails: the result went with its connection | fails |
 
 /// How often one call is sent again before its failure is told.
 pub(crate) const RESENDS: u32 = 3;
 
-/// What a statement does, as far as sending it twice is concerned.
+/// What a request does, as far as sending it twice is concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Changes nothing on the server.

@@ -167,6 +167,24 @@ impl Taos {
         }
     }
 
+    /// The WebSocket connection behind this one, for what only it has: checking SQL without running
+    /// it, options of the session, the health of the server.
+    ///
+    /// ```no_run
+    /// # async fn run(taos: taos::Taos) -> Result<(), taos::Error> {
+    /// if let Some(ws) = taos.as_ws() {
+    ///     ws.validate_sql("select 1").await?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "ws")]
+    pub fn as_ws(&self) -> Option<&taos_ws::Taos> {
+        match &self.0 {
+            AnyTaos::WebSocket(taos) => Some(taos),
+        }
+    }
+
     /// The state of the connection now.
     pub fn connection_state(&self) -> ConnectionState {
         dispatch!(AnyTaos, &self.0, taos => taos.connection_state())

@@ -87,6 +87,8 @@ mod statement;
 pub use taos_query;
 pub use taos_query::RawError as Error;
 pub use taos_query::prelude::*;
+#[cfg(feature = "ws")]
+pub use taos_ws;
 
 /// A pool of connections.
 #[cfg(feature = "deadpool")]

@@ -85,6 +85,9 @@ impl Remote {
         link: &Arc<Link>,
         opening: &mut Opening,
     ) -> Step<Self> {
+        if link.old_endpoint {
+            return Err(link.too_old("a statement", Version::UNIFIED).into());
+        }
         let req_id = opening.req_id.take().unwrap_or_else(generate_req_id);
         let request = if link.version >= Version::STMT2 {
             let args = Stmt2InitArgs::new(

@@ -14,6 +14,7 @@ fn deflate() -> Deflate {
     Deflate::new(Agreement {
         server_keeps_context: false,
     })
+    .unwrap()
 }
 
 fn packed(message: &[u8]) -> Vec<u8> {

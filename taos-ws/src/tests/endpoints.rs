@@ -2,7 +2,7 @@
 
 use super::peer::{DSN, Got, client, error_of};
 use crate::protocol::{TextRequest, Version};
-use taos_query::{AsyncQueryable as _, Code, ErrorKind};
+use taos_query::{AsyncQueryable as _, Code, ErrorKind, Stmt2AsyncBindable as _};
 
 #[tokio::test(start_paused = true)]
 async fn a_server_without_the_usual_endpoint_is_asked_at_the_old_one_in_json() {
@@ -33,6 +33,8 @@ async fn a_server_without_the_usual_endpoint_is_asked_at_the_old_one_in_json() {
         assert_eq!(taos.current_version().await.unwrap(), Version::OLD_ENDPOINT);
         // What would never be answered is not sent.
         let error = error_of(taos.options_connection(&[]).await);
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        let error = error_of(crate::Stmt2::init(&taos).await);
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     }
 }

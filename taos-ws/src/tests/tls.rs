@@ -15,11 +15,18 @@ use tokio_rustls::TlsAcceptor;
 /// A TLS server with a self-signed certificate for `name`; it answers any request with HTTP 404.
 /// Gives its port, its certificate, and everything in clear that clients sent it.
 async fn server(name: &str) -> (u16, String, tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>) {
+    server_of(name, rustls::DEFAULT_VERSIONS).await
+}
+
+async fn server_of(
+    name: &str,
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> (u16, String, tokio::sync::mpsc::UnboundedReceiver<Vec<u8>>) {
     let CertifiedKey { cert, signing_key } =
         generate_simple_self_signed(vec![name.to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_no_client_auth()
         .with_single_cert(vec![cert.der().clone()], key)
@@ -95,6 +102,26 @@ async fn verification_is_switched_off_only_by_its_full_name() {
     let any = [("tls_mode", "dangerous_accept_any")];
     let error = error_of(build("localhost", port, &any).await);
     assert!(error.to_string().contains("404"), "{error}");
+}
+
+#[tokio::test]
+async fn only_the_versions_of_the_list_are_offered() {
+    for (served, offered, works) in [
+        (&rustls::version::TLS13, "TLSv1.2", false),
+        (&rustls::version::TLS12, "TLSv1.3", false),
+        (&rustls::version::TLS12, "TLSv1.2", true),
+        (&rustls::version::TLS13, "TLSv1.3", true),
+        (&rustls::version::TLS12, "TLSv1.2,TLSv1.3", true),
+        (&rustls::version::TLS13, "TLSv1.3, TLSv1.2", true),
+    ] {
+        let (port, pem, mut hears) = server_of("localhost", &[served]).await;
+        let params = [("tls_ca", pem.as_str()), ("tls_version", offered)];
+        let error = error_of(build("localhost", port, &params).await);
+        let told = error.to_string();
+        assert_eq!(told.contains("404"), works, "{offered}: {told}");
+        assert_eq!(error.code() == Code::WS_TLS, !works, "{offered}: {told}");
+        assert_eq!(hears.try_recv().is_ok(), works);
+    }
 }
 
 #[tokio::test]

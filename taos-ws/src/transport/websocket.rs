@@ -73,7 +73,7 @@ impl<S: Socket> WebSocket<S> {
             header: None,
             partial: None,
             max_message,
-            deflate: compression.and_then(|agreement| Deflate::new(agreement).into()),
+            deflate: compression.and_then(Deflate::new),
             output: BytesMut::new(),
             queued: 0,
             written: 0,
