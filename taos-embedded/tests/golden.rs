@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 /// `scenario frame # reason`, a line each. A frame that is listed but agrees is a failure too.
 const SKIPS: &str = include_str!("golden_skips.txt");
 
-const SCENARIOS: [&str; 14] = [
+const SCENARIOS: [&str; 15] = [
     "01-version-conn",
     "02-conn-errors",
     "03-types-ms",
@@ -32,6 +32,7 @@ const SCENARIOS: [&str; 14] = [
     "12-stmt2",
     "13-schemaless",
     "17-options-misc",
+    "18-raw-block-write",
     "22-stmt2-decimal-blob",
     "23-frame-errors",
 ];
@@ -56,6 +57,7 @@ fn set_up(addr: SocketAddr) {
         "07-json-tag",
         "13-schemaless",
         "10-stmt-json",
+        "18-raw-block-write",
         "22-stmt2-decimal-blob",
     ] {
         for sql in index(scenario)["setup_sql"].as_array().unwrap() {

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::session::Session;
 use super::{Answer, SqlError};
-use crate::exec::bound::{Rules, Shape, Source, TableName, Tags, Template, bad_rows};
+use crate::exec::bound::{RawBlockRows, Rules, Shape, Source, TableName, Tags, Template, bad_rows};
 use crate::exec::{STALE, TableRows};
 use crate::sql::ast::{ExprKind, Query, Statement};
 use crate::sql::{code, parse};
@@ -201,6 +201,20 @@ impl Session {
         let _alone = alone.unwrap_or_else(PoisonError::into_inner);
         self.renew(&mut tables)?;
         self.exec("").write_bound(&tables)
+    }
+
+    /// Writes a raw block into a table.
+    ///
+    /// # Errors
+    /// 0x2603 for a missing table, 0x0118 for columns that do not fit it.
+    pub(crate) fn write_raw_block(&self, raw: &RawBlockRows<'_>) -> Result<u64, SqlError> {
+        let Some(rows) = self.exec("").raw_rows(raw)? else {
+            return Ok(0);
+        };
+        self.write_batch(Batch {
+            tables: vec![rows],
+            bytes: 0,
+        })
     }
 
     fn renew(&self, tables: &mut Arc<Vec<TableRows>>) -> Result<(), SqlError> {

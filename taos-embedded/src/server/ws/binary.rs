@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use taos_ws::protocol::{BadBinary, BinaryAction, BinaryRequest, ValidateBody, decode_binary};
+use taos_ws::protocol::{
+    BadBinary, BinaryAction, BinaryRequest, RawBlockWrite, ValidateBody, decode_binary,
+};
 
 use super::Ticket;
 use super::results::{Fetch, Style};
 use super::stmt::{self, Call};
 use super::text::{NOT_CONNECTED, run_sql};
+use crate::engine::{RawBlockRows, Session, SqlError, TableName};
 use crate::server::{MAX_STATEMENT, guarded, statement_too_long};
 
 /// Answers a binary request, or starts what will.
@@ -26,6 +29,11 @@ pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
         BinaryRequest::Bind { req_id, .. } => (BinaryAction::Bind, *req_id),
         BinaryRequest::Stmt2Bind { req_id, .. } => (BinaryAction::Stmt2Bind, *req_id),
         BinaryRequest::Stmt2BindExec { req_id, .. } => (BinaryAction::Stmt2BindExec, *req_id),
+        BinaryRequest::WriteRaw { req_id, .. } => (BinaryAction::WriteRaw, *req_id),
+        BinaryRequest::WriteRawBlock { req_id, write } if write.fields.is_some() => {
+            (BinaryAction::WriteRawBlockWithFields, *req_id)
+        }
+        BinaryRequest::WriteRawBlock { req_id, .. } => (BinaryAction::WriteRawBlock, *req_id),
         _ => return,
     };
     if !ticket.conn.shared.emulated.knows_binary(action) {
@@ -74,15 +82,36 @@ pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
             stmt_id,
             bind,
         } => stmt::second(ticket, session, (req_id, stmt_id), Call::Bind2(bind)),
+        BinaryRequest::WriteRawBlock { req_id, write } => {
+            ticket.run(
+                move |ticket| match guarded(|| write_block(&ticket, &session, &write)) {
+                    Ok(_) => ticket.done(action.name(), req_id),
+                    Err(error) => ticket.failed(action.name(), req_id, &error),
+                },
+            )
+        }
         _ => {
             let message = format!("unsupported feature: {}", action.name());
-            let error = crate::engine::SqlError {
+            let error = SqlError {
                 code: 0x0100,
                 message,
             };
             ticket.failed(action.name(), req_id, &error);
         }
     }
+}
+
+fn write_block(ticket: &Ticket, session: &Session, write: &RawBlockWrite) -> Result<u64, SqlError> {
+    let fields = write.fields.as_ref();
+    let columns: Option<Vec<&str>> =
+        fields.map(|fields| fields.iter().map(|f| f.name.as_str()).collect());
+    session.write_raw_block(&RawBlockRows {
+        table: &TableName::parse(&write.table),
+        rows: write.rows,
+        block: &write.block,
+        columns: columns.as_deref(),
+        limit: ticket.conn.shared.limits.bound,
+    })
 }
 
 /// Answers what the emulated release does not have (taosadapter-ws §3.3).

@@ -1,0 +1,165 @@
+//! Raw blocks into tables (taosadapter-ws §10, raw-block §6).
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use taos_query::block::{ColumnView, RawBlock};
+use taos_query::common::Ty;
+
+use super::super::rows::TableRows;
+use super::super::{Exec, SYSTEM_TABLE};
+use super::shape::{Naming, Shape, Slot};
+use super::{Rules, Source, TableName};
+use crate::catalog::{Found, byte_length, is_system_database};
+use crate::plan::ColumnInfo;
+use crate::sql::SqlError;
+
+const INVALID_PARAMETERS: u32 = 0x0118;
+const NO_DATABASE: u32 = 0x0217;
+
+fn unfit(detail: impl std::fmt::Display) -> SqlError {
+    SqlError::new(INVALID_PARAMETERS, format!("Invalid parameters: {detail}"))
+}
+
+/// A block and the table it goes to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RawBlockRows<'a> {
+    pub(crate) table: &'a TableName,
+    /// Rows, as the client counts them.
+    pub(crate) rows: u32,
+    pub(crate) block: &'a Bytes,
+    /// The columns that the block's columns go to; `None` means all, by position.
+    pub(crate) columns: Option<&'a [&'a str]>,
+    /// Bytes that the rows may take until they are written.
+    pub(crate) limit: usize,
+}
+
+impl Exec<'_> {
+    /// The rows of a block, `None` if it has none.
+    ///
+    /// # Errors
+    /// 0x2603 for a missing table, 0x0118 for columns that do not fit it.
+    pub(crate) fn raw_rows(&self, raw: &RawBlockRows<'_>) -> Result<Option<TableRows>, SqlError> {
+        let db = raw.table.db.as_deref().or(self.db.as_deref());
+        let db = db.ok_or_else(|| SqlError::new(NO_DATABASE, "Database not specified"))?;
+        if is_system_database(db) {
+            return Err(SqlError::new(SYSTEM_TABLE, "System table not allowed"));
+        }
+        let database = self.catalog().database(db)?;
+        let def = match database.find(&raw.table.table) {
+            None => return Err(SqlError::unknown_table()),
+            Some(Found::Super(_)) => return Err(unfit("rows go into subtables")),
+            Some(Found::Normal(def) | Found::Child(_, def)) => Arc::clone(def),
+        };
+        let block = RawBlock::parse_from_raw_block(raw.block.clone(), database.precision())
+            .map_err(unfit)?;
+        if usize::try_from(raw.rows).is_ok_and(|rows| rows != block.nrows()) {
+            return Err(unfit(format_args!(
+                "{} rows are announced, the block has {}",
+                raw.rows,
+                block.nrows()
+            )));
+        }
+        let mut shape = Shape::new(database, def, Naming::Fixed(raw.table.table.clone()));
+        shape.take_columns(block.column_views(), raw.columns)?;
+        if block.nrows() == 0 {
+            return Ok(None);
+        }
+        let sources: Vec<_> = block.columns().map(Source::View).collect();
+        let texts = sources.iter().map(Source::text_bytes).sum::<usize>();
+        if shape.cost(block.nrows()).saturating_add(texts) > raw.limit {
+            return Err(SqlError::unsupported(format!(
+                "a block of {} rows, which would take more than {} bytes",
+                block.nrows(),
+                raw.limit
+            )));
+        }
+        let rules = Rules {
+            precision: shape.precision(),
+            zone: self.zone,
+            decimal_text: false,
+        };
+        let mut rows = TableRows {
+            db: database.name.clone(),
+            target: self.target(&shape, database, None, None)?,
+            values: shape.values(&sources, &rules)?,
+            columns: Arc::clone(&shape.columns),
+            def: shape.def,
+        };
+        self.check_keep(database, &rows.values, rows.columns.len())?;
+        rows.merge();
+        Ok(Some(rows))
+    }
+}
+
+impl Shape {
+    /// The columns of a block, each of exactly the type of its column.
+    fn take_columns(
+        &mut self,
+        views: &[ColumnView],
+        names: Option<&[&str]>,
+    ) -> Result<(), SqlError> {
+        let all = self.def.columns.len();
+        let count = names.map_or(all, <[&str]>::len);
+        if views.len() != count {
+            return Err(unfit(format_args!(
+                "the block has {} columns for {count}",
+                views.len()
+            )));
+        }
+        let mut columns = Vec::with_capacity(views.len());
+        for (index, view) in views.iter().enumerate() {
+            let at = match names.and_then(|names| names.get(index)) {
+                Some(name) => {
+                    let column = self.def.column(name);
+                    column
+                        .ok_or_else(|| unfit(format_args!("no column {name}")))?
+                        .0
+                }
+                None => index,
+            };
+            match self.def.columns.get(at) {
+                Some(column) if fits(view, column) => columns.push((at, index)),
+                Some(column) => {
+                    let ty = view.as_ty().name();
+                    let name = &column.name;
+                    return Err(unfit(format_args!("{ty} does not fit the column {name}")));
+                }
+                None => return Err(unfit("too many columns")),
+            }
+        }
+        columns.sort_unstable();
+        if columns.first().is_none_or(|column| column.0 != 0) {
+            return Err(unfit("the primary timestamp is missing"));
+        }
+        if columns
+            .windows(2)
+            .any(|pair| matches!(pair, [a, b] if a.0 == b.0))
+        {
+            return Err(unfit("a column is named twice"));
+        }
+        let key = self.def.columns.iter().position(|c| c.composite_key);
+        if key.is_some_and(|key| columns.iter().all(|c| c.0 != key)) {
+            return Err(unfit("the primary key is missing"));
+        }
+        self.bound_columns = columns.len();
+        self.columns = columns.iter().map(|column| column.0).collect();
+        self.slots = columns.iter().map(|c| Slot::Bound(c.1)).collect();
+        Ok(())
+    }
+}
+
+/// Type and declared width of a block's column against the table's.
+fn fits(view: &ColumnView, column: &ColumnInfo) -> bool {
+    let schema = view.schema();
+    let digits = match view {
+        ColumnView::Decimal(view) | ColumnView::Decimal64(view) => view.precision_and_scale(),
+        _ => (0, 0),
+    };
+    schema.ty == column.ty
+        && match schema.ty {
+            Ty::Decimal | Ty::Decimal64 => digits == (column.precision, column.scale),
+            Ty::Blob | Ty::MediumBlob | Ty::Json => true,
+            _ => schema.len <= byte_length(column),
+        }
+}
