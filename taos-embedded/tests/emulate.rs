@@ -68,6 +68,8 @@ fn requests_that_came_later_are_unknown_whatever_their_arguments() {
         ("options_connection", json!({"options": []})),
         ("options_connection", json!({"options": 5})),
         ("check_server_status", json!({})),
+        ("stmt2_init", json!({})),
+        ("stmt2_bind", json!({})),
     ] {
         let reply = ws.ask(action, args);
         assert_eq!(reply["code"], 65535, "{reply}");

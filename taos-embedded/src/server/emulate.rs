@@ -25,6 +25,8 @@ pub(crate) enum Feature {
     FieldPrecisions,
     /// The version in the reply to `conn`.
     VersionInConn,
+    /// The request `stmt2_bind_exec`.
+    Stmt2BindExec,
     /// Decimals bound in the second generation as text, not as integers without their point.
     DecimalText,
 }
@@ -40,7 +42,8 @@ impl Feature {
                 Version::VALIDATE_SQL
             }
             Self::VersionInConn => Version::new([3, 3, 7, 0]),
-            Self::DecimalText => Version::new([3, 4, 0, 0]),
+            Self::Stmt2BindExec => Version::new([3, 4, 1, 13]),
+            Self::DecimalText => Version::DECIMAL_TEXT,
         }
     }
 }
@@ -125,6 +128,7 @@ impl Emulated {
                 self.knows(Feature::BinarySql)
             }
             BinaryAction::Stmt2Bind => self.knows(Feature::Stmt2),
+            BinaryAction::Stmt2BindExec => self.knows(Feature::Stmt2BindExec),
             BinaryAction::ValidateSql => self.knows(Feature::ValidateSql),
             _ => true,
         }
