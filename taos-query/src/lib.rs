@@ -4,11 +4,14 @@
 //!
 //! | name | gives | default |
 //! | --- | --- | --- |
+//! | `arrow` | [record batches](RawBlock::to_record_batch) | no |
 //! | `deadpool` | [pools](pool) for async programs | no |
 //! | `r2d2` | [pools](pool) for blocking programs | no |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "arrow")]
+pub mod arrow;
 pub mod block;
 pub mod common;
 mod connection;

@@ -69,6 +69,7 @@
 //! | `ws` | TDengine over WebSocket, without TLS | through `ws-rustls` |
 //! | `ws-rustls` | TLS by rustls, verified against the system's roots | yes |
 //! | `deflate` | `compression=true` in the DSN: less traffic for more work on both sides | no |
+//! | `arrow` | results as record batches: `record_batches()`, `RawBlock::to_record_batch()` | no |
 //! | `deadpool` | [`Pool`] of connections for async programs | yes |
 //! | `r2d2` | `sync::Pool` of connections for blocking programs | no |
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -78,6 +78,16 @@ pub trait AsyncFetchable: Sized + Send + Sync {
         AsyncBlocks { result: self }
     }
 
+    /// The result as record batches, one a block; see [`RawBlock::to_record_batch`].
+    #[cfg(feature = "arrow")]
+    fn record_batches(
+        &mut self,
+    ) -> impl Stream<Item = RawResult<arrow_array::RecordBatch>> + Send + Unpin {
+        use futures_util::StreamExt as _;
+        self.blocks()
+            .map(|block| block.and_then(|block| block.to_record_batch()))
+    }
+
     /// The result row by row. The rest of a block that was begun goes with the stream when that is
     /// dropped.
     fn rows(&mut self) -> AsyncRows<'_> {

@@ -42,6 +42,13 @@ pub trait Fetchable: Sized {
     /// The result block by block.
     fn blocks(&mut self) -> BlockIter<'_>;
 
+    /// The result as record batches, one a block; see [`RawBlock::to_record_batch`].
+    #[cfg(feature = "arrow")]
+    fn record_batches(&mut self) -> impl Iterator<Item = RawResult<arrow_array::RecordBatch>> {
+        self.blocks()
+            .map(|block| block.and_then(|block| block.to_record_batch()))
+    }
+
     /// The result row by row.
     fn rows(&mut self) -> RowIter<'_>;
 
