@@ -280,7 +280,7 @@ impl AsyncQueryable for Taos {
     }
 
     async fn write_raw_block_with_req_id(&self, block: &RawBlock, req_id: u64) -> RawResult<()> {
-        self.write_named_block(block, req_id).await
+        self.write_block(block, req_id).await
     }
 }
 

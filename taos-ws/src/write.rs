@@ -64,34 +64,10 @@ impl Taos {
         Ok((rows, total))
     }
 
-    /// Writes a block into the table that it names, its columns by these names, which may be fewer
-    /// than the table's: the others become NULL.
-    ///
-    /// # Errors
-    /// A block without a table name, another number of fields than columns, names that are too long
-    /// or empty, a BLOB column where the server does not survive it, and the server's.
-    pub async fn write_raw_block_with_fields(
-        &self,
-        block: &RawBlock,
-        fields: &[Field],
-    ) -> RawResult<()> {
-        self.write_block(block, Some(fields), generate_req_id())
-            .await
-    }
-
-    /// As the trait's: by name if all columns have one, else by position.
-    pub(crate) async fn write_named_block(&self, block: &RawBlock, req_id: u64) -> RawResult<()> {
-        let named = block.field_names().all(|name| !name.is_empty());
+    /// Columns go by name if the block has names, else by position.
+    pub(crate) async fn write_block(&self, block: &RawBlock, req_id: u64) -> RawResult<()> {
+        let named = block.field_names().any(|name| !name.is_empty());
         let fields = named.then(|| block.fields());
-        self.write_block(block, fields, req_id).await
-    }
-
-    async fn write_block(
-        &self,
-        block: &RawBlock,
-        fields: Option<&[Field]>,
-        req_id: u64,
-    ) -> RawResult<()> {
         let operation = match fields {
             Some(_) => "write_raw_block_with_fields",
             None => "write_raw_block",

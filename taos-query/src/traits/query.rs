@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime;
 
 use super::AsyncFetchable;
+use crate::common::Field;
 use crate::error::{ErrorKind, RawError, RawResult};
 use crate::helpers::{Describe, ShowDatabase, Topic, quote_name, quote_table};
 use crate::util::{block_on, generate_req_id};
@@ -263,6 +264,20 @@ pub trait AsyncQueryable: Send + Sync + Sized {
         async { Err(unsupported("writing raw blocks")) }
     }
 
+    /// Writes a block into the table that it names, its columns by these names, which may be fewer
+    /// than the table's: the others become NULL.
+    ///
+    /// # Errors
+    /// As [`write_raw_block`](Self::write_raw_block), and for another number of fields than columns.
+    fn write_raw_block_with_fields(
+        &self,
+        block: &RawBlock,
+        fields: &[Field],
+    ) -> impl Future<Output = RawResult<()>> + Send {
+        let named = named(block, fields);
+        async move { self.write_raw_block(&named?).await }
+    }
+
     /// [`exec`](Self::exec), blocking.
     fn exec_sync<T: AsRef<str> + Send + Sync>(&self, sql: T) -> RawResult<usize> {
         block_on(self.home(), self.exec(sql))?
@@ -272,6 +287,22 @@ pub trait AsyncQueryable: Send + Sync + Sized {
     fn query_sync<T: AsRef<str> + Send + Sync>(&self, sql: T) -> RawResult<Self::AsyncResultSet> {
         block_on(self.home(), self.query(sql))?
     }
+}
+
+fn named(block: &RawBlock, fields: &[Field]) -> RawResult<RawBlock> {
+    if fields.len() != block.ncols() {
+        return Err(RawError::of(
+            ErrorKind::Config,
+            format!(
+                "the block has {} columns, but {} fields were given",
+                block.ncols(),
+                fields.len()
+            ),
+        ));
+    }
+    let mut block = block.clone();
+    block.with_field_names(fields.iter().map(Field::name));
+    Ok(block)
 }
 
 fn unsupported(what: &str) -> RawError {

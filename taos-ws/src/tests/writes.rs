@@ -263,6 +263,10 @@ async fn a_block_goes_by_name_if_it_has_names_and_else_by_position() {
     assert_eq!(error_of(written).code(), 0x2603);
     let error = error_of(taos.write_raw_block_with_fields(&unnamed, &[]).await);
     assert!(error.to_string().contains("1 columns"), "{error}");
+    let mut half = RawBlock::from_views(&[vec![1].into(), vec![2].into()], Precision::Millisecond);
+    half.with_table_name("t1").with_field_names(["v", ""]);
+    let error = error_of(taos.write_raw_block(&half).await);
+    assert!(error.to_string().contains("column 1"), "{error}");
     let long = named_block(&[&"x".repeat(65)]);
     let error = error_of(taos.write_raw_block(&long).await);
     assert!(error.to_string().contains("column 0"), "{error}");

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::Fetchable;
 use crate::block::RawBlock;
+use crate::common::Field;
 use crate::error::RawResult;
 use crate::helpers::{Describe, ShowDatabase, Topic};
 use crate::traits::AsyncQueryable;
@@ -93,6 +94,9 @@ pub trait Queryable {
 
     /// As [`write_raw_block`](Self::write_raw_block), with a request id of the caller.
     fn write_raw_block_with_req_id(&self, block: &RawBlock, req_id: u64) -> RawResult<()>;
+
+    /// Writes a block into the table that it names, its columns by these names.
+    fn write_raw_block_with_fields(&self, block: &RawBlock, fields: &[Field]) -> RawResult<()>;
 }
 
 impl<Q: AsyncQueryable> Queryable for Q {
@@ -192,6 +196,11 @@ impl<Q: AsyncQueryable> Queryable for Q {
 
     fn write_raw_block_with_req_id(&self, block: &RawBlock, req_id: u64) -> RawResult<()> {
         let write = AsyncQueryable::write_raw_block_with_req_id(self, block, req_id);
+        block_on(self.home(), write)?
+    }
+
+    fn write_raw_block_with_fields(&self, block: &RawBlock, fields: &[Field]) -> RawResult<()> {
+        let write = AsyncQueryable::write_raw_block_with_fields(self, block, fields);
         block_on(self.home(), write)?
     }
 }
