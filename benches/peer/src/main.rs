@@ -1,10 +1,22 @@
-//! `bench-peer DSN CASE`: one case of the read bench on the published `taos` crate.
+//! `bench-peer DSN CASE`: one case of the read or write bench on the published `taos` crate.
 #![forbid(unsafe_code)]
 
 #[path = "../../shared/cases.rs"]
 mod cases;
 #[path = "../../shared/measure.rs"]
 mod measure;
+#[path = "../../shared/readings.rs"]
+mod readings;
+#[path = "../../shared/writes.rs"]
+mod writes;
+
+mod sml {
+    pub(crate) use taos::taos_query::common::{
+        SchemalessPrecision, SchemalessProtocol, SmlDataBuilder,
+    };
+}
+
+use taos::{AsyncTBuilder, TaosBuilder};
 
 #[tokio::main]
 async fn main() -> Result<(), cases::Failure> {
@@ -12,6 +24,17 @@ async fn main() -> Result<(), cases::Failure> {
     let (Some(dsn), Some(case)) = (args.next(), args.next()) else {
         return Err("usage: bench-peer DSN CASE".into());
     };
-    println!("{}", cases::run(&dsn, &case).await?);
+    let report = match writes::Job::read(&case) {
+        Some(job) => {
+            let taos = TaosBuilder::from_dsn(&dsn)?.build().await?;
+            writes::run(&taos, &job).await?
+        }
+        None => None,
+    };
+    let report = match report {
+        Some(report) => report,
+        None => cases::run(&dsn, &case).await?,
+    };
+    println!("{report}");
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! `bench-ours DSN CASE`: one case of the read bench on this repository's client. Two cases more
-//! than the peer has: `echo`, a bare WebSocket round trip, and `load:ROWS`, which fills a server.
+//! `bench-ours DSN CASE`: one case of the read or write bench on this repository's client. Beside
+//! those that the peer has: `echo`, a bare WebSocket round trip, `load:ROWS`, which fills a server,
+//! and ways of writing that the peer lacks.
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "the report goes to standard output")]
 
@@ -11,6 +12,16 @@ mod echo;
 mod load;
 #[path = "../../shared/measure.rs"]
 mod measure;
+#[path = "../own_writes.rs"]
+mod own_writes;
+#[path = "../../shared/readings.rs"]
+mod readings;
+#[path = "../../shared/writes.rs"]
+mod writes;
+
+mod sml {
+    pub(crate) use taos::{SchemalessPrecision, SchemalessProtocol, SmlDataBuilder};
+}
 
 #[tokio::main]
 async fn main() -> Result<(), cases::Failure> {
@@ -21,7 +32,10 @@ async fn main() -> Result<(), cases::Failure> {
     let report = match case.split_once(':') {
         None if case == "echo" => echo::run(&dsn).await?,
         Some(("load", rows)) => load::run(&dsn, rows.parse()?).await?,
-        _ => cases::run(&dsn, &case).await?,
+        _ => match own_writes::run(&dsn, &case).await? {
+            Some(report) => report,
+            None => cases::run(&dsn, &case).await?,
+        },
     };
     println!("{report}");
     Ok(())

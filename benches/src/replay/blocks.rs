@@ -183,7 +183,7 @@ impl Dice {
     }
 }
 
-struct Block {
+pub(super) struct Block {
     rows: usize,
     schema: Vec<u8>,
     lengths: Vec<u8>,
@@ -192,7 +192,7 @@ struct Block {
 }
 
 impl Block {
-    fn new(rows: usize) -> Self {
+    pub(super) fn new(rows: usize) -> Self {
         Self {
             rows,
             schema: Vec::new(),
@@ -209,7 +209,7 @@ impl Block {
         self.lengths.extend_from_slice(&length(data).to_le_bytes());
     }
 
-    fn fixed<const N: usize>(
+    pub(super) fn fixed<const N: usize>(
         &mut self,
         ty: u8,
         width: u32,
@@ -228,7 +228,7 @@ impl Block {
         self.body.extend_from_slice(&values);
     }
 
-    fn texts(&mut self, width: u32, cells: impl Iterator<Item = Option<String>>) {
+    pub(super) fn texts(&mut self, width: u32, cells: impl Iterator<Item = Option<String>>) {
         let mut offsets = Vec::with_capacity(self.rows * 4);
         let mut data = Vec::new();
         for cell in cells {
@@ -246,7 +246,7 @@ impl Block {
         self.body.extend_from_slice(&data);
     }
 
-    fn finish(self) -> Vec<u8> {
+    pub(super) fn finish(self) -> Vec<u8> {
         let total = 28 + self.schema.len() + self.lengths.len() + self.body.len() + 1;
         let mut block = Vec::with_capacity(total);
         block.extend_from_slice(&1_u32.to_le_bytes());

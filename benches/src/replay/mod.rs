@@ -2,10 +2,11 @@
 //!
 //! Only request ids, result ids and the number asked for by `select N` are patched in. It knows two
 //! bulk results (six columns, and the four of fixed width) and `select N`; everything else that a
-//! client asks on its own is answered by one row of text.
+//! client asks on its own is answered by one row of text. What is written to it is counted and forgotten.
 
 mod blocks;
 mod session;
+mod sink;
 mod ws;
 
 use std::io;

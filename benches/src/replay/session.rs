@@ -7,11 +7,14 @@ use std::net::TcpStream;
 use serde::Deserialize;
 
 use super::blocks::{Bulk, Shelf, one_number, one_text};
+use super::sink::{self, Sink};
 use super::ws::{self, Socket};
 
 const VERSION: &str = "3.3.7.5";
 const BINARY_QUERY: u64 = 6;
 const FETCH_RAW_BLOCK: u64 = 7;
+const BIND: u64 = 2;
+const STMT2_BIND: u64 = 9;
 
 #[derive(Deserialize)]
 struct Request {
@@ -28,6 +31,8 @@ struct Args {
     id: u64,
     #[serde(default)]
     sql: String,
+    #[serde(default)]
+    stmt_id: u64,
 }
 
 /// What is left of a result.
@@ -42,6 +47,7 @@ struct Session<'a> {
     shelf: &'a Shelf,
     results: HashMap<u64, Cursor>,
     last_id: u64,
+    sink: Sink,
 }
 
 /// Talks to one client until it goes. On `/echo` every message comes back as it is.
@@ -53,6 +59,7 @@ pub(super) fn serve(stream: TcpStream, shelf: &Shelf) -> io::Result<()> {
         shelf,
         results: HashMap::new(),
         last_id: 0,
+        sink: Sink::default(),
     };
     let mut payload = Vec::new();
     loop {
@@ -73,7 +80,15 @@ pub(super) fn serve(stream: TcpStream, shelf: &Shelf) -> io::Result<()> {
 impl Session<'_> {
     fn text(&mut self, payload: &[u8]) -> io::Result<()> {
         let request: Request = serde_json::from_slice(payload)?;
-        let Args { req_id, id, sql } = request.args;
+        let Args {
+            req_id,
+            id,
+            sql,
+            stmt_id,
+        } = request.args;
+        if let Some(members) = self.sink.text(&request.action, stmt_id) {
+            return self.envelope(&request.action, req_id, &members);
+        }
         match request.action.as_str() {
             "free_result" => {
                 self.results.remove(&id);
@@ -109,12 +124,31 @@ impl Session<'_> {
                 self.query("binary_query", req_id, &sql)
             }
             (Some(req_id), Some(id), Some(FETCH_RAW_BLOCK)) => self.fetch(req_id, id),
+            (Some(req_id), Some(id), Some(BIND)) => {
+                let members = self.sink.bind(id, payload.get(24..).unwrap_or_default());
+                self.envelope("bind", req_id, &members)
+            }
+            (Some(req_id), Some(id), Some(STMT2_BIND)) => {
+                let payload = payload.get(30..).unwrap_or_default();
+                let members = self.sink.stmt2_bind(id, payload);
+                self.envelope("stmt2_bind", req_id, &members)
+            }
             _ => Err(io::Error::other("the replay server knows no such action")),
         }
     }
 
     fn query(&mut self, action: &str, req_id: u64, sql: &str) -> io::Result<()> {
         let sql = sql.trim();
+        if sql.starts_with("insert") {
+            let rows = sink::rows_of_text(sql);
+            return self.envelope(
+                action,
+                req_id,
+                &format!(
+                    r#""id":0,"is_update":true,"affected_rows":{rows},"fields_count":0,"precision":0"#
+                ),
+            );
+        }
         let (cursor, columns) = if sql.ends_with("from readings") {
             if sql.contains("station") {
                 (Cursor::Bulk(Bulk::Full, 0), FULL)
@@ -123,6 +157,8 @@ impl Session<'_> {
             }
         } else if let Some(number) = sql.strip_prefix("select ").and_then(|n| n.parse().ok()) {
             (Cursor::One(one_number(number)), NUMBER)
+        } else if sql.starts_with("describe") {
+            (Cursor::One(sink::description()), sink::DESCRIPTION)
         } else {
             (Cursor::One(one_text(VERSION)), TEXT)
         };

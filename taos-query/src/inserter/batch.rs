@@ -214,7 +214,7 @@ impl Batch {
                 .collect::<RawResult<Vec<_>>>()?;
             let tags = tag_values(plan, &mut slot.tags)?;
             if slot.name.is_empty() {
-                slot.name = name_of_tags(&plan.table, &tags);
+                slot.name = name_of_tags(&plan.bare_name, &tags);
             }
             params.push(Stmt2BindParam::new(
                 (plan.naming != Naming::One).then(|| slot.name.clone()),

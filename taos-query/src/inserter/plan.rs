@@ -110,6 +110,8 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) table: String,
+    /// The table's name without database and quotes.
+    pub(super) bare_name: String,
     pub(super) sql: String,
     pub(super) naming: Naming,
     pub(super) columns: Vec<Column>,
@@ -174,6 +176,13 @@ impl Plan {
         };
         let mut plan = Self {
             table: table.name.clone(),
+            // The text before the last quote.
+            bare_name: table
+                .sql_name
+                .rsplit('`')
+                .nth(1)
+                .unwrap_or_default()
+                .to_owned(),
             sql: statement(&table.sql_name, naming, &tags, &columns),
             naming,
             row_floor: columns.iter().map(Column::floor).sum(),

@@ -1,6 +1,7 @@
 //! `cargo xtask bench …`: ours and the published crate in turn, in one run, against one server.
 
 mod report;
+mod write;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,8 @@ use report::{Case, Metric, Report, Run};
 pub(crate) enum What {
     /// Reading: bulk results in each form, and small queries
     Read(Read),
+    /// Writing: SQL text, statements, records and lines, and the cost of encoding alone
+    Write(write::Write),
 }
 
 #[derive(Args)]
@@ -35,6 +38,7 @@ pub(crate) struct Read {
 pub(crate) fn run(what: &What) -> Result<()> {
     match what {
         What::Read(options) => read(options),
+        What::Write(options) => write::run(options),
     }
 }
 
@@ -65,7 +69,12 @@ fn read(options: &Read) -> Result<()> {
     let helpers = build()?;
     let server = Server::start(&mut Command::new(target().join("release/replay-server")))?;
     let mut report = Report {
-        cases: rounds(&helpers, &server.dsn(), options, &CASES)?,
+        cases: rounds(
+            &helpers,
+            &server.dsn(),
+            options.rounds,
+            chosen(&CASES, options.only.as_deref()),
+        )?,
         ..Report::default()
     };
     for _ in 0..options.rounds {
@@ -76,8 +85,13 @@ fn read(options: &Read) -> Result<()> {
     if options.embedded_rows > 0 {
         report.embedded = embedded(&helpers, options)?;
     }
+    publish(&report, "read.json")
+}
+
+/// Onto the terminal, and every round into a file.
+fn publish(report: &Report, file: &str) -> Result<()> {
     report.print();
-    let path = target().join("bench/read.json");
+    let path = target().join("bench").join(file);
     fs::create_dir_all(target().join("bench"))?;
     fs::write(&path, format!("{:#}\n", report.to_json()))?;
     println!("\nwritten: {}", path.display());
@@ -103,33 +117,29 @@ fn build() -> Result<Helpers> {
     })
 }
 
-/// Each case on both sides, round by round, so that a slow moment of the machine meets both.
-fn rounds(
-    helpers: &Helpers,
-    dsn: &str,
-    options: &Read,
-    cases: &[(&'static str, Metric)],
-) -> Result<Vec<Case>> {
-    let chosen = |name: &str| {
-        options
-            .only
-            .as_ref()
-            .is_none_or(|only| name.contains(only.as_str()))
-    };
-    let mut cases: Vec<Case> = cases
+fn chosen(cases: &[(&'static str, Metric)], only: Option<&str>) -> Vec<Case> {
+    cases
         .iter()
-        .filter(|(name, _)| chosen(name))
+        .filter(|(name, _)| only.is_none_or(|only| name.contains(only)))
         .map(|(name, metric)| Case::new(name, *metric))
-        .collect();
-    for round in 1..=options.rounds {
+        .collect()
+}
+
+/// Each case on both sides, round by round, so that a slow moment of the machine meets both.
+fn rounds(helpers: &Helpers, dsn: &str, rounds: usize, mut cases: Vec<Case>) -> Result<Vec<Case>> {
+    for round in 1..=rounds {
         for case in &mut cases {
-            println!("round {round} of {}: {}", options.rounds, case.name);
+            println!("round {round} of {rounds}: {}", case.name);
+            let Some(against) = case.against else {
+                case.ours.push(helper(&helpers.ours, dsn, case.name)?);
+                continue;
+            };
             // Who goes first changes each round.
             let (ours, peer) = if round % 2 == 0 {
                 let ours = helper(&helpers.ours, dsn, case.name)?;
-                (ours, helper(&helpers.peer, dsn, case.name)?)
+                (ours, helper(&helpers.peer, dsn, against)?)
             } else {
-                let peer = helper(&helpers.peer, dsn, case.name)?;
+                let peer = helper(&helpers.peer, dsn, against)?;
                 (helper(&helpers.ours, dsn, case.name)?, peer)
             };
             if ours.checksum != peer.checksum {
@@ -147,7 +157,8 @@ fn rounds(
     Ok(cases)
 }
 
-fn embedded(helpers: &Helpers, options: &Read) -> Result<Vec<Case>> {
+/// The embedded server as it is released.
+fn embedded_server() -> Result<Server> {
     process::run(&mut cargo([
         "build",
         "--release",
@@ -155,7 +166,11 @@ fn embedded(helpers: &Helpers, options: &Read) -> Result<Vec<Case>> {
         "taos-embedded",
         "--bins",
     ]))?;
-    let server = Server::embedded(&target().join("release/taos-embedded"))?;
+    Server::embedded(&target().join("release/taos-embedded"))
+}
+
+fn embedded(helpers: &Helpers, options: &Read) -> Result<Vec<Case>> {
+    let server = embedded_server()?;
     println!(
         "loading {} rows into the embedded server",
         options.embedded_rows
@@ -168,8 +183,8 @@ fn embedded(helpers: &Helpers, options: &Read) -> Result<Vec<Case>> {
     rounds(
         helpers,
         &format!("{}/bench", server.dsn()),
-        options,
-        &EMBEDDED_CASES,
+        options.rounds,
+        chosen(&EMBEDDED_CASES, options.only.as_deref()),
     )
 }
 

@@ -29,6 +29,7 @@ impl Run {
 pub(super) enum Metric {
     RowsPerCpu,
     QueriesPerSecond,
+    BytesPerSecond,
 }
 
 impl Metric {
@@ -36,13 +37,14 @@ impl Metric {
         match self {
             Self::RowsPerCpu => "rows per second of client CPU",
             Self::QueriesPerSecond => "queries per second",
+            Self::BytesPerSecond => "bytes per second",
         }
     }
 
     fn of(self, run: &Run) -> f64 {
         match self {
             Self::RowsPerCpu => run.units / run.cpu,
-            Self::QueriesPerSecond => run.units / run.wall,
+            Self::QueriesPerSecond | Self::BytesPerSecond => run.units / run.wall,
         }
     }
 }
@@ -50,18 +52,30 @@ impl Metric {
 pub(super) struct Case {
     pub(super) name: &'static str,
     metric: Metric,
+    /// The peer's case, which may be another way to the same end, or none.
+    pub(super) against: Option<&'static str>,
     pub(super) ours: Vec<Run>,
     pub(super) peer: Vec<Run>,
 }
 
 impl Case {
     pub(super) fn new(name: &'static str, metric: Metric) -> Self {
+        Self::against(name, metric, Some(name))
+    }
+
+    pub(super) fn against(name: &'static str, metric: Metric, peer: Option<&'static str>) -> Self {
         Self {
             name,
             metric,
+            against: peer,
             ours: Vec::new(),
             peer: Vec::new(),
         }
+    }
+
+    /// What counts, as the median of our runs.
+    pub(super) fn ours(&self) -> f64 {
+        median(&self.ours, |run| self.metric.of(run))
     }
 
     fn ratio(&self, figure: impl Fn(&Run) -> f64) -> f64 {
@@ -80,6 +94,7 @@ impl Case {
         };
         json!({
             "name": self.name,
+            "peer_case": self.against,
             "unit": self.metric.unit(),
             "ours": figures(&self.ours),
             "peer": figures(&self.peer),
@@ -102,6 +117,17 @@ impl Case {
         let (cpu_ours, cpu_peer) = each(|run| run.cpu / run.units * 1e6);
         let (wall_ours, wall_peer) = each(|run| run.wall / run.units * 1e6);
         let (kib_ours, kib_peer) = each(|run| run.peak_kib);
+        if self.peer.is_empty() {
+            println!(
+                "{:<16}| {ours:>11.0} | {:>11} | {:>7} | cpu µs {cpu_ours:.3}, wall µs {wall_ours:.3}, \
+                 peak MiB {:.1}",
+                self.name,
+                "",
+                "",
+                kib_ours / 1024.0,
+            );
+            return;
+        }
         println!(
             "{:<16}| {ours:>11.0} | {peer:>11.0} | {:>6.2}x | cpu µs {cpu_ours:.3} / {cpu_peer:.3}, \
              wall µs {wall_ours:.2} / {wall_peer:.2}, peak MiB {:.1} / {:.1}",
@@ -118,6 +144,8 @@ pub(super) struct Report {
     pub(super) cases: Vec<Case>,
     pub(super) embedded: Vec<Case>,
     pub(super) echo: Vec<Run>,
+    /// Figures of ours in terms of others of ours.
+    pub(super) notes: Vec<String>,
 }
 
 impl Report {
@@ -132,6 +160,7 @@ impl Report {
             "embedded": all(&self.embedded),
             "echo": { "cpu_us_each": self.echo_cpu_us() },
             "sequential_cpu_over_echo": self.over_echo(),
+            "notes": self.notes,
         })
     }
 
@@ -155,12 +184,17 @@ impl Report {
                 case.print();
             }
         }
-        println!(
-            "bare WebSocket echo: {:.1} µs of CPU a round trip",
-            self.echo_cpu_us()
-        );
+        if !self.echo.is_empty() {
+            println!(
+                "bare WebSocket echo: {:.1} µs of CPU a round trip",
+                self.echo_cpu_us()
+            );
+        }
         if let Some(ratio) = self.over_echo() {
             println!("a small query costs {ratio:.2} of those (it needs two round trips)");
+        }
+        for note in &self.notes {
+            println!("{note}");
         }
     }
 }

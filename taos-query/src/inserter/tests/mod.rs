@@ -1,1 +1,3 @@
-
+mod fake;
+mod flow;
+mod records;

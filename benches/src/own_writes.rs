@@ -1,0 +1,182 @@
+//! The write cases that the published client does not have.
+
+use std::hint::black_box;
+
+use bytes::BytesMut;
+use serde::Serialize;
+use taos::{
+    AsyncInsertable, AsyncQueryable, AsyncStatements, AsyncTBuilder, Stmt2AsyncBindable,
+    Stmt2BindParam, Taos, TaosBuilder, Value,
+};
+use taos_ws::protocol::{BindTable, encode_stmt2_bind};
+
+use crate::cases::Failure;
+use crate::measure::{Stopwatch, Tally};
+use crate::readings::{Columns, PER_BATCH, Reading, Source, location};
+use crate::writes::{self, Job, counted, tags};
+
+const STMT2: &str = "insert into meters(tbname,location,groupid,ts,current,voltage,phase,power,energy) \
+                     values(?,?,?,?,?,?,?,?,?)";
+
+/// Runs a write case on `dsn`; `None` if `case` is none.
+pub(crate) async fn run(dsn: &str, case: &str) -> Result<Option<String>, Failure> {
+    match case.split_once(':').map_or(case, |(case, _)| case) {
+        "encode" | "encode-text" | "memcpy" | "memcpy-text" => return encode(case).map(Some),
+        "setup" => return setup(dsn).await.map(Some),
+        _ => {}
+    }
+    let Some(job) = Job::read(case) else {
+        return Ok(None);
+    };
+    let taos = TaosBuilder::from_dsn(dsn)?.build().await?;
+    match job.way.as_str() {
+        "stmt2" => stmt2(&taos, &job).await.map(Some),
+        "inserter" => inserter(&taos, &job).await.map(Some),
+        _ => writes::run(&taos, &job).await,
+    }
+}
+
+/// The database and the tables that text is written into.
+async fn setup(dsn: &str) -> Result<String, Failure> {
+    let taos = TaosBuilder::from_dsn(dsn)?.build().await?;
+    let clock = Stopwatch::start();
+    taos.exec_many([
+        "create database bench",
+        "use bench",
+        "create table meters (ts timestamp, current float, voltage int, phase float, power double, \
+         energy bigint) tags (location varchar(24), groupid int)",
+    ])
+    .await?;
+    for table in 0..100 {
+        let location = location(table);
+        taos.exec(format!(
+            "create table d{table} using meters tags ('{location}', {table})"
+        ))
+        .await?;
+    }
+    Ok(clock.report(100, &Tally::default()))
+}
+
+async fn stmt2(taos: &Taos, job: &Job) -> Result<String, Failure> {
+    let mut source = Source::new(job.tables);
+    let mut stmt = taos.stmt2(STMT2).await?;
+    let clock = Stopwatch::start();
+    let mut done = 0;
+    for _ in 0..job.rows / PER_BATCH {
+        let mut tables: Vec<Columns> = (0..job.tables).map(|_| Columns::default()).collect();
+        for _ in 0..PER_BATCH {
+            let reading = source.next();
+            if let Some(table) = tables.get_mut(reading.table) {
+                table.push(&reading);
+            }
+        }
+        let params = tables
+            .into_iter()
+            .zip(source.tables())
+            .enumerate()
+            .map(|(number, (columns, name))| {
+                Ok(Stmt2BindParam::new(
+                    Some(name.clone()),
+                    Some(tags(number)?),
+                    Some(columns.into_views()),
+                ))
+            })
+            .collect::<Result<Vec<_>, Failure>>()?;
+        stmt.bind(&params).await?;
+        done += counted(stmt.exec().await?)?;
+    }
+    Ok(clock.report(done, &Tally::default()))
+}
+
+#[derive(Serialize)]
+struct Meter<'a> {
+    tbname: &'a str,
+    location: &'a str,
+    groupid: usize,
+    ts: i64,
+    current: f32,
+    voltage: i32,
+    phase: f32,
+    power: f64,
+    energy: i64,
+}
+
+async fn inserter(taos: &Taos, job: &Job) -> Result<String, Failure> {
+    let mut source = Source::new(job.tables);
+    let rows = usize::try_from(PER_BATCH)?;
+    let mut inserter = taos
+        .inserter::<Meter<'_>>("meters")
+        .max_rows(rows)
+        .open()
+        .await?;
+    let clock = Stopwatch::start();
+    for _ in 0..job.rows {
+        let Reading {
+            table,
+            tbname,
+            ts,
+            current,
+            voltage,
+            phase,
+            power,
+            energy,
+        } = source.next();
+        let meter = Meter {
+            tbname,
+            location: location(table),
+            groupid: table,
+            ts,
+            current,
+            voltage,
+            phase,
+            power,
+            energy,
+        };
+        inserter.write(&meter).await?;
+    }
+    let summary = inserter.close().await?;
+    if summary.affected_rows != u64::from(job.rows) {
+        return Err(format!("{summary:?} of {} rows", job.rows).into());
+    }
+    Ok(clock.report(summary.rows, &Tally::default()))
+}
+
+/// Columns into the bytes of a bind, without a socket; beside it, the same bytes copied. A row of
+/// the report is a byte of the frame.
+fn encode(case: &str) -> Result<String, Failure> {
+    const ROUNDS: u32 = 2_000;
+    let mut source = Source::new(1);
+    let mut columns = Columns::default();
+    let mut texts = Vec::new();
+    for _ in 0..PER_BATCH {
+        let reading = source.next();
+        columns.push(&reading);
+        texts.push(format!("{:x}", reading.energy * 7_919));
+    }
+    let mut views = columns.into_views();
+    if case.ends_with("text") {
+        views.push(taos::ColumnView::from_varchar::<String, _, _, _>(texts));
+    }
+    let tags: Vec<Value> = tags(0)?;
+    let table = BindTable {
+        name: Some("d0"),
+        tags: &tags,
+        columns: &views,
+    };
+    let mut frame = BytesMut::new();
+    encode_stmt2_bind(&mut frame, 1, 1, &[table], &[], &[])?;
+    let size = u64::try_from(frame.len())?;
+    let mut copy = vec![0; frame.len()];
+    let clock = Stopwatch::start();
+    for _ in 0..ROUNDS {
+        if case.starts_with("memcpy") {
+            copy.copy_from_slice(black_box(&frame));
+            black_box(&copy);
+        } else {
+            frame.clear();
+            encode_stmt2_bind(&mut frame, 1, 1, black_box(&[table]), &[], &[])?;
+            black_box(&frame);
+        }
+    }
+    Ok(clock.report(size * u64::from(ROUNDS), &Tally::default()))
+}
