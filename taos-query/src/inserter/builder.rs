@@ -20,7 +20,7 @@ use crate::{AsyncFetchable, AsyncQueryable, AsyncStatements};
 pub trait AsyncInsertable: AsyncStatements {
     /// Prepares to write records of `T` into a table or super table, given as `table` or
     /// `database.table`. Nothing is sent before [`open`](InserterBuilder::open).
-    fn inserter<T: Serialize + ?Sized>(&self, table: &str) -> InserterBuilder<'_, Self, T> {
+    fn inserter<T: Serialize>(&self, table: &str) -> InserterBuilder<'_, Self, T> {
         InserterBuilder {
             taos: self,
             table: table.to_owned(),
@@ -34,14 +34,14 @@ impl<Q: AsyncStatements> AsyncInsertable for Q {}
 
 /// The options of an [`Inserter`].
 #[must_use = "an inserter is made by `open`"]
-pub struct InserterBuilder<'a, Q, T: ?Sized> {
+pub struct InserterBuilder<'a, Q, T> {
     taos: &'a Q,
     table: String,
     options: Options,
-    row: PhantomData<fn(&T)>,
+    row: PhantomData<fn() -> T>,
 }
 
-impl<Q, T: ?Sized> InserterBuilder<'_, Q, T> {
+impl<Q, T> InserterBuilder<'_, Q, T> {
     /// A batch leaves with this many rows; 10,000 unless set. One that has 32,767 rows of a single
     /// table leaves at any rate, as servers take no more of them at once.
     pub const fn max_rows(mut self, rows: usize) -> Self {
@@ -80,7 +80,7 @@ impl<Q, T: ?Sized> InserterBuilder<'_, Q, T> {
 impl<Q, T> InserterBuilder<'_, Q, T>
 where
     Q: AsyncStatements<Stmt2: 'static> + 'static,
-    T: Serialize + ?Sized,
+    T: Serialize,
 {
     /// Asks the server for the columns of the table, opens the connections, and starts the tasks
     /// that send batches; they end with the inserter.

@@ -13,7 +13,7 @@
 //!
 //! # async fn run<Q: AsyncInsertable>(taos: Q) -> Result<(), Box<dyn std::error::Error>>
 //! # where Q::Stmt2: 'static {
-//! let mut inserter = taos.inserter::<Reading>("weather").max_rows(5_000).open().await?;
+//! let mut inserter = taos.inserter::<Reading<'_>>("weather").max_rows(5_000).open().await?;
 //! for minute in 0..100_000 {
 //!     let ts = 1_700_000_000_000 + minute * 60_000;
 //!     let reading = Reading { tbname: "oslo", location: "Oslo", ts, celsius: Some(-3.5) };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::{Instant, sleep_until};
 
 use super::batch::Batch;
@@ -18,7 +19,7 @@ use crate::stmt::{Stmt2AsyncBindable, Stmt2BindParam};
 
 /// Rows for a worker.
 enum Load {
-    New(Batch),
+    New(Box<Batch>),
     Again(FailedBatch),
 }
 
@@ -35,7 +36,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// A batch is ready for a worker.
     work: Notify,
-    /// A batch came back, for the one caller that may be waiting.
+    /// A batch came back.
     done: Notify,
     /// The first row of a batch came while the timer had nothing to wait for.
     armed: Notify,
@@ -149,7 +150,7 @@ impl Shared {
         state.due = false;
         state.deadline = None;
         if let Some(batch) = state.batch.take_if(|batch| batch.rows > 0) {
-            self.hand_over(state, batch.rows, Load::New(batch));
+            self.hand_over(state, batch.rows, Load::New(Box::new(batch)));
         }
         true
     }
@@ -194,9 +195,9 @@ impl Shared {
         })
     }
 
-    /// Waits until a batch has come back since the last call.
-    pub(super) async fn progress(&self) {
-        self.done.notified().await;
+    /// Waits until a batch has come back after this call.
+    pub(super) fn progress(&self) -> Notified<'_> {
+        self.done.notified()
     }
 
     pub(super) fn summary(&self) -> InsertSummary {
@@ -254,7 +255,7 @@ impl Shared {
         let params = batch
             .take_params(plan)
             .map_err(|error| (rows, error.into()))?;
-        self.state().spare.push(batch);
+        self.state().spare.push(*batch);
         Ok(Parcel {
             sql: plan.sql.clone(),
             params,
@@ -280,7 +281,7 @@ impl Shared {
         if state.due {
             self.ship(&mut state);
         }
-        self.done.notify_one();
+        self.done.notify_waiters();
     }
 
     fn worker_ends(&self) {
@@ -299,7 +300,7 @@ impl Shared {
             self.settle(rows, Err(error));
             state = self.state();
         }
-        self.done.notify_one();
+        self.done.notify_waiters();
     }
 
     /// Sends the batch whose time has come. Returns when there is no more to come.

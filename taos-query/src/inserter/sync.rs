@@ -17,7 +17,7 @@ use crate::util::block_on;
 /// [`AsyncInsertable`](super::AsyncInsertable).
 pub trait Insertable: AsyncStatements {
     /// Prepares to write records of `T` into a table or super table.
-    fn inserter<T: Serialize + ?Sized>(&self, table: &str) -> InserterBuilder<'_, Self, T> {
+    fn inserter<T: Serialize>(&self, table: &str) -> InserterBuilder<'_, Self, T> {
         InserterBuilder {
             inner: builder::AsyncInsertable::inserter(self, table),
             home: self.home(),
@@ -29,12 +29,12 @@ impl<Q: AsyncStatements> Insertable for Q {}
 
 /// The options of a blocking [`Inserter`]; see the [asynchronous one](super::InserterBuilder).
 #[must_use = "an inserter is made by `open`"]
-pub struct InserterBuilder<'a, Q, T: ?Sized> {
+pub struct InserterBuilder<'a, Q, T> {
     inner: builder::InserterBuilder<'a, Q, T>,
     home: Option<runtime::Id>,
 }
 
-impl<Q, T: ?Sized> InserterBuilder<'_, Q, T> {
+impl<Q, T> InserterBuilder<'_, Q, T> {
     /// A batch leaves with this many rows; 10,000 unless set.
     pub fn max_rows(mut self, rows: usize) -> Self {
         self.inner = self.inner.max_rows(rows);
@@ -69,7 +69,7 @@ impl<Q, T: ?Sized> InserterBuilder<'_, Q, T> {
 impl<Q, T> InserterBuilder<'_, Q, T>
 where
     Q: AsyncStatements<Stmt2: 'static> + 'static,
-    T: Serialize + ?Sized,
+    T: Serialize,
 {
     /// Asks the server for the columns of the table and opens the connections.
     ///
@@ -87,17 +87,17 @@ where
 /// Writes records of `T` in batches, blocking; see the [asynchronous one](super::Inserter). Batches
 /// are sent by tasks of their own while the caller goes on.
 #[derive(Debug)]
-pub struct Inserter<T: ?Sized> {
+pub struct Inserter<T> {
     inner: writer::Inserter<T>,
     home: Option<runtime::Id>,
 }
 
-impl<T: ?Sized> Inserter<T> {
+impl<T> Inserter<T> {
     /// Sends what has been taken and waits until all of it is written.
     ///
     /// # Errors
     /// The first batch that failed, with its rows.
-    pub fn flush(&mut self) -> Result<(), InsertError> {
+    pub fn flush(&self) -> Result<(), InsertError> {
         block_on(self.home, self.inner.flush())?
     }
 
@@ -110,7 +110,7 @@ impl<T: ?Sized> Inserter<T> {
     }
 
     /// Puts a batch that failed back in line.
-    pub fn retry(&mut self, batch: FailedBatch) {
+    pub fn retry(&self, batch: FailedBatch) {
         self.inner.retry(batch);
     }
 
@@ -125,12 +125,12 @@ impl<T: ?Sized> Inserter<T> {
     }
 }
 
-impl<T: Serialize + ?Sized> Inserter<T> {
+impl<T: Serialize> Inserter<T> {
     /// Takes a row; waits only while a full batch has no room on the way.
     ///
     /// # Errors
     /// As the asynchronous [`write`](super::Inserter::write).
-    pub fn write(&mut self, row: &T) -> Result<(), InsertError> {
+    pub fn write(&self, row: &T) -> Result<(), InsertError> {
         match self.inner.offer(row)? {
             Taken::Yes => Ok(()),
             Taken::NoRoom => block_on(self.home, self.inner.write(row))?,

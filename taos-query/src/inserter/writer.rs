@@ -13,16 +13,17 @@ use super::plan::{Plan, Table};
 ///
 /// Made by [`open`](super::InserterBuilder::open). Rows wait in memory until their batch leaves, so
 /// end with [`close`](Self::close): dropping an inserter gives up what was not written, and logs a
-/// warning if there was something.
-pub struct Inserter<T: ?Sized> {
+/// warning if there was something. Several tasks may write through one inserter.
+pub struct Inserter<T> {
     shared: Arc<Shared>,
     table: Table,
     workers: Vec<JoinHandle<()>>,
     timer: Option<JoinHandle<()>>,
-    row: PhantomData<fn(&T)>,
+    /// Covariant, so that records may borrow from something that lives no longer than the call.
+    row: PhantomData<fn() -> T>,
 }
 
-impl<T: ?Sized> Inserter<T> {
+impl<T> Inserter<T> {
     pub(super) const fn new(
         shared: Arc<Shared>,
         table: Table,
@@ -45,11 +46,13 @@ impl<T: ?Sized> Inserter<T> {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: what was taken is written all the same.
-    pub async fn flush(&mut self) -> Result<(), InsertError> {
+    pub async fn flush(&self) -> Result<(), InsertError> {
         loop {
+            // Made before the look, so that what happens in between is not missed.
+            let progress = self.shared.progress();
             match self.shared.flush()? {
                 Flushed::All => return Ok(()),
-                Flushed::NotYet => self.shared.progress().await,
+                Flushed::NotYet => progress.await,
             }
         }
     }
@@ -82,7 +85,7 @@ impl<T: ?Sized> Inserter<T> {
     ///
     /// After a [lost connection](crate::RawError::outcome_unknown) the server may have the rows
     /// already; writing rows of equal time again replaces them with the same values.
-    pub fn retry(&mut self, batch: FailedBatch) {
+    pub fn retry(&self, batch: FailedBatch) {
         self.shared.retry(batch);
     }
 
@@ -97,7 +100,7 @@ impl<T: ?Sized> Inserter<T> {
     }
 }
 
-impl<T: Serialize + ?Sized> Inserter<T> {
+impl<T: Serialize> Inserter<T> {
     /// Takes a row. Returns at once but for a full batch that must wait for its turn.
     ///
     /// # Errors
@@ -108,11 +111,19 @@ impl<T: Serialize + ?Sized> Inserter<T> {
     /// # Cancel safety
     /// If the future is dropped before it is ready, this row was not taken; no other row is lost.
     #[inline]
-    pub async fn write(&mut self, row: &T) -> Result<(), InsertError> {
+    pub async fn write(&self, row: &T) -> Result<(), InsertError> {
+        match self.offer(row)? {
+            Taken::Yes => Ok(()),
+            Taken::NoRoom => self.wait_and_offer(row).await,
+        }
+    }
+
+    async fn wait_and_offer(&self, row: &T) -> Result<(), InsertError> {
         loop {
+            let progress = self.shared.progress();
             match self.offer(row)? {
                 Taken::Yes => return Ok(()),
-                Taken::NoRoom => self.shared.progress().await,
+                Taken::NoRoom => progress.await,
             }
         }
     }
@@ -131,7 +142,7 @@ impl<T: Serialize + ?Sized> Inserter<T> {
     }
 }
 
-impl<T: ?Sized> Drop for Inserter<T> {
+impl<T> Drop for Inserter<T> {
     fn drop(&mut self) {
         if self.shared.close() {
             let rows = self.shared.pending();
@@ -149,7 +160,7 @@ impl<T: ?Sized> Drop for Inserter<T> {
     }
 }
 
-impl<T: ?Sized> fmt::Debug for Inserter<T> {
+impl<T> fmt::Debug for Inserter<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inserter")
             .field("table", &self.table.name)

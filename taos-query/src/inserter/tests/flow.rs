@@ -90,7 +90,7 @@ async fn one_table_never_has_more_rows_than_a_bind_takes() {
 #[tokio::test(start_paused = true)]
 async fn rows_that_wait_long_enough_leave_without_a_further_call() {
     let fake = Fake::new(&TABLE);
-    let mut inserter = open(&fake).open().await.unwrap();
+    let inserter = open(&fake).open().await.unwrap();
     for n in 0..3 {
         settle().await;
         inserter.write(&row(n)).await.unwrap();
@@ -113,7 +113,7 @@ async fn rows_that_wait_long_enough_leave_without_a_further_call() {
 #[tokio::test(start_paused = true)]
 async fn without_a_delay_rows_wait_for_their_flush() {
     let fake = Fake::new(&TABLE);
-    let mut inserter = open(&fake).max_delay(None).open().await.unwrap();
+    let inserter = open(&fake).max_delay(None).open().await.unwrap();
     inserter.write(&row(1)).await.unwrap();
     advance(Duration::from_secs(86_400)).await;
     settle().await;
@@ -125,7 +125,7 @@ async fn without_a_delay_rows_wait_for_their_flush() {
 #[tokio::test(start_paused = true)]
 async fn rows_whose_time_comes_while_the_line_is_full_leave_as_soon_as_there_is_room() {
     let fake = Fake::new(&TABLE).gated();
-    let mut inserter = open(&fake)
+    let inserter = open(&fake)
         .max_rows(2)
         .max_in_flight(1)
         .open()
@@ -258,6 +258,32 @@ async fn several_connections_work_at_the_same_time_in_the_database_at_hand() {
     assert_eq!(inserter.close().await.unwrap().batches, 3);
 }
 
+#[tokio::test]
+async fn several_tasks_write_through_one_inserter() {
+    let fake = Fake::new(&TABLE).gated();
+    let inserter = open(&fake).max_rows(3).max_in_flight(1).open().await;
+    let inserter = Arc::new(inserter.unwrap());
+    let tasks: Vec<_> = (0..8)
+        .map(|task| {
+            let inserter = Arc::clone(&inserter);
+            tokio::spawn(async move {
+                for n in 0..10 {
+                    inserter.write(&row(task * 10 + n)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    settle().await;
+    fake.let_pass(100);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    inserter.flush().await.unwrap();
+    let mut rows = fake.numbers(1);
+    rows.sort_unstable();
+    assert_eq!(rows, (0..80).collect::<Vec<_>>());
+}
+
 #[test]
 fn an_inserter_whose_runtime_has_ended_gives_its_rows_back() {
     let runtime = || {
@@ -270,7 +296,7 @@ fn an_inserter_whose_runtime_has_ended_gives_its_rows_back() {
     let first = runtime();
     let mut inserter = first
         .block_on(async {
-            let mut inserter = open(&fake).max_rows(1).open().await?;
+            let inserter = open(&fake).max_rows(1).open().await?;
             for n in 0..2 {
                 inserter.write(&row(n)).await.unwrap();
             }
@@ -372,7 +398,7 @@ async fn dropping_unwritten_rows_warns_and_dropping_nothing_does_not() {
     inserter.close().await.unwrap();
     drop(inserter);
     assert_eq!(*log.lock().unwrap(), "");
-    let mut inserter = open(&fake).open().await.unwrap();
+    let inserter = open(&fake).open().await.unwrap();
     for n in 0..3 {
         inserter.write(&row(n)).await.unwrap();
     }
