@@ -142,17 +142,6 @@ pub enum BinaryRequest {
         /// Where, and what; with fields for code 5.
         write: RawBlockWrite,
     },
-    /// A request whose body this module does not decode.
-    Other {
-        /// What is asked for.
-        action: BinaryAction,
-        /// The client's request id.
-        req_id: u64,
-        /// The statement id, where the action has one.
-        resource: u64,
-        /// Everything after the 24 bytes of the header.
-        body: Bytes,
-    },
 }
 
 /// A binary request that cannot be served, with what the answer must carry.

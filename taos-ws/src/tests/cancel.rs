@@ -5,7 +5,9 @@ use futures_util::future::{Either, select};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
-use taos_query::{AsyncFetchable as _, AsyncQueryable as _};
+use taos_query::common::Precision;
+use taos_query::schemaless::{SchemalessProtocol, SmlDataBuilder};
+use taos_query::{AsyncFetchable as _, AsyncQueryable as _, RawBlock, RawMeta};
 
 /// Polls a future a number of times, letting everything else run in between, and drops it.
 async fn poll_times<F: Future>(work: F, times: usize) -> Option<F::Output> {
@@ -117,4 +119,55 @@ async fn an_answer_that_comes_after_its_query_was_dropped_is_freed_without_a_fet
     };
     peer.result(req_id, 9).await;
     assert_eq!(peer.freed().await, 9);
+}
+
+/// Answers every write until the client goes; gives how many there were.
+async fn serve_writes(mut peer: super::peer::Peer) -> usize {
+    let mut writes = 0;
+    loop {
+        let req_id = match peer.recv().await {
+            Got::Text(TextRequest::Insert(args)) => args.req_id,
+            Got::Binary(BinaryRequest::WriteRawBlock { req_id, .. }) => req_id,
+            Got::Binary(BinaryRequest::WriteRaw { req_id, .. }) => req_id,
+            Got::Close | Got::End => return writes,
+            other => panic!("{other:?}"),
+        };
+        writes += 1;
+        peer.error(req_id, 0, "").await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_dropped_after_any_poll_leaves_a_usable_connection() {
+    let lines = SmlDataBuilder::default()
+        .protocol(SchemalessProtocol::Line)
+        .data(vec!["m,t=a v=1i32 1".repeat(9)])
+        .build()
+        .unwrap();
+    let mut rows =
+        RawBlock::parse_from_raw_block(block(&[1, 2, 3]), Precision::Millisecond).unwrap();
+    rows.with_table_name("t").with_field_names(["v"]);
+    let meta = RawMeta::new(531, vec![7; 300]);
+    for capacity in [7, 64, 1 << 16] {
+        let (taos, mut accepts) = client_with(DSN, capacity);
+        let (version, peer) = tokio::join!(taos.current_version(), accepts.login());
+        version.unwrap();
+        let server = tokio::spawn(serve_writes(peer));
+        let mut completed = 0;
+        for times in 0..40 {
+            let done = [
+                poll_times(taos.put(&lines), times).await,
+                poll_times(taos.write_raw_block(&rows), times).await,
+                poll_times(taos.write_raw_meta(&meta), times).await,
+            ];
+            completed += done.iter().flatten().map(|done| done.is_ok()).count();
+            taos.put(&lines).await.unwrap();
+            taos.write_raw_block(&rows).await.unwrap();
+            taos.write_raw_meta(&meta).await.unwrap();
+        }
+        assert!(completed > 0, "no write was polled to its end");
+        drop(taos);
+        assert!(server.await.unwrap() >= 120 + completed);
+        assert!(accepts.is_empty(), "the connection never broke");
+    }
 }

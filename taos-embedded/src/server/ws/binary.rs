@@ -24,7 +24,6 @@ pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
         BinaryRequest::Query { req_id, .. } => (BinaryAction::BinaryQuery, *req_id),
         BinaryRequest::ValidateSql { req_id, .. } => (BinaryAction::ValidateSql, *req_id),
         BinaryRequest::FetchRawBlock { req_id, .. } => (BinaryAction::FetchRawBlock, *req_id),
-        BinaryRequest::Other { action, req_id, .. } => (*action, *req_id),
         BinaryRequest::SetTags { req_id, .. } => (BinaryAction::SetTags, *req_id),
         BinaryRequest::Bind { req_id, .. } => (BinaryAction::Bind, *req_id),
         BinaryRequest::Stmt2Bind { req_id, .. } => (BinaryAction::Stmt2Bind, *req_id),
