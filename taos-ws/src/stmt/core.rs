@@ -13,7 +13,7 @@ use futures_util::TryStreamExt as _;
 use std::fmt::DebugStruct;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use taos_query::common::Value;
+use taos_query::common::{Ty, Value};
 use taos_query::helpers::Described;
 use taos_query::stmt::Stmt2Field;
 use taos_query::{AsyncFetchable as _, AsyncQueryable as _, ErrorKind, RawError, RawResult};
@@ -377,7 +377,9 @@ impl Core {
         }
         if goal == Goal::Execute {
             self.fit(bound)?;
-            remote.send(bound, &mut self.buffer).await?;
+            let layout = self.statement.as_ref().and_then(|s| s.layout.as_ref());
+            let types = layout.map(Layout::column_types).unwrap_or_default();
+            remote.send(bound, &types, &mut self.buffer).await?;
             for (req_id, payload) in raw {
                 remote.send_raw(payload, *req_id).await?;
             }
@@ -443,10 +445,13 @@ impl Core {
         let Some(statement) = self.statement.as_mut() else {
             return Ok(());
         };
+        let takes = self
+            .dialect
+            .is_some_and(|dialect| dialect.takes(Ty::Decimal));
         let Some(layout) = statement
             .layout
             .as_mut()
-            .filter(|layout| layout.lacks_digits())
+            .filter(|layout| takes && layout.lacks_digits())
         else {
             return Ok(());
         };

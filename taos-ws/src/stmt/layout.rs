@@ -30,14 +30,17 @@ impl Dialect {
         self.version >= Version::DECIMAL_TEXT
     }
 
-    fn takes(&self, what: &dyn fmt::Display, ty: Ty) -> RawResult<()> {
-        let first = self.generation == Generation::First;
-        let refused = match ty {
-            Ty::Decimal | Ty::Decimal64 => first || self.version < Version::DECIMAL,
-            Ty::Blob | Ty::MediumBlob => first,
-            _ => false,
-        };
-        if !refused {
+    pub(super) fn takes(&self, ty: Ty) -> bool {
+        let second = self.generation == Generation::Second;
+        match ty {
+            Ty::Decimal | Ty::Decimal64 => second && self.version >= Version::DECIMAL,
+            Ty::Blob | Ty::MediumBlob => second,
+            _ => true,
+        }
+    }
+
+    fn check(&self, what: &What<'_>, ty: Ty) -> RawResult<()> {
+        if self.takes(ty) {
             return Ok(());
         }
         Err(RawError::of(
@@ -130,6 +133,11 @@ impl Layout {
         }
     }
 
+    /// The types of the columns, which bound data must name as its own.
+    pub(super) fn column_types(&self) -> Vec<Ty> {
+        self.columns.iter().map(|column| column.ty).collect()
+    }
+
     /// Checks the data of one table and brings it into the form that the server takes.
     pub(super) fn fit(&self, bound: &mut Bound, dialect: &Dialect) -> RawResult<()> {
         match (&bound.name, self.named) {
@@ -153,7 +161,7 @@ impl Layout {
         })?;
         for (index, (target, view)) in self.columns.iter().zip(&mut bound.columns).enumerate() {
             let what = What::new("column", target, named);
-            dialect.takes(&what, target.ty)?;
+            dialect.check(&what, target.ty)?;
             let primary = index == 0 && self.primary_first && target.ty == Ty::Timestamp;
             if let Some(fitted) = fit_column(target, view, dialect, &what, primary)? {
                 *view = fitted;
@@ -395,6 +403,16 @@ fn fit_tag(target: &Target, value: &Value, what: &What<'_>) -> RawResult<Option<
     let fitted = match value {
         Value::Timestamp(time) if same && time.precision() != target.precision => {
             Some(Value::Timestamp(time.cast_precision(target.precision)))
+        }
+        Value::VarChar(text) | Value::NChar(text) if same && given != target.ty => {
+            Some(match target.ty {
+                Ty::NChar => Value::NChar(text.clone()),
+                Ty::Json => Value::Json(
+                    serde_json::from_str(text)
+                        .map_err(|error| wrong(format!("{what} takes JSON: {error}")))?,
+                ),
+                _ => Value::VarChar(text.clone()),
+            })
         }
         _ if same => None,
         _ if is_integer(given) && is_integer(target.ty) => {

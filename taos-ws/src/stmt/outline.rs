@@ -114,8 +114,10 @@ impl Outline {
     pub(super) fn of(sql: &str) -> Self {
         let mut tokens = Tokens { sql, at: 0 };
         let mut outline = Self::default();
-        let word = |token: Option<Token<'_>>, word: &str| matches!(token, Some(Token::Name(name)) if name.eq_ignore_ascii_case(word));
-        outline.insert = word(tokens.next(), "insert");
+        outline.insert = matches!(
+            tokens.next(),
+            Some(Token::Name(word)) if word.eq_ignore_ascii_case("insert")
+        );
         if outline.insert {
             outline.read_insert(&mut tokens);
         }
@@ -146,6 +148,7 @@ impl Outline {
                     let marks = list_marks(tokens);
                     if before.eq_ignore_ascii_case("tags") {
                         self.tag_marks = marks;
+                        before = "";
                     } else if !before.eq_ignore_ascii_case("using name") {
                         self.columns_listed = true;
                     }

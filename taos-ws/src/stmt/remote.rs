@@ -257,7 +257,13 @@ impl Remote {
     }
 
     /// Sends all that was bound, one message after another (§14).
-    pub(super) async fn send(&self, bound: &[Bound], buffer: &mut BytesMut) -> Step<()> {
+    /// Columns go as `types`, or as what they are where nobody knows.
+    pub(super) async fn send(
+        &self,
+        bound: &[Bound],
+        types: &[Ty],
+        buffer: &mut BytesMut,
+    ) -> Step<()> {
         let rounds = rounds(bound);
         if self.is_first() {
             for (table, rows) in rounds.into_iter().flatten() {
@@ -267,7 +273,7 @@ impl Remote {
         }
         for round in rounds {
             let req_id = generate_req_id();
-            let frame = self.frame(req_id, &round, buffer)?;
+            let frame = self.frame(req_id, &round, types, buffer)?;
             self.checked(req_id, Payload::Binary(frame)).await?;
         }
         Ok(())
@@ -295,6 +301,7 @@ impl Remote {
         &self,
         req_id: u64,
         round: &[(&Bound, Range<usize>)],
+        types: &[Ty],
         buffer: &mut BytesMut,
     ) -> RawResult<Bytes> {
         let sliced: Vec<Option<Vec<ColumnView>>> = round
@@ -316,8 +323,9 @@ impl Remote {
             .map(|(table, _)| table.columns.as_slice())
             .unwrap_or_default()
             .iter()
-            .map(|column| BindForm {
-                ty: column.as_ty(),
+            .enumerate()
+            .map(|(index, column)| BindForm {
+                ty: types.get(index).copied().unwrap_or_else(|| column.as_ty()),
                 decimal_text,
             })
             .collect();

@@ -10,7 +10,7 @@ use taos_query::schemaless::{SchemalessProtocol, SmlDataBuilder};
 use taos_query::{AsyncFetchable as _, AsyncQueryable as _, RawBlock, RawMeta};
 
 /// Polls a future a number of times, letting everything else run in between, and drops it.
-async fn poll_times<F: Future>(work: F, times: usize) -> Option<F::Output> {
+pub(super) async fn poll_times<F: Future>(work: F, times: usize) -> Option<F::Output> {
     let mut work = pin!(work);
     for _ in 0..times {
         let polled = poll_fn(|cx| Poll::Ready(work.as_mut().poll(cx))).await;

@@ -9,6 +9,9 @@ mod peer;
 mod reconnect;
 mod results;
 mod spans;
+mod stmt;
+mod stmt_faults;
+mod stmt_server;
 #[cfg(feature = "rustls")]
 mod tls;
 mod writes;

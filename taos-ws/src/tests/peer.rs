@@ -26,6 +26,13 @@ pub(super) const REFUSED: &str = "refused";
 pub(super) struct Accepts(mpsc::UnboundedReceiver<DuplexStream>);
 
 impl Accepts {
+    /// The next connection, or `None` when the client is gone.
+    pub(super) async fn next(&mut self) -> Option<Peer> {
+        Some(Peer {
+            io: self.0.recv().await?,
+        })
+    }
+
     pub(super) async fn accept(&mut self) -> Peer {
         Peer {
             io: self.0.recv().await.expect("the client is there"),
