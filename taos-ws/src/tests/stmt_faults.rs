@@ -106,7 +106,7 @@ async fn a_cut_in_the_execution_is_repeated_for_queries_and_where_writes_may_be(
 async fn the_first_statement_after_a_reconnect_is_opened() {
     let (taos, server) = with(Script::insert(MODERN, &FIELDS));
     // A connection without statements that broke while idle.
-    taos.version().await.unwrap();
+    taos.current_version().await.unwrap();
     server.set(|script| script.cut = Some("stmt2_close"));
     drop(taos.stmt(SQL).await.unwrap());
     while server.seen(|seen| !seen.log.contains(&"stmt2_close".to_owned())) {
@@ -173,7 +173,7 @@ async fn a_statement_dropped_after_any_poll_leaves_a_usable_connection_and_nothi
     for (version, capacity) in [(MODERN, 7), (MODERN, 64), (MODERN, 1 << 16), (OLD, 64)] {
         let (taos, accepts) = client_with(DSN, capacity);
         let server = Server::start(accepts, Script::insert(version, &FIELDS));
-        taos.version().await.unwrap();
+        taos.current_version().await.unwrap();
         let mut completed = 0;
         for times in 0..40 {
             let whole = async {
