@@ -50,6 +50,14 @@ pub trait Statements {
     /// The statement of the second generation.
     type Stmt2;
 
+    /// Another connection made from the same DSN.
+    ///
+    /// # Errors
+    /// As connecting.
+    fn sibling(&self) -> RawResult<Self>
+    where
+        Self: Sized;
+
     /// A prepared statement of the first generation.
     ///
     /// # Errors
@@ -66,6 +74,10 @@ pub trait Statements {
 impl<Q: AsyncStatements> Statements for Q {
     type Stmt = <Q as AsyncStatements>::Stmt;
     type Stmt2 = <Q as AsyncStatements>::Stmt2;
+
+    fn sibling(&self) -> RawResult<Self> {
+        block_on(self.home(), AsyncStatements::sibling(self))?
+    }
 
     fn stmt(&self, sql: &str) -> RawResult<Self::Stmt> {
         block_on(self.home(), AsyncStatements::stmt(self, sql))?

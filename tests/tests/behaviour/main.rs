@@ -1,5 +1,6 @@
 //! One behaviour suite for every backend and server, against the public API only.
 
+mod arrow;
 mod concurrency;
 mod events;
 mod fault_table;
@@ -7,6 +8,7 @@ mod faults;
 mod load;
 mod mistakes;
 mod pools;
+mod programs;
 mod queries;
 mod records;
 mod seed;

@@ -1,0 +1,70 @@
+//! Results as Arrow record batches, awaited and blocking.
+
+use taos::taos_query::arrow::arrow_array::cast::AsArray as _;
+use taos::taos_query::arrow::arrow_array::types::{Int32Type, TimestampMillisecondType};
+use taos::taos_query::arrow::arrow_array::{Array as _, RecordBatch};
+use taos::taos_query::arrow::arrow_schema::{DataType, TimeUnit};
+use taos::*;
+use taos_tests::{Target, for_each_target};
+
+const ROWS: i32 = 9_000;
+const QUERY: &str = "select ts, v, s from t order by ts";
+
+fn check(batches: &[RecordBatch]) {
+    let mut next = 0;
+    assert!(batches.len() > 1, "so many rows come in several blocks");
+    for batch in batches {
+        let time = DataType::Timestamp(TimeUnit::Millisecond, Some("Asia/Tokyo".into()));
+        assert_eq!(*batch.schema().field(0).data_type(), time);
+        assert_eq!(batch.schema().field(1).name(), "v");
+        let times = batch.column(0).as_primitive::<TimestampMillisecondType>();
+        let numbers = batch.column(1).as_primitive::<Int32Type>();
+        let texts = batch.column(2).as_string::<i32>();
+        for row in 0..batch.num_rows() {
+            assert_eq!(times.value(row), i64::from(next));
+            assert_eq!(numbers.is_null(row), next % 5 == 0);
+            assert!(next % 5 == 0 || numbers.value(row) == next);
+            assert_eq!(texts.value(row), format!("\u{6587}{next}"));
+            next += 1;
+        }
+    }
+    assert_eq!(next, ROWS);
+}
+
+async fn blocking(target: Target, dsn: String) -> anyhow::Result<()> {
+    use taos::sync::{Fetchable, Queryable, TBuilder};
+    let work = move || {
+        let taos = TBuilder::build(&<TaosBuilder as TBuilder>::from_dsn(dsn)?)?;
+        let mut result = Queryable::query(&taos, QUERY)?;
+        let batches: Vec<_> = Fetchable::record_batches(&mut result).collect::<Result<_, _>>()?;
+        check(&batches);
+        drop(target);
+        Ok(())
+    };
+    tokio::task::spawn_blocking(work).await?
+}
+
+#[test]
+fn a_result_comes_as_record_batches() {
+    for_each_target(|target| async move {
+        let (taos, database) = target.fresh("arrow", "").await;
+        taos.exec("create table t (ts timestamp, v int, s nchar(8))")
+            .await?;
+        let rows: String = (0..ROWS)
+            .map(|v| match v % 5 {
+                0 => format!("({v},null,'\u{6587}{v}')"),
+                _ => format!("({v},{v},'\u{6587}{v}')"),
+            })
+            .collect();
+        taos.exec(format!("insert into t values {rows}")).await?;
+
+        let mut dsn = target.parsed();
+        dsn.subject = Some(database);
+        dsn.set("timezone", "Asia/Tokyo");
+        let taos = TaosBuilder::from_dsn(&dsn)?.build().await?;
+        let mut result = taos.query(QUERY).await?;
+        let batches: Vec<RecordBatch> = result.record_batches().try_collect().await?;
+        check(&batches);
+        blocking(target, dsn.to_string()).await
+    });
+}
