@@ -203,18 +203,22 @@ impl Session {
         self.exec("").write_bound(&tables)
     }
 
-    /// Writes a raw block into a table.
+    /// Writes raw blocks into tables, all or nothing.
     ///
     /// # Errors
     /// 0x2603 for a missing table, 0x0118 for columns that do not fit it.
-    pub(crate) fn write_raw_block(&self, raw: &RawBlockRows<'_>) -> Result<u64, SqlError> {
-        let Some(rows) = self.exec("").raw_rows(raw)? else {
+    pub(crate) fn write_raw_blocks(&self, blocks: &[RawBlockRows<'_>]) -> Result<u64, SqlError> {
+        let exec = self.exec("");
+        let mut batch = Batch::default();
+        for raw in blocks {
+            let (rows, bytes) = exec.raw_rows(raw, batch.bytes)?;
+            batch.tables.extend(rows);
+            batch.bytes += bytes;
+        }
+        if batch.is_empty() {
             return Ok(0);
-        };
-        self.write_batch(Batch {
-            tables: vec![rows],
-            bytes: 0,
-        })
+        }
+        self.write_batch(batch)
     }
 
     fn renew(&self, tables: &mut Arc<Vec<TableRows>>) -> Result<(), SqlError> {

@@ -177,6 +177,9 @@ impl TableRows {
                 };
                 create_child(write, &self.db, &self.def, &new, now)
             }
+            (Target::NewChild { .. }, Some(Found::Child(_, def))) if def.id == self.def.id => {
+                Err(stale())
+            }
             (Target::NewChild { .. }, Some(_)) => Err(table_exists()),
             _ => Err(stale()),
         }

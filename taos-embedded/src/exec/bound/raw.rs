@@ -22,30 +22,43 @@ fn unfit(detail: impl std::fmt::Display) -> SqlError {
 }
 
 /// A block and the table it goes to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct RawBlockRows<'a> {
-    pub(crate) table: &'a TableName,
+    pub(crate) table: TableName,
     /// Rows, as the client counts them.
     pub(crate) rows: u32,
+    /// The unit of its times, if the client tells it.
+    pub(crate) precision: Option<u8>,
     pub(crate) block: &'a Bytes,
     /// The columns that the block's columns go to; `None` means all, by position.
-    pub(crate) columns: Option<&'a [&'a str]>,
+    pub(crate) columns: Option<Vec<&'a str>>,
     /// Bytes that the rows may take until they are written.
     pub(crate) limit: usize,
 }
 
 impl Exec<'_> {
-    /// The rows of a block, `None` if it has none.
+    /// The rows of a block, `None` if it has none, and the bytes that they take; `taken` is what those before
+    /// them take.
     ///
     /// # Errors
     /// 0x2603 for a missing table, 0x0118 for columns that do not fit it.
-    pub(crate) fn raw_rows(&self, raw: &RawBlockRows<'_>) -> Result<Option<TableRows>, SqlError> {
+    pub(crate) fn raw_rows(
+        &self,
+        raw: &RawBlockRows<'_>,
+        taken: usize,
+    ) -> Result<(Option<TableRows>, usize), SqlError> {
         let db = raw.table.db.as_deref().or(self.db.as_deref());
         let db = db.ok_or_else(|| SqlError::new(NO_DATABASE, "Database not specified"))?;
         if is_system_database(db) {
             return Err(SqlError::new(SYSTEM_TABLE, "System table not allowed"));
         }
         let database = self.catalog().database(db)?;
+        if raw
+            .precision
+            .is_some_and(|unit| unit != database.precision().as_u8())
+        {
+            return Err(unfit("the times have another unit than the database"));
+        }
         let def = match database.find(&raw.table.table) {
             None => return Err(SqlError::unknown_table()),
             Some(Found::Super(_)) => return Err(unfit("rows go into subtables")),
@@ -61,13 +74,14 @@ impl Exec<'_> {
             )));
         }
         let mut shape = Shape::new(database, def, Naming::Fixed(raw.table.table.clone()));
-        shape.take_columns(block.column_views(), raw.columns)?;
+        shape.take_columns(block.column_views(), raw.columns.as_deref())?;
         if block.nrows() == 0 {
-            return Ok(None);
+            return Ok((None, 0));
         }
         let sources: Vec<_> = block.columns().map(Source::View).collect();
         let texts = sources.iter().map(Source::text_bytes).sum::<usize>();
-        if shape.cost(block.nrows()).saturating_add(texts) > raw.limit {
+        let bytes = shape.cost(block.nrows()).saturating_add(texts);
+        if taken.saturating_add(bytes) > raw.limit {
             return Err(SqlError::unsupported(format!(
                 "a block of {} rows, which would take more than {} bytes",
                 block.nrows(),
@@ -88,7 +102,7 @@ impl Exec<'_> {
         };
         self.check_keep(database, &rows.values, rows.columns.len())?;
         rows.merge();
-        Ok(Some(rows))
+        Ok((Some(rows), bytes))
     }
 }
 

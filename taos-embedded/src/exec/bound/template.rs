@@ -84,6 +84,14 @@ pub(crate) struct TableName {
 }
 
 impl TableName {
+    /// A table of the current database, whatever characters its name has.
+    pub(crate) fn plain(table: &str) -> Self {
+        Self {
+            db: None,
+            table: table.to_owned(),
+        }
+    }
+
     pub(crate) fn parse(text: &str) -> Self {
         let mut quoted = false;
         let dot = text.find(|c| {

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use taos_ws::protocol::{
-    BadBinary, BinaryAction, BinaryRequest, RawBlockWrite, ValidateBody, decode_binary,
+    BadBinary, BinaryAction, BinaryRequest, RawBlockWrite, RawWrite, ValidateBody, decode_binary,
 };
 
 use super::Ticket;
+use super::raw_message;
 use super::results::{Fetch, Style};
 use super::stmt::{self, Call};
 use super::text::{NOT_CONNECTED, run_sql};
@@ -81,6 +82,14 @@ pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
             stmt_id,
             bind,
         } => stmt::second(ticket, session, (req_id, stmt_id), Call::Bind2(bind)),
+        BinaryRequest::WriteRaw { req_id, write, .. } => {
+            ticket.run(
+                move |ticket| match guarded(|| replay(&ticket, &session, &write)) {
+                    Ok(_) => ticket.done(action.name(), req_id),
+                    Err(error) => ticket.failed(action.name(), req_id, &error),
+                },
+            )
+        }
         BinaryRequest::WriteRawBlock { req_id, write } => {
             ticket.run(
                 move |ticket| match guarded(|| write_block(&ticket, &session, &write)) {
@@ -104,13 +113,38 @@ fn write_block(ticket: &Ticket, session: &Session, write: &RawBlockWrite) -> Res
     let fields = write.fields.as_ref();
     let columns: Option<Vec<&str>> =
         fields.map(|fields| fields.iter().map(|f| f.name.as_str()).collect());
-    session.write_raw_block(&RawBlockRows {
-        table: &TableName::parse(&write.table),
+    session.write_raw_blocks(&[RawBlockRows {
+        table: TableName::parse(&write.table),
         rows: write.rows,
+        precision: None,
         block: &write.block,
-        columns: columns.as_deref(),
+        columns,
         limit: ticket.conn.shared.limits.bound,
-    })
+    }])
+}
+
+/// Writes the rows of a topic's message into tables that exist.
+fn replay(ticket: &Ticket, session: &Session, write: &RawWrite) -> Result<u64, SqlError> {
+    if write.raw_type != raw_message::DATA {
+        return Err(SqlError::unsupported(format!(
+            "write_raw of messages of type {}",
+            write.raw_type
+        )));
+    }
+    let entries = raw_message::decode(&write.raw)
+        .map_err(|text| SqlError::new(0x0118, format!("Invalid parameters: {text}")))?;
+    let blocks: Vec<_> = entries
+        .iter()
+        .map(|entry| RawBlockRows {
+            table: TableName::plain(&entry.table),
+            rows: entry.rows,
+            precision: Some(entry.precision),
+            block: &entry.block,
+            columns: Some(entry.names.iter().map(String::as_str).collect()),
+            limit: ticket.conn.shared.limits.bound,
+        })
+        .collect();
+    session.write_raw_blocks(&blocks)
 }
 
 /// Answers what the emulated release does not have (taosadapter-ws §3.3).

@@ -22,6 +22,7 @@ use crate::engine::Session;
 
 mod binary;
 mod outbox;
+mod raw_message;
 mod reply;
 mod results;
 mod stmt;
