@@ -160,7 +160,7 @@ async fn a_write_dropped_after_any_poll_leaves_a_usable_connection() {
                 poll_times(taos.write_raw_block(&rows), times).await,
                 poll_times(taos.write_raw_meta(&meta), times).await,
             ];
-            completed += done.iter().flatten().map(|done| done.is_ok()).count();
+            completed += done.iter().flatten().filter(|done| done.is_ok()).count();
             taos.put(&lines).await.unwrap();
             taos.write_raw_block(&rows).await.unwrap();
             taos.write_raw_meta(&meta).await.unwrap();
