@@ -120,32 +120,13 @@ pub(crate) struct Config {
 impl Config {
     pub(crate) fn from_dsn(dsn: &Dsn) -> RawResult<Self> {
         dsn.check_params(WEBSOCKET_PARAMS)?;
-        if dsn.path.is_some() {
-            // The path may hold a password, so it is not repeated.
-            return Err(RawError::of(
-                ErrorKind::Config,
-                format!(
-                    "this DSN names a path and no server; write `{}://host:6041/database`",
-                    dsn.driver
-                ),
-            )
-            .with_code(Code::WS_DSN));
-        }
+        refuse_path(dsn)?;
         let secret = |keys: [&str; 2]| {
             keys.iter()
                 .find_map(|key| dsn.get(key))
                 .map(|text| Secret::new(text.as_str()))
         };
         let seconds = Duration::from_secs;
-        let compression = dsn.param_or("compression", false)?;
-        if compression && !cfg!(feature = "deflate") {
-            return Err(RawError::of(
-                ErrorKind::Unsupported,
-                "compression=true needs the Cargo feature `deflate` of taos (and of taos-ws), which \
-                 this program was built without",
-            )
-            .with_code(Code::WS_DSN));
-        }
         if !dsn.param_or("tcp_nodelay", true)? {
             tracing::warn!("tcp_nodelay=false is ignored: requests are always sent at once");
         }
@@ -162,18 +143,14 @@ impl Config {
             addresses,
             secure,
             tls,
-            compression,
+            compression: compression(dsn)?,
             user: dsn.username.clone().unwrap_or_else(|| "root".to_owned()),
             password: Secret::new(dsn.password.as_deref().unwrap_or("taosdata")),
             database: dsn.subject.clone().unwrap_or_default(),
             token: secret(["token", "token"]),
             bearer_token: secret(["bearer_token", "bearerToken"]),
             totp_code: secret(["totp_code", "totpCode"]),
-            mode: match dsn.param_or("conn_mode", 0u32)? {
-                0 => None,
-                1 => Some(0),
-                _ => return Err(dsn.invalid_param("conn_mode", "0 (none) or 1 (BI)")),
-            },
+            mode: mode(dsn)?,
             timezone: timezone(dsn)?,
             user_ip: user_ip(dsn)?,
             user_app: dsn.get("user_app").cloned().unwrap_or_default(),
@@ -192,11 +169,7 @@ impl Config {
             retry_writes: dsn.param_or("retry_writes", false)?,
             read_timeout: limit(dsn, "read_timeout", seconds(300))?,
             max_message_size: dsn.param_or("max_message_size", DEFAULT_MESSAGE_SIZE)?,
-            version_prefer: match dsn.get("version_prefer").map(String::as_str) {
-                None | Some("2.x") => Version::parse("2.0"),
-                Some("3.x") => Version::VALIDATE_SQL,
-                Some(_) => return Err(dsn.invalid_param("version_prefer", "2.x or 3.x")),
-            },
+            version_prefer: version_prefer(dsn)?,
         })
     }
 
@@ -242,6 +215,51 @@ fn addresses(dsn: &Dsn, cloud: bool) -> Vec<Address> {
     let mut keyed: Vec<_> = addresses.into_iter().map(|a| (random(), a)).collect();
     keyed.sort_by_key(|(key, _)| *key);
     keyed.into_iter().map(|(_, address)| address).collect()
+}
+
+fn refuse_path(dsn: &Dsn) -> RawResult<()> {
+    if dsn.path.is_none() {
+        return Ok(());
+    }
+    // The path may hold a password, so it is not repeated.
+    Err(RawError::of(
+        ErrorKind::Config,
+        format!(
+            "this DSN names a path and no server; write `{}://host:6041/database`",
+            dsn.driver
+        ),
+    )
+    .with_code(Code::WS_DSN))
+}
+
+fn compression(dsn: &Dsn) -> RawResult<bool> {
+    let compression = dsn.param_or("compression", false)?;
+    if compression && !cfg!(feature = "deflate") {
+        return Err(RawError::of(
+            ErrorKind::Unsupported,
+            "compression=true needs the Cargo feature `deflate` of taos (and of taos-ws), which \
+             this program was built without",
+        )
+        .with_code(Code::WS_DSN));
+    }
+    Ok(compression)
+}
+
+/// The `mode` member of `conn`: 0 asks for BI mode (taosadapter-ws §5.2).
+fn mode(dsn: &Dsn) -> RawResult<Option<i64>> {
+    match dsn.param_or("conn_mode", 0u32)? {
+        0 => Ok(None),
+        1 => Ok(Some(0)),
+        _ => Err(dsn.invalid_param("conn_mode", "0 (none) or 1 (BI)")),
+    }
+}
+
+fn version_prefer(dsn: &Dsn) -> RawResult<Version> {
+    match dsn.get("version_prefer").map(String::as_str) {
+        None | Some("2.x") => Ok(Version::parse("2.0")),
+        Some("3.x") => Ok(Version::VALIDATE_SQL),
+        Some(_) => Err(dsn.invalid_param("version_prefer", "2.x or 3.x")),
+    }
 }
 
 /// Whether TLS is used from the start, and how it is used when it is.

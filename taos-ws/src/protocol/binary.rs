@@ -191,61 +191,71 @@ pub fn decode_binary(frame: &Bytes) -> Result<BinaryRequest, BadBinary> {
         action,
         message,
     };
-    match action {
-        None => Err(bad(format!("unknown binary action {code}"))),
-        Some(BinaryAction::BinaryQuery) => {
-            let sql = sql_text(&mut reader, "binary query").map_err(bad)?;
-            Ok(BinaryRequest::Query { req_id, sql })
-        }
-        Some(BinaryAction::ValidateSql) => {
-            let sql = sql_text(&mut reader, "validate sql").map_err(bad)?;
-            Ok(BinaryRequest::ValidateSql { req_id, sql })
-        }
-        Some(BinaryAction::FetchRawBlock) => {
-            let version = reader
-                .u16()
-                .map_err(|_| bad("message length is too short".into()))?;
+    let Some(action) = action else {
+        return Err(bad(format!("unknown binary action {code}")));
+    };
+    decode_body(action, req_id, resource, &mut reader).map_err(bad)
+}
+
+fn decode_body(
+    action: BinaryAction,
+    req_id: u64,
+    resource: u64,
+    reader: &mut Reader<'_>,
+) -> Result<BinaryRequest, String> {
+    let stmt_id = resource;
+    Ok(match action {
+        BinaryAction::BinaryQuery => BinaryRequest::Query {
+            req_id,
+            sql: sql_text(reader, "binary query")?,
+        },
+        BinaryAction::ValidateSql => BinaryRequest::ValidateSql {
+            req_id,
+            sql: sql_text(reader, "validate sql")?,
+        },
+        BinaryAction::FetchRawBlock => {
+            let version = reader.u16().map_err(|_| "message length is too short")?;
             if version != VERSION {
-                return Err(bad("unknown fetch raw block version".into()));
+                return Err("unknown fetch raw block version".into());
             }
-            Ok(BinaryRequest::FetchRawBlock {
+            BinaryRequest::FetchRawBlock {
                 req_id,
                 result_id: resource,
-            })
+            }
         }
-        Some(BinaryAction::SetTags) => Ok(BinaryRequest::SetTags {
+        BinaryAction::SetTags => BinaryRequest::SetTags {
             req_id,
-            stmt_id: resource,
+            stmt_id,
             block: reader.rest(),
-        }),
-        Some(BinaryAction::Bind) => Ok(BinaryRequest::Bind {
+        },
+        BinaryAction::Bind => BinaryRequest::Bind {
             req_id,
-            stmt_id: resource,
+            stmt_id,
             block: reader.rest(),
-        }),
-        Some(BinaryAction::Stmt2Bind) => Ok(BinaryRequest::Stmt2Bind {
+        },
+        BinaryAction::Stmt2Bind => BinaryRequest::Stmt2Bind {
             req_id,
-            stmt_id: resource,
-            bind: decode_stmt2_bind(&reader.rest()).map_err(bad)?,
-        }),
-        Some(BinaryAction::Stmt2BindExec) => Ok(BinaryRequest::Stmt2BindExec {
+            stmt_id,
+            bind: decode_stmt2_bind(&reader.rest())?,
+        },
+        BinaryAction::Stmt2BindExec => BinaryRequest::Stmt2BindExec {
             req_id,
-            stmt_id: resource,
-            bind: decode_stmt2_bind_exec(&reader.rest()).map_err(bad)?,
-        }),
-        Some(BinaryAction::WriteRaw) => Ok(BinaryRequest::WriteRaw {
+            stmt_id,
+            bind: decode_stmt2_bind_exec(&reader.rest())?,
+        },
+        BinaryAction::WriteRaw => BinaryRequest::WriteRaw {
             req_id,
             message_id: resource,
-            write: decode_write_raw(&mut reader).map_err(bad)?,
-        }),
-        Some(code @ (BinaryAction::WriteRawBlock | BinaryAction::WriteRawBlockWithFields)) => {
-            let with_fields = code == BinaryAction::WriteRawBlockWithFields;
-            Ok(BinaryRequest::WriteRawBlock {
+            write: decode_write_raw(reader)?,
+        },
+        BinaryAction::WriteRawBlock | BinaryAction::WriteRawBlockWithFields => {
+            let with_fields = action == BinaryAction::WriteRawBlockWithFields;
+            BinaryRequest::WriteRawBlock {
                 req_id,
-                write: decode_write_raw_block(&mut reader, with_fields).map_err(bad)?,
-            })
+                write: decode_write_raw_block(reader, with_fields)?,
+            }
         }
-    }
+    })
 }
 
 /// The body of codes 6 and 10; at least one byte of text must follow the length (§6.2).

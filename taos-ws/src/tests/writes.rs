@@ -10,7 +10,7 @@ fn lines(lines: &[&str]) -> SmlDataBuilder {
     let mut builder = SmlDataBuilder::default();
     builder
         .protocol(SchemalessProtocol::Line)
-        .data(lines.iter().map(|line| (*line).to_owned()).collect());
+        .data(lines.iter().map(ToString::to_string).collect::<Vec<_>>());
     builder
 }
 
