@@ -286,6 +286,29 @@ mod tests {
         }
     }
 
+    /// A block of TIMESTAMP, NCHAR and INT with NULLs, dumped by the published crate (taos-query
+    /// 0.12.4) after its rows had been read.
+    const RECORDED: &str = "1e00000001000000850000000300000003000000ffffffff000000000000000009080000000a\
+             000000000404000000180000001c0000000c0000000001000000000000000200000000000000\
+             030000000000000000000000ffffffff0a0000000400e6968761610000000400616263646200\
+             0000630000006400000040010000000000000003000000027473016e0176";
+
+    #[test]
+    fn a_dump_of_the_published_crate_is_read() {
+        let bytes = crate::util::hex::hex_string_to_bytes(RECORDED).unwrap();
+        let back = restored(&bytes).unwrap();
+        assert!(back.field_names().eq(["ts", "n", "v"]));
+        let cells: Vec<Vec<Value>> = (back.to_values().into_iter())
+            .map(|row| row.into_iter().skip(1).collect())
+            .collect();
+        let expected = [
+            [Value::NChar("\u{6587}a".into()), Value::Int(1)],
+            [Value::Null(Ty::NChar), Value::Null(Ty::Int)],
+            [Value::NChar("abcd".into()), Value::Int(3)],
+        ];
+        assert_eq!(cells, expected);
+    }
+
     #[test]
     fn changed_bytes_are_an_error_or_another_block_but_never_a_panic() {
         let mut block = sample();

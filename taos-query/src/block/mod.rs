@@ -44,7 +44,8 @@ use parse::Layout;
 /// set. Bits 2 and 3 are always set, bits 8 and 9 hold the [`Precision`]. Flags of all ones stand for
 /// the end, which [`read_optional_inlined`](crate::util::Inlinable::read_optional_inlined) gives as
 /// `None`. It is the layout of the published crate; of its dumps, those with bit 4, whose NCHAR columns
-/// it has turned into UTF-8, are understood too.
+/// it has turned into UTF-8, are understood too. That crate forgets the unit: blocks from its dumps
+/// seem to be in milliseconds, which does not matter when they are written back.
 #[derive(Clone)]
 pub struct RawBlock {
     pub(crate) data: Arc<BlockData>,
