@@ -4,7 +4,7 @@
 //!
 //! | name | gives | default |
 //! | --- | --- | --- |
-//! | `arrow` | [record batches](RawBlock::to_record_batch) | no |
+//! | `arrow` | results as Arrow record batches | no |
 //! | `deadpool` | [pools](pool) for async programs | no |
 //! | `r2d2` | [pools](pool) for blocking programs | no |
 #![cfg_attr(docsrs, feature(doc_cfg))]
