@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/taosdata/driver-go/v3/common"
 	"github.com/taosdata/driver-go/v3/common/param"
@@ -63,6 +64,23 @@ func statements() {
 			rows(db.Query("select distinct tbname, place, floor from judge_go_stmt.kinds where tbname = 'd2'")),
 			[][]any{{"d2", nil, nil}},
 		)
+	})
+	check(client, "binds a JSON tag and times in nanoseconds", func() {
+		exec(db, "create database judge_go_stmt_ns precision 'ns'")
+		exec(db, "create table judge_go_stmt_ns.places (ts timestamp, n int) tags (info json)")
+		insert := got(connector.Init())
+		defer insert.Close()
+		must(insert.Prepare("insert into ? using judge_go_stmt_ns.places tags (?) values (?, ?)"))
+		must(insert.SetTableName("judge_go_stmt_ns.p1"))
+		info := `{"city":"Łódź"}`
+		must(insert.SetTags(param.NewParam(1).AddJson([]byte(info)), param.NewColumnType(1).AddJson(64)))
+		moment := time.Unix(1_700_000_000, 123_456_789).UTC()
+		must(insert.BindParam([]*param.Param{
+			param.NewParam(1).AddTimestamp(moment, common.PrecisionNanoSecond), param.NewParam(1).AddInt(1),
+		}, param.NewColumnType(2).AddTimestamp().AddInt()))
+		must(insert.AddBatch())
+		must(insert.Exec())
+		equal(rows(db.Query("select ts, n, info from judge_go_stmt_ns.places")), [][]any{{moment, int32(1), []byte(info)}})
 	})
 	check(client, "binds one statement again and again, counting only the last execution", func() {
 		exec(db, "create table judge_go_stmt.many (ts timestamp, n int)")

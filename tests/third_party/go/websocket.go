@@ -65,6 +65,19 @@ func websocket() {
 		exec(db, `insert into judge_go_ws.p1 using judge_go_ws.places tags ('{"city":"Łódź"}') values (1700000000000, 1)`)
 		equal(rows(db.Query("select info from judge_go_ws.places")), [][]any{{[]byte(`{"city":"Łódź"}`)}})
 	})
+	check(client, "reads BLOBs", func() {
+		exec(db, "create table judge_go_ws.blobs (ts timestamp, b blob)")
+		exec(db, `insert into judge_go_ws.blobs values (1700000000000, '\x00ff10') (1700000000001, '') (1700000000002, null)`)
+		read := rows(db.Query("select b from judge_go_ws.blobs order by ts"))
+		equal(read, [][]any{{[]byte{0, 0xff, 0x10}}, {[]byte{}}, {nil}})
+	})
+	check(client, "reads and writes times in a zone", func() {
+		here := open("taosWS", wsDSN(wsDatabase)+"?timezone=Asia%2FTokyo")
+		defer here.Close()
+		exec(here, "create table zoned (ts timestamp, n int)")
+		exec(here, "insert into zoned values ('2023-11-15 07:13:20', 1)")
+		equal(rows(here.Query("select ts from zoned")), [][]any{{at(0)}})
+	})
 	check(client, "reads times of each precision", func() {
 		for i, precision := range []string{"us", "ns"} {
 			exec(db, fmt.Sprintf("create database judge_go_%s precision '%s'", precision, precision))

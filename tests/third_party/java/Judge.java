@@ -1,3 +1,4 @@
+import java.sql.Blob;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.ResultSet;
@@ -86,7 +87,8 @@ public final class Judge {
         while (result.next()) {
             List<Object> row = new ArrayList<>();
             for (int column = 1; column <= result.getMetaData().getColumnCount(); column++) {
-                row.add(result.getObject(column));
+                Object value = result.getObject(column);
+                row.add(value instanceof Blob ? result.getBytes(column) : value);
             }
             all.add(row);
         }

@@ -3,6 +3,7 @@ import java.math.BigInteger;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
+import java.sql.Timestamp;
 import java.sql.Types;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,6 +33,10 @@ final class Prepared {
         Judge.check(CLIENT, "binds tables with their tags, row by row", Prepared::tables);
         Judge.check(CLIENT, "binds rows of several tables by their name as a column", Prepared::byName);
         Judge.check(CLIENT, "binds whole columns of several tables in one message", Prepared::columns);
+        Judge.check(CLIENT, "binds times in nanoseconds", Prepared::nanoseconds);
+        Judge.check(CLIENT, "binds a JSON tag", Prepared::jsonTag);
+        Judge.check(CLIENT, "binds row by row in another form, when told to", () -> Prepared.mode("pbsMode=line", "line"));
+        Judge.check(CLIENT, "binds from threads of its own, when told to", () -> Prepared.mode("asyncWrite=STMT", "async"));
         Judge.check(CLIENT, "executes one statement again and again", Prepared::again);
         Judge.check(CLIENT, "queries with parameters, and reads several blocks", Prepared::query);
         Judge.check(CLIENT, "is told of a table that is not there, and goes on", () -> {
@@ -138,6 +143,65 @@ final class Prepared {
                     List.of(
                             Judge.row("c0", 0, 0, "a"), Judge.row("c0", 0, null, ""), Judge.row("c0", 0, 0, null),
                             Judge.row("c1", 1, 1, "a"), Judge.row("c1", 1, null, ""), Judge.row("c1", 1, -1, null)));
+        }
+    }
+
+    private static void nanoseconds() throws Exception {
+        try (Connection connection = connect()) {
+            Judge.execute(connection, "create database judge_java_stmt_ns precision 'ns'");
+            Judge.execute(connection, "create table judge_java_stmt_ns.t (ts timestamp, n int)");
+            Timestamp moment = Judge.at(0);
+            moment.setNanos(123_456_789);
+            String sql = "insert into judge_java_stmt_ns.t values (?, ?)";
+            try (PreparedStatement insert = connection.prepareStatement(sql)) {
+                insert.setTimestamp(1, moment);
+                insert.setInt(2, 1);
+                insert.addBatch();
+                insert.executeBatch();
+            }
+            Judge.equal(Judge.rows(connection, "select * from judge_java_stmt_ns.t"), List.of(Judge.row(moment, 1)));
+        }
+    }
+
+    private static void jsonTag() throws Exception {
+        try (Connection connection = connect()) {
+            Judge.execute(connection, "create table places (ts timestamp, n int) tags (info json)");
+            String sql = "insert into ? using places tags (?) values (?, ?)";
+            try (TaosPrepareStatement insert = (TaosPrepareStatement) connection.prepareStatement(sql)) {
+                insert.setTableName("p1");
+                insert.setTagJson(0, "{\"city\":\"Łódź\"}");
+                insert.setTimestamp(1, Judge.at(0));
+                insert.setInt(2, 1);
+                insert.addBatch();
+                insert.executeBatch();
+            }
+            Judge.equal(
+                    Judge.rows(connection, "select n from places where info->'city' = 'Łódź'"), List.of(List.of(1)));
+        }
+    }
+
+    /** A driver's mode for rows that name their table. */
+    private static void mode(String option, String prefix) throws Exception {
+        try (Connection connection = Judge.connect("TAOS-WS", DATABASE + "?varcharAsString=true&" + option)) {
+            String sql = "insert into kinds (tbname, place, floor, ts, i32) values (?, ?, ?, ?, ?)";
+            try (PreparedStatement insert = connection.prepareStatement(sql)) {
+                for (int n = 0; n < 100; n++) {
+                    insert.setString(1, prefix + n % 5);
+                    insert.setString(2, prefix);
+                    insert.setInt(3, n % 5);
+                    insert.setTimestamp(4, Judge.at(300_000 + n));
+                    insert.setInt(5, n);
+                    insert.addBatch();
+                }
+                insert.executeBatch();
+                if (option.startsWith("asyncWrite")) {
+                    // Waits until the threads have written everything.
+                    insert.executeUpdate();
+                }
+            }
+            Judge.equal(
+                    Judge.rows(connection, "select count(*), sum(i32), sum(floor) from kinds where place = '" + prefix + "'"),
+                    List.of(List.of(100L, 4950L, 200L)));
         }
     }
 

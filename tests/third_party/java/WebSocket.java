@@ -74,6 +74,22 @@ final class WebSocket {
                 }
             }
         });
+        Judge.check(CLIENT, "reads BLOBs", () -> {
+            try (Connection connection = connect("judge_java_ws")) {
+                Judge.execute(connection, "create table blobs (ts timestamp, b blob)");
+                Judge.execute(connection,
+                        "insert into blobs values (1700000000000, '\\x00ff10') (1700000000001, '') (1700000000002, null)");
+                List<List<Object>> rows = Judge.rows(connection, "select b from blobs order by ts");
+                Judge.equal(rows, List.of(List.of(new byte[] {0, (byte) 0xff, 0x10}), List.of(new byte[0]), Judge.row((Object) null)));
+            }
+        });
+        Judge.check(CLIENT, "writes times in a zone", () -> {
+            try (Connection connection = connect("judge_java_ws?timezone=Asia/Tokyo")) {
+                Judge.execute(connection, "create table zoned (ts timestamp, n int)");
+                Judge.execute(connection, "insert into zoned values ('2023-11-15 07:13:20', 1)");
+                Judge.equal(Judge.rows(connection, "select cast(ts as bigint) from zoned"), List.of(List.of(1_700_000_000_000L)));
+            }
+        });
         Judge.check(CLIENT, "reads times of each precision", WebSocket::precisions);
         Judge.check(CLIENT, "reads ten thousand rows in several blocks, compressed too", WebSocket::blocks);
         Judge.check(CLIENT, "closes a result before its end and goes on", () -> {

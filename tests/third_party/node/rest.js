@@ -97,6 +97,14 @@ check("reads JSON tags", async () => {
   equal(result.getData(), [[{ city: "Łódź", zip: 90001 }, "Łódź"]]);
 });
 
+check("reads BLOBs", async () => {
+  await query("create table blobs (ts timestamp, b blob)", { database: DATABASE });
+  const values = "(1700000000000000, '\\x00ff10') (1700000000000001, '') (1700000000000002, null)";
+  await query(`insert into blobs values ${values}`, { database: DATABASE });
+  const result = await query("select b from blobs order by ts", { database: DATABASE });
+  equal(result.getData(), [["00ff10"], [""], [null]]);
+});
+
 check("reads ten thousand rows in order", async () => {
   await query("create table many (ts timestamp, n int)", { database: DATABASE });
   for (let start = 0; start < MANY; start += 1000) {

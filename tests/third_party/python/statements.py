@@ -84,6 +84,21 @@ def binds_tables_of_the_first_generation():
 
 
 @check
+def binds_a_json_tag():
+    """statement() binds a JSON tag"""
+    connection = connect()
+    connection.execute("create table places (ts timestamp, n int) tags (info json)")
+    statement = connection.statement()
+    statement.prepare("insert into ? using places tags (?) values (?, ?)")
+    statement.set_tbname("p1")
+    statement.set_tags([taosws.json_to_tag('{"city":"Łódź"}')])
+    statement.bind_param([taosws.millis_timestamps_to_column([FIRST]), taosws.ints_to_column([1])])
+    statement.add_batch()
+    equal(statement.execute(), 1)
+    equal(rows(connection, "select n, info from places"), [[1, '{"city":"Łódź"}']])
+
+
+@check
 def executes_the_first_generation_again():
     """statement() executes again and again, and counts only the last execution"""
     connection = connect()
@@ -126,6 +141,20 @@ def binds_tables_of_the_second_generation():
         rows(connection, "select tbname, place, floor, i64 from second_kinds where ts > 1700000080000 and b order by ts"),
         [[f"s{n}", "more", n, FULL[4]] for n in (2, 3, 4)],
     )
+
+
+@check
+def binds_blobs():
+    """stmt2_statement() binds BLOBs"""
+    connection = connect()
+    connection.execute("create table blobs (ts timestamp, b blob)")
+    statement = connection.stmt2_statement()
+    statement.prepare("insert into blobs values (?, ?)")
+    values = [b"\x00\xff\x10", b"", None]
+    times = taosws.millis_timestamps_to_column([FIRST, FIRST + 1, FIRST + 2])
+    statement.bind([taosws.stmt2_bind_param_view(None, None, [times, taosws.blob_to_column(values)])])
+    equal(statement.execute(), 3)
+    equal(rows(connection, "select b from blobs order by ts"), [[value] for value in values])
 
 
 @check

@@ -68,6 +68,16 @@ def reads_timestamps():
 
 
 @check
+def reads_blobs():
+    """reads BLOBs"""
+    connection = connect(f"/{DATABASE}")
+    connection.execute("create table blobs (ts timestamp, b blob)")
+    connection.execute("insert into blobs values (1700000000000, '\\x00ff10') (1700000000001, '') (1700000000002, null)")
+    read = [row[0] for row in connection.query("select b from blobs order by ts")]
+    equal([value if value is None else bytes(value) for value in read], [b"\x00\xff\x10", b"", None])
+
+
+@check
 def reads_many_blocks():
     """reads ten thousand rows in order through a cursor"""
     cursor = connect(f"/{DATABASE}").cursor()

@@ -18,6 +18,10 @@ pub(crate) const CHECKS: &[Check] = &[
         "binds one statement again and again, counting only the last execution",
         again
     ),
+    check!(
+        "binds a JSON tag and times in nanoseconds",
+        json_and_nanoseconds
+    ),
     check!("is told of a table that is not there, and goes on", errors),
 ];
 
@@ -87,6 +91,36 @@ async fn tables() -> Result<()> {
             vec![text("d1"), Value::Null(Ty::VarChar), Value::Null(Ty::Int)],
         ],
     )
+}
+
+async fn json_and_nanoseconds() -> Result<()> {
+    let taos = connect("").await?;
+    taos.exec(format!("create database {DATABASE}_ns precision 'ns'"))
+        .await?;
+    taos.exec(format!("use {DATABASE}_ns")).await?;
+    taos.exec("create table places (ts timestamp, n int) tags (info json)")
+        .await?;
+    let mut insert = Stmt::init(&taos).await?;
+    insert
+        .prepare("insert into ? using places tags (?) values (?, ?)")
+        .await?;
+    insert.set_tbname("p1").await?;
+    let info = r#"{"city":"Łódź"}"#;
+    insert.set_tags(&[text(info)]).await?;
+    let stamp = 1_700_000_000_123_456_789;
+    let views = [
+        ColumnView::from_nanos_timestamp(vec![stamp]),
+        ColumnView::from_ints(vec![1]),
+    ];
+    insert.bind(&views).await?.add_batch().await?;
+    equal(insert.execute().await?, 1)?;
+    let read: Vec<(i64, i32, String)> = taos
+        .query("select ts, n, info from places")
+        .await?
+        .deserialize()
+        .try_collect()
+        .await?;
+    equal(read, [(stamp, 1, info.to_owned())])
 }
 
 async fn again() -> Result<()> {
