@@ -171,3 +171,21 @@ fn show(command: &Command) -> String {
         .collect::<Vec<_>>()
         .join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_hangs_is_ended_and_its_lines_until_then_are_kept() {
+        let mut lines = Vec::new();
+        let mut command = Command::new("sh");
+        command.args(["-c", "echo started; exec sleep 600"]);
+        let outcome = follow_for(&mut command, Duration::from_secs(2), |line| {
+            lines.push(line.to_owned());
+        });
+        let text = outcome.map_err(|error| error.to_string());
+        assert!(text.is_err_and(|text| text.ends_with("was ended after 2s")));
+        assert_eq!(lines, ["started"]);
+    }
+}

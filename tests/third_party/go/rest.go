@@ -40,6 +40,13 @@ func rest() {
 		read := rows(db.Query("select tbname, place, floor from judge_go_rest.kinds where i32 is not null order by ts"))
 		equal(read, [][]any{{"d1", "Gdańsk", int32(3)}, {"d2", nil, nil}})
 	})
+	check(client, "reads ten thousand rows in order", func() {
+		read := rows(db.Query("select n from judge_go_ws.many order by ts"))
+		equal(len(read), many)
+		for n, row := range read {
+			equal(row[0], int32(n))
+		}
+	})
 	check(client, "puts arguments into the text", func() {
 		read := rows(db.Query("select i32 from judge_go_rest.d1 where vc = ?", `'plain "text"'`))
 		equal(read, [][]any{{int32(-2147483648)}})

@@ -22,17 +22,31 @@ final class Rest {
             }
         });
         Judge.check(CLIENT, "reads every type and NULLs of every type", Rest::types);
+        Judge.check(CLIENT, "reads ten thousand rows in order", () -> {
+            try (Connection connection = Judge.connect("TAOS-RS", "judge_java_ws")) {
+                List<Object> expected = new ArrayList<>();
+                for (int n = 0; n < 10_000; n++) {
+                    expected.add(List.of(n));
+                }
+                Judge.equal(Judge.rows(connection, "select n from many order by ts"), expected);
+            }
+        });
         Judge.check(CLIENT, "gets the server's codes and texts for what is wrong", () -> {
             try (Connection connection = Judge.connect("TAOS-RS", "judge_java_rs")) {
                 Judge.refused(0x2603, "Table does not exist", () -> Judge.rows(connection, "select * from nowhere"));
                 Judge.refused(0x2600, "syntax error near \"selec 1\"", () -> Judge.rows(connection, "selec 1"));
             }
         });
-        Judge.check(CLIENT, "is refused with a wrong password", () -> {
+        Judge.check(CLIENT, "is refused with a wrong password, and with a database that is not there", () -> {
             String wrong = "jdbc:TAOS-RS://" + Judge.ADDRESS + "/?user=root&password=wrong";
             Judge.refused(0x357, "Authentication failure", () -> {
                 try (Connection connection = DriverManager.getConnection(wrong)) {
                     Judge.rows(connection, "select 1");
+                }
+            });
+            Judge.refused(0x388, "Database not exist", () -> {
+                try (Connection connection = Judge.connect("TAOS-RS", "no_such_database")) {
+                    Judge.rows(connection, "show tables");
                 }
             });
         });

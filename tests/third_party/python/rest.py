@@ -55,6 +55,30 @@ def reads_through_a_cursor():
 
 
 @check
+def reads_ten_thousand_rows():
+    """reads ten thousand rows in order"""
+    connection = connect(database=DATABASE)
+    connection.execute("create table many (ts timestamp, n int)")
+    for start in range(0, 10_000, 1000):
+        rows = " ".join(f"({1700000000000 + n}, {n})" for n in range(start, start + 1000))
+        equal(connection.execute(f"insert into many values {rows}"), 1000)
+    equal(connection.query("select n from many order by ts").data, [[n] for n in range(10_000)])
+
+
+@check
+def reads_blobs_and_json():
+    """reads BLOBs and JSON tags"""
+    connection = connect(database=DATABASE)
+    connection.execute("create table blobs (ts timestamp, b blob) tags (info json)")
+    connection.execute(
+        """insert into b1 using blobs tags ('{"city":"Łódź"}')
+           values (1700000000000, '\\x00ff10') (1700000000001, '') (1700000000002, null)"""
+    )
+    read = connection.query("select b, info from blobs order by ts").data
+    equal(read, [["00ff10", {"city": "Łódź"}], ["", {"city": "Łódź"}], [None, {"city": "Łódź"}]])
+
+
+@check
 def errors_name_what_is_wrong():
     """gets the server's codes and texts in its errors"""
     connection = connect()
@@ -64,10 +88,11 @@ def errors_name_what_is_wrong():
 
 
 @check
-def a_wrong_password_is_refused():
-    """is refused with a wrong password"""
+def a_wrong_login_is_refused():
+    """is refused with a wrong password, and with a database that is not there"""
     wrong = taosrest.RestClient(URL, user="root", password="wrong")
     raises(taosrest.Error, ["authentication failure"], wrong.sql, "select 1")
+    raises(taosrest.Error, ["database not exist"], client(database="no_such_database").sql, "show tables")
 
 
 main("taospy")

@@ -117,7 +117,13 @@ fn node() -> Result<Vec<Command>> {
         for file in &pins {
             fs::copy(file, home.join(file.file_name().unwrap_or_default()))?;
         }
-        let quietly = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+        let quietly = [
+            "ci",
+            "--no-audit",
+            "--no-fund",
+            "--no-update-notifier",
+            "--loglevel=error",
+        ];
         process::run(Command::new("npm").args(quietly).current_dir(home))
     })?;
     let mut command = Command::new("node");
