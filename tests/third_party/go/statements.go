@@ -82,9 +82,12 @@ func statements() {
 		must(insert.Exec())
 		equal(rows(db.Query("select ts, n, info from judge_go_stmt_ns.places")), [][]any{{moment, int32(1), []byte(info)}})
 	})
-	check(client, "binds one statement again and again, counting only the last execution", func() {
+	check(client, "binds one statement again and again over compressed messages, counting only the last execution", func() {
 		exec(db, "create table judge_go_stmt.many (ts timestamp, n int)")
-		insert := got(connector.Init())
+		config.SetEnableCompression(true)
+		compressed := got(stmt.NewConnector(config))
+		defer compressed.Close()
+		insert := got(compressed.Init())
 		defer insert.Close()
 		must(insert.Prepare("insert into many values (?, ?)"))
 		for start := 0; start < many; start += 2500 {

@@ -37,7 +37,7 @@ final class Prepared {
         Judge.check(CLIENT, "binds a JSON tag", Prepared::jsonTag);
         Judge.check(CLIENT, "binds row by row in another form, when told to", () -> Prepared.mode("pbsMode=line", "line"));
         Judge.check(CLIENT, "binds from threads of its own, when told to", () -> Prepared.mode("asyncWrite=STMT", "async"));
-        Judge.check(CLIENT, "executes one statement again and again", Prepared::again);
+        Judge.check(CLIENT, "executes one statement again and again over compressed messages", Prepared::again);
         Judge.check(CLIENT, "queries with parameters, and reads several blocks", Prepared::query);
         Judge.check(CLIENT, "is told of a table that is not there, and goes on", () -> {
             try (Connection connection = connect()) {
@@ -206,7 +206,7 @@ final class Prepared {
     }
 
     private static void again() throws Exception {
-        try (Connection connection = connect()) {
+        try (Connection connection = Judge.connect("TAOS-WS", DATABASE + "?enableCompression=true")) {
             try (PreparedStatement insert = connection.prepareStatement("insert into many values (?, ?)")) {
                 for (int start = 0; start < MANY; start += 2500) {
                     for (int n = start; n < start + 2500; n++) {
