@@ -1,8 +1,9 @@
 //! What must hold for any bytes at all. Shared by the fuzz targets and, over their corpora, by a
 //! plain test.
 
-use taos_query::common::{Precision, Value};
-use taos_query::{Dsn, RawBlock, redact_dsn};
+use taos_query::common::{Field, Precision, Ty, Value};
+use taos_query::util::Inlinable;
+use taos_query::{Dsn, RawBlock, RawData, redact_dsn};
 
 /// The first byte chooses the precision, the rest is the block: it is refused or it can be read whole.
 pub(crate) fn raw_block(data: &[u8]) {
@@ -46,6 +47,62 @@ pub(crate) fn dsn(data: &[u8]) {
     match printed.parse::<Dsn>() {
         Ok(again) => assert_eq!(again, dsn, "{text:?} printed as {printed:?}"),
         Err(error) => panic!("{text:?} printed as {printed:?}, which is refused: {error}"),
+    }
+}
+
+/// The first byte chooses what the rest is a dump of: whatever can be restored is written as bytes that
+/// give the same again. The last choice are blocks of servers before 3.0.
+pub(crate) fn dump(data: &[u8]) {
+    match data.split_first() {
+        Some((b'b', mut rest)) => {
+            let Ok(Some(block)) = RawBlock::read_optional_inlined(&mut rest) else {
+                return;
+            };
+            let again = RawBlock::read_inlined(&mut &block.inlined()[..]);
+            let again = again.unwrap_or_else(|error| panic!("written but not read: {error}"));
+            assert_eq!(again.as_raw_bytes(), block.as_raw_bytes());
+            assert_eq!(again.table_name(), block.table_name());
+            assert!(again.field_names().eq(block.field_names()));
+        }
+        Some((b'm', rest)) => same_again::<RawData>(rest),
+        Some((b'f', rest)) => same_again::<Field>(rest),
+        Some((rows, rest)) => before_3_0((*rows).into(), rest),
+        None => {}
+    }
+}
+
+fn same_again<T: Inlinable + PartialEq + std::fmt::Debug>(mut data: &[u8]) {
+    let Ok(value) = T::read_inlined(&mut data) else {
+        return;
+    };
+    match T::read_inlined(&mut &value.inlined()[..]) {
+        Ok(again) => assert_eq!(again, value),
+        Err(error) => panic!("{value:?} was written but not read: {error}"),
+    }
+}
+
+/// The number of columns, then type and width of each, then the slots.
+fn before_3_0(rows: usize, data: &[u8]) {
+    let Some((columns, mut rest)) = data.split_first() else {
+        return;
+    };
+    let (mut fields, mut lengths) = (Vec::new(), Vec::new());
+    for _ in 0..columns % 16 {
+        let Some(([ty, width], behind)) = rest.split_first_chunk() else {
+            return;
+        };
+        let ty = Ty::from_u8_option(*ty).unwrap_or(Ty::VarChar);
+        fields.push(Field::new(ty.name(), ty, (*width).into()));
+        lengths.push((*width).into());
+        rest = behind;
+    }
+    let slots = rest.to_vec();
+    let block =
+        RawBlock::parse_from_raw_block_v2(slots, &fields, &lengths, rows, Precision::Millisecond);
+    if let Ok(block) = block
+        && !fields.is_empty()
+    {
+        assert_eq!((block.nrows(), block.ncols()), (rows, fields.len()));
     }
 }
 

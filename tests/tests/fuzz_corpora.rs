@@ -37,6 +37,11 @@ fn no_block_of_the_corpus_breaks_its_reader() {
 }
 
 #[test]
+fn no_dump_of_the_corpus_breaks_its_reader_or_changes_when_written() {
+    each_seed("dump", checks::dump);
+}
+
+#[test]
 fn no_dsn_of_the_corpus_breaks_its_parser_or_changes_in_print() {
     each_seed("dsn", checks::dsn);
 }

@@ -4,7 +4,15 @@ use anyhow::Result;
 
 use crate::process::{self, cargo, has_subcommand, root};
 
-const TARGETS: [&str; 6] = ["raw_block", "dsn", "reply", "bind", "inflate", "schemaless"];
+const TARGETS: [&str; 7] = [
+    "raw_block",
+    "dump",
+    "dsn",
+    "reply",
+    "bind",
+    "inflate",
+    "schemaless",
+];
 
 /// The ignored tests, then each fuzz target for `seconds`.
 pub(crate) fn run(seconds: u32) -> Result<()> {

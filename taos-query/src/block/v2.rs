@@ -62,7 +62,8 @@ fn malformed(message: String) -> RawError {
 fn slot_width(ty: Ty, length: u32) -> RawResult<usize> {
     let text = matches!(ty, Ty::VarChar | Ty::NChar | Ty::Json);
     let length = usize::try_from(length).unwrap_or(usize::MAX);
-    if (text && length >= 2) || (!text && ty.fixed_length() == length && !ty.is_decimal()) {
+    let fixed = !text && length > 0 && ty.fixed_length() == length && !ty.is_decimal();
+    if fixed || (text && length >= 2) {
         return Ok(length);
     }
     Err(malformed(format!(
