@@ -29,12 +29,23 @@ static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 impl Server {
     fn start() -> anyhow::Result<Self> {
+        let release = std::env::var("TAOS_TEST_EMULATE").ok();
         match std::env::var_os("TAOS_EMBEDDED_BIN") {
-            Some(program) => Self::spawn(Command::new(program)),
+            Some(program) => {
+                let mut command = Command::new(program);
+                if let Some(release) = release {
+                    command.args(["--emulate", &release]);
+                }
+                Self::spawn(command)
+            }
             // A binary lying around in target/ may be older than the sources, so it must be named.
-            None => Ok(Self::InProcess(
-                Embedded::builder().memory().start_blocking()?,
-            )),
+            None => {
+                let mut builder = Embedded::builder().memory();
+                if let Some(release) = release {
+                    builder = builder.emulate(release);
+                }
+                Ok(Self::InProcess(builder.start_blocking()?))
+            }
         }
     }
 
@@ -140,6 +151,15 @@ impl Target {
         }
     }
 
+    /// The DSN with a limit that a test fails at, instead of keeping the suite waiting.
+    fn patient(&self) -> Dsn {
+        let mut dsn = self.parsed();
+        if dsn.get("read_timeout").is_none() {
+            dsn.set("read_timeout", "20");
+        }
+        dsn
+    }
+
     /// The DSN with parameters, for example `conn_retries=0&timezone=UTC`.
     pub fn dsn_with(&self, parameters: &str) -> String {
         let separator = if self.dsn.contains('?') { '&' } else { '?' };
@@ -176,7 +196,7 @@ impl Target {
         proxies: impl IntoIterator<Item = &'a Proxy>,
         database: &str,
     ) -> Dsn {
-        let mut dsn = self.parsed();
+        let mut dsn = self.patient();
         dsn.subject = (!database.is_empty()).then(|| database.to_owned());
         let proxies = proxies.into_iter();
         dsn.addresses = proxies
@@ -190,7 +210,7 @@ impl Target {
     /// # Panics
     /// If there is none to be had.
     pub async fn connect(&self) -> Taos {
-        let connected = async { TaosBuilder::from_dsn(self.dsn())?.build().await };
+        let connected = async { TaosBuilder::from_dsn(self.patient())?.build().await };
         match connected.await {
             Ok(taos) => taos,
             Err(error) => panic!("no connection: {error}"),

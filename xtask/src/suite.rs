@@ -112,9 +112,20 @@ fn counts(line: &str) -> Option<Count> {
 }
 
 /// Programs that newcomers run, and what each must print.
-const EXAMPLES: [(&str, &[&str]); 2] = [
+const EXAMPLES: [(&str, &[&str]); 7] = [
     ("quickstart", &["Seattle", "New York", "2,922"]),
+    ("bind", &["2 rows written", "1000 more", "Tromsø"]),
+    (
+        "bind-tags",
+        &["300 rows written", "meter_2 in Almería: 100 rows, 222 V"],
+    ),
+    (
+        "stmt2",
+        &["6000 rows written", "hall 0: 1620 rows, at most 298 V"],
+    ),
+    ("schemaless", &["place=Oslo celsius=-3.5 rain=2 wind=NULL"]),
     ("pool", &["32 rows by 16 workers", "the table has 32 rows"]),
+    ("raw-block-copy", &["4096 rows copied", "equal: "]),
 ];
 
 /// The first things a newcomer runs must do what the guide says.

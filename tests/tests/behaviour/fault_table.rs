@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures::future::join_all;
+use serde::Serialize;
 use taos::*;
 use taos_tests::proxy::{Direction, Fault, Proxy};
 use taos_tests::{Target, for_each_target};
@@ -63,6 +64,10 @@ enum Call {
     Query,
     Fetch,
     Exec,
+    Put,
+    Stmt,
+    Stmt2,
+    Inserter,
     /// An insert by a connection that comes out of a pool.
     Pool,
 }
@@ -78,6 +83,9 @@ impl Call {
             Self::Query => &["query select"],
             Self::Fetch => &["fetch"],
             Self::Exec | Self::Pool => &["query insert"],
+            Self::Put => &["insert"],
+            // Of the second generation, or of the first where the server has no other.
+            Self::Stmt | Self::Stmt2 | Self::Inserter => &["stmt2_exec", "exec"],
         }
     }
 }
@@ -105,7 +113,35 @@ enum Prepared {
     Query(Taos),
     Fetch(Taos, Box<ResultSet>),
     Exec(Taos),
+    Put(Taos),
+    Stmt(Taos, Box<Stmt>),
+    Stmt2(Taos, Box<Stmt2>),
+    Inserter(Taos, Box<Inserter<Record>>),
     Pool(TaosPool),
+}
+
+#[derive(Serialize)]
+struct Record {
+    ts: i64,
+    v: i32,
+}
+
+fn columns() -> [ColumnView; 2] {
+    [
+        ColumnView::from_millis_timestamp((1..=WRITTEN).collect()),
+        ColumnView::from_ints(vec![7; 3]),
+    ]
+}
+
+fn lines() -> Result<SmlData, Error> {
+    SmlDataBuilder::default()
+        .protocol(SchemalessProtocol::Line)
+        .data(
+            (1..=WRITTEN)
+                .map(|ts| format!("sml,a=b v=1i32 {ts}"))
+                .collect(),
+        )
+        .build()
 }
 
 struct Lines {
@@ -208,6 +244,22 @@ impl Cell {
                 Prepared::Fetch(taos, Box::new(result))
             }
             Call::Exec | Call::Pool => Prepared::Exec(taos),
+            Call::Put => Prepared::Put(taos),
+            Call::Stmt => {
+                let stmt = taos.stmt("insert into w values (?, ?)").await?;
+                Prepared::Stmt(taos, Box::new(stmt))
+            }
+            Call::Stmt2 => {
+                let stmt = taos.stmt2("insert into w values (?, ?)").await?;
+                Prepared::Stmt2(taos, Box::new(stmt))
+            }
+            Call::Inserter => {
+                let inserter = taos.inserter::<Record>("w").max_delay(None).open().await?;
+                for ts in 1..=WRITTEN {
+                    inserter.write(&Record { ts, v: 7 }).await?;
+                }
+                Prepared::Inserter(taos, Box::new(inserter))
+            }
         };
         Ok((prepared, states))
     }
@@ -224,6 +276,18 @@ impl Cell {
                 assert!(rows.into_iter().eq(0..READ), "{self}");
             }
             Prepared::Exec(taos) => assert_eq!(taos.exec(INSERT).await?, 3, "{self}"),
+            Prepared::Put(taos) => taos.put(&lines()?).await?,
+            Prepared::Stmt(_taos, stmt) => {
+                stmt.bind(&columns()).await?.add_batch().await?;
+                assert_eq!(stmt.execute().await?, 3, "{self}");
+            }
+            Prepared::Stmt2(_taos, stmt) => {
+                let param = Stmt2BindParam::new(None, None, Some(columns().into()));
+                assert_eq!(stmt.bind(&[param]).await?.exec().await?, 3, "{self}");
+            }
+            Prepared::Inserter(_taos, inserter) => {
+                assert_eq!(inserter.close().await?.rows, 3, "{self}");
+            }
             Prepared::Pool(pool) => {
                 assert_eq!(pool.get().await?.exec(INSERT).await?, 3, "{self}");
             }
@@ -289,7 +353,8 @@ impl Cell {
             );
         }
         let expected = if arrived > 0 { WRITTEN } else { 0 };
-        settled(direct, database, expected).await
+        let table = if self.call == Call::Put { "sml" } else { "w" };
+        settled(direct, &format!("`{database}`.{table}"), expected).await
     }
 
     /// Which cells must succeed, and what an error may be.
@@ -316,11 +381,15 @@ impl Cell {
 
 /// Waits until the server has as many rows as were sent to it: it may still be at work when the line
 /// is gone already.
-async fn settled(direct: &Taos, database: &str, expected: i64) -> anyhow::Result<()> {
-    let count = format!("select count(*) from `{database}`.w");
+async fn settled(direct: &Taos, table: &str, expected: i64) -> anyhow::Result<()> {
+    let count = format!("select count(*) from {table}");
     let mut rows = None;
     for _ in 0..200 {
-        rows = direct.query_one::<_, i64>(&count).await?;
+        rows = match direct.query_one::<_, i64>(&count).await {
+            // The first schemaless write makes the table.
+            Err(error) if error.code() == 0x2603 => Some(0),
+            rows => rows?,
+        };
         if rows == Some(expected) {
             return Ok(());
         }
@@ -375,4 +444,24 @@ fn an_insert_by_sql_ends_in_each_of_seven_faults_and_arrives_once() {
 #[test]
 fn an_insert_by_a_pooled_connection_ends_in_each_of_seven_faults_and_arrives_once() {
     every_fault(Call::Pool);
+}
+
+#[test]
+fn a_schemaless_write_ends_in_each_of_seven_faults_and_arrives_once() {
+    every_fault(Call::Put);
+}
+
+#[test]
+fn a_statement_of_the_first_generation_ends_in_each_of_seven_faults_and_arrives_once() {
+    every_fault(Call::Stmt);
+}
+
+#[test]
+fn a_statement_of_the_second_generation_ends_in_each_of_seven_faults_and_arrives_once() {
+    every_fault(Call::Stmt2);
+}
+
+#[test]
+fn an_inserter_ends_in_each_of_seven_faults_and_its_batch_arrives_once() {
+    every_fault(Call::Inserter);
 }

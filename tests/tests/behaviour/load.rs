@@ -23,7 +23,8 @@ fn two_hundred_inserts_of_half_a_megabyte_to_a_slow_reader_all_succeed() {
             .pace(Direction::ToServer, 64 * 1024, Duration::from_millis(1))
             .start()
             .await?;
-        let dsn = target.dsn_through([&proxy], &database);
+        let mut dsn = target.dsn_through([&proxy], &database);
+        dsn.set("read_timeout", "300");
         let taos = Arc::new(TaosBuilder::from_dsn(dsn)?.build().await?);
         let wide = Arc::new("x".repeat(WIDTH));
         let tasks = (0..INSERTS).map(|n| {
