@@ -49,6 +49,12 @@ impl SchemalessPrecision {
     }
 }
 
+impl From<SchemalessPrecision> for String {
+    fn from(precision: SchemalessPrecision) -> Self {
+        precision.as_str().to_owned()
+    }
+}
+
 /// Lines to write, made by [`SmlDataBuilder`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SmlData {
@@ -129,8 +135,8 @@ impl SmlDataBuilder {
     }
 
     /// Sets the lines, or JSON documents; required.
-    pub fn data(&mut self, data: Vec<String>) -> &mut Self {
-        self.data = Some(data);
+    pub fn data(&mut self, data: impl Into<Vec<String>>) -> &mut Self {
+        self.data = Some(data.into());
         self
     }
 

@@ -212,3 +212,34 @@ fn texts_named_after_their_sql_types_choose_the_column() {
     let wide = ColumnView::from(vec![INChar::from("é")]);
     assert_eq!(values(&wide), [Value::NChar("é".into())]);
 }
+
+#[test]
+fn a_cast_with_a_schema_brings_decimals_to_its_digits() {
+    use taos_query::block::ColSchema;
+    let doubles = ColumnView::from_doubles(vec![Some(1.25), None, Some(-3.0)]);
+    let schema = ColSchema::decimal(Ty::Decimal64, 6, 2);
+    let expected = ColumnView::from_decimal64(vec![Some(125), None, Some(-300)], 6, 2);
+    assert_eq!(doubles.cast_with_schema(&schema).unwrap(), expected);
+    let cast = doubles.cast_origin_type(Ty::Decimal64, "DECIMAL(6, 2)");
+    assert_eq!(cast.unwrap(), expected);
+    assert_eq!(expected.schema(), schema);
+    assert_eq!(schema.decimal_digits(), (6, 2));
+
+    let finer = expected.cast_with_schema(&ColSchema::decimal(Ty::Decimal, 30, 4));
+    assert_eq!(
+        finer.unwrap(),
+        ColumnView::from_decimal(vec![Some(12_500), None, Some(-30_000)], 30, 4)
+    );
+    let narrow = ColSchema::decimal(Ty::Decimal64, 2, 2);
+    let error = expected.cast_with_schema(&narrow).unwrap_err();
+    assert!(error.to_string().contains("1.25 of row 0"), "{error}");
+    let error = doubles
+        .cast_origin_type(Ty::Decimal, "DECIMAL")
+        .unwrap_err();
+    assert!(error.to_string().contains("the type DECIMAL"), "{error}");
+    let ints = expected.cast_origin_type(Ty::Int, "INT").unwrap();
+    assert_eq!(
+        values(&ints),
+        [Value::Int(1), Value::Null(Ty::Int), Value::Int(-3)]
+    );
+}

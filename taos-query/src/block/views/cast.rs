@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::build::finish;
-use super::{CastError, ColumnView};
+use super::{CastError, ColSchema, ColumnBuilder, ColumnView};
 use crate::common::{BorrowedValue, Decimal, Precision, Timestamp, Ty};
 
 impl ColumnView {
@@ -16,16 +16,77 @@ impl ColumnView {
         if ty == self.as_ty() {
             return Ok(self.clone());
         }
+        self.cast_into(self.builder(ty), |_| true)
+    }
+
+    /// As [`cast`](Self::cast), with the width and the digits of another column: decimals are brought
+    /// to its scale.
+    ///
+    /// # Errors
+    /// As that, and for a decimal with more digits than the schema has.
+    pub fn cast_with_schema(&self, schema: &ColSchema) -> Result<Self, CastError> {
+        if !schema.ty.is_decimal() {
+            return self.cast(schema.ty);
+        }
+        let (precision, scale) = schema.decimal_digits();
+        if self.as_ty() == schema.ty && self.decimal_digits() == (precision, scale) {
+            return Ok(self.clone());
+        }
+        let most = 10_i128.checked_pow(precision.into());
+        let fits = |value: &BorrowedValue<'_>| match value {
+            BorrowedValue::Decimal(v) | BorrowedValue::Decimal64(v) => {
+                let unscaled = v.rescale(scale).map(i128::unsigned_abs);
+                most.is_none_or(|most| unscaled.is_some_and(|v| v < most.unsigned_abs()))
+            }
+            _ => true,
+        };
+        self.cast_into(ColumnBuilder::new(schema.ty, 0, precision, scale), fits)
+    }
+
+    /// As [`cast`](Self::cast) to `ty`, whose digits, if it is a decimal, stand in a SQL type such as
+    /// `DECIMAL(20,4)`.
+    ///
+    /// # Errors
+    /// As that, and for a text that says no digits.
+    pub fn cast_origin_type(&self, ty: Ty, origin: &str) -> Result<Self, CastError> {
+        if !ty.is_decimal() {
+            return self.cast(ty);
+        }
+        let digits = origin.split_once('(').and_then(|(_, rest)| {
+            let (precision, scale) = rest.split_once(')')?.0.split_once(',')?;
+            Some((precision.trim().parse().ok()?, scale.trim().parse().ok()?))
+        });
+        match digits {
+            Some((precision, scale)) => {
+                self.cast_with_schema(&ColSchema::decimal(ty, precision, scale))
+            }
+            None => Err(CastError {
+                value: format!("the type {origin}"),
+                row: 0,
+                from: self.as_ty(),
+                to: ty,
+            }),
+        }
+    }
+
+    /// The values in the form of a builder without cells, if they `fit`.
+    fn cast_into(
+        &self,
+        mut builder: ColumnBuilder,
+        fits: impl Fn(&BorrowedValue<'_>) -> bool,
+    ) -> Result<Self, CastError> {
+        let ty = builder.ty();
         let fail = |row: usize, value: &BorrowedValue<'_>| CastError {
             value: format!("{value}"),
             row,
             from: self.as_ty(),
             to: ty,
         };
-        let mut builder = self.builder(ty);
         let precision = self.data().precision();
         for (row, value) in self.iter().enumerate() {
-            let cast = convert(&value, ty, precision).ok_or_else(|| fail(row, &value))?;
+            let cast = convert(&value, ty, precision)
+                .filter(&fits)
+                .ok_or_else(|| fail(row, &value))?;
             builder.push_value(&cast).map_err(|_| fail(row, &value))?;
         }
         finish(builder, precision).map_err(|error| CastError {

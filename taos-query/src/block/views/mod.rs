@@ -43,6 +43,24 @@ impl ColSchema {
             len: column.info,
         }
     }
+
+    /// The schema of a decimal column.
+    pub const fn decimal(ty: Ty, precision: u8, scale: u8) -> Self {
+        let width = if matches!(ty, Ty::Decimal64) { 8 } else { 16 };
+        Self {
+            ty,
+            len: u32::from_le_bytes([scale, precision, 0, width]),
+        }
+    }
+
+    /// Digits of a decimal column and how many of them stand after the point; zeros for others.
+    pub const fn decimal_digits(&self) -> (u8, u8) {
+        if !self.ty.is_decimal() {
+            return (0, 0);
+        }
+        let [scale, precision, _, _] = self.len.to_le_bytes();
+        (precision, scale)
+    }
 }
 
 /// A value that the wanted type cannot hold.
