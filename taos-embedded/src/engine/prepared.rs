@@ -23,7 +23,7 @@ pub(crate) struct Prepared {
 
 #[derive(Debug)]
 enum Kind {
-    Insert(Template),
+    Insert(Box<Template>),
     Query {
         sql: String,
         query: Box<Query>,
@@ -93,7 +93,7 @@ impl Session {
     /// Syntax errors; 0x2600 for what is neither SELECT nor INSERT.
     pub(crate) fn prepare(&self, sql: &str) -> Result<Prepared, SqlError> {
         let kind = match parse(sql)? {
-            Statement::Insert(insert) => Kind::Insert(Template::new(sql, insert)?),
+            Statement::Insert(insert) => Kind::Insert(Box::new(Template::new(sql, insert)?)),
             Statement::Query(mut query) => {
                 let mut placeholders = 0;
                 query.each_placeholder(&mut |_, _| placeholders += 1);
