@@ -14,8 +14,9 @@ use crate::common::{BorrowedValue, Ty, Value};
 use crate::error::{ErrorKind, RawError, RawResult};
 use crate::stmt::Stmt2BindParam;
 
-/// Servers refuse more rows of one table in one bind (taosadapter-ws §9.2).
-const MAX_ROWS_OF_TABLE: usize = 32_767;
+/// Servers take 32,767 rows of one table in one bind (taosadapter-ws §9.2). A multiple of eight, at
+/// which the NULL flags of a column can be cut.
+const MAX_ROWS_OF_TABLE: usize = 32_760;
 /// Longest name of a table (taosadapter-ws §9.1: 271 bytes with the database, the dot and the end).
 const MAX_TABLE_NAME: usize = 192;
 

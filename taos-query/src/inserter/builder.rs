@@ -42,7 +42,7 @@ pub struct InserterBuilder<'a, Q, T> {
 }
 
 impl<Q, T> InserterBuilder<'_, Q, T> {
-    /// A batch leaves with this many rows; 10,000 unless set. One that has 32,767 rows of a single
+    /// A batch leaves with this many rows; 10,000 unless set. One that has 32,760 rows of a single
     /// table leaves at any rate, as servers take no more of them at once.
     pub const fn max_rows(mut self, rows: usize) -> Self {
         self.options.max_rows = rows;

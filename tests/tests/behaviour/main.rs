@@ -20,5 +20,6 @@ mod stmt;
 mod stmt2;
 mod surface;
 mod sync;
+mod typed_batches;
 mod types;
 mod zones;
