@@ -11,7 +11,7 @@
 //!     celsius: Option<f32>,
 //! }
 //!
-//! # async fn run<Q: AsyncInsertable>(taos: Q) -> Result<(), Box<dyn std::error::Error>>
+//! # async fn run<Q: AsyncInsertable + 'static>(taos: Q) -> Result<(), Box<dyn std::error::Error>>
 //! # where Q::Stmt2: 'static {
 //! let mut inserter = taos.inserter::<Reading<'_>>("weather").max_rows(5_000).open().await?;
 //! for minute in 0..100_000 {
