@@ -393,3 +393,188 @@ fn rows_that_are_sliced_keep_their_nulls() {
         assert_eq!(integers(&read[0].columns[0]), expected);
     }
 }
+
+/// What servers send about statements, decoded and written again.
+fn encode_again(reply: &taos_ws::protocol::TextReply) -> String {
+    use taos_ws::protocol::{
+        Action, ServerReply, Stmt2PrepareBody, Stmt2ResultBody, StmtBody, StmtExecBody,
+        StmtFieldBody, StmtFieldsBody, StmtGetParamBody, StmtNumParamsBody, StmtPrepareBody,
+        StmtResultFields, UseResultBody,
+    };
+    fn write<B: serde::Serialize>(reply: &taos_ws::protocol::TextReply, body: B) -> String {
+        ServerReply::failure(
+            reply.action.as_str(),
+            reply.req_id,
+            reply.timing,
+            reply.code,
+            &reply.message,
+            body,
+        )
+        .encode()
+    }
+    let stmt_id = reply.stmt_id;
+    let fields = |kinds: bool| {
+        reply.fields.as_ref().map(|fields| {
+            fields
+                .iter()
+                .map(|field| StmtFieldBody {
+                    name: &field.name,
+                    field_type: u8::try_from(field.field_type).unwrap(),
+                    precision: field.precision,
+                    scale: field.scale,
+                    bytes: field.bytes,
+                    bind_type: kinds.then_some(field.bind_type),
+                })
+                .collect()
+        })
+    };
+    let result = || StmtResultFields {
+        fields_count: usize::try_from(reply.fields_count).unwrap(),
+        fields_names: reply
+            .fields_names
+            .as_ref()
+            .map(|names| names.iter().map(String::as_str).collect()),
+        fields_types: reply.fields_types.clone(),
+        fields_lengths: reply.fields_lengths.clone(),
+        precision: u8::try_from(reply.precision).unwrap(),
+        fields_precisions: reply.fields_precisions.clone(),
+        fields_scales: reply.fields_scales.clone(),
+    };
+    if reply.code != 0 {
+        return write(reply, StmtBody { stmt_id });
+    }
+    let is_insert = reply.is_insert;
+    match &reply.action {
+        Action::Prepare => write(reply, StmtPrepareBody { stmt_id, is_insert }),
+        Action::Exec | Action::Stmt2Exec => write(
+            reply,
+            StmtExecBody {
+                stmt_id,
+                affected: reply.affected,
+            },
+        ),
+        Action::GetTagFields | Action::GetColFields => write(
+            reply,
+            StmtFieldsBody {
+                stmt_id,
+                fields: fields(false),
+            },
+        ),
+        Action::StmtNumParams => write(
+            reply,
+            StmtNumParamsBody {
+                stmt_id,
+                num_params: usize::try_from(reply.num_params).unwrap(),
+            },
+        ),
+        Action::StmtGetParam => write(
+            reply,
+            StmtGetParamBody {
+                stmt_id,
+                index: reply.index,
+                data_type: u8::try_from(reply.data_type).unwrap(),
+                length: reply.length,
+            },
+        ),
+        Action::UseResult => write(
+            reply,
+            UseResultBody {
+                stmt_id,
+                result_id: reply.result_id,
+                fields: result(),
+            },
+        ),
+        Action::Stmt2Result => write(
+            reply,
+            Stmt2ResultBody {
+                stmt_id,
+                id: reply.id,
+                fields: result(),
+            },
+        ),
+        Action::Stmt2Prepare => write(
+            reply,
+            Stmt2PrepareBody {
+                stmt_id,
+                is_insert,
+                fields: fields(true),
+                fields_count: usize::try_from(reply.fields_count).unwrap(),
+            },
+        ),
+        _ => write(reply, StmtBody { stmt_id }),
+    }
+}
+
+#[test]
+fn recorded_replies_about_statements_decode_and_encode_to_the_same_bytes() {
+    use taos_ws::protocol::{Reply, classify_text};
+    let mut seen = 0;
+    for scenario in [
+        "10-stmt-json",
+        "11-stmt-binary",
+        "12-stmt2",
+        "22-stmt2-decimal-blob",
+    ] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../tests/golden")
+            .join(scenario);
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let other = ["conn", "query", "fetch"];
+            if !name.contains("s2c") || other.iter().any(|word| name.contains(word)) {
+                continue;
+            }
+            let text = fs::read_to_string(&path).unwrap();
+            let Reply::Text(reply) = classify_text(&text) else {
+                panic!("{name}");
+            };
+            assert_eq!(encode_again(&reply), text, "{scenario}/{name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 60, "{seen}");
+}
+
+#[test]
+fn recorded_requests_about_statements_are_what_we_write() {
+    use taos_ws::protocol::{
+        Action, Stmt2InitArgs, Stmt2PrepareArgs, StmtArgs, TextRequest, decode_text, encode_text,
+    };
+    let mut seen = 0;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/12-stmt2");
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if !name.contains("c2s-stmt2") || !name.ends_with(".json") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let simple = |action: Action, args: StmtArgs| {
+            encode_text(&action, &StmtArgs::new(args.req_id, args.stmt_id))
+        };
+        let again = match decode_text(&text).unwrap() {
+            TextRequest::Stmt2Init(args) => encode_text(
+                &Action::Stmt2Init,
+                &Stmt2InitArgs::new(
+                    args.req_id,
+                    args.single_stb_insert,
+                    args.single_table_bind_once,
+                ),
+            ),
+            TextRequest::Stmt2Prepare(args) => encode_text(
+                &Action::Stmt2Prepare,
+                &Stmt2PrepareArgs::new(args.req_id, args.stmt_id, args.sql, args.get_fields),
+            ),
+            TextRequest::Stmt2Exec(args) => simple(Action::Stmt2Exec, args),
+            TextRequest::Stmt2Result(args) => simple(Action::Stmt2Result, args),
+            TextRequest::Stmt2Close(args) => simple(Action::Stmt2Close, args),
+            other => panic!("{name}: {other:?}"),
+        };
+        // The recorder wrote blanks between the members.
+        let blank = text.replace("\": ", "\":").replace(", \"", ",\"");
+        assert_eq!(again, blank, "{name}");
+        seen += 1;
+    }
+    assert!(seen >= 15, "{seen}");
+}

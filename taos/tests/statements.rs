@@ -52,9 +52,11 @@ async fn connected(database: &str, version: &str) -> (Embedded, Taos) {
         .build()
         .await
         .unwrap();
-    taos.exec(format!("create database {database} precision 'us' keep 36500"))
-        .await
-        .unwrap();
+    taos.exec(format!(
+        "create database {database} precision 'us' keep 36500"
+    ))
+    .await
+    .unwrap();
     taos.exec(format!("use {database}")).await.unwrap();
     (server, taos)
 }
@@ -380,7 +382,8 @@ mod blocking {
 
     pub(crate) fn work(dsn: &str, table: &str) {
         let taos = TaosBuilder::from_dsn(dsn).unwrap().build().unwrap();
-        taos.exec("create database if not exists plain keep 36500").unwrap();
+        taos.exec("create database if not exists plain keep 36500")
+            .unwrap();
         taos.exec("use plain").unwrap();
         taos.exec(format!("create table {table} (ts timestamp, v int)"))
             .unwrap();

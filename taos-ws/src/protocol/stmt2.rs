@@ -248,18 +248,7 @@ fn put_column(out: &mut BytesMut, view: &ColumnView, form: BindForm) -> Result<(
                 }
                 _ => Ok(()),
             }),
-            None if own == Ty::NChar => {
-                put_variable(out, rows, |out, row| match view.payload(row) {
-                    Some(payload) => put_nchar(out, payload, row),
-                    None => Ok(()),
-                })
-            }
-            None => put_variable(out, rows, |out, row| {
-                if let Some(payload) = view.payload(row) {
-                    out.put_slice(payload);
-                }
-                Ok(())
-            }),
+            None => put_payloads(out, view, rows, own == Ty::NChar),
         }
     })
 }
@@ -291,23 +280,88 @@ fn put_decimal(out: &mut BytesMut, value: &Decimal, ty: Ty, row: usize) -> Resul
     write!(out, "{value}").map_err(|_| BadBind::Value { ty, row })
 }
 
-/// UTF-32LE as UTF-8.
-fn put_nchar(out: &mut BytesMut, payload: &[u8], row: usize) -> Result<(), BadBind> {
-    let bad = BadBind::Value { ty: Ty::NChar, row };
+/// [`put_variable`] for values that stand in a block: room for all is made once.
+fn put_payloads(
+    out: &mut BytesMut,
+    view: &ColumnView,
+    rows: usize,
+    nchar: bool,
+) -> Result<(), BadBind> {
+    out.put_u8(1);
+    let start = out.len();
+    // UTF-8 is never longer than UTF-32.
+    let most: usize = view.payloads().flatten().map(<[u8]>::len).sum();
+    i32::try_from(most).map_err(|_| BadBind::TooLong)?;
+    let head = 4 * rows + 4;
+    out.resize(start + head + most, 0);
+    let (fields, mut rest) = out
+        .get_mut(start..)
+        .unwrap_or_default()
+        .split_at_mut_checked(head)
+        .ok_or(BadBind::TooLong)?;
+    let (fields, _) = fields.as_chunks_mut::<4>();
+    let Some((total, lengths)) = fields.split_last_mut() else {
+        return Ok(());
+    };
+    let mut used = 0;
+    for (row, (field, payload)) in lengths.iter_mut().zip(view.payloads()).enumerate() {
+        let Some(payload) = payload else {
+            continue;
+        };
+        let len = if nchar {
+            let bad = BadBind::Value { ty: Ty::NChar, row };
+            put_nchar(rest, payload).ok_or(bad)?
+        } else {
+            if let Some(room) = rest.get_mut(..payload.len()) {
+                room.copy_from_slice(payload);
+            }
+            payload.len()
+        };
+        *field = length(len)?;
+        used += len;
+        rest = rest.get_mut(len..).unwrap_or_default();
+    }
+    *total = length(used)?;
+    out.truncate(start + head + used);
+    Ok(())
+}
+
+fn length(len: usize) -> Result<[u8; 4], BadBind> {
+    let len = u32::try_from(len).map_err(|_| BadBind::TooLong)?;
+    Ok(len.to_le_bytes())
+}
+
+/// Writes UTF-32LE as UTF-8 and gives its length; `None` if it is not UTF-32.
+fn put_nchar(out: &mut [u8], payload: &[u8]) -> Option<usize> {
     let (chars, rest) = payload.as_chunks::<4>();
     if !rest.is_empty() {
-        return Err(bad);
+        return None;
     }
+    // Text is often ASCII, and a loop without branches is several times faster.
+    let room = out.get_mut(..chars.len())?;
+    let mut bits = 0;
+    for (byte, unit) in room.iter_mut().zip(chars) {
+        bits |= u32::from_le_bytes(*unit);
+        *byte = unit[0];
+    }
+    if bits <= 0x7F {
+        return Some(chars.len());
+    }
+    let mut used = 0;
     for unit in chars {
-        match u32::from_le_bytes(*unit) {
-            ascii @ 0..=0x7F => out.put_u8(ascii.to_le_bytes()[0]),
-            code => {
-                let c = char::from_u32(code).ok_or(bad)?;
-                out.put_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        match *unit {
+            [ascii @ 0..=0x7F, 0, 0, 0] => {
+                *out.get_mut(used)? = ascii;
+                used += 1;
+            }
+            unit => {
+                let c = char::from_u32(u32::from_le_bytes(unit))?;
+                let room = out.get_mut(used..used + c.len_utf8())?;
+                used += c.encode_utf8(room).len();
             }
         }
     }
-    Ok(())
+    Some(used)
 }
 
 fn put_tag(out: &mut BytesMut, value: &Value, form: Option<Ty>) -> Result<(), BadBind> {

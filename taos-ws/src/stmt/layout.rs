@@ -503,6 +503,11 @@ fn cast_unit(target: &Target, view: &ColumnView, what: &What<'_>) -> RawResult<C
 
 fn check_widths(target: &Target, view: &ColumnView, room: usize, what: &What<'_>) -> RawResult<()> {
     let (from, to) = (view.as_ty(), target.ty);
+    // A column of values is declared as wide as the longest of them.
+    let declared = usize::try_from(view.schema().len).unwrap_or(usize::MAX);
+    if from == to && declared <= target.bytes {
+        return Ok(());
+    }
     // Bytes of the block that no value of the right width exceeds, whatever its characters.
     let safe = match (from, to) {
         (Ty::NChar, Ty::NChar) => room * 4,
@@ -511,8 +516,8 @@ fn check_widths(target: &Target, view: &ColumnView, room: usize, what: &What<'_>
     if view.max_variable_length() <= safe {
         return Ok(());
     }
-    for row in 0..view.len() {
-        let Some(payload) = view.payload(row) else {
+    for (row, payload) in view.payloads().enumerate() {
+        let Some(payload) = payload else {
             continue;
         };
         let len = match (from, to) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 
+use crate::block::parse::payload_len;
 use crate::block::{BlockData, Column};
 use crate::common::{BorrowedValue, Precision};
 
@@ -70,6 +71,28 @@ impl ViewData {
         self.block.payload(column, row)
     }
 
+    /// The offsets of a variable column, none for fixed widths.
+    fn offsets(&self) -> &[[u8; 4]] {
+        let column = self.column();
+        if !column.ty.is_var_type() {
+            return &[];
+        }
+        let from = column.head + 4 * self.start;
+        let bytes = self.block.bytes.get(from..from + 4 * self.len);
+        bytes.unwrap_or_default().as_chunks().0
+    }
+
+    /// The values of a variable column.
+    pub(super) fn payloads(&self) -> Payloads<'_> {
+        let column = self.column();
+        let data = column.data..column.data + column.data_len;
+        Payloads {
+            offsets: self.offsets().iter(),
+            data: self.block.bytes.get(data).unwrap_or_default(),
+            prefix: column.ty.prefix_length(),
+        }
+    }
+
     /// The values of a fixed-width column as one run of bytes.
     pub(super) fn fixed_bytes(&self) -> Option<&[u8]> {
         let column = self.column();
@@ -89,10 +112,10 @@ impl ViewData {
         let mut nulls = 0;
         let column = self.column();
         if column.ty.is_var_type() {
-            for (flag, row) in flags.iter_mut().zip(self.start..) {
-                let null = self.block.is_null(column, row);
-                *flag = u8::from(null);
-                nulls += usize::from(null);
+            for (flag, [_, _, _, top]) in flags.iter_mut().zip(self.offsets()) {
+                // The only offset with this bit is that of NULL.
+                *flag = top >> 7;
+                nulls += usize::from(*flag);
             }
             return nulls;
         }
@@ -139,6 +162,36 @@ impl ViewData {
         })
     }
 }
+
+/// The bytes of a variable column's values, see [`ColumnView::payloads`](super::ColumnView::payloads).
+#[derive(Debug, Clone)]
+pub struct Payloads<'a> {
+    offsets: std::slice::Iter<'a, [u8; 4]>,
+    data: &'a [u8],
+    prefix: usize,
+}
+
+impl<'a> Iterator for Payloads<'a> {
+    type Item = Option<&'a [u8]>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let offset = i32::from_le_bytes(*self.offsets.next()?);
+        let Ok(start) = usize::try_from(offset) else {
+            return Some(None);
+        };
+        let cell = self.data.get(start..).unwrap_or_default();
+        let len = payload_len(cell, self.prefix);
+        Some(cell.get(self.prefix..self.prefix + len))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.offsets.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Payloads<'_> {}
+impl FusedIterator for Payloads<'_> {}
 
 /// The values of a column, see [`ColumnView::iter`](super::ColumnView::iter).
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-pub use data::ColumnViewIter;
+pub use data::{ColumnViewIter, Payloads};
 pub use typed::{
     BigIntView, BlobView, BoolView, BytesView, DecimalView, DoubleView, Fixed, FixedView,
     FloatView, GeometryView, IntView, JsonView, NCharView, SmallIntView, TextView, TimestampView,
@@ -208,6 +208,11 @@ impl ColumnView {
         self.data().payload(row)
     }
 
+    /// As [`payload`](Self::payload) for row after row; nothing for fixed widths.
+    pub fn payloads(&self) -> Payloads<'_> {
+        self.data().payloads()
+    }
+
     /// Appends one byte a row to `out`, 1 for NULL, and returns how many those are.
     pub fn append_nulls(&self, out: &mut BytesMut) -> usize {
         self.data().append_nulls(out)
@@ -235,11 +240,8 @@ impl ColumnView {
     pub fn max_variable_length(&self) -> usize {
         let data = self.data();
         if data.column().ty.is_var_type() {
-            (0..data.len())
-                .filter_map(|row| data.payload(row))
-                .map(<[u8]>::len)
-                .max()
-                .unwrap_or_default()
+            let lengths = data.payloads().flatten().map(<[u8]>::len);
+            lengths.max().unwrap_or_default()
         } else {
             data.column().ty.fixed_length()
         }
