@@ -113,11 +113,14 @@ impl<'a> Iterator for Tokens<'a> {
 impl Outline {
     pub(super) fn of(sql: &str) -> Self {
         let mut tokens = Tokens { sql, at: 0 };
-        let mut outline = Self::default();
-        outline.insert = matches!(
+        let insert = matches!(
             tokens.next(),
             Some(Token::Name(word)) if word.eq_ignore_ascii_case("insert")
         );
+        let mut outline = Self {
+            insert,
+            ..Self::default()
+        };
         if outline.insert {
             outline.read_insert(&mut tokens);
         }
