@@ -254,3 +254,44 @@ fn the_password_of_the_command_line_replaces_the_stored_one_and_is_never_logged(
         }
     }
 }
+
+#[test]
+fn an_execution_that_was_acknowledged_survives_a_kill() {
+    let dir = tempfile::tempdir().unwrap();
+    let arguments = ["--data-dir", dir.path().to_str().unwrap()];
+    let mut program = Program::start(&arguments);
+    let mut ws = Ws::login(program.addr);
+    ws.run("create database d");
+    ws.run("use d");
+    ws.run("create stable st (ts timestamp, v int) tags (g int)");
+    let mut ask = |action: &str, args: Value| {
+        let reply = ws.ask(action, args);
+        assert_eq!(reply["code"], 0, "{reply}");
+        reply
+    };
+    let id = ask("init", serde_json::json!({}))["stmt_id"].clone();
+    let sql = "insert into ? using st tags (1) values (?, ?)";
+    ask("prepare", serde_json::json!({"stmt_id": id, "sql": sql}));
+    let columns = serde_json::json!([[1_700_000_000_000_i64, 1_700_000_000_001_i64], [1, null]]);
+    for name in ["a", "b"] {
+        ask(
+            "set_table_name",
+            serde_json::json!({"stmt_id": id, "name": name}),
+        );
+        ask(
+            "bind",
+            serde_json::json!({"stmt_id": id, "columns": columns}),
+        );
+        ask("add_batch", serde_json::json!({"stmt_id": id}));
+    }
+    assert_eq!(
+        ask("exec", serde_json::json!({"stmt_id": id}))["affected"],
+        4
+    );
+    program.child.kill().unwrap();
+    program.child.wait().unwrap();
+    let program = Program::start(&arguments);
+    for table in ["a", "b"] {
+        assert_eq!(times(program.addr, table).len(), 2, "{table}");
+    }
+}
