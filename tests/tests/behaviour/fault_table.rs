@@ -139,7 +139,7 @@ fn lines() -> Result<SmlData, Error> {
         .data(
             (1..=WRITTEN)
                 .map(|ts| format!("sml,a=b v=1i32 {ts}"))
-                .collect(),
+                .collect::<Vec<_>>(),
         )
         .build()
 }
