@@ -103,7 +103,27 @@ pub struct Stmt(AnyStmt);
 /// ```
 pub struct Stmt2(AnyStmt2);
 
+impl Stmt {
+    /// The WebSocket statement behind this one, for what only it has: the fields and parameters of
+    /// the statement, a limit of its own, the rows of the last execution.
+    #[cfg(feature = "ws")]
+    pub fn as_ws(&mut self) -> Option<&mut taos_ws::Stmt> {
+        match &mut self.0 {
+            AnyStmt::WebSocket(stmt) => Some(stmt),
+        }
+    }
+}
+
 impl Stmt2 {
+    /// The WebSocket statement behind this one, for what only it has: its id and limit, the rows of
+    /// the last execution, binding bytes that have the form of the wire.
+    #[cfg(feature = "ws")]
+    pub fn as_ws(&mut self) -> Option<&mut taos_ws::Stmt2> {
+        match &mut self.0 {
+            AnyStmt2::WebSocket(stmt) => Some(stmt),
+        }
+    }
+
     /// Opens a statement of which the server is told more. Only if all its tables belong to one
     /// super table, `single_stb_insert` may be true; only if also each table is bound once for each
     /// execution, `single_table_bind_once` may be. With both the server takes a shorter way.

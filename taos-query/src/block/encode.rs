@@ -154,6 +154,22 @@ impl ColumnBuilder {
         }
     }
 
+    /// Adds cells of fixed width whose bytes are there already; `N` is that width.
+    pub(super) fn extend_fixed<const N: usize>(
+        &mut self,
+        cells: impl IntoIterator<Item = Option<[u8; N]>>,
+    ) {
+        debug_assert_eq!(N, self.ty.fixed_length());
+        let cells = cells.into_iter();
+        let (least, _) = cells.size_hint();
+        self.data.reserve(N * least);
+        self.head.reserve(least.div_ceil(8));
+        for cell in cells {
+            self.data.extend_from_slice(&cell.unwrap_or([0; N]));
+            self.next_fixed(cell.is_none());
+        }
+    }
+
     fn mismatch(&self, what: &str) -> RawError {
         RawError::of(
             ErrorKind::Decode,

@@ -40,17 +40,24 @@ fn collect<V>(
     finish(builder, precision)
 }
 
+/// As [`collect`] for values whose bytes are those of the cells, which is several times faster.
+fn collect_fixed<V, const N: usize>(
+    ty: Ty,
+    precision: Precision,
+    values: Vec<impl Into<Option<V>>>,
+    bytes: impl Fn(V) -> [u8; N],
+) -> RawResult<ColumnView> {
+    let mut builder = ColumnBuilder::new(ty, 0, 0, 0);
+    let cells = values.into_iter().map(|value| value.into().map(&bytes));
+    builder.extend_fixed(cells);
+    finish(builder, precision)
+}
+
 macro_rules! from_numbers {
-    ($($name:ident, $ty:ty, $variant:ident, $push:ident, $sql:literal;)*) => {$(
+    ($($name:ident, $ty:ty, $variant:ident, $bytes:expr, $sql:literal;)*) => {$(
         #[doc = concat!("A column of ", $sql, "; the values may be `Option`s.")]
         pub fn $name(values: Vec<impl Into<Option<$ty>>>) -> Self {
-            built(collect(
-                Ty::$variant,
-                (0, 0),
-                Precision::Millisecond,
-                values.into_iter().map(Into::into),
-                |builder, value| builder.$push(value.into()),
-            ))
+            built(collect_fixed(Ty::$variant, Precision::Millisecond, values, $bytes))
         }
     )*};
 }
@@ -59,12 +66,11 @@ macro_rules! from_times {
     ($($name:ident, $precision:ident, $unit:literal;)*) => {$(
         #[doc = concat!("A column of TIMESTAMP in ", $unit, " since the epoch.")]
         pub fn $name(values: Vec<impl Into<Option<i64>>>) -> Self {
-            built(collect(
+            built(collect_fixed(
                 Ty::Timestamp,
-                (0, 0),
                 Precision::$precision,
-                values.into_iter().map(Into::into),
-                ColumnBuilder::push_i64,
+                values,
+                i64::to_le_bytes,
             ))
         }
     )*};
@@ -109,17 +115,17 @@ impl ColumnView {
     }
 
     from_numbers! {
-        from_bools, bool, Bool, push_bool, "BOOL";
-        from_tiny_ints, i8, TinyInt, push_i64, "TINYINT";
-        from_small_ints, i16, SmallInt, push_i64, "SMALLINT";
-        from_ints, i32, Int, push_i64, "INT";
-        from_big_ints, i64, BigInt, push_i64, "BIGINT";
-        from_unsigned_tiny_ints, u8, UTinyInt, push_u64, "TINYINT UNSIGNED";
-        from_unsigned_small_ints, u16, USmallInt, push_u64, "SMALLINT UNSIGNED";
-        from_unsigned_ints, u32, UInt, push_u64, "INT UNSIGNED";
-        from_unsigned_big_ints, u64, UBigInt, push_u64, "BIGINT UNSIGNED";
-        from_floats, f32, Float, push_f32, "FLOAT";
-        from_doubles, f64, Double, push_f64, "DOUBLE";
+        from_bools, bool, Bool, |value| [u8::from(value)], "BOOL";
+        from_tiny_ints, i8, TinyInt, i8::to_le_bytes, "TINYINT";
+        from_small_ints, i16, SmallInt, i16::to_le_bytes, "SMALLINT";
+        from_ints, i32, Int, i32::to_le_bytes, "INT";
+        from_big_ints, i64, BigInt, i64::to_le_bytes, "BIGINT";
+        from_unsigned_tiny_ints, u8, UTinyInt, u8::to_le_bytes, "TINYINT UNSIGNED";
+        from_unsigned_small_ints, u16, USmallInt, u16::to_le_bytes, "SMALLINT UNSIGNED";
+        from_unsigned_ints, u32, UInt, u32::to_le_bytes, "INT UNSIGNED";
+        from_unsigned_big_ints, u64, UBigInt, u64::to_le_bytes, "BIGINT UNSIGNED";
+        from_floats, f32, Float, f32::to_le_bytes, "FLOAT";
+        from_doubles, f64, Double, f64::to_le_bytes, "DOUBLE";
     }
 
     from_times! {
