@@ -46,6 +46,8 @@ pub(super) struct Statement {
     pub(super) sql: String,
     pub(super) outline: Outline,
     prepared: Option<Prepared>,
+    /// The session's database when it was first prepared, in which the server looked for its tables.
+    database: String,
     /// Of an INSERT, once its table is known.
     layout: Option<Layout>,
 }
@@ -161,6 +163,7 @@ impl Core {
             sql: sql.to_owned(),
             outline: Outline::of(sql),
             prepared: None,
+            database: String::new(),
             layout: None,
         });
         let prepared = self.run(Goal::Prepare).await;
@@ -397,6 +400,21 @@ impl Core {
         };
         if remote.prepared {
             return Ok(());
+        }
+        let database = self.client.session().database.clone();
+        if statement.prepared.is_none() {
+            statement.database = database;
+        } else if statement.database != database && !statement.outline.is_qualified() {
+            return Err(RawError::of(
+                ErrorKind::Config,
+                format!(
+                    "the statement has to be prepared anew, but the session has changed from database \
+                     `{}` to `{database}` since; call prepare() again, or write the database before \
+                     the table",
+                    statement.database
+                ),
+            )
+            .into());
         }
         let prepared = remote.prepare(&statement.sql, &statement.outline).await?;
         let known = statement.prepared.as_ref();

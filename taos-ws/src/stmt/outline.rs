@@ -177,6 +177,11 @@ impl Outline {
         self.using.as_deref().or(self.table.as_deref())
     }
 
+    /// True if it is clear from the text alone which table is meant.
+    pub(super) fn is_qualified(&self) -> bool {
+        self.described().is_some_and(|name| name.contains('.'))
+    }
+
     /// The statement for one table.
     pub(super) fn with_table(&self, sql: &str, table: &str) -> String {
         let (before, mark) = sql.split_at_checked(self.table_at).unwrap_or((sql, ""));

@@ -167,6 +167,36 @@ async fn a_closed_connection_takes_no_more_executions() {
     assert_eq!(error_of(stmt.exec().await).kind(), ErrorKind::Closed);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_statement_is_not_rebuilt_in_another_database_than_it_was_prepared_in() {
+    for (sql, again) in [
+        (SQL, false),
+        ("insert into ? using db1.st tags(?) values(?,?,?)", true),
+    ] {
+        let (taos, server) = with(Script::insert(MODERN, &FIELDS));
+        taos.exec("use db1").await.unwrap();
+        let mut stmt = taos.stmt2(sql).await.unwrap();
+        taos.exec("use db2").await.unwrap();
+        // As long as the server holds it, it is what it was.
+        Stmt2AsyncBindable::bind(&mut stmt, &[param("d1", 1)])
+            .await
+            .unwrap();
+        assert_eq!(stmt.exec().await.unwrap(), 1);
+        server.set(|script| script.cut = Some("stmt2_bind"));
+        Stmt2AsyncBindable::bind(&mut stmt, &[param("d1", 1)])
+            .await
+            .unwrap();
+        match stmt.exec().await {
+            Ok(rows) => assert!(again && rows == 1),
+            Err(error) => {
+                assert!(!again, "{error}");
+                let text = error.to_string();
+                assert!(text.contains("`db1` to `db2`"), "{text}");
+            }
+        }
+    }
+}
+
 /// Small pipes cut requests and replies in half at nearly every poll.
 #[tokio::test(start_paused = true)]
 async fn a_statement_dropped_after_any_poll_leaves_a_usable_connection_and_nothing_open() {
