@@ -12,6 +12,7 @@ mod spans;
 mod stmt;
 mod stmt_faults;
 mod stmt_server;
+mod stmt_types;
 #[cfg(feature = "rustls")]
 mod tls;
 mod writes;

@@ -2,7 +2,7 @@
 
 use super::cancel::poll_times;
 use super::peer::{DSN, client, client_with, error_of};
-use super::stmt::{FIELDS, MODERN, SQL, columns, param, with};
+use super::stmt::{FIELDS, MODERN, OLD, SQL, columns, param, with};
 use super::stmt_server::{Script, Server};
 use std::time::Duration;
 use taos_query::common::Value;
@@ -10,8 +10,6 @@ use taos_query::{
     AsyncBindable, AsyncQueryable as _, AsyncStatements as _, ErrorKind, Stmt2AsyncBindable,
 };
 use tokio::time::Instant;
-
-const OLD: &str = "3.2.3.0";
 
 /// The steps of an INSERT before its execution.
 const EARLY: [(&str, &str); 9] = [

@@ -249,6 +249,7 @@ impl Session {
         )
     }
 
+    /// Statements of the second generation.
     async fn on_text(&mut self, request: TextRequest) -> bool {
         use TextRequest as R;
         let none = |_: &mut Self| String::new();
@@ -258,11 +259,6 @@ impl Session {
                 let words = format!("{} {}", args.single_stb_insert, args.single_table_bind_once);
                 let id = self.new_statement();
                 self.answer("stmt2_init", args.req_id, id, words, none)
-                    .await
-            }
-            R::StmtInit(args) => {
-                let id = self.new_statement();
-                self.answer("init", args.req_id, id, String::new(), none)
                     .await
             }
             R::Stmt2Prepare(args) => {
@@ -282,6 +278,57 @@ impl Session {
                     },
                 )
                 .await
+            }
+            R::Stmt2Exec(args) => {
+                self.answer(
+                    "stmt2_exec",
+                    args.req_id,
+                    args.stmt_id,
+                    String::new(),
+                    |this| this.executed(args.stmt_id),
+                )
+                .await
+            }
+            R::Stmt2Result(args) => {
+                self.answer(
+                    "stmt2_result",
+                    args.req_id,
+                    args.stmt_id,
+                    String::new(),
+                    |this| this.result("id", args.stmt_id),
+                )
+                .await
+            }
+            R::Stmt2Close(args) => {
+                self.server
+                    .seen
+                    .lock()
+                    .unwrap()
+                    .statements
+                    .remove(&args.stmt_id);
+                self.answer(
+                    "stmt2_close",
+                    args.req_id,
+                    args.stmt_id,
+                    String::new(),
+                    none,
+                )
+                .await
+            }
+            other => self.on_first(other).await,
+        }
+    }
+
+    /// Statements of the first generation.
+    async fn on_first(&mut self, request: TextRequest) -> bool {
+        use TextRequest as R;
+        let none = |_: &mut Self| String::new();
+        let insert = self.server.script.lock().unwrap().insert;
+        match request {
+            R::StmtInit(args) => {
+                let id = self.new_statement();
+                self.answer("init", args.req_id, id, String::new(), none)
+                    .await
             }
             R::StmtPrepare(args) => {
                 self.answer("prepare", args.req_id, args.stmt_id, args.sql, |_| {
@@ -323,16 +370,6 @@ impl Session {
                 })
                 .await
             }
-            R::Stmt2Exec(args) => {
-                self.answer(
-                    "stmt2_exec",
-                    args.req_id,
-                    args.stmt_id,
-                    String::new(),
-                    |this| this.executed(args.stmt_id),
-                )
-                .await
-            }
             R::StmtUseResult(args) => {
                 self.answer(
                     "use_result",
@@ -343,38 +380,20 @@ impl Session {
                 )
                 .await
             }
-            R::Stmt2Result(args) => {
-                self.answer(
-                    "stmt2_result",
-                    args.req_id,
-                    args.stmt_id,
-                    String::new(),
-                    |this| this.result("id", args.stmt_id),
-                )
-                .await
-            }
-            R::Stmt2Close(args) => {
-                self.server
-                    .seen
-                    .lock()
-                    .unwrap()
-                    .statements
-                    .remove(&args.stmt_id);
-                self.answer(
-                    "stmt2_close",
-                    args.req_id,
-                    args.stmt_id,
-                    String::new(),
-                    none,
-                )
-                .await
-            }
             R::StmtClose(args) => {
                 let mut seen = self.server.seen.lock().unwrap();
                 seen.statements.remove(&args.stmt_id);
                 seen.log.push("close".into());
                 true
             }
+            other => self.on_other(other).await,
+        }
+    }
+
+    /// Queries and their results.
+    async fn on_other(&mut self, request: TextRequest) -> bool {
+        use TextRequest as R;
+        match request {
             R::Query(args) => {
                 self.peer.updated(args.req_id, 1).await;
                 true
