@@ -100,7 +100,7 @@ impl Layout {
             named: false,
             tags: Vec::new(),
             columns: Vec::new(),
-            primary_first: !outline.columns_listed,
+            primary_first: outline.primary_first,
         };
         // In the first generation only the first timestamp tells the unit of all.
         let unit = fields

@@ -13,8 +13,9 @@ pub(super) struct Outline {
     using: Option<String>,
     /// Marks behind TAGS.
     pub(super) tag_marks: usize,
-    /// The columns are listed, so the first mark need not be the primary timestamp.
-    pub(super) columns_listed: bool,
+    /// The first mark is that of the primary timestamp: no columns are listed, and the values begin
+    /// with a mark.
+    pub(super) primary_first: bool,
     /// All marks, but for that of the table.
     pub(super) marks: usize,
     /// Where the mark of the table stands.
@@ -145,6 +146,7 @@ impl Outline {
             _ => return,
         }
         let mut before = "";
+        let mut columns_listed = false;
         while let Some(token) = tokens.next() {
             match token {
                 Token::Open => {
@@ -153,10 +155,15 @@ impl Outline {
                         self.tag_marks = marks;
                         before = "";
                     } else if !before.eq_ignore_ascii_case("using name") {
-                        self.columns_listed = true;
+                        columns_listed = true;
                     }
                 }
-                Token::Name(name) if name.eq_ignore_ascii_case("values") => return,
+                Token::Name(name) if name.eq_ignore_ascii_case("values") => {
+                    let begin = (tokens.next(), tokens.next());
+                    let marked = matches!(begin, (Some(Token::Open), Some(Token::Mark(_))));
+                    self.primary_first = marked && !columns_listed;
+                    return;
+                }
                 Token::Name(name) if before.eq_ignore_ascii_case("using") => {
                     self.using = Some(name.to_owned());
                     before = "using name";
@@ -223,14 +230,22 @@ mod tests {
 
     #[test]
     fn tables_tags_and_marks_are_found_whatever_stands_around_them() {
-        for (sql, table_mark, described, tag_marks, listed, marks) in [
-            ("insert into t values(?,?)", false, Some("t"), 0, false, 2),
+        const CASES: [(&str, bool, Option<&str>, usize, bool, usize); 13] = [
+            ("insert into t values(?,?)", false, Some("t"), 0, true, 2),
+            (
+                "insert into t values(now, ?)",
+                false,
+                Some("t"),
+                0,
+                false,
+                1,
+            ),
             (
                 "INSERT INTO `a.?`.`b c` VALUES (?)",
                 false,
                 Some("`a.?`.`b c`"),
                 0,
-                false,
+                true,
                 1,
             ),
             (
@@ -238,7 +253,7 @@ mod tests {
                 true,
                 Some("st"),
                 2,
-                false,
+                true,
                 4,
             ),
             (
@@ -246,7 +261,7 @@ mod tests {
                 true,
                 Some("db.st"),
                 1,
-                false,
+                true,
                 2,
             ),
             (
@@ -254,7 +269,7 @@ mod tests {
                 true,
                 Some("st"),
                 1,
-                true,
+                false,
                 3,
             ),
             (
@@ -262,7 +277,7 @@ mod tests {
                 false,
                 Some("st"),
                 0,
-                true,
+                false,
                 3,
             ),
             (
@@ -270,10 +285,10 @@ mod tests {
                 true,
                 None,
                 0,
-                false,
+                true,
                 2,
             ),
-            ("insert into ? (ts, v) values(?,?)", true, None, 0, true, 2),
+            ("insert into ? (ts, v) values(?,?)", true, None, 0, false, 2),
             (
                 "select * from t where a = ? and b = \"?\" and c > ?",
                 false,
@@ -292,17 +307,18 @@ mod tests {
                 false,
                 0,
             ),
-        ] {
+        ];
+        for (sql, table_mark, described, tag_marks, primary, marks) in CASES {
             let outline = Outline::of(sql);
             assert_eq!(
                 (
                     outline.table_mark,
                     outline.described(),
                     outline.tag_marks,
-                    outline.columns_listed,
+                    outline.primary_first,
                     outline.marks
                 ),
-                (table_mark, described, tag_marks, listed, marks),
+                (table_mark, described, tag_marks, primary, marks),
                 "{sql}"
             );
         }
