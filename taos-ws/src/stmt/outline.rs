@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn tables_tags_and_marks_are_found_whatever_stands_around_them() {
-        const CASES: [(&str, bool, Option<&str>, usize, bool, usize); 13] = [
+        let cases = [
             ("insert into t values(?,?)", false, Some("t"), 0, true, 2),
             (
                 "insert into t values(now, ?)",
@@ -308,7 +308,7 @@ mod tests {
                 0,
             ),
         ];
-        for (sql, table_mark, described, tag_marks, primary, marks) in CASES {
+        for (sql, table_mark, described, tag_marks, primary, marks) in cases {
             let outline = Outline::of(sql);
             assert_eq!(
                 (
