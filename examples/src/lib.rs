@@ -6,6 +6,13 @@
 //! | `query` | one result read as blocks, as rows and as structs |
 //! | `create-database` | databases, super tables and subtables; a table described |
 //! | `sync-query` | the same calls without async |
+//! | `bind` | a prepared INSERT with columns of every kind |
+//! | `bind-tags` | the same into subtables, made with their tags |
+//! | `stmt2` | many tables in one bind, a query with parameters |
+//! | `inserter` | structs written in batches: the weather data, typed |
+//! | `schemaless` | lines in three languages, tables made by the server |
+//! | `pool` | connections shared by workers |
+//! | `raw-block-copy` | a table copied in the form of the wire |
 //! | `embedded-in-tests` | a test suite that brings its own server |
 //!
 //! Run one with `cargo run --example quickstart`. All but the last take `TAOS_DSN=ws://host:6041` to

@@ -7,6 +7,7 @@
 
 mod bench;
 mod corpus;
+mod emulated;
 #[cfg(test)]
 mod house_rules;
 mod judges;
@@ -27,8 +28,10 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Everything that must hold before a change lands: tests, SQL corpus, third-party clients, quickstart
+    /// Everything that must hold before a change lands: tests, emulated releases, SQL corpus, third-party clients, examples
     Test,
+    /// The behaviour suite against the server as older releases, without the rest of the tests
+    Emulated,
     /// The third-party clients without the rest of the tests
     Clients {
         /// Only this one, such as `driver-go`
@@ -54,6 +57,7 @@ enum Chore {
 fn main() -> Result<()> {
     match Options::parse().chore {
         Chore::Test => suite::run(),
+        Chore::Emulated => emulated::alone(),
         Chore::Clients { name } => judges::alone(name.as_deref()),
         Chore::Lint => lint::run(),
         Chore::Bench { what } => bench::run(&what),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 
 use crate::process::{self, capture, cargo, follow, target};
-use crate::{corpus, judges};
+use crate::{corpus, emulated, judges};
 
 /// Counts of a step, as far as it has any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,6 +69,7 @@ pub(crate) fn run() -> Result<()> {
     build()?;
     run_all(&[
         ("cargo test", cargo_tests),
+        ("emulated releases", emulated::run),
         ("SQL corpus", corpus::run),
         ("third-party clients", judges::run),
         ("examples", examples),
@@ -97,7 +98,7 @@ fn cargo_tests() -> Result<Count> {
 }
 
 /// Reads `test result: ok. 3 passed; 1 failed; …`.
-fn counts(line: &str) -> Option<Count> {
+pub(crate) fn counts(line: &str) -> Option<Count> {
     let (_, numbers) = line.strip_prefix("test result: ")?.split_once(". ")?;
     let number = |word: &str| {
         numbers
@@ -112,7 +113,7 @@ fn counts(line: &str) -> Option<Count> {
 }
 
 /// Programs that newcomers run, and what each must print.
-const EXAMPLES: [(&str, &[&str]); 7] = [
+const EXAMPLES: [(&str, &[&str]); 8] = [
     ("quickstart", &["Seattle", "New York", "2,922"]),
     ("bind", &["2 rows written", "1000 more", "Tromsø"]),
     (
@@ -123,6 +124,7 @@ const EXAMPLES: [(&str, &[&str]); 7] = [
         "stmt2",
         &["6000 rows written", "hall 0: 1620 rows, at most 298 V"],
     ),
+    ("inserter", &["2922 rows in ", "Seattle: 1461 days"]),
     ("schemaless", &["place=Oslo celsius=-3.5 rain=2 wind=NULL"]),
     ("pool", &["32 rows by 16 workers", "the table has 32 rows"]),
     ("raw-block-copy", &["4096 rows copied", "equal: "]),

@@ -6,6 +6,16 @@ use futures::future::join_all;
 use taos::*;
 use taos_tests::for_each_target;
 
+type Weather = (
+    String,
+    f64,
+    Option<i64>,
+    Option<bool>,
+    Option<String>,
+    Option<String>,
+);
+type Grown = (f64, Option<String>, Option<i32>, Option<String>);
+
 fn lines<const N: usize>(lines: [&str; N]) -> Vec<String> {
     lines.map(str::to_owned).into()
 }
@@ -28,7 +38,7 @@ fn line_protocol_makes_tables_and_columns_of_the_types_it_names() {
             "weather,place=Oslo,id=7 celsius=-4,rain=0i64 1700000001000",
         ]);
         taos.put(&line_data(data)?).await?;
-        let rows: Vec<(String, f64, Option<i64>, Option<bool>, Option<String>, Option<String>)> =
+        let rows: Vec<Weather> =
             taos.query("select place, celsius, rain, snow, note, wide from weather order by _ts, place desc")
                 .await?
                 .deserialize()
@@ -196,7 +206,7 @@ fn tables_grow_by_new_columns_and_wider_ones() {
         ] {
             taos.put(&line_data(vec![line])?).await?;
         }
-        let rows: Vec<(f64, Option<String>, Option<i32>, Option<String>)> = taos
+        let rows: Vec<Grown> = taos
             .query("select v, s, w, b from m order by _ts")
             .await?
             .deserialize()
