@@ -14,7 +14,7 @@ pub struct ColumnBuilder {
     precision: u8,
     scale: u8,
     rows: usize,
-    /// The NULL bitmap of a fixed-width column, the offsets of a variable one.
+    /// The NULL bitmap of a fixed-width column as far as its last NULL, the offsets of a variable one.
     head: Vec<u8>,
     data: Vec<u8>,
     /// Longest payload of a variable column.
@@ -99,12 +99,28 @@ impl ColumnBuilder {
 
     /// Bytes that the cells take in the block.
     pub fn byte_len(&self) -> usize {
-        self.head.len() + self.data.len()
+        self.head_len() + self.data.len()
     }
 
-    /// The NULL bitmap or the offsets, and the values, as they stand in a block.
-    pub(crate) fn parts(&self) -> (&[u8], &[u8]) {
-        (&self.head, &self.data)
+    /// Bytes of the NULL bitmap or the offsets in the block.
+    pub(super) fn head_len(&self) -> usize {
+        if self.ty.is_var_type() {
+            self.head.len()
+        } else {
+            self.rows.div_ceil(8)
+        }
+    }
+
+    /// Appends bitmap or offsets and the values, as they stand in a block.
+    pub(super) fn append_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.head);
+        out.resize(out.len() + self.head_len() - self.head.len(), 0);
+        out.extend_from_slice(&self.data);
+    }
+
+    /// The values as they stand in a block.
+    pub(crate) fn values(&self) -> &[u8] {
+        &self.data
     }
 
     /// Takes cells away from the end until `rows` are left.
@@ -122,24 +138,11 @@ impl ColumnBuilder {
             } else {
                 self.data.truncate(self.rows * self.ty.fixed_length());
                 self.head.truncate(self.rows.div_ceil(8));
-                if let Some(last) = self.head.last_mut()
-                    && !self.rows.is_multiple_of(8)
-                {
+                if let Some(last) = self.head.get_mut(self.rows / 8) {
                     *last &= !(0xff >> (self.rows % 8));
                 }
             }
         }
-    }
-
-    #[inline]
-    fn next_fixed(&mut self, null: bool) {
-        if self.rows.is_multiple_of(8) {
-            self.head.push(0);
-        }
-        if null && let Some(last) = self.head.last_mut() {
-            *last |= 0x80 >> (self.rows % 8);
-        }
-        self.rows += 1;
     }
 
     /// Adds a NULL.
@@ -150,7 +153,14 @@ impl ColumnBuilder {
         } else {
             self.data
                 .resize(self.data.len() + self.ty.fixed_length(), 0);
-            self.next_fixed(true);
+            let at = self.rows / 8;
+            if self.head.len() <= at {
+                self.head.resize(at + 1, 0);
+            }
+            if let Some(flags) = self.head.get_mut(at) {
+                *flags |= 0x80 >> (self.rows % 8);
+            }
+            self.rows += 1;
         }
     }
 
@@ -163,10 +173,11 @@ impl ColumnBuilder {
         let cells = cells.into_iter();
         let (least, _) = cells.size_hint();
         self.data.reserve(N * least);
-        self.head.reserve(least.div_ceil(8));
         for cell in cells {
-            self.data.extend_from_slice(&cell.unwrap_or([0; N]));
-            self.next_fixed(cell.is_none());
+            match cell {
+                Some(bytes) => self.put(&bytes),
+                None => self.push_null(),
+            }
         }
     }
 
@@ -177,10 +188,12 @@ impl ColumnBuilder {
         )
     }
 
+    /// Adds the bytes of a cell; the caller knows the column's type.
     #[inline]
-    fn put<const N: usize>(&mut self, bytes: &[u8; N]) {
+    pub(crate) fn put<const N: usize>(&mut self, bytes: &[u8; N]) {
+        debug_assert_eq!(N, self.ty.fixed_length());
         self.data.extend_from_slice(bytes);
-        self.next_fixed(false);
+        self.rows += 1;
     }
 
     /// Adds a boolean to a BOOL column.
@@ -489,8 +502,7 @@ pub(super) fn encode(columns: &[ColumnBuilder]) -> RawResult<Bytes> {
         );
     }
     for column in columns {
-        out.extend_from_slice(&column.head);
-        out.extend_from_slice(&column.data);
+        column.append_to(&mut out);
     }
     out.push(0);
     Ok(out.into())

@@ -90,9 +90,10 @@ impl BlockData {
         if builder.ty().is_null() || builder.ty().is_decimal() || builder.ty() == Ty::NChar {
             return None;
         }
-        let (head, data) = builder.parts();
+        let mut bytes = Vec::with_capacity(builder.byte_len());
+        builder.append_to(&mut bytes);
         Some(Self {
-            bytes: [head, data].concat().into(),
+            bytes: bytes.into(),
             rows: builder.len(),
             precision,
             columns: Box::new([Column::of_cells(builder)]),

@@ -44,15 +44,14 @@ pub(crate) struct Column {
 impl Column {
     /// The only column of a buffer that holds a builder's two parts, one behind the other.
     pub(super) fn of_cells(builder: &ColumnBuilder) -> Self {
-        let (head, data) = builder.parts();
         Self {
             ty: builder.ty(),
             precision: 0,
             scale: 0,
             info: u32::from_le_bytes(builder.info()),
             head: 0,
-            data: head.len(),
-            data_len: data.len(),
+            data: builder.head_len(),
+            data_len: builder.values().len(),
             text: OnceLock::new(),
         }
     }

@@ -1,13 +1,14 @@
 //! Rows on their way: columns for each table, in memory that is used again.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 use serde::Serialize;
 use sha1::{Digest, Sha1};
 
 use super::cell::{Scratch, put};
 use super::plan::{Column, Naming, Place, Plan};
-use super::record::{Fields, Record};
+use super::record::{Fields, Record, Text};
 use super::refusal::Refusal;
 use crate::block::{ColumnBuilder, ColumnView};
 use crate::common::{BorrowedValue, Ty, Value};
@@ -24,7 +25,7 @@ const MAX_TABLE_NAME: usize = 192;
 #[derive(Debug)]
 struct Slot {
     /// What the table was found by: its name, or the tags it is named after.
-    key: Vec<u8>,
+    key: String,
     name: String,
     tags: Vec<ColumnBuilder>,
     columns: Vec<ColumnBuilder>,
@@ -35,7 +36,7 @@ struct Slot {
 }
 
 impl Slot {
-    fn new(plan: &Plan, key: Vec<u8>) -> Self {
+    fn new(plan: &Plan, key: String) -> Self {
         let builders = |columns: &[Column]| columns.iter().map(Column::builder).collect();
         Self {
             name: String::new(),
@@ -65,22 +66,18 @@ impl Slot {
 #[derive(Debug)]
 pub(super) struct Batch {
     slots: Vec<Slot>,
-    index: HashMap<Vec<u8>, usize>,
+    index: HashMap<String, usize>,
     /// The slot of the last row.
     last: usize,
     /// The slot that is being written; it stays set if a value panics on its way.
     open: Option<usize>,
     scratch: Scratch,
-    key: Vec<u8>,
-    /// A field `tbname` on its way into `key`.
-    name: ColumnBuilder,
+    key: String,
     pub(super) rows: usize,
     pub(super) bytes: usize,
     /// A table has as many rows as one bind can take.
     pub(super) capped: bool,
 }
-
-const TABLE_NAME: Column = Column::plain(Ty::VarChar);
 
 impl Batch {
     pub(super) fn new(plan: &Plan) -> Self {
@@ -90,8 +87,7 @@ impl Batch {
             last: 0,
             open: None,
             scratch: Scratch::new(plan.clock),
-            key: Vec::new(),
-            name: TABLE_NAME.builder(),
+            key: String::new(),
             rows: 0,
             bytes: 0,
             capped: false,
@@ -141,7 +137,7 @@ impl Batch {
     ) -> Result<usize, Refusal> {
         if plan.naming == Naming::One {
             if self.slots.is_empty() {
-                self.slots.push(Slot::new(plan, Vec::new()));
+                self.slots.push(Slot::new(plan, String::new()));
             }
             return Ok(0);
         }
@@ -150,11 +146,11 @@ impl Batch {
             plan,
             at: 0,
             key: &mut self.key,
-            name: &mut self.name,
-            scratch: &mut self.scratch,
         };
-        row.serialize(Record::new(&mut key))?;
-        self.scratch.bytes = 0;
+        match row.serialize(Record::new(&mut key)) {
+            Ok(()) | Err(Refusal::Enough) => {}
+            Err(refusal) => return Err(refusal),
+        }
         let at = match self.guess() {
             Some(at) => at,
             None => match self.index.get(&self.key) {
@@ -181,14 +177,13 @@ impl Batch {
     fn add_table(&mut self, plan: &Plan) -> Result<usize, Refusal> {
         let mut slot = Slot::new(plan, self.key.clone());
         if plan.naming == Naming::Field {
-            let name = std::str::from_utf8(&self.key).map_err(Refusal::new)?;
-            if name.is_empty() || name.len() > MAX_TABLE_NAME {
+            let len = self.key.len();
+            if !(1..=MAX_TABLE_NAME).contains(&len) {
                 return Err(Refusal::new(format_args!(
-                    "`tbname` has {} bytes, a table's name has 1 to {MAX_TABLE_NAME}",
-                    name.len()
+                    "`tbname` has {len} bytes, a table's name has 1 to {MAX_TABLE_NAME}"
                 )));
             }
-            name.clone_into(&mut slot.name);
+            slot.name.clone_from(&self.key);
         }
         let at = self.slots.len();
         self.slots.push(slot);
@@ -404,9 +399,7 @@ impl Fields for Row<'_> {
 struct Key<'a> {
     plan: &'a Plan,
     at: usize,
-    key: &'a mut Vec<u8>,
-    name: &'a mut ColumnBuilder,
-    scratch: &'a mut Scratch,
+    key: &'a mut String,
 }
 
 impl Key<'_> {
@@ -414,16 +407,16 @@ impl Key<'_> {
     fn read<V: Serialize + ?Sized>(&mut self, place: Place, value: &V) -> Result<(), Refusal> {
         match (place, self.plan.naming) {
             (Place::TableName, _) => {
-                self.name.clear();
-                put(value, self.name, &TABLE_NAME, self.scratch)
-                    .map_err(|refusal| in_field(refusal, "tbname", &TABLE_NAME))?;
-                // In front of the bytes stands their length.
-                let text = self.name.parts().1.get(2..).unwrap_or_default();
-                self.key.extend_from_slice(text);
+                value.serialize(Text(&mut *self.key)).map_err(|refusal| {
+                    let error = refusal.into_error();
+                    Refusal::Error(error.context("field `tbname`"))
+                })?;
+                return Err(Refusal::Enough);
             }
             (Place::Tag(at), Naming::Tags) => {
-                self.key.push(u8::try_from(at % 256).unwrap_or_default());
-                serde_json::to_writer(&mut *self.key, value).map_err(Refusal::new)?;
+                let text = serde_json::to_string(value).map_err(Refusal::new)?;
+                // NUL is no character of JSON, so that tags cannot run into each other.
+                write!(self.key, "{at}={text}\0").map_err(Refusal::new)?;
             }
             _ => {}
         }

@@ -75,7 +75,26 @@ impl Cell<'_> {
         ))
     }
 
-    #[inline]
+    #[inline(never)]
+    fn float(self, value: f32) -> Result<(), Refusal> {
+        match self.column.ty {
+            Ty::Float | Ty::Double => Ok(self.builder.push_f32(value)?),
+            _ => Err(self.mismatch(format_args!("float {value}"))),
+        }
+    }
+
+    #[inline(never)]
+    fn double(self, value: f64) -> Result<(), Refusal> {
+        match self.column.ty {
+            Ty::Double => Ok(self.builder.push_f64(value)?),
+            Ty::Float if value.abs() <= f64::from(f32::MAX) || !value.is_finite() => {
+                Ok(self.builder.push_f64(value)?)
+            }
+            _ => Err(self.mismatch(format_args!("float {value}"))),
+        }
+    }
+
+    #[inline(never)]
     fn integer(self, value: i64) -> Result<(), Refusal> {
         match self.column.ty {
             Ty::TinyInt
@@ -196,11 +215,16 @@ fn fits(unscaled: i128, digits: u8) -> bool {
         .is_none_or(|limit| unscaled.unsigned_abs() < limit)
 }
 
-macro_rules! integers {
-    ($($method:ident($ty:ty);)*) => {$(
+/// A value whose type is the column's own is the rule, and is kept apart from all the others.
+macro_rules! numbers {
+    ($($method:ident($ty:ty), $own:pat, $other:ident;)*) => {$(
         #[inline]
         fn $method(self, value: $ty) -> Result<(), Refusal> {
-            self.integer(value.into())
+            if matches!(self.column.ty, $own) {
+                self.builder.put(&value.to_le_bytes());
+                return Ok(());
+            }
+            self.$other(value.into())
         }
     )*};
 }
@@ -216,14 +240,16 @@ impl<'a> Serializer for Cell<'a> {
     type SerializeStruct = Impossible<(), Refusal>;
     type SerializeStructVariant = Impossible<(), Refusal>;
 
-    integers! {
-        serialize_i8(i8);
-        serialize_i16(i16);
-        serialize_i32(i32);
-        serialize_i64(i64);
-        serialize_u8(u8);
-        serialize_u16(u16);
-        serialize_u32(u32);
+    numbers! {
+        serialize_i8(i8), Ty::TinyInt, integer;
+        serialize_i16(i16), Ty::SmallInt, integer;
+        serialize_i32(i32), Ty::Int, integer;
+        serialize_i64(i64), Ty::BigInt | Ty::Timestamp, integer;
+        serialize_u8(u8), Ty::UTinyInt, integer;
+        serialize_u16(u16), Ty::USmallInt, integer;
+        serialize_u32(u32), Ty::UInt, integer;
+        serialize_f32(f32), Ty::Float, float;
+        serialize_f64(f64), Ty::Double, double;
     }
 
     fn serialize_u64(self, value: u64) -> Result<(), Refusal> {
@@ -249,25 +275,6 @@ impl<'a> Serializer for Cell<'a> {
         match self.column.ty {
             Ty::Bool => Ok(self.builder.push_bool(value)?),
             _ => Err(self.mismatch("a boolean")),
-        }
-    }
-
-    #[inline]
-    fn serialize_f32(self, value: f32) -> Result<(), Refusal> {
-        match self.column.ty {
-            Ty::Float | Ty::Double => Ok(self.builder.push_f32(value)?),
-            _ => Err(self.mismatch(format_args!("float {value}"))),
-        }
-    }
-
-    #[inline]
-    fn serialize_f64(self, value: f64) -> Result<(), Refusal> {
-        match self.column.ty {
-            Ty::Double => Ok(self.builder.push_f64(value)?),
-            Ty::Float if value.abs() <= f64::from(f32::MAX) || !value.is_finite() => {
-                Ok(self.builder.push_f64(value)?)
-            }
-            _ => Err(self.mismatch(format_args!("float {value}"))),
         }
     }
 
@@ -364,7 +371,7 @@ impl<'a> Serializer for Cell<'a> {
         }
         let mut ticks = LONG.builder();
         put(value, &mut ticks, &LONG, self.scratch)?;
-        let raw = ticks.parts().1.first_chunk().copied().unwrap_or_default();
+        let raw = ticks.values().first_chunk().copied().unwrap_or_default();
         let raw = self.scratch.clock.cast(time(i64::from_le_bytes(raw)))?;
         Ok(self.builder.push_i64(raw)?)
     }
@@ -455,7 +462,7 @@ impl SerializeSeq for Octets<'_> {
             column,
             scratch: &mut *scratch,
         }
-        .octets(octets.parts().1);
+        .octets(octets.values());
         scratch.octets = octets;
         done
     }

@@ -170,7 +170,8 @@ impl<F: Fields> SerializeMap for Record<'_, F> {
 
     fn serialize_key<K: Serialize + ?Sized>(&mut self, key: &K) -> Result<(), Refusal> {
         self.key.clear();
-        key.serialize(KeyText(&mut self.key))
+        key.serialize(Text(&mut self.key))
+            .map_err(|_| Refusal::new("the keys of a row must be text, the names of columns"))
     }
 
     fn serialize_value<V: Serialize + ?Sized>(&mut self, value: &V) -> Result<(), Refusal> {
@@ -182,14 +183,14 @@ impl<F: Fields> SerializeMap for Record<'_, F> {
     }
 }
 
-/// Keeps the text of a map's key.
-struct KeyText<'a>(&'a mut String);
+/// Appends a text, which is the name of something, and refuses all that is not text.
+pub(super) struct Text<'a>(pub(super) &'a mut String);
 
 fn not_a_name() -> Refusal {
-    Refusal::new("the keys of a row must be text, the names of columns")
+    Refusal::new("a name must be text")
 }
 
-impl Serializer for KeyText<'_> {
+impl Serializer for Text<'_> {
     type Ok = ();
     type Error = Refusal;
     type SerializeSeq = Impossible<(), Refusal>;
@@ -200,6 +201,7 @@ impl Serializer for KeyText<'_> {
     type SerializeStruct = Impossible<(), Refusal>;
     type SerializeStructVariant = Impossible<(), Refusal>;
 
+    #[inline]
     fn serialize_str(self, text: &str) -> Result<(), Refusal> {
         self.0.push_str(text);
         Ok(())
@@ -245,8 +247,8 @@ impl Serializer for KeyText<'_> {
         serialize_unit_struct(&'static str);
     }
 
-    fn serialize_some<V: Serialize + ?Sized>(self, _: &V) -> Result<(), Refusal> {
-        Err(not_a_name())
+    fn serialize_some<V: Serialize + ?Sized>(self, value: &V) -> Result<(), Refusal> {
+        value.serialize(self)
     }
 
     fn serialize_newtype_variant<V: Serialize + ?Sized>(

@@ -9,6 +9,8 @@ use crate::error::{ErrorKind, RawError};
 pub(super) enum Refusal {
     /// A JSON column got something that only a JSON writer can spell.
     WantsJson,
+    /// Nothing is wrong, but the rest of the record is of no interest.
+    Enough,
     /// Everything else.
     Error(RawError),
 }
@@ -20,7 +22,9 @@ impl Refusal {
 
     pub(super) fn into_error(self) -> RawError {
         match self {
-            Self::WantsJson => RawError::of(ErrorKind::Decode, "the value is not JSON"),
+            Self::WantsJson | Self::Enough => {
+                RawError::of(ErrorKind::Decode, "the value is not JSON")
+            }
             Self::Error(error) => error,
         }
     }
@@ -35,7 +39,7 @@ impl From<RawError> for Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::WantsJson => f.write_str("the value is not JSON"),
+            Self::WantsJson | Self::Enough => f.write_str("the value is not JSON"),
             Self::Error(error) => fmt::Display::fmt(error, f),
         }
     }
