@@ -1,5 +1,6 @@
 //! The write cases that the published client does not have.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 
 use bytes::BytesMut;
@@ -12,11 +13,12 @@ use taos_ws::protocol::{BindTable, encode_stmt2_bind};
 
 use crate::cases::Failure;
 use crate::measure::{Stopwatch, Tally};
-use crate::readings::{Columns, PER_BATCH, Reading, Source, location};
+use crate::readings::{Columns, PER_BATCH, Source, location};
 use crate::writes::{self, Job, counted, tags};
 
-const STMT2: &str = "insert into meters(tbname,location,groupid,ts,current,voltage,phase,power,energy) \
-                     values(?,?,?,?,?,?,?,?,?)";
+const ONE: &str = "insert into d0(ts,current,voltage,phase,power,energy) values(?,?,?,?,?,?)";
+const MANY: &str = "insert into meters(tbname,location,groupid,ts,current,voltage,phase,power,energy) \
+                    values(?,?,?,?,?,?,?,?,?)";
 
 /// Runs a write case on `dsn`; `None` if `case` is none.
 pub(crate) async fn run(dsn: &str, case: &str) -> Result<Option<String>, Failure> {
@@ -57,39 +59,59 @@ async fn setup(dsn: &str) -> Result<String, Failure> {
     Ok(clock.report(100, &Tally::default()))
 }
 
+/// Columns collected by hand: those of one table, or of many by their names.
 async fn stmt2(taos: &Taos, job: &Job) -> Result<String, Failure> {
     let mut source = Source::new(job.tables);
-    let mut stmt = taos.stmt2(STMT2).await?;
+    let many = job.tables > 1;
+    let mut stmt = taos.stmt2(if many { MANY } else { ONE }).await?;
     let clock = Stopwatch::start();
     let mut done = 0;
     for _ in 0..job.rows / PER_BATCH {
-        let mut tables: Vec<Columns> = (0..job.tables).map(|_| Columns::default()).collect();
-        for _ in 0..PER_BATCH {
-            let reading = source.next();
-            if let Some(table) = tables.get_mut(reading.table) {
-                table.push(&reading);
+        let mut params = Vec::new();
+        if many {
+            let mut tables: HashMap<String, (usize, Columns)> = HashMap::new();
+            for _ in 0..PER_BATCH {
+                let reading = source.next();
+                match tables.get_mut(reading.tbname) {
+                    Some((_, columns)) => columns.push(&reading),
+                    None => {
+                        let mut columns = Columns::default();
+                        columns.push(&reading);
+                        tables.insert(reading.tbname.to_owned(), (reading.table, columns));
+                    }
+                }
             }
+            for (name, (table, columns)) in tables {
+                let (tags, columns) = (tags(table)?, columns.into_views());
+                params.push(Stmt2BindParam::new(Some(name), Some(tags), Some(columns)));
+            }
+        } else {
+            let mut columns = Columns::default();
+            for _ in 0..PER_BATCH {
+                columns.push(&source.next());
+            }
+            params.push(Stmt2BindParam::new(None, None, Some(columns.into_views())));
         }
-        let params = tables
-            .into_iter()
-            .zip(source.tables())
-            .enumerate()
-            .map(|(number, (columns, name))| {
-                Ok(Stmt2BindParam::new(
-                    Some(name.clone()),
-                    Some(tags(number)?),
-                    Some(columns.into_views()),
-                ))
-            })
-            .collect::<Result<Vec<_>, Failure>>()?;
         stmt.bind(&params).await?;
         done += counted(stmt.exec().await?)?;
     }
     Ok(clock.report(done, &Tally::default()))
 }
 
+/// A row of one table.
 #[derive(Serialize)]
-struct Meter<'a> {
+struct Meter {
+    ts: i64,
+    current: f32,
+    voltage: i32,
+    phase: f32,
+    power: f64,
+    energy: i64,
+}
+
+/// A row of one of many tables.
+#[derive(Serialize)]
+struct NamedMeter<'a> {
     tbname: &'a str,
     location: &'a str,
     groupid: usize,
@@ -104,37 +126,44 @@ struct Meter<'a> {
 async fn inserter(taos: &Taos, job: &Job) -> Result<String, Failure> {
     let mut source = Source::new(job.tables);
     let rows = usize::try_from(PER_BATCH)?;
-    let mut inserter = taos
-        .inserter::<Meter<'_>>("meters")
-        .max_rows(rows)
-        .open()
-        .await?;
-    let clock = Stopwatch::start();
-    for _ in 0..job.rows {
-        let Reading {
-            table,
-            tbname,
-            ts,
-            current,
-            voltage,
-            phase,
-            power,
-            energy,
-        } = source.next();
-        let meter = Meter {
-            tbname,
-            location: location(table),
-            groupid: table,
-            ts,
-            current,
-            voltage,
-            phase,
-            power,
-            energy,
-        };
-        inserter.write(&meter).await?;
-    }
-    let summary = inserter.close().await?;
+    let clock;
+    let summary = if job.tables > 1 {
+        let inserter = taos.inserter::<NamedMeter<'_>>("meters");
+        let mut inserter = inserter.max_rows(rows).open().await?;
+        clock = Stopwatch::start();
+        for _ in 0..job.rows {
+            let r = source.next();
+            let meter = NamedMeter {
+                tbname: r.tbname,
+                location: location(r.table),
+                groupid: r.table,
+                ts: r.ts,
+                current: r.current,
+                voltage: r.voltage,
+                phase: r.phase,
+                power: r.power,
+                energy: r.energy,
+            };
+            inserter.write(&meter).await?;
+        }
+        inserter.close().await?
+    } else {
+        let mut inserter = taos.inserter::<Meter>("d0").max_rows(rows).open().await?;
+        clock = Stopwatch::start();
+        for _ in 0..job.rows {
+            let r = source.next();
+            let meter = Meter {
+                ts: r.ts,
+                current: r.current,
+                voltage: r.voltage,
+                phase: r.phase,
+                power: r.power,
+                energy: r.energy,
+            };
+            inserter.write(&meter).await?;
+        }
+        inserter.close().await?
+    };
     if summary.affected_rows != u64::from(job.rows) {
         return Err(format!("{summary:?} of {} rows", job.rows).into());
     }

@@ -86,7 +86,7 @@ impl Session<'_> {
             sql,
             stmt_id,
         } = request.args;
-        if let Some(members) = self.sink.text(&request.action, stmt_id) {
+        if let Some(members) = self.sink.text(&request.action, stmt_id, &sql) {
             return self.envelope(&request.action, req_id, &members);
         }
         match request.action.as_str() {

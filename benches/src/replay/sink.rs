@@ -25,7 +25,7 @@ pub(super) struct Sink {
 
 impl Sink {
     /// The members of the answer to a text action, `None` for one that is not about writing.
-    pub(super) fn text(&mut self, action: &str, id: u64) -> Option<String> {
+    pub(super) fn text(&mut self, action: &str, id: u64, sql: &str) -> Option<String> {
         Some(match action {
             "init" | "stmt2_init" => {
                 self.last_id += 1;
@@ -34,7 +34,7 @@ impl Sink {
             }
             "prepare" => format!(r#""stmt_id":{id},"is_insert":true"#),
             "stmt2_prepare" => {
-                let (fields, count) = fields();
+                let (fields, count) = fields(sql);
                 format!(
                     r#""stmt_id":{id},"is_insert":true,"fields":[{fields}],"fields_count":{count}"#
                 )
@@ -91,15 +91,17 @@ fn number(bytes: &[u8], at: usize) -> usize {
         .unwrap_or_default()
 }
 
-/// What each `?` stands for: every statement of the cases binds table, tags and columns.
-fn fields() -> (String, usize) {
+/// What each `?` stands for: table, tags and columns, or the columns of a table that is named.
+fn fields(sql: &str) -> (String, usize) {
     let name = ("tbname", 8, 271, 4);
     let tags = TAGS.iter().map(|(name, ty, bytes)| (*name, *ty, *bytes, 2));
     let columns = COLUMNS
         .iter()
         .map(|(name, ty, bytes)| (*name, *ty, *bytes, 1));
+    let named = !(sql.contains("tbname") || sql.contains("using"));
     let fields: Vec<String> = std::iter::once(name)
         .chain(tags)
+        .filter(|_| !named)
         .chain(columns)
         .map(|(name, ty, bytes, bind)| {
             format!(

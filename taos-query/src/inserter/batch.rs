@@ -322,7 +322,7 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    #[inline]
+    #[inline(always)]
     fn write<V: Serialize + ?Sized>(
         &mut self,
         place: Place,
@@ -348,7 +348,7 @@ impl Row<'_> {
             return Err(unplaced(name));
         };
         if cells.len() != rows {
-            return Err(Refusal::new(format_args!("field `{name}` is there twice")));
+            return Err(twice(name));
         }
         put(value, cells, column, self.scratch).map_err(|refusal| in_field(refusal, name, column))
     }
@@ -357,6 +357,11 @@ impl Row<'_> {
 #[cold]
 fn unplaced(name: &str) -> Refusal {
     Refusal::new(format_args!("field `{name}` has no column"))
+}
+
+#[cold]
+fn twice(name: &str) -> Refusal {
+    Refusal::new(format_args!("field `{name}` is there twice"))
 }
 
 #[cold]
@@ -369,7 +374,7 @@ fn in_field(refusal: Refusal, name: &str, column: &Column) -> Refusal {
 }
 
 impl Fields for Row<'_> {
-    #[inline]
+    #[inline(always)]
     fn field<V: Serialize + ?Sized>(
         &mut self,
         name: &'static str,

@@ -36,7 +36,7 @@ impl Scratch {
 }
 
 /// Writes `value` as one cell.
-#[inline]
+#[inline(always)]
 pub(super) fn put<V: Serialize + ?Sized>(
     value: &V,
     builder: &mut ColumnBuilder,
@@ -49,12 +49,15 @@ pub(super) fn put<V: Serialize + ?Sized>(
         scratch,
     };
     match value.serialize(cell) {
-        Err(Refusal::WantsJson) => {
-            let text = serde_json::to_string(value).map_err(Refusal::new)?;
-            Ok(builder.push_str(&text)?)
-        }
+        Err(Refusal::WantsJson) => put_json(value, builder),
         done => done,
     }
+}
+
+#[cold]
+fn put_json<V: Serialize + ?Sized>(value: &V, builder: &mut ColumnBuilder) -> Result<(), Refusal> {
+    let text = serde_json::to_string(value).map_err(Refusal::new)?;
+    Ok(builder.push_str(&text)?)
 }
 
 struct Cell<'a> {
@@ -218,7 +221,7 @@ fn fits(unscaled: i128, digits: u8) -> bool {
 /// A value whose type is the column's own is the rule, and is kept apart from all the others.
 macro_rules! numbers {
     ($($method:ident($ty:ty), $own:pat, $other:ident;)*) => {$(
-        #[inline]
+        #[inline(always)]
         fn $method(self, value: $ty) -> Result<(), Refusal> {
             if matches!(self.column.ty, $own) {
                 self.builder.put(&value.to_le_bytes());

@@ -98,6 +98,7 @@ impl Shared {
         }
     }
 
+    #[inline]
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic inside a row's own code leaves a row that `Batch` removes again.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

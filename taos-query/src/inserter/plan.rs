@@ -200,7 +200,7 @@ impl Plan {
     }
 
     /// Where the struct's field goes that stands at `at` when no field is left out.
-    #[inline]
+    #[inline(always)]
     pub(super) fn place(&self, at: usize, name: &'static str) -> Result<Place, Refusal> {
         match self.fields.get(at) {
             // The same text is nearly always the same constant.
