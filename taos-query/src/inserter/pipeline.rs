@@ -112,14 +112,11 @@ impl Shared {
     ) -> Result<Taken, InsertError> {
         let mut guard = self.state();
         let state = &mut *guard;
-        if let Some(error) = state.failed.pop_front() {
-            return Err(error);
-        }
-        if state.closed || state.workers == 0 {
-            return Err(gone().into());
-        }
-        if state.due && !self.ship(state) {
-            return Ok(Taken::NoRoom);
+        if state.due || state.closed || state.workers == 0 || !state.failed.is_empty() {
+            match self.attend(state)? {
+                Taken::Yes => {}
+                Taken::NoRoom => return Ok(Taken::NoRoom),
+            }
         }
         let batch = match &mut state.batch {
             Some(batch) => batch,
@@ -139,6 +136,21 @@ impl Shared {
             if std::mem::take(&mut state.timer_rests) {
                 self.armed.notify_one();
             }
+        }
+        Ok(Taken::Yes)
+    }
+
+    /// What stands between a row and its batch; [`Taken::Yes`] if it may go on.
+    #[cold]
+    fn attend(&self, state: &mut State) -> Result<Taken, InsertError> {
+        if let Some(error) = state.failed.pop_front() {
+            return Err(error);
+        }
+        if state.closed || state.workers == 0 {
+            return Err(gone().into());
+        }
+        if state.due && !self.ship(state) {
+            return Ok(Taken::NoRoom);
         }
         Ok(Taken::Yes)
     }
