@@ -10,8 +10,10 @@ mod ty;
 mod value;
 mod value_text;
 
+// Programs written for the 0.12 line import these from here.
 pub use crate::block::views;
 pub use crate::block::{CastError, ColumnView, RawBlock};
+pub use crate::schemaless::{SchemalessPrecision, SchemalessProtocol, SmlData, SmlDataBuilder};
 pub use borrowed::BorrowedValue;
 pub use decimal::Decimal;
 pub use field::Field;
