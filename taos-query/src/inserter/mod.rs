@@ -69,6 +69,7 @@ mod batch;
 mod builder;
 mod cell;
 mod error;
+mod older;
 mod options;
 mod pipeline;
 mod plan;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::batch::Batch;
 use super::error::{FailedBatch, InsertError, InsertSummary};
+use super::older;
 use super::options::Options;
 use super::plan::Plan;
 use crate::AsyncQueryable;
@@ -28,6 +29,14 @@ struct Parcel {
     sql: String,
     params: Vec<Stmt2BindParam>,
     rows: usize,
+}
+
+/// What a worker's statement was prepared for.
+#[derive(Default)]
+struct Prepared {
+    sql: String,
+    /// The server wants the table in a `?` of its own.
+    older: bool,
 }
 
 pub(super) struct Shared {
@@ -392,7 +401,7 @@ where
     S: Stmt2AsyncBindable<Q>,
 {
     let _present = Present(shared);
-    let mut prepared = String::new();
+    let mut prepared = Prepared::default();
     while let Some(load) = shared.next().await {
         let parcel = match shared.unpack(load) {
             Ok(parcel) => parcel,
@@ -411,22 +420,37 @@ where
         };
         if result.is_err() {
             // What is bound in it now is unknown (taosadapter-ws §9.4), so it begins anew.
-            prepared.clear();
+            prepared = Prepared::default();
         }
         hand.done(result);
     }
 }
 
-async fn send<Q, S>(stmt: &mut S, prepared: &mut String, parcel: &Parcel) -> RawResult<usize>
+async fn send<Q, S>(stmt: &mut S, prepared: &mut Prepared, parcel: &Parcel) -> RawResult<usize>
 where
     Q: AsyncQueryable,
     S: Stmt2AsyncBindable<Q>,
 {
-    if *prepared != parcel.sql {
-        stmt.prepare(&parcel.sql).await?;
-        parcel.sql.clone_into(prepared);
+    if prepared.sql != parcel.sql {
+        let told = stmt.prepare(&parcel.sql).await.map(drop);
+        prepared.older = match &told {
+            Ok(()) => older::is_needed(&parcel.sql, stmt.fields()),
+            Err(error) => older::is_meant(error),
+        };
+        let tags = parcel.params.first().and_then(Stmt2BindParam::tags);
+        match older::statement(&parcel.sql, tags.map_or(0, <[_]>::len)) {
+            Some(sql) if prepared.older => drop(stmt.prepare(&sql).await?),
+            _ => told?,
+        }
+        parcel.sql.clone_into(&mut prepared.sql);
     }
-    stmt.bind(&parcel.params).await?;
+    let qualified = if prepared.older {
+        older::params(&parcel.sql, &parcel.params)
+    } else {
+        None
+    };
+    stmt.bind(qualified.as_ref().unwrap_or(&parcel.params))
+        .await?;
     stmt.exec().await
 }
 

@@ -12,7 +12,7 @@ use crate::error::{ErrorKind, RawError, RawResult};
 use crate::helpers::{ColumnMeta, Describe};
 
 /// The field that names a row's table.
-const TABLE_NAME: &str = "tbname";
+pub(super) const TABLE_NAME: &str = "tbname";
 
 /// A column or tag to write.
 #[derive(Debug, Clone)]
