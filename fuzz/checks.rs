@@ -121,6 +121,11 @@ pub(crate) fn schemaless(data: &[u8]) {
     taos_embedded::fuzz_schemaless(data);
 }
 
+/// A message of a topic about tables, behind its type.
+pub(crate) fn topic_message(data: &[u8]) {
+    taos_embedded::fuzz_topic_message(data);
+}
+
 /// A compressed message, and the header that agrees on compression.
 pub(crate) fn inflate(data: &[u8]) {
     taos_ws::fuzz_inflate(data);

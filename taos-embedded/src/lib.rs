@@ -28,6 +28,7 @@ mod catalog;
 mod embedded;
 pub mod engine;
 mod exec;
+mod meta;
 mod plan;
 mod schemaless;
 mod server;
@@ -35,5 +36,7 @@ mod sql;
 mod store;
 
 pub use embedded::{Embedded, EmbeddedBuilder};
+#[doc(hidden)]
+pub use meta::fuzz_topic_message;
 #[doc(hidden)]
 pub use schemaless::fuzz_schemaless;

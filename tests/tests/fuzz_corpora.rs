@@ -62,6 +62,11 @@ fn no_schemaless_data_of_the_corpus_breaks_a_reader() {
 }
 
 #[test]
+fn no_message_of_the_corpus_about_tables_breaks_its_reader_or_changes_when_written() {
+    each_seed("topic_message", checks::topic_message);
+}
+
+#[test]
 fn no_compressed_message_of_the_corpus_breaks_the_inflater_or_passes_its_limit() {
     each_seed("inflate", checks::inflate);
 }

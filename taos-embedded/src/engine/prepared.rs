@@ -6,6 +6,7 @@ use super::session::Session;
 use super::{Answer, SqlError};
 use crate::exec::bound::{RawBlockRows, Rules, Shape, Source, TableName, Tags, Template, bad_rows};
 use crate::exec::{STALE, TableRows};
+use crate::meta::NewTable;
 use crate::sql::ast::{ExprKind, Query, Statement};
 use crate::sql::{code, parse};
 use crate::store::INTERNAL;
@@ -203,13 +204,20 @@ impl Session {
         self.exec("").write_bound(&tables)
     }
 
-    /// Writes raw blocks into tables, all or nothing.
+    /// Makes subtables that are missing and writes raw blocks, all or nothing.
     ///
     /// # Errors
     /// 0x2603 for a missing table, 0x0118 for columns that do not fit it.
-    pub(crate) fn write_raw_blocks(&self, blocks: &[RawBlockRows<'_>]) -> Result<u64, SqlError> {
+    pub(crate) fn write_raw_blocks(
+        &self,
+        new: &[NewTable],
+        blocks: &[RawBlockRows<'_>],
+    ) -> Result<u64, SqlError> {
         let exec = self.exec("");
         let mut batch = Batch::default();
+        for table in new {
+            batch.tables.extend(exec.new_child(table)?);
+        }
         for raw in blocks {
             let (rows, bytes) = exec.raw_rows(raw, batch.bytes)?;
             batch.tables.extend(rows);

@@ -1,10 +1,11 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono_tz::Tz;
 
 use super::{Answer, Engine, ResultRows, SchemalessBatch, SqlError, Written, now};
 use crate::catalog::{View, is_system_database};
 use crate::exec::{Exec, STALE};
+use crate::meta::Meta;
 use crate::plan;
 use crate::sql::ast::{Query, Statement};
 use crate::store::INTERNAL;
@@ -57,6 +58,16 @@ impl Session {
     /// taosadapter-ws §7.
     pub fn schemaless(&self, batch: &SchemalessBatch<'_>) -> Result<Written, SqlError> {
         self.retrying(true, || self.exec("").schemaless(batch))
+    }
+
+    /// Applies messages that change tables or delete rows to the current database, all or nothing; blocks
+    /// until they are durable.
+    ///
+    /// # Errors
+    /// 0x2616 without a database, 0x0118 for what cannot be applied to the tables that are there.
+    pub(crate) fn write_meta(&self, metas: Vec<Meta>) -> Result<u64, SqlError> {
+        let metas = Arc::new(metas);
+        self.retrying(true, || self.exec("").write_meta(&metas))
     }
 
     /// Tries again what was overtaken by changes of tables; `changes` tells that it makes some itself.
@@ -114,7 +125,7 @@ impl Session {
             // a table or column may have gone between the plan and its run
             let gone = error.message.contains("no such ");
             let catalog = exec.view.store.catalog();
-            if gone && !std::sync::Arc::ptr_eq(&catalog, &exec.view.catalog) {
+            if gone && !Arc::ptr_eq(&catalog, &exec.view.catalog) {
                 SqlError::new(STALE, error.message)
             } else {
                 error

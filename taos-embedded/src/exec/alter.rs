@@ -17,6 +17,7 @@ use crate::catalog::{Child, Entry, Found, TableDef};
 use crate::plan::ColumnInfo;
 use crate::sql::SqlError;
 use crate::sql::ast::{AlterAction, AlterTable, DataType, Ident, InsertValue, SqlOption, TimeExpr};
+use crate::store::Write;
 
 const NOT_ALLOWED: u32 = 0x2649;
 const TIME_COLUMN: u32 = 0x264A;
@@ -45,8 +46,8 @@ fn key_column() -> SqlError {
 }
 
 /// A table's new definition, and the SQL that makes its tables fit.
-struct Change {
-    def: TableDef,
+pub(super) struct Change {
+    pub(super) def: TableDef,
     sql: String,
 }
 
@@ -89,7 +90,7 @@ fn widened(column: &ColumnInfo, to: DataType, is_tag: bool) -> Result<u32, SqlEr
 }
 
 impl Change {
-    fn new(def: &TableDef) -> Self {
+    pub(super) fn new(def: &TableDef) -> Self {
         let mut def = def.clone();
         def.version += 1;
         Self {
@@ -128,13 +129,19 @@ impl Change {
         Ok(())
     }
 
+    /// Makes the table so.
+    pub(super) fn store(self, write: &mut Write<'_>, db: &str) -> Result<(), SqlError> {
+        write.batch(&self.sql)?;
+        save(write, db, self.def)
+    }
+
     fn new_number(&mut self) -> u32 {
         let number = self.def.next_column;
         self.def.next_column += 1;
         number
     }
 
-    fn apply(&mut self, action: &AlterAction) -> Result<(), SqlError> {
+    pub(super) fn apply(&mut self, action: &AlterAction) -> Result<(), SqlError> {
         match action {
             AlterAction::AddColumn(new) => {
                 if new.composite_key {
@@ -298,8 +305,7 @@ impl Exec<'_> {
             if !unchanged {
                 return Err(stale());
             }
-            write.batch(&change.sql)?;
-            save(write, &db, change.def)?;
+            change.store(write, &db)?;
             Ok(0)
         })
     }

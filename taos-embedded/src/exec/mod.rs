@@ -10,6 +10,7 @@ pub(crate) mod geometry;
 mod insert;
 mod json;
 mod likes;
+mod meta;
 mod rows;
 mod schemaless;
 mod select_into;

@@ -18,7 +18,7 @@ use crate::sql::ast::{
 };
 use crate::store::{Write, internal};
 
-const STABLE_EXISTS: u32 = 0x0360;
+pub(super) const STABLE_EXISTS: u32 = 0x0360;
 const STABLE_UNKNOWN: u32 = 0x0362;
 const BAD_COLUMN: u32 = 0x2602;
 const ONE_JSON_TAG: u32 = 0x2633;
@@ -139,7 +139,10 @@ pub(super) fn check_row_length(columns: &[ColumnInfo]) -> Result<(), SqlError> {
     Ok(())
 }
 
-fn check_columns(columns: &[ColumnDef], tags: Option<&[ColumnDef]>) -> Result<(), SqlError> {
+pub(super) fn check_columns(
+    columns: &[ColumnDef],
+    tags: Option<&[ColumnDef]>,
+) -> Result<(), SqlError> {
     if columns
         .first()
         .is_some_and(|c| c.data_type.ty != Ty::Timestamp)
@@ -361,12 +364,44 @@ fn put(write: &mut Write<'_>, db: &str, def: TableDef) -> Result<Arc<TableDef>, 
     Ok(def)
 }
 
+/// The definition that a statement gives a table; `now` are nanoseconds since 1970.
+pub(super) fn definition(create: &CreateTable, name: &str, now: i64) -> Result<TableDef, SqlError> {
+    let mut ids = 0_u32..;
+    let mut infos = |defs: &[ColumnDef], is_tag| -> Result<Vec<ColumnInfo>, SqlError> {
+        defs.iter()
+            .map(|def| column_info(def, ids.next().unwrap_or_default(), is_tag))
+            .collect()
+    };
+    let columns = infos(&create.columns, false)?;
+    let tags = infos(create.tags.as_deref().unwrap_or_default(), true)?;
+    check_row_length(&columns)?;
+    let mut compressions = BTreeMap::new();
+    for (def, info) in create.columns.iter().zip(&columns) {
+        if let Some(compression) = compression(info.ty, &def.options, None)? {
+            compressions.insert(info.id, compression);
+        }
+    }
+    let (comment, ttl) = table_options(&create.options)?;
+    Ok(TableDef {
+        id: 0,
+        name: name.to_owned(),
+        created: now / 1_000_000,
+        next_column: u32::try_from(columns.len() + tags.len()).map_err(internal)?,
+        columns: columns.into(),
+        tags: tags.into(),
+        compression: compressions,
+        version: 0,
+        comment,
+        ttl: ttl.unwrap_or_default(),
+    })
+}
+
 impl Exec<'_> {
     pub(super) fn create_table(&self, create: &CreateTable) -> Result<u64, SqlError> {
         let (db, name) = self.writable_object(&create.name)?;
         check_table_name(&name)?;
         check_columns(&create.columns, create.tags.as_deref())?;
-        let def = self.definition(create, &name)?;
+        let def = definition(create, &name, self.now)?;
         let database = self.catalog().database(&db)?;
         if database.find(&name).is_none() {
             self.check_stored_columns(create.columns.len())?;
@@ -394,37 +429,6 @@ impl Exec<'_> {
             return Err(SqlError::unsupported(format!("more than {most} columns")));
         }
         Ok(())
-    }
-
-    fn definition(&self, create: &CreateTable, name: &str) -> Result<TableDef, SqlError> {
-        let mut ids = 0_u32..;
-        let mut infos = |defs: &[ColumnDef], is_tag| -> Result<Vec<ColumnInfo>, SqlError> {
-            defs.iter()
-                .map(|def| column_info(def, ids.next().unwrap_or_default(), is_tag))
-                .collect()
-        };
-        let columns = infos(&create.columns, false)?;
-        let tags = infos(create.tags.as_deref().unwrap_or_default(), true)?;
-        check_row_length(&columns)?;
-        let mut compressions = BTreeMap::new();
-        for (def, info) in create.columns.iter().zip(&columns) {
-            if let Some(compression) = compression(info.ty, &def.options, None)? {
-                compressions.insert(info.id, compression);
-            }
-        }
-        let (comment, ttl) = table_options(&create.options)?;
-        Ok(TableDef {
-            id: 0,
-            name: name.to_owned(),
-            created: self.now / 1_000_000,
-            next_column: u32::try_from(columns.len() + tags.len()).map_err(internal)?,
-            columns: columns.into(),
-            tags: tags.into(),
-            compression: compressions,
-            version: 0,
-            comment,
-            ttl: ttl.unwrap_or_default(),
-        })
     }
 
     pub(super) fn create_subtables(&self, all: &[CreateSubtable]) -> Result<u64, SqlError> {
@@ -496,7 +500,7 @@ impl Exec<'_> {
     }
 }
 
-fn drop_one(
+pub(super) fn drop_one(
     write: &mut Write<'_>,
     if_exists: bool,
     stable: bool,

@@ -101,8 +101,8 @@ fn a_data_message_of_a_topic_is_replayed_into_tables_that_exist() {
     assert_eq!(done(replay(&mut ws, 2))["action"], "write_raw");
     assert_eq!(rows(&mut ws, "select * from d1"), [format!("{T0}|NULL|7")]);
     refused(
-        &replay(&mut ws, 515),
+        &replay(&mut ws, 6),
         0x0100,
-        "unsupported feature: write_raw",
+        "unsupported feature: write_raw of messages of type 6",
     );
 }

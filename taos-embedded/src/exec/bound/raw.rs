@@ -6,11 +6,13 @@ use bytes::Bytes;
 use taos_query::block::{ColumnView, RawBlock};
 use taos_query::common::Ty;
 
+use super::super::meta::child_target;
 use super::super::rows::TableRows;
 use super::super::{Exec, SYSTEM_TABLE};
 use super::shape::{Naming, Shape, Slot};
 use super::{Rules, Source, TableName};
 use crate::catalog::{Found, byte_length, is_system_database};
+use crate::meta::NewTable;
 use crate::plan::ColumnInfo;
 use crate::sql::SqlError;
 
@@ -32,6 +34,8 @@ pub(crate) struct RawBlockRows<'a> {
     pub(crate) block: &'a Bytes,
     /// The columns that the block's columns go to; `None` means all, by position.
     pub(crate) columns: Option<Vec<&'a str>>,
+    /// The subtable that they go to, if the message creates it.
+    pub(crate) new: Option<&'a NewTable>,
     /// Bytes that the rows may take until they are written.
     pub(crate) limit: usize,
 }
@@ -59,8 +63,14 @@ impl Exec<'_> {
         {
             return Err(unfit("the times have another unit than the database"));
         }
+        let mut target = None;
         let def = match database.find(&raw.table.table) {
-            None => return Err(SqlError::unknown_table()),
+            None => {
+                let new = raw.new.ok_or_else(SqlError::unknown_table)?;
+                let (def, child) = child_target(database, new)?;
+                target = Some(child);
+                def
+            }
             Some(Found::Super(_)) => return Err(unfit("rows go into subtables")),
             Some(Found::Normal(def) | Found::Child(_, def)) => Arc::clone(def),
         };
@@ -95,7 +105,10 @@ impl Exec<'_> {
         };
         let mut rows = TableRows {
             db: database.name.clone(),
-            target: self.target(&shape, database, None, None)?,
+            target: match target {
+                Some(child) => child,
+                None => self.target(&shape, database, None, None)?,
+            },
             values: shape.values(&sources, &rules)?,
             columns: Arc::clone(&shape.columns),
             def: shape.def,

@@ -1,5 +1,6 @@
 //! Binary requests (taosadapter-ws §3.3, §6).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,6 +14,7 @@ use super::results::{Fetch, Style};
 use super::stmt::{self, Call};
 use super::text::{NOT_CONNECTED, run_sql};
 use crate::engine::{RawBlockRows, Session, SqlError, TableName};
+use crate::meta::{self, NewTable};
 use crate::server::{MAX_STATEMENT, guarded, statement_too_long};
 
 /// Answers a binary request, or starts what will.
@@ -113,26 +115,48 @@ fn write_block(ticket: &Ticket, session: &Session, write: &RawBlockWrite) -> Res
     let fields = write.fields.as_ref();
     let columns: Option<Vec<&str>> =
         fields.map(|fields| fields.iter().map(|f| f.name.as_str()).collect());
-    session.write_raw_blocks(&[RawBlockRows {
-        table: TableName::parse(&write.table),
-        rows: write.rows,
-        precision: None,
-        block: &write.block,
-        columns,
-        limit: ticket.conn.shared.limits.bound,
-    }])
+    session.write_raw_blocks(
+        &[],
+        &[RawBlockRows {
+            table: TableName::parse(&write.table),
+            rows: write.rows,
+            precision: None,
+            block: &write.block,
+            columns,
+            new: None,
+            limit: ticket.conn.shared.limits.bound,
+        }],
+    )
 }
 
-/// Writes the rows of a topic's message into tables that exist.
+/// Does what a message of a topic says: writes its rows, changes tables or deletes rows.
 fn replay(ticket: &Ticket, session: &Session, write: &RawWrite) -> Result<u64, SqlError> {
-    if write.raw_type != raw_message::DATA {
-        return Err(SqlError::unsupported(format!(
-            "write_raw of messages of type {}",
-            write.raw_type
-        )));
+    match write.raw_type {
+        raw_message::DATA => replay_rows(ticket, session, &write.raw, false),
+        raw_message::DATA_AND_TABLES => replay_rows(ticket, session, &write.raw, true),
+        meta::BATCH => session.write_meta(meta::decode_batch(&write.raw)?),
+        raw_type if meta::is_meta(raw_type) => {
+            session.write_meta(vec![meta::decode(raw_type, &write.raw)?])
+        }
+        other => Err(SqlError::unsupported(format!(
+            "write_raw of messages of type {other}"
+        ))),
     }
-    let entries = raw_message::decode(&write.raw)
+}
+
+fn replay_rows(
+    ticket: &Ticket,
+    session: &Session,
+    raw: &Bytes,
+    with_tables: bool,
+) -> Result<u64, SqlError> {
+    let (entries, rest) = raw_message::decode(raw)
         .map_err(|text| SqlError::new(0x0118, format!("Invalid parameters: {text}")))?;
+    let tables = match with_tables {
+        true => raw_message::decode_tables(rest)?,
+        false => Vec::new(),
+    };
+    let new: HashMap<&str, &NewTable> = tables.iter().map(|t| (t.name.as_str(), t)).collect();
     let blocks: Vec<_> = entries
         .iter()
         .map(|entry| RawBlockRows {
@@ -141,10 +165,11 @@ fn replay(ticket: &Ticket, session: &Session, write: &RawWrite) -> Result<u64, S
             precision: Some(entry.precision),
             block: &entry.block,
             columns: Some(entry.names.iter().map(String::as_str).collect()),
+            new: new.get(entry.table.as_str()).copied(),
             limit: ticket.conn.shared.limits.bound,
         })
         .collect();
-    session.write_raw_blocks(&blocks)
+    session.write_raw_blocks(&tables, &blocks)
 }
 
 /// Answers what the emulated release does not have (taosadapter-ws §3.3).

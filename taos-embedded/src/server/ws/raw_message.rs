@@ -2,8 +2,12 @@
 
 use bytes::{Buf, Bytes};
 
+use crate::meta::{Bad, NewTable, decode_new_table};
+
 /// Data, and nothing else (tmq-raw §4).
 pub(super) const DATA: u16 = 2;
+/// Data, and subtables to create (tmq-raw §4).
+pub(super) const DATA_AND_TABLES: u16 = 4;
 /// The only format that is written since 3.2.3.
 const VERSION: u8 = 100;
 /// Bytes in front of the block in an entry.
@@ -20,11 +24,11 @@ pub(super) struct Entry {
     pub(super) block: Bytes,
 }
 
-/// What a message holds.
+/// The rows that a message holds, and the bytes behind them.
 ///
 /// # Errors
 /// What does not fit the layout, in words.
-pub(super) fn decode(raw: &Bytes) -> Result<Vec<Entry>, String> {
+pub(super) fn decode(raw: &Bytes) -> Result<(Vec<Entry>, Bytes), String> {
     let mut raw = raw.clone();
     match byte(&mut raw)? {
         VERSION => {}
@@ -34,7 +38,7 @@ pub(super) fn decode(raw: &Bytes) -> Result<Vec<Entry>, String> {
     take(&mut raw, head)?;
     let count = raw.try_get_u32_le().map_err(short)?;
     if count == 0 {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), raw));
     }
     let (named, described) = (byte(&mut raw)? != 0, byte(&mut raw)? != 0);
     if !named || !described {
@@ -44,7 +48,22 @@ pub(super) fn decode(raw: &Bytes) -> Result<Vec<Entry>, String> {
     for _ in 0..count {
         entries.push(entry(&mut raw)?);
     }
-    Ok(entries)
+    Ok((entries, raw))
+}
+
+/// The subtables that a message of the type 4 creates, from the bytes behind its rows.
+///
+/// # Errors
+/// What does not fit the layout.
+pub(super) fn decode_tables(mut raw: Bytes) -> Result<Vec<NewTable>, Bad> {
+    let mut tables = Vec::new();
+    let count = raw.try_get_i32_le().map_err(short);
+    for _ in 0..count.map_err(Bad::Malformed)?.max(0) {
+        let length = varint(&mut raw).map_err(Bad::Malformed)?;
+        let one = take(&mut raw, length).map_err(Bad::Malformed)?;
+        tables.push(decode_new_table(&one)?);
+    }
+    Ok(tables)
 }
 
 fn entry(raw: &mut Bytes) -> Result<Entry, String> {
@@ -155,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_message_names_its_tables_and_columns() {
-        let entries = decode(&Bytes::from(example())).unwrap();
+        let (entries, _) = decode(&Bytes::from(example())).unwrap();
         let [entry] = entries.as_slice() else {
             panic!("{entries:?}")
         };
