@@ -21,7 +21,8 @@
 //!
 //! # Rooms
 //! `server` (sockets, sessions, replies) → [`engine`] (the door) → `sql` (text to syntax tree) →
-//! `plan` (names, types and rules of the dialect) → `catalog`, `store` and `exec` (SQLite).
+//! `plan` (names, types and rules of the dialect) → `catalog`, `store` and `exec` (SQLite). `schemaless`
+//! and `meta` read what else may change tables: points, and messages of topics.
 #![forbid(unsafe_code)]
 
 mod catalog;

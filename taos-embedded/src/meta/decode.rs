@@ -11,7 +11,8 @@ use super::{
 
 /// The length of the message and the number of its vgroup.
 const HEAD: usize = 8;
-/// What is in front of each message of a batch: kind, code, epoch, consumer and two versions.
+/// What is in front of each message of a batch: kind, code, epoch, consumer and two versions, aligned. No
+/// batch has been recorded.
 const BATCH_HEAD: usize = 40;
 /// More than a table can have.
 const MOST_COLUMNS: usize = 4096;

@@ -106,3 +106,75 @@ fn a_data_message_of_a_topic_is_replayed_into_tables_that_exist() {
         "unsupported feature: write_raw of messages of type 6",
     );
 }
+
+/// The messages that the recording of a topic replays, with their types.
+fn recorded() -> Vec<(u16, Vec<u8>)> {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/18-raw-block-write");
+    (15..=29)
+        .step_by(2)
+        .map(|seq| {
+            let frame = std::fs::read(folder.join(format!("{seq:03}-c2s-write_raw.bin"))).unwrap();
+            let (head, raw) = frame.split_at(30);
+            (u16::from_le_bytes([head[28], head[29]]), raw.to_vec())
+        })
+        .collect()
+}
+
+fn write_raw(ws: &mut Ws, raw_type: u16, raw: &[u8]) -> Json {
+    let req_id = ws.next_id();
+    ws.send_binary(taos_ws::protocol::encode_write_raw(req_id, raw_type, raw).unwrap());
+    ws.receive_json()
+}
+
+#[test]
+fn a_recorded_topic_can_be_replayed_twice() {
+    let (_server, mut ws) = server();
+    ws.run("create database fresh");
+    ws.run("use fresh");
+    let recorded = recorded();
+    assert_eq!(recorded.len(), 8);
+    for _ in 0..2 {
+        for (raw_type, raw) in &recorded {
+            done(write_raw(&mut ws, *raw_type, raw));
+        }
+        assert_eq!(
+            rows(
+                &mut ws,
+                "select ts, v, name, extra, tg, tn from st order by ts"
+            ),
+            [
+                format!("{T0}|1|one|NULL|9|a"),
+                format!("{}|3|three|NULL|2|b", T0 + 2)
+            ]
+        );
+        assert_eq!(rows(&mut ws, "show tables").len(), 2);
+    }
+}
+
+#[test]
+fn a_message_with_rows_that_do_not_fit_creates_no_table() {
+    let (_server, mut ws) = server();
+    ws.run("create database fresh");
+    ws.run("use fresh");
+    let recorded = recorded();
+    let (raw_type, data) = &recorded[2];
+    assert_eq!(*raw_type, 4);
+    refused(&write_raw(&mut ws, 4, data), 0x2603, "Table does not exist");
+    ws.run("create table st (ts timestamp, v int) tags (tg int, tn varchar(8))");
+    ws.run("create table d1 using st tags (1, 'a')");
+    // the rows of d1 have a column more than st
+    refused(&write_raw(&mut ws, 4, data), 0x0118, "no column name");
+    assert_eq!(rows(&mut ws, "show tables"), ["d1"]);
+    // everything but the tables to create
+    refused(
+        &write_raw(&mut ws, 4, &data[..data.len() - 90]),
+        0x0118,
+        "ends too early",
+    );
+    refused(
+        &write_raw(&mut ws, 515, b"short"),
+        0x0118,
+        "8 bytes are needed where 5 are left",
+    );
+}
