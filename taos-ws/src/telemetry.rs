@@ -35,6 +35,15 @@ pub(crate) fn span(operation: &'static str) -> Span {
     new_span(operation)
 }
 
+/// A span of a prepared statement's step.
+pub(crate) fn stmt_span(operation: &'static str, sql: Option<&str>) -> Span {
+    let span = new_span(operation);
+    if let Some(sql) = sql.filter(|_| !span.is_disabled()) {
+        span.record("db.query.text", sanitized(sql));
+    }
+    span
+}
+
 /// A span of a statement, named by its first word.
 pub(crate) fn sql_span(sql: &str) -> Span {
     if !tracing::enabled!(tracing::Level::DEBUG) {

@@ -185,6 +185,21 @@ impl Ty {
         self.is_primitive() && !matches!(self, Self::Bool | Self::Timestamp)
     }
 
+    /// True for the signed and unsigned whole numbers.
+    pub const fn is_integer(self) -> bool {
+        matches!(
+            self,
+            Self::TinyInt
+                | Self::SmallInt
+                | Self::Int
+                | Self::BigInt
+                | Self::UTinyInt
+                | Self::USmallInt
+                | Self::UInt
+                | Self::UBigInt
+        )
+    }
+
     /// True for both decimal types.
     pub const fn is_decimal(self) -> bool {
         matches!(self, Self::Decimal | Self::Decimal64)

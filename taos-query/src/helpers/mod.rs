@@ -7,6 +7,5 @@ mod topic;
 
 pub use database::{DatabaseProperties, ShowDatabase};
 pub use describe::{ColumnMeta, CompressOptions, Describe, Described};
-pub use names::quote_name;
-pub(crate) use names::quote_table;
+pub use names::{quote_name, quote_table, split_table};
 pub use topic::Topic;

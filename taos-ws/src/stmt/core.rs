@@ -1,22 +1,22 @@
 //! The steps of a statement, their limits and their repetition.
 
-use super::layout::{Dialect, Layout, fit_query, fit_unknown};
-use super::outline::{Outline, quoted};
-use super::remote::{Opening, Prepared, Remote, Stop, most_rounds};
+mod learn;
+
+use super::layout::{Dialect, fit_query, fit_unknown};
+use super::remote::{Opening, Remote, Stop, most_rounds};
+use super::statement::Statement;
 use super::{Bound, out_of_order};
 use crate::client::{Client, duplicate_id, lost, timed_out, too_long, within};
 use crate::connection::{Failure, Link};
 use crate::query::{ResultSet, Taos};
 use crate::resend::{Effect, RESENDS};
 use bytes::{Bytes, BytesMut};
-use futures_util::TryStreamExt as _;
 use std::fmt::DebugStruct;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use taos_query::common::{Ty, Value};
-use taos_query::helpers::Described;
+use taos_query::common::Value;
 use taos_query::stmt::Stmt2Field;
-use taos_query::{AsyncFetchable as _, AsyncQueryable as _, ErrorKind, RawError, RawResult};
+use taos_query::{ErrorKind, RawError, RawResult};
 
 /// How far an attempt shall get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,40 +36,6 @@ impl Goal {
             Self::Prepare => "stmt_prepare",
             Self::Learn => "stmt_fields",
             Self::Execute => "stmt_exec",
-        }
-    }
-}
-
-/// A statement's text and what is known about it.
-#[derive(Debug)]
-pub(super) struct Statement {
-    pub(super) sql: String,
-    pub(super) outline: Outline,
-    prepared: Option<Prepared>,
-    /// The session's database when it was first prepared, in which the server looked for its tables.
-    database: String,
-    /// Of an INSERT, once its table is known.
-    layout: Option<Layout>,
-}
-
-impl Statement {
-    pub(super) const fn fields(&self) -> Option<&Vec<Stmt2Field>> {
-        match &self.prepared {
-            Some(prepared) => prepared.fields.as_ref(),
-            None => None,
-        }
-    }
-
-    pub(super) fn is_insert(&self) -> bool {
-        let prepared = self.prepared.as_ref();
-        prepared.map_or(self.outline.insert, |prepared| prepared.insert)
-    }
-
-    /// Number of placeholders, that of the table included.
-    pub(super) fn count(&self) -> usize {
-        match &self.prepared {
-            Some(prepared) if prepared.count > 0 => prepared.count,
-            _ => self.outline.marks + usize::from(self.outline.table_mark),
         }
     }
 }
@@ -159,13 +125,7 @@ impl Core {
         if let Some(remote) = &mut self.remote {
             remote.prepared = false;
         }
-        self.statement = Some(Statement {
-            sql: sql.to_owned(),
-            outline: Outline::of(sql),
-            prepared: None,
-            database: String::new(),
-            layout: None,
-        });
+        self.statement = Some(Statement::new(sql));
         let prepared = self.run(Goal::Prepare).await;
         if prepared.is_err() {
             self.statement = None;
@@ -186,7 +146,7 @@ impl Core {
         let Some(dialect) = &self.dialect else {
             return Ok(());
         };
-        match &statement.layout {
+        match statement.layout(bound.name.as_deref()) {
             Some(layout) => layout.fit(bound, dialect)?,
             None if statement.is_insert() => return fit_unknown(&statement.outline, bound),
             None => fit_query(statement.count(), bound, dialect)?,
@@ -197,7 +157,7 @@ impl Core {
 
     /// Checks the tags of a table whose columns are not known yet.
     pub(super) fn check_tags(&self, tags: &[Value], table: Option<&str>) -> RawResult<()> {
-        match &self.prepared()?.layout {
+        match self.prepared()?.layout(table) {
             Some(layout) => layout.fit_tags(&mut tags.to_vec(), table),
             None => Ok(()),
         }
@@ -239,7 +199,7 @@ impl Core {
     /// The placeholders, asked for with `table` if they are not known without one.
     pub(super) async fn learn(&mut self, table: Option<&str>) -> RawResult<&[Stmt2Field]> {
         let statement = self.prepared()?;
-        if statement.is_insert() && statement.layout.is_none() {
+        if statement.is_insert() && statement.known(table).is_none() {
             if table.is_none() {
                 return Err(out_of_order(
                     "the fields of this statement depend on its table: call set_tbname() first",
@@ -248,8 +208,8 @@ impl Core {
             self.sample = table.map(str::to_owned);
             self.run(Goal::Learn).await?;
         }
-        let statement = self.prepared()?;
-        Ok(statement.fields().map(Vec::as_slice).unwrap_or_default())
+        let known = self.prepared()?.known(table);
+        Ok(known.map_or(&[], |known| known.fields.as_slice()))
     }
 
     /// Sends what was bound and runs it. Afterwards nothing is bound, whatever came out.
@@ -291,7 +251,8 @@ impl Core {
     /// Gets as far as `goal`, on another connection if need be.
     async fn run(&mut self, goal: Goal) -> RawResult<()> {
         let client = self.client.clone();
-        let span = crate::telemetry::span(goal.name());
+        let sql = self.statement.as_ref().map(|s| s.sql.as_str());
+        let span = crate::telemetry::stmt_span(goal.name(), sql);
         // A future that is dropped leaves nothing behind that might still be executed.
         let bound = match goal {
             Goal::Execute => (
@@ -373,16 +334,18 @@ impl Core {
             }
         };
         if goal != Goal::Open {
+            self.check_database(&remote, bound, raw)?;
             self.make_ready(&mut remote).await?;
         }
         if matches!(goal, Goal::Learn | Goal::Execute) {
-            self.learn_layout(&remote, bound).await?;
+            self.learn_tables(&remote, bound).await?;
         }
         if goal == Goal::Execute {
             self.fit(bound)?;
-            let layout = self.statement.as_ref().and_then(|s| s.layout.as_ref());
-            let types = layout.map(Layout::column_types).unwrap_or_default();
-            remote.send(bound, &types, &mut self.buffer).await?;
+            let groups = self.prepared()?.by_types(bound);
+            for (types, tables) in groups {
+                remote.send(&tables, &types, &mut self.buffer).await?;
+            }
             for (req_id, payload) in raw {
                 remote.send_raw(payload, *req_id).await?;
             }
@@ -391,101 +354,6 @@ impl Core {
             self.open_result(&remote).await?;
         }
         self.remote = Some(remote);
-        Ok(())
-    }
-
-    async fn make_ready(&mut self, remote: &mut Remote) -> Result<(), Stop> {
-        let Some(statement) = self.statement.as_mut() else {
-            return Err(out_of_order("call prepare() first").into());
-        };
-        if remote.prepared {
-            return Ok(());
-        }
-        let database = self.client.session().database.clone();
-        if statement.prepared.is_none() {
-            statement.database = database;
-        } else if statement.database != database && !statement.outline.is_qualified() {
-            return Err(RawError::of(
-                ErrorKind::Config,
-                format!(
-                    "the statement has to be prepared anew, but the session has changed from database \
-                     `{}` to `{database}` since; call prepare() again, or write the database before \
-                     the table",
-                    statement.database
-                ),
-            )
-            .into());
-        }
-        let prepared = remote.prepare(&statement.sql, &statement.outline).await?;
-        let known = statement.prepared.as_ref();
-        // After a reconnect the table may be another; what is bound is checked again before it is sent.
-        if prepared.fields.is_some() && known.is_none_or(|known| known.fields != prepared.fields) {
-            let fields = prepared.fields.as_deref().unwrap_or_default();
-            statement.layout = Some(Layout::of(fields, &statement.outline)?);
-            self.stamp += 1;
-        }
-        if known.is_none() || prepared.fields.is_some() {
-            statement.prepared = Some(prepared);
-        }
-        self.learn_digits(None).await?;
-        Ok(())
-    }
-
-    async fn learn_layout(&mut self, remote: &Remote, bound: &[Bound]) -> Result<(), Stop> {
-        let Some(statement) = self.statement.as_mut() else {
-            return Ok(());
-        };
-        if !statement.is_insert() || statement.layout.is_some() {
-            return Ok(());
-        }
-        let table = match bound.iter().find_map(|bound| bound.name.clone()) {
-            Some(table) => Some(table),
-            None => self.sample.clone(),
-        };
-        let Some(table) = table else {
-            return Ok(());
-        };
-        let fields = remote
-            .fields_of(&statement.sql, &statement.outline, &table)
-            .await?;
-        statement.layout = Some(Layout::of(&fields, &statement.outline)?);
-        self.stamp += 1;
-        if let Some(prepared) = statement.prepared.as_mut() {
-            prepared.count = fields.len();
-            prepared.fields = Some(fields);
-        }
-        self.learn_digits(Some(&table)).await?;
-        Ok(())
-    }
-
-    /// Servers of the line 3.3 tell a decimal's digits only when asked to describe its table.
-    async fn learn_digits(&mut self, table: Option<&str>) -> RawResult<()> {
-        let Some(statement) = self.statement.as_mut() else {
-            return Ok(());
-        };
-        let takes = self
-            .dialect
-            .is_some_and(|dialect| dialect.takes(Ty::Decimal));
-        let Some(layout) = statement
-            .layout
-            .as_mut()
-            .filter(|layout| takes && layout.lacks_digits())
-        else {
-            return Ok(());
-        };
-        let Some(table) = table.or_else(|| statement.outline.described()) else {
-            return Ok(());
-        };
-        let taos = Taos::new(self.client.clone());
-        let told = |error: RawError| error.context("asking for the scale of decimal columns");
-        let sql = format!("describe {}", quoted(table));
-        let mut lines = taos.query(sql).await.map_err(told)?;
-        let columns: Vec<Described> = lines.deserialize().try_collect().await.map_err(told)?;
-        for column in columns {
-            if let Some(digits) = column.decimal {
-                layout.set_digits(&column.field, digits);
-            }
-        }
         Ok(())
     }
 

@@ -415,7 +415,7 @@ fn fit_tag(target: &Target, value: &Value, what: &What<'_>) -> RawResult<Option<
             })
         }
         _ if same => None,
-        _ if is_integer(given) && is_integer(target.ty) => {
+        _ if given.is_integer() && target.ty.is_integer() => {
             let cast = ColumnView::from(value.clone())
                 .cast(target.ty)
                 .map_err(|error| wrong(format!("{what}: {error}")))?;
@@ -427,20 +427,6 @@ fn fit_tag(target: &Target, value: &Value, what: &What<'_>) -> RawResult<Option<
         (Some(len), Some(room)) if len > room => Err(too_long(what, target, None, len)),
         _ => Ok(fitted),
     }
-}
-
-const fn is_integer(ty: Ty) -> bool {
-    matches!(
-        ty,
-        Ty::TinyInt
-            | Ty::SmallInt
-            | Ty::Int
-            | Ty::BigInt
-            | Ty::UTinyInt
-            | Ty::USmallInt
-            | Ty::UInt
-            | Ty::UBigInt
-    )
 }
 
 /// `None` if the column is right as it is.

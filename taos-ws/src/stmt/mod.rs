@@ -8,6 +8,7 @@
 //! - `outline`: what the SQL says about its placeholders;
 //! - `layout`: what the server says about them, and whether data fits;
 //! - `remote`: one statement on the server, and the messages of both protocols;
+//! - `statement`: a statement's text and what is known about it;
 //! - `core`: the steps, their limits and their repetition;
 //! - [`Stmt`], [`Stmt2`]: the two APIs.
 
@@ -17,6 +18,7 @@ mod layout;
 mod outline;
 mod remote;
 mod second;
+mod statement;
 
 pub use first::Stmt;
 pub use second::Stmt2;

@@ -1,5 +1,7 @@
 //! What the text of a statement says about its placeholders, as far as the server does not.
 
+use taos_query::helpers::split_table;
+
 /// The shape of a statement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Outline {
@@ -18,6 +20,8 @@ pub(super) struct Outline {
     pub(super) primary_first: bool,
     /// All marks, but for that of the table.
     pub(super) marks: usize,
+    /// Every table that is written out has its database before it.
+    qualified: bool,
     /// Where the mark of the table stands.
     table_at: usize,
 }
@@ -27,6 +31,7 @@ enum Token<'a> {
     Mark(usize),
     Open,
     Close,
+    Comma,
     /// A word, or a name with its dots and backticks.
     Name(&'a str),
     Other,
@@ -100,6 +105,7 @@ impl<'a> Iterator for Tokens<'a> {
                     '?' => Token::Mark(at),
                     '(' => Token::Open,
                     ')' => Token::Close,
+                    ',' => Token::Comma,
                     '\'' | '"' => {
                         self.skip_text(c);
                         Token::Other
@@ -124,6 +130,11 @@ impl Outline {
         };
         if outline.insert {
             outline.read_insert(&mut tokens);
+            // One database holds a table and its super table.
+            let mut named = [&outline.table, &outline.using].into_iter().flatten();
+            outline.qualified = named.any(|name| is_qualified(name));
+        } else {
+            outline.qualified = names_databases(Tokens { sql, at: 0 });
         }
         let mut all = Tokens { sql, at: 0 };
         outline.marks = all.by_ref().filter(|t| matches!(t, Token::Mark(_))).count()
@@ -169,7 +180,7 @@ impl Outline {
                     before = "using name";
                 }
                 Token::Name(name) => before = name,
-                Token::Mark(_) | Token::Close | Token::Other => {}
+                Token::Mark(_) | Token::Close | Token::Comma | Token::Other => {}
             }
         }
     }
@@ -184,17 +195,84 @@ impl Outline {
         self.using.as_deref().or(self.table.as_deref())
     }
 
-    /// True if it is clear from the text alone which table is meant.
-    pub(super) fn is_qualified(&self) -> bool {
-        self.described().is_some_and(|name| name.contains('.'))
+    /// True if it does not depend on the session's database which tables are meant, those with these
+    /// names bound.
+    pub(super) fn is_qualified<'n>(&self, bound: impl IntoIterator<Item = &'n str>) -> bool {
+        let mut bound = bound.into_iter().peekable();
+        if self.insert && self.needs_table() {
+            return bound.peek().is_some() && bound.all(is_qualified);
+        }
+        self.qualified
     }
 
-    /// The statement for one table.
-    pub(super) fn with_table(&self, sql: &str, table: &str) -> String {
+    /// The statement for the table that SQL calls `place`.
+    pub(super) fn with_table(&self, sql: &str, place: &str) -> String {
         let (before, mark) = sql.split_at_checked(self.table_at).unwrap_or((sql, ""));
         let after = mark.strip_prefix('?').unwrap_or(mark);
-        format!("{before}{}{after}", quoted(table))
+        format!("{before}{place}{after}")
     }
+}
+
+fn is_qualified(name: &str) -> bool {
+    split_table(name).0.is_some()
+}
+
+/// True if every table that a query reads has its database before it. What looks like a table
+/// behind FROM counts as one, so that a doubt makes this false.
+fn names_databases(tokens: Tokens<'_>) -> bool {
+    const BEHIND: [&str; 16] = [
+        "where",
+        "on",
+        "partition",
+        "group",
+        "having",
+        "order",
+        "interval",
+        "session",
+        "state_window",
+        "event_window",
+        "count_window",
+        "range",
+        "every",
+        "limit",
+        "slimit",
+        "union",
+    ];
+    // For each open parenthesis: are tables being listed, and is one to come next?
+    let mut levels = vec![(false, false)];
+    for token in tokens {
+        let Some((listing, next)) = levels.last_mut() else {
+            return false;
+        };
+        match token {
+            Token::Open => {
+                *next = false;
+                levels.push((false, false));
+            }
+            Token::Close => {
+                levels.pop();
+            }
+            Token::Comma => *next = *listing,
+            Token::Name(name) if *next => {
+                if !is_qualified(name) {
+                    return false;
+                }
+                *next = false;
+            }
+            Token::Name(word)
+                if ["from", "join"]
+                    .iter()
+                    .any(|w| word.eq_ignore_ascii_case(w)) =>
+            {
+                (*listing, *next) = (true, true);
+            }
+            Token::Name(word) if BEHIND.iter().any(|w| word.eq_ignore_ascii_case(w)) => {
+                *listing = false;
+            }
+            Token::Name(_) | Token::Mark(_) | Token::Other => {}
+        }
+    }
+    true
 }
 
 /// Marks up to the end of the list whose parenthesis was just read.
@@ -205,23 +283,13 @@ fn list_marks(tokens: &mut Tokens<'_>) -> usize {
             Token::Open => depth += 1,
             Token::Close => depth -= 1,
             Token::Mark(_) => marks += 1,
-            Token::Name(_) | Token::Other => {}
+            Token::Name(_) | Token::Comma | Token::Other => {}
         }
         if depth == 0 {
             break;
         }
     }
     marks
-}
-
-/// A bound name as it must stand in SQL.
-pub(super) fn quoted(table: &str) -> String {
-    let plain = |c: char| c == '_' || c == '.' || c == '`' || c.is_ascii_alphanumeric();
-    let digit = table.starts_with(|c: char| c.is_ascii_digit());
-    if table.chars().all(plain) && !digit {
-        return table.to_owned();
-    }
-    format!("`{}`", table.replace('`', "``"))
 }
 
 #[cfg(test)]
@@ -326,17 +394,70 @@ mod tests {
 
     #[test]
     fn a_statement_for_one_table_names_it_in_place_of_its_mark() {
-        for (table, expected) in [
-            ("d1", "insert into d1 values(?,?)"),
-            ("db.d1", "insert into db.d1 values(?,?)"),
-            ("`My`.`t`", "insert into `My`.`t` values(?,?)"),
-            ("my t", "insert into `my t` values(?,?)"),
-            ("1; drop", "insert into `1; drop` values(?,?)"),
+        let sql = "insert into ? values(?,?)";
+        let outline = Outline::of(sql);
+        assert!(outline.needs_table());
+        let expected = "insert into `my db`.`d1` values(?,?)";
+        assert_eq!(outline.with_table(sql, "`my db`.`d1`"), expected);
+    }
+
+    #[test]
+    fn it_is_known_which_statements_mean_the_same_in_every_database() {
+        for (sql, bound, qualified) in [
+            ("insert into db1.t values(?)", &[][..], true),
+            ("insert into `a.b` values(?)", &[], false),
+            ("insert into `a.b`.`t` values(?)", &[], true),
+            (
+                "insert into ? using db1.st tags(?) values(?)",
+                &["d1"],
+                true,
+            ),
+            (
+                "insert into ? using st tags(?) values(?)",
+                &["db.d1"],
+                false,
+            ),
+            ("insert into ? values(?)", &["db1.d1", "db2.d2"], true),
+            ("insert into ? values(?)", &["db1.d1", "d2"], false),
+            ("insert into ? values(?)", &["`db1.d1`"], false),
+            ("insert into ? values(?)", &[], false),
+            ("select * from db1.t where a > ?", &[], true),
+            ("select * from t where a > ?", &[], false),
+            ("select * from `a.b` where c > ?", &[], false),
+            (
+                "select a, b from db1.t x, db2.u y where x.ts = y.ts and a > ?",
+                &[],
+                true,
+            ),
+            (
+                "select a, b from db1.t x, u y where x.ts = y.ts and a > ?",
+                &[],
+                false,
+            ),
+            (
+                "select a from db1.t x join u y on x.ts = y.ts where a > ?",
+                &[],
+                false,
+            ),
+            (
+                "select a from (select a, b from db1.t where b > ?), db1.u",
+                &[],
+                true,
+            ),
+            (
+                "select a from (select a, b from t where b > ?) order by a, b",
+                &[],
+                false,
+            ),
+            (
+                "select a from db1.t where a > ? group by b, c order by b, c",
+                &[],
+                true,
+            ),
+            ("select ?", &[], true),
         ] {
-            let sql = "insert into ? values(?,?)";
-            let outline = Outline::of(sql);
-            assert!(outline.needs_table());
-            assert_eq!(outline.with_table(sql, table), expected);
+            let found = Outline::of(sql).is_qualified(bound.iter().copied());
+            assert_eq!(found, qualified, "{sql}");
         }
     }
 }

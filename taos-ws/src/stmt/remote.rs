@@ -77,6 +77,8 @@ pub(super) struct Remote {
     client: Arc<Client>,
     /// The server has its SQL.
     pub(super) prepared: bool,
+    /// The session's database when that was prepared.
+    pub(super) database: String,
 }
 
 impl Remote {
@@ -109,6 +111,7 @@ impl Remote {
             handle: Arc::new(handle),
             client: client.clone(),
             prepared: false,
+            database: String::new(),
         })
     }
 
@@ -225,21 +228,27 @@ impl Remote {
         Ok(fields)
     }
 
-    /// The fields of an INSERT whose table was not known when it was prepared.
+    /// The fields of an INSERT for the table that is bound as `table`, and that SQL calls `place`.
+    /// The `probe` is made when it is needed, and serves for further tables.
     pub(super) async fn fields_of(
         &self,
         sql: &str,
         outline: &Outline,
-        table: &str,
+        (table, place): (&str, &str),
+        probe: &mut Option<Self>,
     ) -> Step<Vec<Stmt2Field>> {
         if self.is_first() {
             self.set_table(table).await?;
             return self.fields_first(outline).await;
         }
         // A statement of its own, because this one may have been bound already.
-        let mut probe = Self::open(&self.client, &self.link, &mut Opening::default()).await?;
-        let sql = outline.with_table(sql, table);
-        let prepared = probe.prepare(&sql, &Outline::of(&sql)).await?;
+        let mut other = match probe.take() {
+            Some(probe) => probe,
+            None => Self::open(&self.client, &self.link, &mut Opening::default()).await?,
+        };
+        let sql = outline.with_table(sql, place);
+        let prepared = other.prepare(&sql, &Outline::of(&sql)).await?;
+        *probe = Some(other);
         let mut fields = prepared.fields.unwrap_or_default();
         fields.insert(
             0,
@@ -260,11 +269,11 @@ impl Remote {
     /// Columns go as `types`, or as what they are where nobody knows.
     pub(super) async fn send(
         &self,
-        bound: &[Bound],
+        bound: &[&Bound],
         types: &[Ty],
         buffer: &mut BytesMut,
     ) -> Step<()> {
-        let rounds = rounds(bound);
+        let rounds = rounds(bound.iter().copied());
         if self.is_first() {
             for (table, rows) in rounds.into_iter().flatten() {
                 self.send_first(table, rows).await?;
@@ -402,7 +411,7 @@ fn unencodable(error: BadBind) -> RawError {
 
 /// Which rows of which table go into which message: no more than the server takes, and no table
 /// twice.
-fn rounds(bound: &[Bound]) -> Vec<Vec<(&Bound, Range<usize>)>> {
+fn rounds<'b>(bound: impl IntoIterator<Item = &'b Bound>) -> Vec<Vec<(&'b Bound, Range<usize>)>> {
     let mut rounds: Vec<Vec<(&Bound, Range<usize>)>> = Vec::new();
     let mut next: HashMap<Option<&str>, usize> = HashMap::new();
     for table in bound {

@@ -1,9 +1,12 @@
 //! What a collector of traces sees of the operations.
 
 use super::peer::{DSN, client, error_of};
+use super::stmt::{FIELDS, MODERN, columns, with};
+use super::stmt_server::Script;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use taos_query::AsyncQueryable as _;
+use taos_query::common::Value;
+use taos_query::{AsyncQueryable as _, AsyncStatements as _, Stmt2AsyncBindable, Stmt2BindParam};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 
@@ -99,4 +102,30 @@ async fn operations_are_spans_with_opentelemetrys_names_and_without_values() {
         !shown.contains("secret") && !shown.contains("taosdata"),
         "{shown}"
     );
+}
+
+#[tokio::test]
+async fn a_statements_steps_show_its_text_without_the_literals() {
+    let spans = Spans::default();
+    let _collecting = tracing::subscriber::set_default(spans.clone());
+    tracing::callsite::rebuild_interest_cache();
+    let (taos, _server) = with(Script::insert(MODERN, &FIELDS[1..]));
+    let sql = "insert into d1 using st tags('secret') values(?,?,?)";
+    let mut stmt = taos.stmt2(sql).await.unwrap();
+    let param = Stmt2BindParam::new(
+        None,
+        Some(vec![Value::NChar("secret".into())]),
+        Some(columns(1)),
+    );
+    Stmt2AsyncBindable::bind(&mut stmt, &[param]).await.unwrap();
+    stmt.exec().await.unwrap();
+    let spans = spans.0.lock().unwrap().clone();
+    for name in ["stmt_prepare", "stmt_exec"] {
+        let span = spans.iter().find(|span| span["otel.name"] == name).unwrap();
+        assert_eq!(
+            span["db.query.text"],
+            "insert into d1 using st tags(?) values(?,?,?)"
+        );
+    }
+    assert!(!format!("{spans:?}").contains("secret"));
 }

@@ -388,7 +388,7 @@ async fn a_bare_table_mark_is_prepared_without_fields_and_learnt_from_the_first_
             MODERN,
             vec![
                 "stmt2_init false false",
-                "stmt2_prepare insert into d1 values(?,?,?)",
+                "stmt2_prepare insert into `d1` values(?,?,?)",
             ],
         ),
         (OLD, vec!["set_table_name d1", "get_col_fields"]),

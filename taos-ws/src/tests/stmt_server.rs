@@ -484,8 +484,12 @@ impl Session {
                 true
             }
             BinaryRequest::Query { req_id, sql } if sql.starts_with("describe") => {
-                self.server.seen.lock().unwrap().log.push(sql);
-                self.describe(req_id).await;
+                let table = sql.trim_start_matches("describe ").to_owned();
+                match self.note("describe", req_id, 0, table).await {
+                    Verdict::Answer => self.describe(req_id).await,
+                    Verdict::Silent => {}
+                    Verdict::Cut => return false,
+                }
                 true
             }
             BinaryRequest::Query { req_id, sql } if sql.starts_with("select") => {

@@ -83,6 +83,33 @@ async fn decimals_go_in_the_form_of_the_servers_version_and_at_the_columns_scale
 }
 
 #[tokio::test(start_paused = true)]
+async fn digits_that_could_not_be_asked_for_are_asked_for_the_next_time() {
+    let mut script = Script::insert(MODERN, &DECIMALS);
+    script.described = vec![("a", "DECIMAL(10,2)"), ("b", "DECIMAL(38,10)")];
+    let (taos, server) = with(script);
+    let mut stmt = taos.stmt2("insert into ? values(?,?,?)").await.unwrap();
+    let columns = vec![
+        ColumnView::from_millis_timestamp(vec![1]),
+        ColumnView::from_decimal64(vec![Some(-125)], 18, 1),
+        ColumnView::from_decimal(vec![Some(5)], 38, 10),
+    ];
+    let param = Stmt2BindParam::new(Some("t".into()), None, Some(columns));
+    server.set(|script| script.errors.push(("describe", 0x0130)));
+    Stmt2AsyncBindable::bind(&mut stmt, std::slice::from_ref(&param))
+        .await
+        .unwrap();
+    let error = error_of(stmt.exec().await);
+    assert!(error.to_string().contains("the scale"), "{error}");
+    Stmt2AsyncBindable::bind(&mut stmt, &[param]).await.unwrap();
+    assert_eq!(stmt.exec().await.unwrap(), 1);
+    let item = server.seen(|seen| seen.binds[0].tables[0].columns[1].clone());
+    assert_eq!(
+        item.values().next(),
+        Some(Some(&(-1250_i64).to_le_bytes()[..]))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn blobs_are_refused_by_name_where_only_the_first_generation_is() {
     let fields = [("ts", 9, 0, 0, 8, 1), ("pic", 18, 0, 0, 5, 1)];
     for (version, works) in [(MODERN, true), (OLD, false)] {
