@@ -168,8 +168,8 @@ impl EmbeddedBuilder {
     /// `3.3.7.5`.
     ///
     /// Older releases are for trying a client's ways round them: `3.2.3.0` knows neither binary queries
-    /// nor statements of the second generation, `3.3.2.0` only the former, `3.4.1.0` everything. SQL is
-    /// the same in all of them.
+    /// nor statements of the second generation, `3.3.2.0` only the former, `3.4.1.0` all that is served
+    /// here. SQL is the same in all of them.
     pub fn emulate(mut self, version: impl Into<String>) -> Self {
         self.emulated = Some(version.into());
         self

@@ -9,7 +9,8 @@ use std::sync::{Arc, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use crate::exec::bound::{
-    BoundField, FieldKind, Packed, RawBlockRows, Shape, Source, TableName, Tags, no_table_name,
+    BoundField, FieldKind, Held, Packed, RawBlockRows, Room, Shape, Source, TableName, Tags,
+    no_table_name,
 };
 pub use crate::plan::ResultColumn;
 pub use crate::schemaless::{SchemalessBatch, Written};

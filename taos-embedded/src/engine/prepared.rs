@@ -4,7 +4,9 @@ use std::sync::{Arc, PoisonError};
 
 use super::session::Session;
 use super::{Answer, SqlError};
-use crate::exec::bound::{RawBlockRows, Rules, Shape, Source, TableName, Tags, Template, bad_rows};
+use crate::exec::bound::{
+    Held, RawBlockRows, Room, Rules, Shape, Source, TableName, Tags, Template, bad_rows,
+};
 use crate::exec::{STALE, TableRows};
 use crate::meta::NewTable;
 use crate::sql::ast::{ExprKind, Query, Statement};
@@ -36,7 +38,7 @@ enum Kind {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     tables: Vec<TableRows>,
-    bytes: usize,
+    held: Held,
 }
 
 impl Batch {
@@ -46,13 +48,13 @@ impl Batch {
 
     /// Memory that the rows take, about.
     pub(crate) const fn bytes(&self) -> usize {
-        self.bytes
+        self.held.bytes()
     }
 
     /// Takes the other's rows behind its own.
     pub(crate) fn append(&mut self, other: &mut Self) {
         self.tables.append(&mut other.tables);
-        self.bytes += std::mem::take(&mut other.bytes);
+        self.held.absorb(std::mem::take(&mut other.held));
     }
 }
 
@@ -153,7 +155,8 @@ impl Session {
         }
     }
 
-    /// Adds values for one table to a batch, whose rows may take up to `limit` bytes.
+    /// Adds values for one table to a batch; they take their memory of `room`, to which `replaced` bytes
+    /// will come back.
     ///
     /// # Errors
     /// As taosadapter-ws §9.4 lists them; 0xffff if they are too many.
@@ -162,25 +165,19 @@ impl Session {
         shape: &Shape,
         table: BoundTable<'_>,
         rules: &Rules,
-        limit: usize,
+        (room, replaced): (&Arc<Room>, usize),
         batch: &mut Batch,
     ) -> Result<(), SqlError> {
         let rows = table.columns.first().map_or(1, Source::rows);
         let texts = table.columns.iter().map(Source::text_bytes).sum::<usize>();
-        let bytes = shape.cost(rows).saturating_add(texts);
-        if batch.bytes.saturating_add(bytes) > limit {
-            return Err(SqlError::new(
-                INTERNAL,
-                format!(
-                    "the rows bound on this connection would take more than {limit} bytes; execute \
-                     before binding more, or bind fewer rows at a time"
-                ),
-            ));
-        }
+        let name = table.name.map_or(0, TableName::bytes);
+        let tags = table.tags.as_ref().map_or(0, Tags::bytes);
+        let bytes = shape.cost(rows).saturating_add(texts + name + tags);
+        let held = room.take(bytes, replaced)?;
         let exec = self.exec("");
         let rows = exec.bind(shape, table.name, table.tags, table.columns, rules)?;
         batch.tables.push(rows);
-        batch.bytes += bytes;
+        batch.held.absorb(held);
         Ok(())
     }
 
@@ -219,9 +216,9 @@ impl Session {
             batch.tables.extend(exec.new_child(table)?);
         }
         for raw in blocks {
-            let (rows, bytes) = exec.raw_rows(raw, batch.bytes)?;
+            let (rows, held) = exec.raw_rows(raw)?;
             batch.tables.extend(rows);
-            batch.bytes += bytes;
+            batch.held.absorb(held);
         }
         if batch.is_empty() {
             return Ok(0);

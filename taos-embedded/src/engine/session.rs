@@ -168,6 +168,11 @@ impl Session {
         }
     }
 
+    /// Who is logged in.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
+    }
+
     /// The current database.
     pub fn current_db(&self) -> Option<String> {
         self.state().db.clone()

@@ -27,6 +27,10 @@ pub(crate) enum Feature {
     VersionInConn,
     /// The request `stmt2_bind_exec`.
     Stmt2BindExec,
+    /// The request `get_connection_info`.
+    ConnectionInfo,
+    /// `stmt2_result` of an INSERT is refused, not a result without columns.
+    NoResultOfInsert,
     /// Decimals bound in the second generation as text, not as integers without their point.
     DecimalText,
 }
@@ -36,12 +40,14 @@ impl Feature {
         match self {
             Self::BinarySql => Version::BINARY_SQL,
             Self::TotalRows => Version::new([3, 3, 2, 7]),
-            Self::TableNameKey | Self::Stmt2 => Version::new([3, 3, 3, 0]),
+            Self::TableNameKey => Version::TABLE_NAME_KEY,
+            Self::Stmt2 => Version::new([3, 3, 3, 0]),
             Self::ConnectionOptions => Version::CONNECTION_OPTIONS,
             Self::ValidateSql | Self::CheckServerStatus | Self::FieldPrecisions => {
                 Version::VALIDATE_SQL
             }
             Self::VersionInConn => Version::new([3, 3, 7, 0]),
+            Self::ConnectionInfo | Self::NoResultOfInsert => Version::new([3, 4, 0, 0]),
             Self::Stmt2BindExec => Version::new([3, 4, 1, 13]),
             Self::DecimalText => Version::DECIMAL_TEXT,
         }
@@ -115,6 +121,7 @@ impl Emulated {
     pub(crate) fn knows_action(&self, action: &str) -> bool {
         match action {
             "options_connection" => self.knows(Feature::ConnectionOptions),
+            "get_connection_info" => self.knows(Feature::ConnectionInfo),
             "check_server_status" => self.knows(Feature::CheckServerStatus),
             _ if action.starts_with("stmt2_") => self.knows(Feature::Stmt2),
             _ => true,

@@ -37,6 +37,9 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     /// Requests of one connection that are under way; further ones are not read.
     pub(crate) in_flight: usize,
+    /// Bytes of one session's messages that are under way, at least one of them; texts count eightfold.
+    /// Further ones wait.
+    pub(crate) pending: usize,
     /// Longest WebSocket message, in bytes.
     pub(crate) message: usize,
     /// Most that a WebSocket session may send for one message before its login, in bytes.
@@ -67,6 +70,7 @@ impl Default for Limits {
         Self {
             connections: 4096,
             in_flight: 256,
+            pending: 128 << 20,
             message: 64 << 20,
             greeting: 2 << 20,
             results: 1024,
@@ -101,6 +105,8 @@ pub(crate) struct Shared {
     limits: Limits,
     stop: watch::Receiver<Stop>,
     connections: Arc<Semaphore>,
+    /// Places for long messages that are being read.
+    decoders: Arc<Semaphore>,
 }
 
 impl Shared {
@@ -112,6 +118,7 @@ impl Shared {
     ) -> Arc<Self> {
         Arc::new(Self {
             connections: Arc::new(Semaphore::new(limits.connections)),
+            decoders: Arc::new(Semaphore::new(cores())),
             engine,
             emulated,
             limits,
@@ -131,13 +138,16 @@ async fn stopping(stop: &mut watch::Receiver<Stop>) -> Stop {
 
 /// The runtime that a server lives on.
 pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(cores.min(4))
+        .worker_threads(cores().min(4))
         .max_blocking_threads(SQL_THREADS)
         .thread_name("taos-embedded")
         .enable_all()
         .build()
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Accepts connections until told to stop, then waits for the present ones to end.

@@ -127,6 +127,8 @@ actions! {
     GetCurrentDb => "get_current_db",
     /// The engine's version lines.
     GetServerInfo => "get_server_info",
+    /// What is known of the connection.
+    GetConnectionInfo => "get_connection_info",
     /// Options of the connection.
     OptionsConnection => "options_connection",
     /// Health of the server; allowed before login.

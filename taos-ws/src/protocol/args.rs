@@ -92,6 +92,17 @@ args! {
 }
 
 args! {
+    /// Arguments of `get_connection_info` (§5.6).
+    #[derive(Debug)]
+    ConnectionInfoArgs {
+        /// The client's request id.
+        req_id: u64 = "req_id",
+        /// What is asked for; 0 is the user's name.
+        info: i32 = "info",
+    }
+}
+
+args! {
     /// Arguments of `check_server_status` (§5.7).
     #[derive(Debug)]
     StatusArgs {

@@ -274,9 +274,11 @@ pub struct StmtResultFields<'a> {
     pub fields_lengths: Option<Vec<i64>>,
     /// 0 ms, 1 µs, 2 ns.
     pub precision: u8,
-    /// Decimal precision, else 0.
+    /// Decimal precision, else 0; left out by releases before 3.3.6.0.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fields_precisions: Option<Vec<i64>>,
-    /// Decimal scale, else 0.
+    /// Decimal scale, else 0; left out like the precision.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub fields_scales: Option<Vec<i64>>,
 }
 

@@ -21,9 +21,9 @@ mod version;
 
 pub use action::{Action, BinaryAction};
 pub use args::{
-    ConnArgs, ConnOption, FetchArgs, InsertArgs, NumFieldsArgs, OptionsArgs, ReqArgs, SqlArgs,
-    StatusArgs, Stmt2InitArgs, Stmt2PrepareArgs, StmtArgs, StmtBindArgs, StmtGetParamArgs,
-    StmtPrepareArgs, StmtTableArgs, StmtTagsArgs,
+    ConnArgs, ConnOption, ConnectionInfoArgs, FetchArgs, InsertArgs, NumFieldsArgs, OptionsArgs,
+    ReqArgs, SqlArgs, StatusArgs, Stmt2InitArgs, Stmt2PrepareArgs, StmtArgs, StmtBindArgs,
+    StmtGetParamArgs, StmtPrepareArgs, StmtTableArgs, StmtTagsArgs,
 };
 pub use binary::{
     BadBinary, BinaryRequest, decode_binary, encode_bind, encode_fetch_raw_block, encode_query,

@@ -1,8 +1,8 @@
 use super::action::Action;
 use super::args::{
-    ConnArgs, Envelope, FetchArgs, InsertArgs, NumFieldsArgs, OptionsArgs, ReqArgs, SqlArgs,
-    StatusArgs, Stmt2InitArgs, Stmt2PrepareArgs, StmtArgs, StmtBindArgs, StmtGetParamArgs,
-    StmtPrepareArgs, StmtTableArgs, StmtTagsArgs,
+    ConnArgs, ConnectionInfoArgs, Envelope, FetchArgs, InsertArgs, NumFieldsArgs, OptionsArgs,
+    ReqArgs, SqlArgs, StatusArgs, Stmt2InitArgs, Stmt2PrepareArgs, StmtArgs, StmtBindArgs,
+    StmtGetParamArgs, StmtPrepareArgs, StmtTableArgs, StmtTagsArgs,
 };
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,8 @@ pub enum TextRequest {
     GetCurrentDb(ReqArgs),
     /// §5.5
     GetServerInfo(ReqArgs),
+    /// §5.6
+    GetConnectionInfo(ConnectionInfoArgs),
     /// §5.7
     CheckServerStatus(StatusArgs),
     /// §6.1
@@ -127,6 +129,7 @@ pub fn decode_text(text: &str) -> Result<TextRequest, BadRequest> {
         Action::Conn => read(args).map(Box::new).map(TextRequest::Conn),
         Action::OptionsConnection => read(args).map(TextRequest::OptionsConnection),
         Action::GetCurrentDb => read(args).map(TextRequest::GetCurrentDb),
+        Action::GetConnectionInfo => read(args).map(TextRequest::GetConnectionInfo),
         Action::GetServerInfo => read(args).map(TextRequest::GetServerInfo),
         Action::CheckServerStatus => read(args).map(TextRequest::CheckServerStatus),
         Action::Query => read(args).map(TextRequest::Query),

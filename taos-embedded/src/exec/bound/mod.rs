@@ -4,6 +4,7 @@
 mod cells;
 mod params;
 mod raw;
+mod room;
 mod shape;
 mod template;
 
@@ -13,6 +14,7 @@ use taos_query::common::Precision;
 
 pub(crate) use cells::{Packed, Rules, Source};
 pub(crate) use raw::RawBlockRows;
+pub(crate) use room::{Held, Room};
 pub(crate) use shape::{BoundField, FieldKind, Shape, Tags};
 pub(crate) use template::{TableName, Template};
 

@@ -10,7 +10,7 @@ use super::super::meta::child_target;
 use super::super::rows::TableRows;
 use super::super::{Exec, SYSTEM_TABLE};
 use super::shape::{Naming, Shape, Slot};
-use super::{Rules, Source, TableName};
+use super::{Held, Room, Rules, Source, TableName};
 use crate::catalog::{Found, byte_length, is_system_database};
 use crate::meta::NewTable;
 use crate::plan::ColumnInfo;
@@ -36,21 +36,19 @@ pub(crate) struct RawBlockRows<'a> {
     pub(crate) columns: Option<Vec<&'a str>>,
     /// The subtable that they go to, if the message creates it.
     pub(crate) new: Option<&'a NewTable>,
-    /// Bytes that the rows may take until they are written.
-    pub(crate) limit: usize,
+    /// What the rows take their memory of until they are written.
+    pub(crate) room: &'a Arc<Room>,
 }
 
 impl Exec<'_> {
-    /// The rows of a block, `None` if it has none, and the bytes that they take; `taken` is what those before
-    /// them take.
+    /// The rows of a block, `None` if it has none, and the memory that they take.
     ///
     /// # Errors
-    /// 0x2603 for a missing table, 0x0118 for columns that do not fit it.
+    /// 0x2603 for a missing table, 0x0118 for columns that do not fit it, 0xffff if they are too many.
     pub(crate) fn raw_rows(
         &self,
         raw: &RawBlockRows<'_>,
-        taken: usize,
-    ) -> Result<(Option<TableRows>, usize), SqlError> {
+    ) -> Result<(Option<TableRows>, Held), SqlError> {
         let db = raw.table.db.as_deref().or(self.db.as_deref());
         let db = db.ok_or_else(|| SqlError::new(NO_DATABASE, "Database not specified"))?;
         if is_system_database(db) {
@@ -86,18 +84,12 @@ impl Exec<'_> {
         let mut shape = Shape::new(database, def, Naming::Fixed(raw.table.table.clone()));
         shape.take_columns(block.column_views(), raw.columns.as_deref())?;
         if block.nrows() == 0 {
-            return Ok((None, 0));
+            return Ok((None, Held::default()));
         }
         let sources: Vec<_> = block.columns().map(Source::View).collect();
         let texts = sources.iter().map(Source::text_bytes).sum::<usize>();
         let bytes = shape.cost(block.nrows()).saturating_add(texts);
-        if taken.saturating_add(bytes) > raw.limit {
-            return Err(SqlError::unsupported(format!(
-                "a block of {} rows, which would take more than {} bytes",
-                block.nrows(),
-                raw.limit
-            )));
-        }
+        let held = raw.room.take(bytes, 0)?;
         let rules = Rules {
             precision: shape.precision(),
             zone: self.zone,
@@ -115,7 +107,7 @@ impl Exec<'_> {
         };
         self.check_keep(database, &rows.values, rows.columns.len())?;
         rows.merge();
-        Ok((Some(rows), bytes))
+        Ok((Some(rows), held))
     }
 }
 

@@ -7,7 +7,7 @@ use taos_query::common::{Precision, Ty};
 
 use super::super::Exec;
 use super::super::insert::{Layout, null_key};
-use super::super::rows::stale;
+use super::super::rows::{TableRows, stale};
 use super::super::values::Reading;
 use super::{Rules, Source, Template, bad_rows, invalid};
 use crate::catalog::{Catalog, Database, Entry, TableDef, byte_length};
@@ -73,6 +73,22 @@ impl BoundField {
 /// Tags of a table in their stored forms.
 #[derive(Debug, Clone)]
 pub(crate) struct Tags(pub(super) Vec<Value>);
+
+impl Tags {
+    /// Memory that they take, about.
+    pub(crate) fn bytes(&self) -> usize {
+        let each = |value: &Value| size_of::<Value>() + text_bytes(value);
+        self.0.iter().map(each).sum()
+    }
+}
+
+fn text_bytes(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::Blob(bytes) => bytes.len(),
+        _ => 0,
+    }
+}
 
 /// Where a value comes from.
 #[derive(Debug)]
@@ -155,10 +171,16 @@ impl Shape {
         self.fields.iter().filter(move |field| field.kind == kind)
     }
 
-    /// Bytes that so many rows take until they are written, texts aside.
+    /// Bytes that so many rows of one table take until they are written, its name, its tags and bound
+    /// texts aside.
     pub(crate) fn cost(&self, rows: usize) -> usize {
-        rows.saturating_mul(self.columns.len())
-            .saturating_mul(size_of::<Value>())
+        let constants = self.slots.iter().map(|slot| match slot {
+            Slot::Constant(value) => text_bytes(value),
+            Slot::Bound(_) => 0,
+        });
+        let row = self.columns.len() * size_of::<Value>() + constants.sum::<usize>();
+        rows.saturating_mul(row)
+            .saturating_add(size_of::<TableRows>() + self.db.len())
     }
 
     pub(super) fn bind_columns(

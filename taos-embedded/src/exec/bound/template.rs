@@ -84,6 +84,11 @@ pub(crate) struct TableName {
 }
 
 impl TableName {
+    /// Length of its parts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.db.as_ref().map_or(0, String::len) + self.table.len()
+    }
+
     /// A table of the current database, whatever characters its name has.
     pub(crate) fn plain(table: &str) -> Self {
         Self {

@@ -5,25 +5,38 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use taos_ws::protocol::{
-    BadBinary, BinaryAction, BinaryRequest, RawBlockWrite, RawWrite, ValidateBody, decode_binary,
+    BadBinary, BinaryAction, BinaryRequest, RawBlockWrite, RawWrite, ValidateBody,
 };
 
 use super::Ticket;
 use super::raw_message;
 use super::results::{Fetch, Style};
-use super::stmt::{self, Call};
+use super::stmt::{self, Call, Head};
 use super::text::{NOT_CONNECTED, run_sql};
 use crate::engine::{RawBlockRows, Session, SqlError, TableName};
 use crate::meta::{self, NewTable};
 use crate::server::{MAX_STATEMENT, guarded, statement_too_long};
 
 /// Answers a binary request, or starts what will.
-pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
-    let request = match decode_binary(frame) {
+pub(super) fn handle(ticket: Ticket, request: Result<BinaryRequest, BadBinary>) {
+    let request = match request {
         Ok(request) => request,
         Err(bad) => return refuse(&ticket, &bad),
     };
-    let (action, req_id) = match &request {
+    let Some((action, req_id)) = action_of(&request) else {
+        return tracing::error!("a binary request that was decoded is not served");
+    };
+    if !ticket.conn.shared.emulated.knows_binary(action) {
+        return unknown(&ticket, action, req_id);
+    }
+    match ticket.conn.session.get().map(Arc::clone) {
+        Some(session) => connected(ticket, session, action.name(), request),
+        None => ticket.refused(action.name(), req_id, NOT_CONNECTED),
+    }
+}
+
+fn action_of(request: &BinaryRequest) -> Option<(BinaryAction, u64)> {
+    Some(match request {
         BinaryRequest::Query { req_id, .. } => (BinaryAction::BinaryQuery, *req_id),
         BinaryRequest::ValidateSql { req_id, .. } => (BinaryAction::ValidateSql, *req_id),
         BinaryRequest::FetchRawBlock { req_id, .. } => (BinaryAction::FetchRawBlock, *req_id),
@@ -36,79 +49,94 @@ pub(super) fn handle(ticket: Ticket, frame: &Bytes) {
             (BinaryAction::WriteRawBlockWithFields, *req_id)
         }
         BinaryRequest::WriteRawBlock { req_id, .. } => (BinaryAction::WriteRawBlock, *req_id),
-        _ => return,
-    };
-    if !ticket.conn.shared.emulated.knows_binary(action) {
-        return unknown(&ticket, action, req_id);
-    }
-    let Some(session) = ticket.conn.session.get().map(Arc::clone) else {
-        return ticket.refused(action.name(), req_id, NOT_CONNECTED);
-    };
-    match request {
+        _ => return None,
+    })
+}
+
+fn connected(ticket: Ticket, session: Arc<Session>, action: &'static str, request: BinaryRequest) {
+    let (req_id, stmt_id, call) = match request {
         BinaryRequest::Query { req_id, sql } => {
-            run_sql(ticket, session, "binary_query", req_id, sql);
+            return run_sql(ticket, session, action, req_id, sql);
         }
         BinaryRequest::FetchRawBlock { req_id, result_id } => {
-            let result = ticket.conn.results.get(result_id);
-            let fetch = Fetch {
-                ticket,
-                req_id,
-                style: Style::Raw,
-            };
-            match result {
-                Some(result) => result.fetch(fetch),
-                None => fetch.nil(result_id),
-            }
+            return fetch(ticket, req_id, result_id);
         }
-        BinaryRequest::ValidateSql { req_id, sql } => ticket.run(move |ticket| {
-            let checked = if sql.len() > MAX_STATEMENT {
-                Err(statement_too_long())
-            } else {
-                guarded(|| session.validate(sql.trim()))
-            };
-            let result_code = checked.map_or_else(|error| full_code(error.code), |()| 0);
-            ticket.ok(action.name(), req_id, ValidateBody { result_code });
-        }),
+        BinaryRequest::ValidateSql { req_id, sql } => {
+            return ticket.run(move |ticket| validate(&ticket, &session, action, req_id, &sql));
+        }
+        BinaryRequest::WriteRaw { req_id, write, .. } => {
+            return writing(ticket, action, req_id, move |ticket| {
+                replay(ticket, &session, &write)
+            });
+        }
+        BinaryRequest::WriteRawBlock { req_id, write } => {
+            return writing(ticket, action, req_id, move |ticket| {
+                write_block(ticket, &session, &write)
+            });
+        }
         BinaryRequest::SetTags {
             req_id,
             stmt_id,
             block,
-        } => stmt::first(ticket, session, (req_id, stmt_id), Call::TagsBlock(block)),
+        } => (req_id, stmt_id, Call::TagsBlock(block)),
         BinaryRequest::Bind {
             req_id,
             stmt_id,
             block,
-        } => stmt::first(ticket, session, (req_id, stmt_id), Call::BindBlock(block)),
+        } => (req_id, stmt_id, Call::BindBlock(block)),
         BinaryRequest::Stmt2Bind {
             req_id,
             stmt_id,
             bind,
-        } => stmt::second(ticket, session, (req_id, stmt_id), Call::Bind2(bind)),
-        BinaryRequest::WriteRaw { req_id, write, .. } => {
-            ticket.run(
-                move |ticket| match guarded(|| replay(&ticket, &session, &write)) {
-                    Ok(_) => ticket.done(action.name(), req_id),
-                    Err(error) => ticket.failed(action.name(), req_id, &error),
-                },
-            )
+        } => (req_id, stmt_id, Call::Bind2(bind)),
+        other => {
+            let req_id = action_of(&other).map_or(0, |(_, req_id)| req_id);
+            let error = SqlError::unsupported(action);
+            return ticket.failed(action, req_id, &error);
         }
-        BinaryRequest::WriteRawBlock { req_id, write } => {
-            ticket.run(
-                move |ticket| match guarded(|| write_block(&ticket, &session, &write)) {
-                    Ok(_) => ticket.done(action.name(), req_id),
-                    Err(error) => ticket.failed(action.name(), req_id, &error),
-                },
-            )
-        }
-        _ => {
-            let message = format!("unsupported feature: {}", action.name());
-            let error = SqlError {
-                code: 0x0100,
-                message,
-            };
-            ticket.failed(action.name(), req_id, &error);
-        }
+    };
+    let head = Head {
+        action,
+        req_id,
+        stmt_id,
+    };
+    stmt::submit(ticket, session, head, call);
+}
+
+fn fetch(ticket: Ticket, req_id: u64, result_id: u64) {
+    let result = ticket.conn.results.get(result_id);
+    let fetch = Fetch {
+        ticket,
+        req_id,
+        style: Style::Raw,
+    };
+    match result {
+        Some(result) => result.fetch(fetch),
+        None => fetch.nil(result_id),
     }
+}
+
+fn validate(ticket: &Ticket, session: &Session, action: &str, req_id: u64, sql: &str) {
+    let checked = if sql.len() > MAX_STATEMENT {
+        Err(statement_too_long())
+    } else {
+        guarded(|| session.validate(sql.trim()))
+    };
+    let result_code = checked.map_or_else(|error| full_code(error.code), |()| 0);
+    ticket.ok(action, req_id, ValidateBody { result_code });
+}
+
+/// Runs a write and answers with nothing but whether it succeeded.
+fn writing(
+    ticket: Ticket,
+    action: &'static str,
+    req_id: u64,
+    write: impl FnOnce(&Ticket) -> Result<u64, SqlError> + Send + 'static,
+) {
+    ticket.run(move |ticket| match guarded(|| write(&ticket)) {
+        Ok(_) => ticket.done(action, req_id),
+        Err(error) => ticket.failed(action, req_id, &error),
+    });
 }
 
 fn write_block(ticket: &Ticket, session: &Session, write: &RawBlockWrite) -> Result<u64, SqlError> {
@@ -124,7 +152,7 @@ fn write_block(ticket: &Ticket, session: &Session, write: &RawBlockWrite) -> Res
             block: &write.block,
             columns,
             new: None,
-            limit: ticket.conn.shared.limits.bound,
+            room: ticket.conn.statements.room(),
         }],
     )
 }
@@ -166,7 +194,7 @@ fn replay_rows(
             block: &entry.block,
             columns: Some(entry.names.iter().map(String::as_str).collect()),
             new: new.get(entry.table.as_str()).copied(),
-            limit: ticket.conn.shared.limits.bound,
+            room: ticket.conn.statements.room(),
         })
         .collect();
     session.write_raw_blocks(&tables, &blocks)
@@ -188,8 +216,12 @@ fn refuse(ticket: &Ticket, bad: &BadBinary) {
         Some(action @ (BinaryAction::SetTags | BinaryAction::Bind | BinaryAction::Stmt2Bind))
             if connected =>
         {
-            let ids = (bad.req_id, bad.result_id);
-            stmt::malformed(ticket, action.name(), ids, &bad.message);
+            let head = Head {
+                action: action.name(),
+                req_id: bad.req_id,
+                stmt_id: bad.result_id,
+            };
+            stmt::malformed(ticket, &head, &bad.message);
         }
         Some(BinaryAction::FetchRawBlock) if connected => {
             ticket.fetch_refused(bad.req_id, bad.result_id, &bad.message);

@@ -24,6 +24,7 @@ mod binary;
 mod outbox;
 mod raw_message;
 mod reply;
+mod request;
 mod results;
 mod stmt;
 mod text;
@@ -34,6 +35,9 @@ use reply::NIL;
 use results::Results;
 use stmt::Statements;
 use wire::Wire;
+
+/// Messages up to this length are read, and most of them served, by the session's task.
+const QUICK: usize = 32 << 10;
 
 /// Enough for a batch of small requests; a larger buffer would be cleared at each read for nothing.
 const READ_BUFFER: usize = 32 << 10;
@@ -49,14 +53,19 @@ struct Conn {
     results: Results,
     statements: Statements,
     in_flight: Arc<Semaphore>,
+    /// Bytes of messages that may be under way.
+    pending: Arc<Semaphore>,
 }
 
 /// A request's own part of its session.
 struct Ticket {
     conn: Arc<Conn>,
     received: Instant,
-    /// One of the session's places; given back when the reply has been sent.
-    _place: OwnedSemaphorePermit,
+    /// Length of the message.
+    size: usize,
+    /// One of the session's places, and a part of the bytes that it may have under way; given back when the
+    /// reply has been sent.
+    _place: (OwnedSemaphorePermit, OwnedSemaphorePermit),
 }
 
 impl Ticket {
@@ -81,8 +90,9 @@ pub(super) async fn run(stream: TcpStream, early: Bytes, shared: Arc<Shared>) {
         session: OnceLock::new(),
         login: Mutex::new(()),
         results: Results::default(),
-        statements: Statements::default(),
+        statements: Statements::new(limits.bound),
         in_flight: Arc::new(Semaphore::new(limits.in_flight)),
+        pending: Arc::new(Semaphore::new(limits.pending)),
         shared,
     });
     let config = WebSocketConfig::default()
@@ -138,10 +148,7 @@ async fn receive(mut socket: WebSocketStream<Wire>, conn: &Arc<Conn>, limits: &L
                 continue;
             }
             _ = ping.tick() => {
-                if conn.shared.engine.is_crowded() {
-                    conn.results.drop_unread(limits.unread);
-                }
-                conn.outbox.send(OpCode::Control(Control::Ping), &[], Bytes::new());
+                tick(conn);
                 continue;
             }
             how = stop.as_mut() => {
@@ -154,21 +161,12 @@ async fn receive(mut socket: WebSocketStream<Wire>, conn: &Arc<Conn>, limits: &L
         let received = Instant::now();
         match message {
             Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
-                let Some(place) = place(conn).await else {
+                let Some(ticket) = admitted(conn, received, &message).await else {
                     return End::Stopped;
                 };
+                request::serve(ticket, message).await;
                 heard = Instant::now();
                 socket.get_mut().pending = 0;
-                let ticket = Ticket {
-                    conn: Arc::clone(conn),
-                    received,
-                    _place: place,
-                };
-                match message {
-                    Message::Text(request) => text::handle(ticket, &request),
-                    Message::Binary(request) => binary::handle(ticket, &request),
-                    _ => {}
-                }
             }
             Some(Ok(Message::Pong(_))) => heard = received,
             // Answered by tungstenite; a ping does not count as a sign of life (taosadapter-ws §15).
@@ -187,12 +185,44 @@ async fn receive(mut socket: WebSocketStream<Wire>, conn: &Arc<Conn>, limits: &L
     }
 }
 
-/// A place for one more request, once there is one and the client takes its replies.
-async fn place(conn: &Conn) -> Option<OwnedSemaphorePermit> {
-    if conn.outbox.is_crowded() {
-        conn.outbox.relief().await;
+/// What is due from time to time.
+fn tick(conn: &Conn) {
+    if conn.shared.engine.is_crowded() {
+        conn.results.drop_unread(conn.shared.limits.unread);
     }
-    Arc::clone(&conn.in_flight).acquire_owned().await.ok()
+    conn.outbox
+        .send(OpCode::Control(Control::Ping), &[], Bytes::new());
+}
+
+/// A ticket for one more request, once there is a place and memory for it and the client takes its
+/// replies.
+async fn admitted(conn: &Arc<Conn>, received: Instant, message: &Message) -> Option<Ticket> {
+    let limits = &conn.shared.limits;
+    let weight = request::weight(message).min(limits.pending);
+    let weight = u32::try_from(weight).unwrap_or(u32::MAX);
+    let admitted = async {
+        if conn.outbox.is_crowded() {
+            conn.outbox.relief().await;
+        }
+        let place = Arc::clone(&conn.in_flight).acquire_owned().await.ok()?;
+        let bytes = Arc::clone(&conn.pending).acquire_many_owned(weight);
+        Some((place, bytes.await.ok()?))
+    };
+    let mut admitted = std::pin::pin!(admitted);
+    loop {
+        // What waits may hang on results that are dropped only because nobody reads them.
+        match tokio::time::timeout(limits.ping, admitted.as_mut()).await {
+            Ok(place) => {
+                return Some(Ticket {
+                    conn: Arc::clone(conn),
+                    received,
+                    size: message.len(),
+                    _place: place?,
+                });
+            }
+            Err(_) => tick(conn),
+        }
+    }
 }
 
 /// Lets the closing frame that tungstenite has answered with go out.

@@ -4,8 +4,8 @@ use std::sync::{Arc, PoisonError};
 
 use chrono_tz::Tz;
 use taos_ws::protocol::{
-    ConnArgs, ConnBody, CurrentDbBody, InsertArgs, InsertBody, NumFieldsBody, OptionsArgs,
-    ServerInfoBody, StatusBody, TextRequest, VersionBody, decode_text,
+    BadRequest, ConnArgs, ConnBody, ConnectionInfoArgs, CurrentDbBody, InsertArgs, InsertBody,
+    NumFieldsBody, OptionsArgs, ServerInfoBody, StatusBody, TextRequest, VersionBody,
 };
 
 use super::reply::too_many_results;
@@ -25,9 +25,9 @@ const UNSUPPORTED: u32 = 0x0100;
 const SERVICE_OK: i32 = 2;
 
 /// Answers a text request, or starts what will.
-pub(super) fn handle(ticket: Ticket, text: &str) {
+pub(super) fn handle(ticket: Ticket, request: Result<TextRequest, BadRequest>) {
     let emulated = &ticket.conn.shared.emulated;
-    let (action, req_id) = match decode_text(text) {
+    let (action, req_id) = match request {
         Ok(request) => match action_of(&request) {
             Some((action, req_id)) if !emulated.knows_action(action) => (action.to_owned(), req_id),
             _ => return answer(ticket, request),
@@ -75,6 +75,7 @@ const fn action_of(request: &TextRequest) -> Option<(&'static str, u64)> {
         TextRequest::OptionsConnection(args) => ("options_connection", args.req_id),
         TextRequest::GetCurrentDb(args) => ("get_current_db", args.req_id),
         TextRequest::GetServerInfo(args) => ("get_server_info", args.req_id),
+        TextRequest::GetConnectionInfo(args) => ("get_connection_info", args.req_id),
         TextRequest::Insert(args) => ("insert", args.req_id),
         TextRequest::Query(args) => ("query", args.req_id),
         TextRequest::Fetch(args) => ("fetch", args.req_id),
@@ -128,6 +129,7 @@ fn connected(ticket: Ticket, session: Arc<Session>, request: TextRequest) {
                 ServerInfoBody { info: &info },
             );
         }
+        TextRequest::GetConnectionInfo(args) => connection_info(&ticket, &session, &args),
         TextRequest::Insert(args) => {
             ticket.run(move |ticket| insert(&ticket, &session, &args));
         }
@@ -257,6 +259,23 @@ fn zone(name: &str) -> Tz {
     name.parse().unwrap_or(Tz::UTC)
 }
 
+/// Tells the user's name, the only thing there is to ask for (taosadapter-ws §5.6).
+fn connection_info(ticket: &Ticket, session: &Session, args: &ConnectionInfoArgs) {
+    const ACTION: &str = "get_connection_info";
+    if args.info == 0 {
+        let info = session.user();
+        return ticket.ok(ACTION, args.req_id, ServerInfoBody { info });
+    }
+    ticket.failed(ACTION, args.req_id, &invalid_parameters());
+}
+
+fn invalid_parameters() -> SqlError {
+    SqlError {
+        code: INVALID_PARAMETERS,
+        message: "Invalid parameters".to_owned(),
+    }
+}
+
 fn set_options(ticket: &Ticket, session: &Session, args: &OptionsArgs) {
     for option in &args.options {
         match option.option {
@@ -265,11 +284,7 @@ fn set_options(ticket: &Ticket, session: &Session, args: &OptionsArgs) {
             // Character set, user address, application, connector: nothing depends on them.
             0 | 2..=4 => {}
             _ => {
-                let error = SqlError {
-                    code: INVALID_PARAMETERS,
-                    message: "Invalid parameters".to_owned(),
-                };
-                return ticket.failed("options_connection", args.req_id, &error);
+                return ticket.failed("options_connection", args.req_id, &invalid_parameters());
             }
         }
     }

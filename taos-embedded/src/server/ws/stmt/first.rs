@@ -83,7 +83,7 @@ impl State {
         &mut self,
         columns: &[Vec<Json>],
         session: &Session,
-        terms: Terms,
+        terms: Terms<'_>,
     ) -> Outcome {
         if !self.prepared()?.is_insert() {
             return Err(out_of_order());
@@ -93,17 +93,22 @@ impl State {
             .map_err(|failure| bad_json("column", failure))
     }
 
-    pub(super) fn bind_block(&mut self, bytes: Bytes, session: &Session, terms: Terms) -> Outcome {
+    pub(super) fn bind_block(
+        &mut self,
+        bytes: Bytes,
+        session: &Session,
+        terms: Terms<'_>,
+    ) -> Outcome {
         if !self.prepared()?.is_insert() {
             let block = block(bytes, Precision::Millisecond)?;
-            return self.bind_values(&sources(block.column_views()));
+            return self.bind_values(&sources(block.column_views()), terms);
         }
         let shape = self.current_shape(session)?;
         let block = block(bytes, shape.precision())?;
         self.bind(&sources(block.column_views()), session, terms)
     }
 
-    fn bind(&mut self, columns: &[Source<'_>], session: &Session, terms: Terms) -> Outcome {
+    fn bind(&mut self, columns: &[Source<'_>], session: &Session, terms: Terms<'_>) -> Outcome {
         let shape = self.current_shape(session)?;
         if columns.len() != shape.bound_columns {
             return Err(Failure::adapter("stmt column count not match"));
@@ -116,7 +121,7 @@ impl State {
         let mut bound = Batch::default();
         // a bind takes the place of one that was not added
         let terms = Terms {
-            room: terms.room.saturating_add(self.bound.bytes()),
+            replaced: self.bound.bytes(),
             ..terms
         };
         add(session, &shape, table, &mut bound, terms)?;

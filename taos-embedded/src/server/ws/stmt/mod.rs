@@ -11,27 +11,25 @@ mod second;
 mod state;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use serde_json::Value as Json;
 use taos_ws::protocol::{Stmt2Bind, StmtBody, TextRequest};
 
-use super::{Conn, Ticket};
-use crate::engine::Session;
+use super::{Conn, QUICK, Ticket};
+use crate::engine::{Room, Session};
+use crate::server::emulate::Feature;
 pub(super) use names::named;
 use state::{State, Terms};
 
-/// Blocks up to this length are bound by the session's task.
-const QUICK: usize = 32 << 10;
+/// Binds of more tables are not left to the session's task.
+const QUICK_TABLES: usize = 64;
 
 /// The statements of one session, by id; both generations share the numbers.
-#[derive(Default)]
 pub(super) struct Statements {
     table: Mutex<Table>,
-    /// Memory of all rows that are bound.
-    bound: AtomicUsize,
+    room: Arc<Room>,
 }
 
 #[derive(Default)]
@@ -66,7 +64,7 @@ struct Queue {
 struct Job {
     ticket: Ticket,
     session: Arc<Session>,
-    req_id: u64,
+    head: Head,
     call: Call,
 }
 
@@ -94,52 +92,42 @@ pub(super) enum Call {
 }
 
 impl Call {
-    /// The name that the answer carries.
-    const fn action(&self) -> &'static str {
+    const fn generation(&self) -> Generation {
         match self {
-            Self::Prepare(_) => "prepare",
-            Self::SetTable(_) => "set_table_name",
-            Self::Tags(_) | Self::TagsBlock(_) => "set_tags",
-            Self::Bind(_) | Self::BindBlock(_) => "bind",
-            Self::AddBatch => "add_batch",
-            Self::Exec => "exec",
-            Self::TagFields => "get_tag_fields",
-            Self::ColFields => "get_col_fields",
-            Self::UseResult => "use_result",
-            Self::NumParams => "stmt_num_params",
-            Self::GetParam(_) => "stmt_get_param",
-            Self::Close => "close",
-            Self::Prepare2 { .. } => "stmt2_prepare",
-            Self::Bind2(_) => "stmt2_bind",
-            Self::Exec2 => "stmt2_exec",
-            Self::Result2 => "stmt2_result",
-            Self::Close2 => "stmt2_close",
-        }
-    }
-
-    /// True if it neither waits for the store nor works for long.
-    fn is_quick(&self) -> bool {
-        match self {
-            Self::Prepare(sql) | Self::Prepare2 { sql, .. } => sql.len() <= QUICK,
-            Self::Bind(columns) => columns.iter().map(Vec::len).sum::<usize>() <= QUICK / 16,
-            Self::BindBlock(block) => block.len() <= QUICK,
-            Self::Bind2(bind) => {
-                let items = bind
-                    .tables
-                    .iter()
-                    .flat_map(|t| t.tags.iter().chain(&t.columns));
-                items
-                    .map(|item| item.num + item.buffer.len())
-                    .sum::<usize>()
-                    <= QUICK
+            Self::Prepare2 { .. } | Self::Bind2(_) | Self::Exec2 | Self::Result2 | Self::Close2 => {
+                Generation::Second
             }
-            Self::Exec | Self::Exec2 => false,
-            _ => true,
+            _ => Generation::First,
         }
     }
 }
 
+impl Job {
+    /// True if it neither waits for the store nor works for long.
+    fn is_quick(&self) -> bool {
+        self.ticket.size <= QUICK
+            && match &self.call {
+                Call::Exec | Call::Exec2 => false,
+                Call::Bind2(bind) => bind.tables.len() <= QUICK_TABLES,
+                _ => true,
+            }
+    }
+}
+
 impl Statements {
+    /// None yet; what is bound to them may take up to `bound` bytes.
+    pub(super) fn new(bound: usize) -> Self {
+        Self {
+            table: Mutex::default(),
+            room: Room::new(bound),
+        }
+    }
+
+    /// The memory that rows which are bound or written as blocks take theirs of.
+    pub(super) const fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -186,16 +174,6 @@ impl Statements {
         table.closed = true;
         table.open.clear();
     }
-
-    /// Bytes that may still be bound.
-    fn room(&self, limit: usize) -> usize {
-        limit.saturating_sub(self.bound.load(Ordering::Relaxed))
-    }
-
-    fn account(&self, before: usize, after: usize) {
-        self.bound.fetch_add(after, Ordering::Relaxed);
-        self.bound.fetch_sub(before, Ordering::Relaxed);
-    }
 }
 
 impl Statement {
@@ -211,7 +189,7 @@ impl Statement {
         }
         queue.running = true;
         drop(queue);
-        if job.call.is_quick() {
+        if job.is_quick() {
             self.run(job);
             return self.work();
         }
@@ -235,78 +213,65 @@ impl Statement {
     }
 
     fn run(&self, job: Job) {
-        let conn = Arc::clone(&job.ticket.conn);
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = state.bytes();
-        let terms = Terms {
-            room: conn.statements.room(conn.shared.limits.bound),
-            decimal_text: self.generation == Generation::Second
-                && conn.shared.emulated.stmt2_decimals_as_text(),
-        };
         let Job {
             ticket,
             session,
-            req_id,
+            head,
             call,
         } = job;
-        let head = Head {
-            action: call.action(),
-            req_id,
-            stmt_id: self.id,
+        let conn = Arc::clone(&ticket.conn);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.is_closed() {
+            // it waited behind the one that closed the statement
+            return nil(&ticket, &head, &call);
+        }
+        let emulated = &conn.shared.emulated;
+        let terms = Terms {
+            room: conn.statements.room(),
+            replaced: 0,
+            decimal_text: self.generation == Generation::Second
+                && emulated.stmt2_decimals_as_text(),
+            empty_result: !emulated.knows(Feature::NoResultOfInsert),
         };
-        let closes = matches!(call, Call::Close | Call::Close2);
         let outcome = reply::caught(|| state.call(call, &session, terms));
-        if closes {
+        if state.is_closed() {
             conn.statements.remove(self.id);
         }
         for id in state.take_stale_results() {
             conn.results.free(id);
         }
-        conn.statements.account(before, state.bytes());
         reply::answer(ticket, &head, outcome, &mut state);
-    }
-}
-
-impl Drop for Statement {
-    fn drop(&mut self) {
-        // What was bound goes with it; the session's sum is of no use to anybody once the session ended.
-        self.state
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
     }
 }
 
 /// What every answer about a statement repeats.
 #[derive(Debug, Clone, Copy)]
-struct Head {
-    action: &'static str,
-    req_id: u64,
-    stmt_id: u64,
+pub(super) struct Head {
+    pub(super) action: &'static str,
+    pub(super) req_id: u64,
+    pub(super) stmt_id: u64,
 }
 
 /// Serves a request about statements; others are not known to this server.
 pub(super) fn handle(ticket: Ticket, session: Arc<Session>, request: TextRequest) {
+    let Some((action, req_id)) = named(&request) else {
+        return tracing::error!("a request that was decoded is not served");
+    };
     match request {
-        TextRequest::StmtInit(args) => init(&ticket, "init", args.req_id, Generation::First),
-        TextRequest::Stmt2Init(args) => {
-            init(&ticket, "stmt2_init", args.req_id, Generation::Second);
-        }
+        TextRequest::StmtInit(_) => init(&ticket, action, req_id, Generation::First),
+        TextRequest::Stmt2Init(_) => init(&ticket, action, req_id, Generation::Second),
         request => match names::call(request) {
-            Some((generation, ids, call)) => submit(ticket, session, generation, ids, call),
-            None => tracing::error!("a request that was decoded is not served"),
+            Some((stmt_id, call)) => {
+                let head = Head {
+                    action,
+                    req_id,
+                    stmt_id,
+                };
+                submit(ticket, session, head, call);
+            }
+            None => tracing::error!("a statement's request was named and is not served"),
         },
     }
-}
-
-/// Serves a binary request about a statement of the first generation.
-pub(super) fn first(ticket: Ticket, session: Arc<Session>, ids: (u64, u64), call: Call) {
-    submit(ticket, session, Generation::First, ids, call);
-}
-
-/// Serves a binary request about a statement of the second generation.
-pub(super) fn second(ticket: Ticket, session: Arc<Session>, ids: (u64, u64), call: Call) {
-    submit(ticket, session, Generation::Second, ids, call);
 }
 
 fn init(ticket: &Ticket, action: &'static str, req_id: u64, generation: Generation) {
@@ -322,52 +287,43 @@ fn init(ticket: &Ticket, action: &'static str, req_id: u64, generation: Generati
     }
 }
 
-fn submit(
-    ticket: Ticket,
-    session: Arc<Session>,
-    generation: Generation,
-    (req_id, stmt_id): (u64, u64),
-    call: Call,
-) {
-    let statements = &ticket.conn.statements;
-    if let Some(statement) = statements.get(stmt_id, generation) {
-        return statement.submit(Job {
+/// Hands a request to its statement.
+pub(super) fn submit(ticket: Ticket, session: Arc<Session>, head: Head, call: Call) {
+    let generation = call.generation();
+    match ticket.conn.statements.get(head.stmt_id, generation) {
+        Some(statement) => statement.submit(Job {
             ticket,
             session,
-            req_id,
+            head,
             call,
-        });
+        }),
+        None => nil(&ticket, &head, &call),
     }
-    let head = Head {
-        action: call.action(),
-        req_id,
-        stmt_id,
-    };
+}
+
+/// Answers a request about a statement that is not there.
+fn nil(ticket: &Ticket, head: &Head, call: &Call) {
+    let (stmt_id, generation) = (head.stmt_id, call.generation());
+    let statements = &ticket.conn.statements;
     match call {
         // not answered, unless it is the other generation's
         Call::Close if !statements.is_other(stmt_id, generation) => {}
         Call::Close2 if !statements.is_other(stmt_id, generation) => {
-            ticket.ok(head.action, req_id, StmtBody { stmt_id });
+            ticket.ok(head.action, head.req_id, StmtBody { stmt_id });
         }
         _ => {
             let nil = match generation {
                 Generation::First => "stmt is nil",
                 Generation::Second => "stmt2 is nil",
             };
-            reply::refuse(&ticket, &head, nil);
+            reply::refuse(ticket, head, nil);
         }
     }
 }
 
 /// Answers a malformed binary request about a statement.
-pub(super) fn malformed(ticket: &Ticket, action: &'static str, ids: (u64, u64), message: &str) {
-    let (req_id, stmt_id) = ids;
-    let head = Head {
-        action,
-        req_id,
-        stmt_id,
-    };
-    reply::refuse(ticket, &head, message);
+pub(super) fn malformed(ticket: &Ticket, head: &Head, message: &str) {
+    reply::refuse(ticket, head, message);
 }
 
 /// Reads a result that a statement has opened, away from the statement's jobs.

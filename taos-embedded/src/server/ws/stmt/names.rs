@@ -2,13 +2,11 @@
 
 use taos_ws::protocol::TextRequest;
 
-use super::{Call, Generation};
+use super::Call;
 
-/// Name and request id of a request about statements that must be answered, schemaless writes among
-/// them.
+/// Name and request id of a request about statements that must be answered.
 pub(in super::super) const fn named(request: &TextRequest) -> Option<(&'static str, u64)> {
     Some(match request {
-        TextRequest::Insert(args) => ("insert", args.req_id),
         TextRequest::StmtInit(args) => ("init", args.req_id),
         TextRequest::StmtPrepare(args) => ("prepare", args.req_id),
         TextRequest::StmtSetTableName(args) => ("set_table_name", args.req_id),
@@ -32,48 +30,27 @@ pub(in super::super) const fn named(request: &TextRequest) -> Option<(&'static s
 }
 
 /// What a request asks of which statement.
-pub(super) fn call(request: TextRequest) -> Option<(Generation, (u64, u64), Call)> {
-    use Generation::{First, Second};
+pub(super) fn call(request: TextRequest) -> Option<(u64, Call)> {
     Some(match request {
-        TextRequest::StmtPrepare(args) => {
-            (First, (args.req_id, args.stmt_id), Call::Prepare(args.sql))
-        }
-        TextRequest::StmtSetTableName(args) => (
-            First,
-            (args.req_id, args.stmt_id),
-            Call::SetTable(args.name),
-        ),
-        TextRequest::StmtSetTags(args) => {
-            (First, (args.req_id, args.stmt_id), Call::Tags(args.tags))
-        }
-        TextRequest::StmtBind(args) => {
-            (First, (args.req_id, args.stmt_id), Call::Bind(args.columns))
-        }
-        TextRequest::StmtAddBatch(args) => (First, (args.req_id, args.stmt_id), Call::AddBatch),
-        TextRequest::StmtExec(args) => (First, (args.req_id, args.stmt_id), Call::Exec),
-        TextRequest::StmtGetTagFields(args) => {
-            (First, (args.req_id, args.stmt_id), Call::TagFields)
-        }
-        TextRequest::StmtGetColFields(args) => {
-            (First, (args.req_id, args.stmt_id), Call::ColFields)
-        }
-        TextRequest::StmtUseResult(args) => (First, (args.req_id, args.stmt_id), Call::UseResult),
-        TextRequest::StmtNumParams(args) => (First, (args.req_id, args.stmt_id), Call::NumParams),
-        TextRequest::StmtGetParam(args) => {
-            let call = Call::GetParam(args.index);
-            (First, (args.req_id, args.stmt_id), call)
-        }
-        TextRequest::StmtClose(args) => (First, (args.req_id, args.stmt_id), Call::Close),
+        TextRequest::StmtPrepare(args) => (args.stmt_id, Call::Prepare(args.sql)),
+        TextRequest::StmtSetTableName(args) => (args.stmt_id, Call::SetTable(args.name)),
+        TextRequest::StmtSetTags(args) => (args.stmt_id, Call::Tags(args.tags)),
+        TextRequest::StmtBind(args) => (args.stmt_id, Call::Bind(args.columns)),
+        TextRequest::StmtAddBatch(args) => (args.stmt_id, Call::AddBatch),
+        TextRequest::StmtExec(args) => (args.stmt_id, Call::Exec),
+        TextRequest::StmtGetTagFields(args) => (args.stmt_id, Call::TagFields),
+        TextRequest::StmtGetColFields(args) => (args.stmt_id, Call::ColFields),
+        TextRequest::StmtUseResult(args) => (args.stmt_id, Call::UseResult),
+        TextRequest::StmtNumParams(args) => (args.stmt_id, Call::NumParams),
+        TextRequest::StmtGetParam(args) => (args.stmt_id, Call::GetParam(args.index)),
+        TextRequest::StmtClose(args) => (args.stmt_id, Call::Close),
         TextRequest::Stmt2Prepare(args) => {
-            let call = Call::Prepare2 {
-                sql: args.sql,
-                get_fields: args.get_fields,
-            };
-            (Second, (args.req_id, args.stmt_id), call)
+            let (sql, get_fields) = (args.sql, args.get_fields);
+            (args.stmt_id, Call::Prepare2 { sql, get_fields })
         }
-        TextRequest::Stmt2Exec(args) => (Second, (args.req_id, args.stmt_id), Call::Exec2),
-        TextRequest::Stmt2Result(args) => (Second, (args.req_id, args.stmt_id), Call::Result2),
-        TextRequest::Stmt2Close(args) => (Second, (args.req_id, args.stmt_id), Call::Close2),
+        TextRequest::Stmt2Exec(args) => (args.stmt_id, Call::Exec2),
+        TextRequest::Stmt2Result(args) => (args.stmt_id, Call::Result2),
+        TextRequest::Stmt2Close(args) => (args.stmt_id, Call::Close2),
         _ => return None,
     })
 }

@@ -14,6 +14,7 @@ use super::super::{Ticket, reply};
 use super::state::{OpenedResult, Outcome, State};
 use super::{Head, read_on};
 use crate::engine::{BoundField, FieldKind, ResultRows, SqlError};
+use crate::server::emulate::Feature;
 use crate::server::guarded;
 
 /// The original cuts an engine's text here (taosadapter-ws §9.4).
@@ -37,6 +38,8 @@ pub(super) enum Done {
     /// A query ran; its result is yet to be given an id.
     Opened(ResultRows),
     Result(OpenedResult),
+    /// What old releases have in place of a result of an INSERT.
+    NoColumns,
     Fields(Option<Vec<BoundField>>),
     NumParams(usize),
     Param {
@@ -147,6 +150,7 @@ pub(super) fn answer(ticket: Ticket, head: &Head, outcome: Outcome, state: &mut 
         Done::Executed(rows) => executed(&ticket, head, rows),
         Done::Opened(rows) => opened(ticket, head, rows, state),
         Done::Result(result) => told(&ticket, head, &result),
+        Done::NoColumns => no_columns(&ticket, head),
         Done::Fields(fields) => {
             let fields = fields.as_ref();
             let body = StmtFieldsBody {
@@ -205,6 +209,7 @@ fn opened(ticket: Ticket, head: &Head, rows: ResultRows, state: &mut State) {
 
 fn told(ticket: &Ticket, head: &Head, result: &OpenedResult) {
     let columns = &result.columns;
+    let known = ticket.conn.shared.emulated.knows(Feature::FieldPrecisions);
     let decimal = |ty: Ty, part: u8| match ty {
         Ty::Decimal | Ty::Decimal64 => i64::from(part),
         _ => 0,
@@ -215,8 +220,9 @@ fn told(ticket: &Ticket, head: &Head, result: &OpenedResult) {
         fields_types: Some(columns.iter().map(|c| c.ty as u8).collect()),
         fields_lengths: Some(columns.iter().map(reply::storage_width).collect()),
         precision: result.precision.as_u8(),
-        fields_precisions: Some(columns.iter().map(|c| decimal(c.ty, c.precision)).collect()),
-        fields_scales: Some(columns.iter().map(|c| decimal(c.ty, c.scale)).collect()),
+        fields_precisions: known
+            .then(|| columns.iter().map(|c| decimal(c.ty, c.precision)).collect()),
+        fields_scales: known.then(|| columns.iter().map(|c| decimal(c.ty, c.scale)).collect()),
     };
     let (stmt_id, id) = (head.stmt_id, result.id);
     if head.action == "use_result" {
@@ -234,6 +240,15 @@ fn told(ticket: &Ticket, head: &Head, result: &OpenedResult) {
         };
         ticket.ok(head.action, head.req_id, body);
     }
+}
+
+fn no_columns(ticket: &Ticket, head: &Head) {
+    let body = Stmt2ResultBody {
+        stmt_id: head.stmt_id,
+        id: 0,
+        fields: StmtResultFields::default(),
+    };
+    ticket.ok(head.action, head.req_id, body);
 }
 
 fn field(field: &BoundField, second: bool) -> StmtFieldBody<'_> {

@@ -2,16 +2,47 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use taos_ws::protocol::{BindItem, Stmt2Bind, Stmt2Table};
 
 use super::reply::{Done, Failure};
 use super::state::{Outcome, State, Terms, add};
 use crate::engine::{
-    Batch, BoundTable, Packed, Session, Shape, Source, SqlError, TableName, no_table_name,
+    Batch, BoundTable, Held, Packed, Session, Shape, Source, SqlError, TableName, no_table_name,
 };
 
 /// Columns that were bound one by one, by their numbers.
-pub(super) type Singles = BTreeMap<i32, Vec<Stmt2Table>>;
+pub(super) type Singles = BTreeMap<i32, Single>;
+
+/// A column of some tables, in memory of its own.
+pub(super) struct Single {
+    tables: Vec<Stmt2Table>,
+    held: Held,
+}
+
+impl Single {
+    /// Copies the tables out of the frame that they came in, which may be far longer.
+    fn new(tables: &[Stmt2Table], terms: Terms<'_>) -> Result<Self, SqlError> {
+        let bytes = tables.iter().map(table_bytes).sum();
+        let held = terms.room.take(bytes, terms.replaced)?;
+        let mut tables = tables.to_vec();
+        for table in &mut tables {
+            for item in table.tags.iter_mut().chain(&mut table.columns) {
+                item.is_null = Bytes::copy_from_slice(&item.is_null);
+                item.buffer = Bytes::copy_from_slice(&item.buffer);
+            }
+        }
+        Ok(Self { tables, held })
+    }
+}
+
+fn table_bytes(table: &Stmt2Table) -> usize {
+    let items = table.tags.iter().chain(&table.columns).map(|item| {
+        let lengths = item.lengths.as_deref().map_or(0, size_of_val);
+        size_of::<BindItem>() + item.is_null.len() + lengths + item.buffer.len()
+    });
+    size_of::<Stmt2Table>() + table.name.as_ref().map_or(0, String::len) + items.sum::<usize>()
+}
 
 const UNKNOWN_TABLE: u32 = 0x2603;
 
@@ -60,7 +91,12 @@ impl State {
         })
     }
 
-    pub(super) fn bind2(&mut self, bind: &Stmt2Bind, session: &Session, terms: Terms) -> Outcome {
+    pub(super) fn bind2(
+        &mut self,
+        bind: &Stmt2Bind,
+        session: &Session,
+        terms: Terms<'_>,
+    ) -> Outcome {
         if bind.col_idx >= 0 {
             return self.bind_single(bind, session, terms);
         }
@@ -69,12 +105,17 @@ impl State {
                 .tables
                 .first()
                 .map_or(&[][..], |t| t.columns.as_slice());
-            return self.bind_values(&sources(columns));
+            return self.bind_values(&sources(columns), terms);
         }
         self.bind_tables(&bind.tables, session, terms)
     }
 
-    fn bind_tables(&mut self, tables: &[Stmt2Table], session: &Session, terms: Terms) -> Outcome {
+    fn bind_tables(
+        &mut self,
+        tables: &[Stmt2Table],
+        session: &Session,
+        terms: Terms<'_>,
+    ) -> Outcome {
         let prepared = self.prepared()?;
         let by_name = prepared
             .template()
@@ -95,11 +136,16 @@ impl State {
     }
 
     /// Keeps a column until all of them are there.
-    fn bind_single(&mut self, bind: &Stmt2Bind, session: &Session, terms: Terms) -> Outcome {
+    fn bind_single(&mut self, bind: &Stmt2Bind, session: &Session, terms: Terms<'_>) -> Outcome {
         let prepared = self.prepared()?;
         let columns = match prepared.template() {
             Some(_) => {
-                let first = self.singles.values().next().unwrap_or(&bind.tables).first();
+                let first = self
+                    .singles
+                    .values()
+                    .next()
+                    .map_or(&bind.tables, |s| &s.tables);
+                let first = first.first();
                 let name = first.and_then(|t| t.name.as_deref()).map(TableName::parse);
                 session.shape(prepared, name.as_ref())?.bound_columns
             }
@@ -109,11 +155,23 @@ impl State {
             return Err(Failure::engine(0x0118, "Invalid parameters"));
         }
         let is_insert = prepared.is_insert();
-        self.singles.insert(bind.col_idx, bind.tables.clone());
+        let before = self.singles.get(&bind.col_idx);
+        let terms = Terms {
+            replaced: before.map_or(0, |single| single.held.bytes()),
+            ..terms
+        };
+        let single = Single::new(&bind.tables, terms)?;
+        self.singles.insert(bind.col_idx, single);
         if self.singles.len() < columns {
             return Ok(Done::Plain);
         }
-        let mut parts = std::mem::take(&mut self.singles).into_values();
+        let mut held = Held::default();
+        let mut parts = std::mem::take(&mut self.singles)
+            .into_values()
+            .map(|single| {
+                held.absorb(single.held);
+                single.tables
+            });
         let mut tables = parts.next().unwrap_or_default();
         for part in parts {
             if part.len() != tables.len() {
@@ -127,7 +185,7 @@ impl State {
             return self.bind_tables(&tables, session, terms);
         }
         let columns = tables.first().map_or(&[][..], |t| t.columns.as_slice());
-        self.bind_values(&sources(columns))
+        self.bind_values(&sources(columns), terms)
     }
 }
 
@@ -137,7 +195,7 @@ fn bind_table(
     table: &Stmt2Table,
     name: Option<&TableName>,
     batch: &mut Batch,
-    terms: Terms,
+    terms: Terms<'_>,
 ) -> Result<(), Failure> {
     let tags = match table.tags.as_slice() {
         [] => None,

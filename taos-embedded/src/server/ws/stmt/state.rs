@@ -9,8 +9,8 @@ use taos_ws::protocol::ADAPTER_ERROR;
 use super::Call;
 use super::reply::{Done, Failure};
 use crate::engine::{
-    Answer, Batch, BoundTable, Literal, Prepared, ResultColumn, Session, Shape, Source, TableName,
-    Tags, literals,
+    Answer, Batch, BoundTable, Held, Literal, Prepared, ResultColumn, Room, Session, Shape, Source,
+    TableName, Tags, literals,
 };
 use crate::server::{MAX_STATEMENT, statement_too_long};
 
@@ -26,26 +26,33 @@ pub(super) struct State {
     pub(super) table: Option<TableName>,
     pub(super) shape: Option<Arc<Shape>>,
     pub(super) tags: Option<Tags>,
+    tags_held: Held,
     /// First generation: bound, but not yet part of the batch.
     pub(super) bound: Batch,
     pub(super) batch: Batch,
     /// Values of a query's placeholders.
     pub(super) values: Option<Vec<Literal>>,
+    values_held: Held,
     /// Second generation: columns that came one by one.
     pub(super) singles: super::second::Singles,
     /// The result of the last execution.
     pub(super) result: Option<OpenedResult>,
     /// Results that the client can no longer ask for.
     stale: Vec<u64>,
+    closed: bool,
 }
 
-/// What a bind is held to.
+/// What a request is held to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
-    /// Bytes that the connection may still bind.
-    pub(super) room: usize,
+pub(super) struct Terms<'a> {
+    /// Memory of what the connection binds.
+    pub(super) room: &'a Arc<Room>,
+    /// Bytes that come back for those that the bind takes.
+    pub(super) replaced: usize,
     /// Decimals of the second generation are text.
     pub(super) decimal_text: bool,
+    /// `stmt2_result` of an INSERT is a result without columns (taosadapter-ws §9.1).
+    pub(super) empty_result: bool,
 }
 
 /// A result as `use_result` and `stmt2_result` tell it.
@@ -62,9 +69,9 @@ pub(super) fn out_of_order() -> Failure {
 }
 
 impl State {
-    /// Memory that bound rows take.
-    pub(super) const fn bytes(&self) -> usize {
-        self.bound.bytes() + self.batch.bytes()
+    /// True once the statement was closed; nothing may be asked of it then.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.closed
     }
 
     /// Back to a statement without SQL.
@@ -89,10 +96,11 @@ impl State {
     }
 
     /// Answers a request. `terms` is what the connection allows.
-    pub(super) fn call(&mut self, call: Call, session: &Session, terms: Terms) -> Outcome {
+    pub(super) fn call(&mut self, call: Call, session: &Session, terms: Terms<'_>) -> Outcome {
         match (self.broken, &call) {
             (_, Call::Close | Call::Close2) => {
                 self.clear();
+                self.closed = true;
                 return Ok(if matches!(call, Call::Close) {
                     Done::Silent
                 } else {
@@ -123,18 +131,28 @@ impl State {
         outcome
     }
 
-    fn dispatch(&mut self, call: Call, session: &Session, terms: Terms) -> Outcome {
+    fn dispatch(&mut self, call: Call, session: &Session, terms: Terms<'_>) -> Outcome {
         match call {
             Call::Prepare(sql) => self.prepare(&sql, session),
-            Call::SetTable(name) => self.set_table(&name, session),
-            Call::Tags(tags) => self.set_tags_json(&tags, session),
-            Call::TagsBlock(block) => self.set_tags_block(block, session),
+            Call::SetTable(name) => {
+                let outcome = self.set_table(&name, session);
+                self.hold_tags(outcome, terms)
+            }
+            Call::Tags(tags) => {
+                let outcome = self.set_tags_json(&tags, session);
+                self.hold_tags(outcome, terms)
+            }
+            Call::TagsBlock(block) => {
+                let outcome = self.set_tags_block(block, session);
+                self.hold_tags(outcome, terms)
+            }
             Call::Bind(columns) => self.bind_json(&columns, session, terms),
             Call::BindBlock(block) => self.bind_block(block, session, terms),
             Call::AddBatch => self.add_batch(),
             Call::Exec | Call::Exec2 => self.execute(session),
             Call::TagFields => self.tag_fields(session),
             Call::ColFields => self.column_fields(session),
+            Call::Result2 if terms.empty_result && self.is_insert() => Ok(Done::NoColumns),
             Call::UseResult | Call::Result2 => self.opened_result(),
             Call::NumParams => self.num_params(session),
             Call::GetParam(index) => self.get_param(index, session),
@@ -142,6 +160,24 @@ impl State {
             Call::Bind2(bind) => self.bind2(&bind, session, terms),
             Call::Close | Call::Close2 => Ok(Done::Plain),
         }
+    }
+
+    /// Takes the memory of the tags that `outcome` left.
+    fn hold_tags(&mut self, outcome: Outcome, terms: Terms<'_>) -> Outcome {
+        let bytes = self.tags.as_ref().map_or(0, Tags::bytes);
+        match terms.room.take(bytes, self.tags_held.bytes()) {
+            Ok(held) => self.tags_held = held,
+            Err(full) => {
+                self.tags = None;
+                self.tags_held = Held::default();
+                return outcome.and(Err(full.into()));
+            }
+        }
+        outcome
+    }
+
+    fn is_insert(&self) -> bool {
+        self.prepared.as_ref().is_some_and(Prepared::is_insert)
     }
 
     /// Reads the SQL; whatever was before is forgotten.
@@ -161,7 +197,10 @@ impl State {
     }
 
     /// Takes the values of a query's placeholders.
-    pub(super) fn bind_values(&mut self, columns: &[Source<'_>]) -> Outcome {
+    pub(super) fn bind_values(&mut self, columns: &[Source<'_>], terms: Terms<'_>) -> Outcome {
+        let texts = columns.iter().map(Source::text_bytes).sum::<usize>();
+        let bytes = texts.saturating_add(size_of_val(columns));
+        let held = terms.room.take(bytes, self.values_held.bytes())?;
         let values = literals(columns)?;
         if values.len() != self.prepared()?.placeholders() {
             return Err(Failure::engine(
@@ -170,6 +209,7 @@ impl State {
             ));
         }
         self.values = Some(values);
+        self.values_held = held;
         Ok(Done::Plain)
     }
 
@@ -195,7 +235,7 @@ impl State {
     }
 
     fn opened_result(&self) -> Outcome {
-        if self.prepared.as_ref().is_some_and(Prepared::is_insert) {
+        if self.is_insert() {
             return Err(Failure::adapter("stmt is insert, no result set"));
         }
         let result = self.result.clone().ok_or_else(out_of_order)?;
@@ -219,10 +259,10 @@ pub(super) fn add(
     shape: &Shape,
     table: BoundTable<'_>,
     batch: &mut Batch,
-    terms: Terms,
+    terms: Terms<'_>,
 ) -> Result<(), Failure> {
     let rules = session.rules(shape, terms.decimal_text);
-    session.bind(shape, table, &rules, terms.room, batch)?;
+    session.bind(shape, table, &rules, (terms.room, terms.replaced), batch)?;
     Ok(())
 }
 
