@@ -19,7 +19,7 @@ use tokio::sync::OnceCell;
 /// | `retry_backoff_ms`, `retry_backoff_max_ms` | 200, 2000 | pause between rounds, doubled each time, ±20 % |
 /// | `retry_writes` | false | send a write again although it may have been run |
 /// | `timezone` | none | IANA zone of the session and of timestamps as text |
-/// | `token`, `bearer_token`, `totp_code` | none | other ways to log in |
+/// | `token`, `bearer_token`, `totp_secret`, `totp_code` | none | other ways to log in |
 /// | `conn_mode` | 0 | 1 = BI mode |
 /// | `tls_ca` | system roots | PEM text or file of the authority |
 /// | `tls_mode` | `verify_identity` | `dangerous_accept_any` switches verification off |

@@ -5,16 +5,16 @@ use crate::connection::{Failure, Link, QueryAnswer, Reading};
 use crate::events::Events;
 use crate::login::login;
 use crate::protocol::{ConnOption, TextReply, Version, encode_query};
-use crate::resend::{Effect, RESENDS};
-use crate::transport::{Cause, Dialer};
+use crate::resend::Effect;
+use crate::transport::Dialer;
+use crate::tries::{Stop, Tries};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 use taos_query::{Code, ConnectionState, ErrorKind, RawError, RawResult};
 use tokio::runtime::Handle;
-use tokio::time::{Instant, Timeout, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// What must hold again after a reconnect before anything else is sent.
 #[derive(Debug, Clone, Default)]
@@ -173,25 +173,23 @@ impl Client {
         self.events.set(ConnectionState::Closed);
     }
 
-    /// Looks whether an error of the server means that it lost its own connection.
-    pub(crate) fn note(&self, error: &RawError) {
-        if is_dead(error.code()) {
-            self.retire(error);
-        }
+    /// The server's own error; one that says that the adapter lost its connection ends ours too.
+    pub(crate) fn check(&self, link: &Arc<Link>, reply: &TextReply) -> RawResult<()> {
+        check(reply).inspect_err(|error| {
+            if is_dead(error.code()) {
+                self.retire(link, error);
+            }
+        })
     }
 
-    /// Lets the next use connect again, because the adapter lost its own connection.
-    fn retire(&self, error: &RawError) {
+    /// Lets the next use connect again, because the adapter lost its own connection. Of no interest
+    /// if another link has taken the place of this one.
+    fn retire(&self, link: &Arc<Link>, error: &RawError) {
         let mut shared = self.shared();
-        if matches!(shared.state, State::Ready(_)) {
+        if matches!(&shared.state, State::Ready(current) if Arc::ptr_eq(current, link)) {
             self.events.set(ConnectionState::broken(error.to_string()));
             self.break_down(&mut shared, Refusal::of(error));
         }
-    }
-
-    /// The server's own error; one that says that the adapter lost its connection ends ours too.
-    pub(crate) fn check(&self, reply: &TextReply) -> RawResult<()> {
-        check(reply).inspect_err(|error| self.note(error))
     }
 
     /// The ring of addresses goes on behind the one that failed.
@@ -201,13 +199,12 @@ impl Client {
     }
 
     /// The usable link, if there is one.
-    fn ready(&self) -> RawResult<Option<Arc<Link>>> {
-        let mut shared = self.shared();
+    fn ready(&self, shared: &mut Shared) -> RawResult<Option<Arc<Link>>> {
         match &shared.state {
             State::Ready(link) if link.is_usable() => Ok(Some(link.clone())),
             State::Ready(link) => {
                 let cause = Refusal::of(&link.cause().into_error(link.address()));
-                self.break_down(&mut shared, cause);
+                self.break_down(shared, cause);
                 Ok(None)
             }
             State::Connecting | State::Broken { .. } => Ok(None),
@@ -215,15 +212,35 @@ impl Client {
         }
     }
 
+    /// The usable link, or nothing when it is on the caller to dial. An attempt that has failed since
+    /// there were this many failures is not repeated.
+    fn begin(&self, failures: u64) -> RawResult<Option<Arc<Link>>> {
+        // One lock for looking and writing, else a close in between would be forgotten.
+        let mut shared = self.shared();
+        if let Some(link) = self.ready(&mut shared)? {
+            return Ok(Some(link));
+        }
+        if let State::Broken { cause } = &shared.state
+            && shared.failures != failures
+        {
+            return Err(cause.error());
+        }
+        shared.state = State::Connecting;
+        Ok(None)
+    }
+
     /// The usable link; connects if there is none.
     ///
     /// # Cancel safety
-    /// A dropped future stops dialling; the next caller starts anew.
+    /// A dropped future stops dialling; the next caller starts anew, with the next address.
     pub(crate) async fn link(&self) -> RawResult<Arc<Link>> {
-        if let Some(link) = self.ready()? {
-            return Ok(link);
-        }
-        let failures = self.shared().failures;
+        let failures = {
+            let mut shared = self.shared();
+            if let Some(link) = self.ready(&mut shared)? {
+                return Ok(link);
+            }
+            shared.failures
+        };
         if Handle::try_current().is_err() {
             return Err(RawError::of(
                 ErrorKind::Config,
@@ -231,17 +248,8 @@ impl Client {
             ));
         }
         let _dialling = self.connecting.lock().await;
-        if let Some(link) = self.ready()? {
+        if let Some(link) = self.begin(failures)? {
             return Ok(link);
-        }
-        {
-            let mut shared = self.shared();
-            if let State::Broken { cause } = &shared.state
-                && shared.failures != failures
-            {
-                return Err(cause.error());
-            }
-            shared.state = State::Connecting;
         }
         self.events.set(ConnectionState::Connecting);
         let connected = self
@@ -306,6 +314,8 @@ impl Client {
                 let Some(address) = self.config.addresses.get(at) else {
                     continue;
                 };
+                // One who gives up here must not begin with the same mute server the next time.
+                self.next.store(at.wrapping_add(1), Ordering::Relaxed);
                 match self.open(address).await {
                     Ok(link) => {
                         self.next.store(at, Ordering::Relaxed);
@@ -358,10 +368,11 @@ impl Client {
         let effect = Effect::of(sql);
         let answer = self
             .with_resend(&effect, "the statement", |link| async move {
-                link.statement(req_id, sql, reading).await
+                let answer = link.statement(req_id, sql, reading).await?;
+                self.check(&link, &answer.reply)?;
+                Ok(answer)
             })
             .await?;
-        self.check(&answer.reply)?;
         if effect == Effect::Session
             && let Some(database) = crate::resend::used_database(sql)
         {
@@ -371,6 +382,8 @@ impl Client {
     }
 
     /// Sends a request, waits at most `read_timeout`, and sends it again if that is allowed.
+    /// Whatever has to be looked at before sending or in the answer belongs into `send`, which knows
+    /// the connection.
     pub(crate) async fn with_resend<T, F, W>(
         &self,
         effect: &Effect,
@@ -379,44 +392,17 @@ impl Client {
     ) -> RawResult<T>
     where
         F: Fn(Arc<Link>) -> W,
-        W: Future<Output = Result<T, Failure>>,
+        W: Future<Output = Result<T, Stop>>,
     {
-        let write = *effect == Effect::Write;
-        let limit = self.config.read_timeout;
-        let mut resends = 0;
-        // True once some byte of a write may have reached the server.
-        let mut unknown = false;
+        let mut tries = Tries::new(self, what);
         loop {
-            let link = match self.link().await {
-                Err(error) if unknown => return Err(error.with_outcome_unknown()),
-                link => link?,
-            };
-            let failure = match within(limit, &link, send(link.clone())).await {
-                Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(failure)) => failure,
-                Err(_) => return Err(timed_out(what, link.address(), limit, write)),
-            };
-            match failure {
-                Failure::Lost { sent, cause } => {
-                    unknown |= write && sent;
-                    if resends < RESENDS && effect.may_resend(sent, self.config.retry_writes) {
-                        resends += 1;
-                        tracing::debug!(address = link.address(), %cause, "sending again");
-                        continue;
-                    }
-                    return Err(lost(cause, link.address(), unknown));
-                }
-                Failure::DuplicateId => return Err(duplicate_id()),
-                Failure::TooLong => return Err(too_long()),
+            let link = tries.link().await?;
+            let ended = tries.attempt(&link, send(link.clone())).await;
+            if let Some(answer) = tries.settle(&link, effect, ended)? {
+                return Ok(answer);
             }
         }
     }
-}
-
-/// A limit for work on a link. Outside of any runtime the timer is that of the link's own.
-pub(crate) fn within<W: Future>(limit: Duration, link: &Link, work: W) -> Timeout<W> {
-    let _entered = Handle::try_current().is_err().then(|| link.runtime.enter());
-    timeout(limit, work)
 }
 
 impl Link {
@@ -470,49 +456,6 @@ fn is_passing(code: Code) -> bool {
     )
 }
 
-pub(crate) fn lost(cause: Cause, address: &str, outcome_unknown: bool) -> RawError {
-    let error = cause.into_error(address);
-    if outcome_unknown {
-        error
-            .context(
-                "the statement may or may not have been run (retry_writes=true would send it again)",
-            )
-            .with_outcome_unknown()
-    } else {
-        error
-    }
-}
-
-pub(crate) fn timed_out(what: &str, address: &str, limit: Duration, write: bool) -> RawError {
-    let error = RawError::of(
-        ErrorKind::Timeout,
-        format!(
-            "{what} was not answered by {address} within {limit:?}; read_timeout sets the limit"
-        ),
-    )
-    .with_code(Code::WS_RECV_TIMEOUT);
-    if write {
-        error.with_outcome_unknown()
-    } else {
-        error
-    }
-}
-
-pub(crate) fn duplicate_id() -> RawError {
-    RawError::of(
-        ErrorKind::Config,
-        "the request id is that of a request still in flight on this connection; \
-         use another, or let one be made",
-    )
-}
-
-pub(crate) fn too_long() -> RawError {
-    RawError::of(
-        ErrorKind::Config,
-        "the statement is longer than 4 GiB; split it",
-    )
-}
-
 fn closed() -> RawError {
     RawError::of(
         ErrorKind::Closed,
@@ -523,4 +466,20 @@ fn closed() -> RawError {
 
 fn no_address() -> RawError {
     RawError::of(ErrorKind::Config, "the DSN names no address").with_code(Code::WS_DSN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_who_is_about_to_dial_does_not_open_again_what_was_closed_meanwhile() {
+        let dsn: taos_query::Dsn = "ws://h".parse().unwrap();
+        let client = Client::new(Config::from_dsn(&dsn).unwrap()).unwrap();
+        assert!(client.begin(0).unwrap().is_none());
+        client.close();
+        for _ in 0..2 {
+            assert_eq!(client.begin(0).unwrap_err().kind(), ErrorKind::Closed);
+        }
+    }
 }

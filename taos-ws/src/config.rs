@@ -6,6 +6,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 use taos_query::dsn::WEBSOCKET_PARAMS;
+use taos_query::util::{current_totp_code, decode_totp_secret};
 use taos_query::{Code, Dsn, ErrorKind, RawError, RawResult};
 use zeroize::Zeroizing;
 
@@ -35,6 +36,54 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[redacted]")
+    }
+}
+
+/// The second factor of a login.
+#[derive(Clone)]
+pub(crate) enum Totp {
+    /// A code that the program has made, good for one login or as long as the server takes it.
+    Code(Secret),
+    /// What each login makes its code from.
+    Seed(Zeroizing<Vec<u8>>),
+}
+
+impl Totp {
+    fn from_dsn(dsn: &Dsn) -> RawResult<Option<Self>> {
+        let code = dsn.get("totp_code").or_else(|| dsn.get("totpCode"));
+        match (code, dsn.get("totp_secret")) {
+            (None, None) => Ok(None),
+            (Some(code), None) => Ok(Some(Self::Code(Secret::new(code.as_str())))),
+            (None, Some(text)) => match decode_totp_secret(text).map(Zeroizing::new) {
+                Ok(seed) if !seed.is_empty() => Ok(Some(Self::Seed(seed))),
+                _ => {
+                    Err(dsn.invalid_param("totp_secret", "the letters A to Z and 2 to 7 (base32)"))
+                }
+            },
+            (Some(_), Some(_)) => Err(dsn.invalid_param("totp_secret", "no totp_code beside it")),
+        }
+    }
+
+    /// The code to log in with now.
+    pub(crate) fn code(&self) -> String {
+        match self {
+            Self::Code(code) => code.expose().to_owned(),
+            Self::Seed(seed) => current_totp_code(seed),
+        }
+    }
+
+    /// The parameter that it came from.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Code(_) => "totp_code",
+            Self::Seed(_) => "totp_secret",
+        }
+    }
+}
+
+impl fmt::Debug for Totp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [redacted]", self.name())
     }
 }
 
@@ -97,7 +146,7 @@ pub(crate) struct Config {
     pub(crate) database: String,
     pub(crate) token: Option<Secret>,
     pub(crate) bearer_token: Option<Secret>,
-    pub(crate) totp_code: Option<Secret>,
+    pub(crate) totp: Option<Totp>,
     /// The `mode` member of `conn`.
     pub(crate) mode: Option<i64>,
     pub(crate) timezone: Option<Tz>,
@@ -149,7 +198,7 @@ impl Config {
             database: dsn.subject.clone().unwrap_or_default(),
             token: secret(["token", "token"]),
             bearer_token: secret(["bearer_token", "bearerToken"]),
-            totp_code: secret(["totp_code", "totpCode"]),
+            totp: Totp::from_dsn(dsn)?,
             mode: mode(dsn)?,
             timezone: timezone(dsn)?,
             user_ip: user_ip(dsn)?,

@@ -49,6 +49,7 @@ mod resend;
 mod stmt;
 mod telemetry;
 mod transport;
+mod tries;
 mod write;
 
 pub use builder::TaosBuilder;

@@ -1,7 +1,7 @@
 //! The first messages of a connection: version, login, session state (taosadapter-ws §4).
 
 use crate::client::{Session, check};
-use crate::config::Config;
+use crate::config::{Config, Totp};
 use crate::connection::{Link, Options};
 use crate::events::Lease;
 use crate::protocol::{
@@ -86,6 +86,12 @@ pub(crate) async fn login(
 /// What was refused and what to look at.
 fn refusal(address: &str, config: &Config, database: &str, code: u32) -> String {
     let user = &config.user;
+    if let (Some(Totp::Code(_)), ErrorKind::Auth) = (&config.totp, RawError::new(code, "").kind()) {
+        return format!(
+            "login of `{user}` at {address} failed; a totp_code is good for a short time only, and \
+             not for connecting again later: totp_secret in the DSN is"
+        );
+    }
     match i32::from(Code::from(code)) {
         NO_DATABASE => format!("login at {address}: there is no database `{database}`"),
         0x0351 | 0x0357 | 0x0358 => {
@@ -159,7 +165,7 @@ impl<S: Socket> Talk<'_, S> {
             app: told(options, &config.user_app),
             ip: told(options, &config.user_ip),
             connector: told(options, &config.connector_info),
-            totp_code: expose(&config.totp_code),
+            totp_code: config.totp.as_ref().map(Totp::code).unwrap_or_default(),
             bearer_token: expose(&config.bearer_token),
             list_instances: false,
         };
@@ -180,7 +186,11 @@ impl<S: Socket> Talk<'_, S> {
                 "bearer_token",
                 Version::TOKENS,
             ),
-            (config.totp_code.is_some(), "totp_code", Version::TOKENS),
+            (
+                config.totp.is_some(),
+                config.totp.as_ref().map_or("", Totp::name),
+                Version::TOKENS,
+            ),
             (config.mode.is_some(), "conn_mode=1", Version::BI_MODE),
         ] {
             if given && version < since {

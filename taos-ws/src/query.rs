@@ -1,5 +1,5 @@
 use crate::builder::TaosBuilder;
-use crate::client::{Client, check};
+use crate::client::Client;
 use crate::connection::{Failure, Payload, QueryAnswer, Reading, ResultHandle, StmtHandle, text};
 use crate::protocol::{
     Action, ConnOption, OptionsArgs, ReqArgs, StatusArgs, TextReply, Version, encode_validate_sql,
@@ -234,20 +234,17 @@ impl Taos {
         P: Fn(u64) -> Result<Payload, Failure>,
     {
         let payload = &payload;
-        let link = self.client.link().await?;
-        if link.old_endpoint || link.version < since {
-            return Err(link.too_old(action, since));
-        }
-        drop(link);
-        let reply = self
-            .client
+        self.client
             .with_resend(&Effect::Session, action, |link| async move {
+                if link.old_endpoint || link.version < since {
+                    return Err(link.too_old(action, since).into());
+                }
                 let req_id = generate_req_id();
-                link.call(req_id, payload(req_id)?).await
+                let reply = link.call(req_id, payload(req_id)?).await?;
+                self.client.check(&link, &reply)?;
+                Ok(reply)
             })
-            .await?;
-        check(&reply)?;
-        Ok(reply)
+            .await
     }
 }
 
@@ -294,17 +291,26 @@ pub struct ServerStatus {
     pub details: String,
 }
 
-/// Asks the server of a DSN for the health of the database behind it.
+/// Asks the server of a DSN for the health of the database behind it: the members of
+/// [`ServerStatus`]. No `fqdn` and port 0 mean the adapter's own choice.
 ///
 /// # Errors
-/// As connecting and [`Taos::check_server_status`].
-pub async fn check_server_status(
+/// A port beyond 65535, and as connecting and [`Taos::check_server_status`].
+pub async fn check_server_status<'a>(
     dsn: impl IntoDsn + Send,
-    fqdn: Option<&str>,
-    port: u16,
-) -> RawResult<ServerStatus> {
+    fqdn: impl Into<Option<&'a str>> + Send,
+    port: i32,
+) -> RawResult<(i32, String)> {
+    let port = u16::try_from(port).map_err(|_| {
+        RawError::of(
+            ErrorKind::Config,
+            format!("{port} is not a port: 0 to 65535 are possible"),
+        )
+    })?;
+    let fqdn = fqdn.into().filter(|name| !name.is_empty());
     let taos = TaosBuilder::from_dsn(dsn)?.build().await?;
-    taos.check_server_status(fqdn, port).await
+    let ServerStatus { status, details } = taos.check_server_status(fqdn, port).await?;
+    Ok((status, details))
 }
 
 /// The result of a statement: its columns, and its rows block by block.

@@ -103,52 +103,60 @@ fn describe_error(span: &Span, error: &RawError) {
     }
 }
 
-/// The statement with `?` in the place of every literal, cut at a length that logs can bear.
+/// The statement with `?` in the place of every literal and without comments, cut at a length that
+/// logs can bear, and where it cannot be told any more what is a literal.
 fn sanitized(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len().min(QUERY_TEXT + 4));
-    let mut chars = sql.char_indices().peekable();
+    let mut rest = sql;
     let mut in_word = false;
-    while let Some((_, c)) = chars.next() {
+    while let Some(c) = rest.chars().next() {
         if out.len() >= QUERY_TEXT {
             out.push('…');
             break;
         }
-        match c {
+        let tail = rest.get(c.len_utf8()..).unwrap_or_default();
+        let starts_word = !std::mem::replace(&mut in_word, false);
+        rest = match c {
             '\'' | '"' => {
                 out.push('?');
-                let mut escaped = false;
-                for (_, inner) in chars.by_ref() {
-                    if !escaped && inner == c {
-                        break;
-                    }
-                    escaped = !escaped && inner == '\\';
-                }
-                in_word = false;
+                after_literal(tail, c)
             }
             '`' => {
+                let Some((name, tail)) = tail.split_once('`') else {
+                    out.push('?');
+                    break;
+                };
                 out.push('`');
-                for (_, inner) in chars.by_ref() {
-                    out.push(inner);
-                    if inner == '`' || out.len() >= QUERY_TEXT {
-                        break;
-                    }
-                }
-                in_word = false;
+                out.extend(name.chars().take(QUERY_TEXT));
+                out.push('`');
+                tail
             }
-            digit if digit.is_ascii_digit() && !in_word => {
+            '-' if tail.starts_with('-') => tail.split_once('\n').map_or("", |(_, tail)| tail),
+            '/' if tail.starts_with('*') => tail.split_once("*/").map_or("", |(_, tail)| tail),
+            digit if digit.is_ascii_digit() && starts_word => {
                 out.push('?');
-                while chars
-                    .next_if(|(_, next)| next.is_ascii_alphanumeric() || *next == '.')
-                    .is_some()
-                {}
+                tail.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '.')
             }
             other => {
                 in_word = other.is_alphanumeric() || other == '_';
                 out.push(other);
+                tail
             }
-        }
+        };
     }
     out
+}
+
+/// What follows a literal, of which the first quote is gone already.
+fn after_literal(text: &str, quote: char) -> &str {
+    let mut escaped = false;
+    for (at, c) in text.char_indices() {
+        if !escaped && c == quote {
+            return text.get(at + c.len_utf8()..).unwrap_or_default();
+        }
+        escaped = !escaped && c == '\\';
+    }
+    ""
 }
 
 #[cfg(test)]
@@ -167,11 +175,21 @@ mod tests {
             ("select \"a b\" from `my 1`", "select ? from `my 1`"),
             ("select 'open", "select ?"),
             ("where t1 > now - 10s", "where t1 > now - ?"),
+            // What is a literal cannot be told behind a name without an end.
+            ("select `v from t where s = 'hunter2'", "select ?"),
+            (
+                "select v -- don't\n from t where s = 'hunter2'",
+                "select v  from t where s = ?",
+            ),
+            ("select /* isn't */ v, 'hunter2'", "select  v, ?"),
+            ("select v /* 'hunter2'", "select v "),
         ] {
             assert_eq!(sanitized(sql), shown);
         }
-        let long = "a ".repeat(5_000);
-        assert!(sanitized(&long).len() < QUERY_TEXT + 8);
+        let name = format!("`{}`", "n".repeat(5_000));
+        for long in ["a ".repeat(5_000), name.repeat(3)] {
+            assert!(sanitized(&long).len() < 2 * QUERY_TEXT);
+        }
     }
 
     #[test]

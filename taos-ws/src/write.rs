@@ -1,7 +1,6 @@
 //! Writes that are not SQL: schemaless lines, raw blocks, raw messages (taosadapter-ws §7, §10).
 
-use crate::client::check;
-use crate::connection::{Failure, Payload, text};
+use crate::connection::{Failure, Link, Payload, text};
 use crate::protocol::{
     Action, InsertArgs, RawField, TextReply, Version, data_message_types, encode_write_raw,
     encode_write_raw_block,
@@ -46,16 +45,17 @@ impl Taos {
             }
             None => None,
         };
-        let link = self.client.link().await?;
-        if link.old_endpoint {
-            return Err(link.too_old("put", Version::UNIFIED));
-        }
-        if let Some(since) = since.filter(|since| link.version < *since) {
-            return Err(link.too_old("table_name_key", since));
-        }
-        drop(link);
+        let knows = |link: &Link| {
+            if link.old_endpoint {
+                return Err(link.too_old("put", Version::UNIFIED));
+            }
+            match since.filter(|since| link.version < *since) {
+                Some(since) => Err(link.too_old("table_name_key", since)),
+                None => Ok(()),
+            }
+        };
         let reply = self
-            .write("the schemaless write", req_id, || {
+            .write("the schemaless write", req_id, knows, || {
                 Ok(text(&Action::Insert, &args))
             })
             .await?;
@@ -82,16 +82,18 @@ impl Taos {
             })?;
             let fields = fields.map(|fields| records(block, fields)).transpose()?;
             let types = block.schemas();
-            self.refuse_blobs(types.iter().map(|column| column.ty))
-                .await?;
-            let rows = u32::try_from(block.nrows()).map_err(|_| Failure::TooLong);
-            let frame = rows.ok().and_then(|rows| {
-                let bytes = block.as_raw_bytes();
-                encode_write_raw_block(req_id, rows, table, bytes, fields.as_deref())
-            });
+            let blobs = has_blobs(types.iter().map(|column| column.ty));
+            let rows = u32::try_from(block.nrows()).map_err(|_| {
+                wrong(&format!(
+                    "the block has {} rows, more than a frame can say; split it",
+                    block.nrows()
+                ))
+            })?;
+            let bytes = block.as_raw_bytes();
+            let frame = encode_write_raw_block(req_id, rows, table, bytes, fields.as_deref());
             let frame =
                 frame.ok_or_else(|| wrong("the table's name is longer than a frame holds"))?;
-            self.write("the raw block", req_id, || {
+            self.write("the raw block", req_id, survives(blobs), || {
                 Ok(Payload::Binary(frame.clone()))
             })
             .await
@@ -103,6 +105,7 @@ impl Taos {
     /// Replays a raw message of a topic into the session's database.
     pub(crate) async fn write_message(&self, message: &RawMeta) -> RawResult<()> {
         let work = async {
+            let mut blobs = false;
             // Of the data messages only these two can be looked into (tmq-raw §4).
             if matches!(message.raw_type(), 2 | 4) {
                 let types = data_message_types(message.raw()).map_err(|reason| {
@@ -111,19 +114,18 @@ impl Taos {
                         message.raw_type()
                     ))
                 })?;
-                self.refuse_blobs(types.into_iter().filter_map(Ty::from_u8_option))
-                    .await?;
+                blobs = has_blobs(types.into_iter().filter_map(Ty::from_u8_option));
             }
-            self.replay(message).await
+            self.replay(message, blobs).await
         };
         self.client
             .traced(crate::telemetry::span("write_raw"), work)
             .await
     }
 
-    async fn replay(&self, message: &RawMeta) -> RawResult<()> {
+    async fn replay(&self, message: &RawMeta, blobs: bool) -> RawResult<()> {
         let req_id = generate_req_id();
-        self.write("the raw message", req_id, || {
+        self.write("the raw message", req_id, survives(blobs), || {
             encode_write_raw(req_id, message.raw_type(), message.raw_slice())
                 .map(Payload::Binary)
                 .ok_or(Failure::TooLong)
@@ -132,13 +134,39 @@ impl Taos {
         .map(drop)
     }
 
-    async fn refuse_blobs(&self, types: impl Iterator<Item = Ty>) -> RawResult<()> {
-        let mut blobs = types.filter(|ty| matches!(ty, Ty::Blob | Ty::MediumBlob));
-        if blobs.next().is_none() {
-            return Ok(());
-        }
-        let link = self.client.link().await?;
-        if link.version >= SAFE_BLOBS {
+    /// A request that changes data and is answered by one text reply. `knows` is asked about the
+    /// very server that the request is then sent to.
+    async fn write<K, P>(
+        &self,
+        what: &str,
+        req_id: u64,
+        knows: K,
+        payload: P,
+    ) -> RawResult<Box<TextReply>>
+    where
+        K: Fn(&Link) -> RawResult<()>,
+        P: Fn() -> Result<Payload, Failure>,
+    {
+        let (knows, payload) = (&knows, &payload);
+        self.client
+            .with_resend(&Effect::Write, what, |link| async move {
+                knows(&link)?;
+                let reply = link.call(req_id, payload()?).await?;
+                self.client.check(&link, &reply)?;
+                Ok(reply)
+            })
+            .await
+    }
+}
+
+fn has_blobs(mut types: impl Iterator<Item = Ty>) -> bool {
+    types.any(|ty| matches!(ty, Ty::Blob | Ty::MediumBlob))
+}
+
+/// Whether a server lives on after a raw write, with or without BLOB columns.
+fn survives(blobs: bool) -> impl Fn(&Link) -> RawResult<()> {
+    move |link| {
+        if !blobs || link.version >= SAFE_BLOBS {
             return Ok(());
         }
         Err(RawError::of(
@@ -150,25 +178,6 @@ impl Taos {
                 link.version
             ),
         ))
-    }
-
-    /// A request that changes data and is answered by one text reply.
-    async fn write<P>(&self, what: &str, req_id: u64, payload: P) -> RawResult<Box<TextReply>>
-    where
-        P: Fn() -> Result<Payload, Failure>,
-    {
-        let payload = &payload;
-        let reply = self
-            .client
-            .with_resend(&Effect::Write, what, |link| async move {
-                link.call(req_id, payload()?).await
-            })
-            .await?;
-        if let Err(error) = check(&reply) {
-            self.client.note(&error);
-            return Err(error);
-        }
-        Ok(reply)
     }
 }
 

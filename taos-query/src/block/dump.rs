@@ -46,18 +46,20 @@ impl RawBlock {
                 "a block that holds nothing at all cannot be written",
             ));
         }
-        writer.write_u32_le(self.flags()).await?;
-        writer.write_all(bytes).await?;
-        let mut written = size_of::<u32>() + bytes.len();
+        // Before the first byte of the block: a name that is too long must not leave half of one.
+        let mut names = Vec::new();
         if let Some(table) = self.table_name() {
-            written += write_text::<2, _>(writer, table).await?;
+            write_text::<2, _>(&mut names, table).await?;
         }
         if self.is_named() {
             for name in self.field_names() {
-                written += write_text::<1, _>(writer, name).await?;
+                write_text::<1, _>(&mut names, name).await?;
             }
         }
-        Ok(written)
+        writer.write_u32_le(self.flags()).await?;
+        writer.write_all(bytes).await?;
+        writer.write_all(&names).await?;
+        Ok(size_of::<u32>() + bytes.len() + names.len())
     }
 
     /// The next block, `None` at the mark of the end.
@@ -328,9 +330,15 @@ mod tests {
 
     #[test]
     fn a_name_too_long_for_its_length_is_refused() {
-        let mut block = sample();
-        block.with_field_names(["x".repeat(256)]);
-        assert!(Inlinable::write_inlined(&block, &mut Vec::new()).is_err());
-        assert!(Inlinable::inlined(&block).is_empty());
+        let mut column = sample();
+        column.with_field_names(["x".repeat(256)]);
+        let mut table = sample();
+        table.with_table_name("x".repeat(65_536));
+        for block in [column, table] {
+            let mut stream = Vec::new();
+            Inlinable::write_inlined(&block, &mut stream).unwrap_err();
+            assert!(stream.is_empty(), "half of a block has been written");
+            assert!(Inlinable::inlined(&block).is_empty());
+        }
     }
 }

@@ -11,6 +11,7 @@ pub const WEBSOCKET_PARAMS: &[&str] = &[
     "bearerToken",
     "totp_code",
     "totpCode",
+    "totp_secret",
     "conn_mode",
     "compression",
     "conn_retries",

@@ -8,6 +8,7 @@ const SECRET_KEYS: &[&str] = &[
     "token",
     "totp_code",
     "totpCode",
+    "totp_secret",
     "bearer_token",
     "bearerToken",
     "td.connect.token",

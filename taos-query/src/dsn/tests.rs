@@ -177,7 +177,7 @@ fn params_can_be_set_removed_and_drained() {
 
 #[test]
 fn secrets_show_in_display_only() {
-    let text = "ws://root:hunter2@h/db?token=hunter2&totp_code=hunter2&bearerToken=hunter2\
+    let text = "ws://root:hunter2@h/db?token=hunter2&totp_code=hunter2&totp_secret=hunter2&bearerToken=hunter2\
                 &td.connect.token=hunter2&timezone=UTC";
     let dsn = parse(text);
     assert!(dsn.to_string().contains("hunter2"));

@@ -300,6 +300,15 @@ fn named(block: &RawBlock, fields: &[Field]) -> RawResult<RawBlock> {
             ),
         ));
     }
+    if let Some(nameless) = fields.iter().position(|field| field.name().is_empty()) {
+        return Err(RawError::of(
+            ErrorKind::Config,
+            format!(
+                "field {nameless} has no name to find its column by; to write by position, call \
+                 write_raw_block"
+            ),
+        ));
+    }
     let mut block = block.clone();
     block.with_field_names(fields.iter().map(Field::name));
     Ok(block)

@@ -3,13 +3,14 @@
 mod learn;
 
 use super::layout::{Dialect, fit_query, fit_unknown};
-use super::remote::{Opening, Remote, Stop, most_rounds};
+use super::remote::{Opening, Remote, most_rounds};
 use super::statement::Statement;
 use super::{Bound, out_of_order};
-use crate::client::{Client, duplicate_id, lost, timed_out, too_long, within};
-use crate::connection::{Failure, Link};
+use crate::client::Client;
+use crate::connection::Link;
 use crate::query::{ResultSet, Taos};
-use crate::resend::{Effect, RESENDS};
+use crate::resend::Effect;
+use crate::tries::{Stop, Tries};
 use bytes::{Bytes, BytesMut};
 use std::fmt::DebugStruct;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -269,19 +270,13 @@ impl Core {
         goal: Goal,
         (mut bound, raw): (Vec<Bound>, Vec<(u64, Bytes)>),
     ) -> RawResult<()> {
-        let limit = self.timeout.unwrap_or(self.client.config.read_timeout);
-        let retry_writes = self.client.config.retry_writes;
-        let mut resends = 0;
-        // True once an INSERT may have been executed.
-        let mut unknown = false;
+        let client = self.client.clone();
+        let mut tries = Tries::new(&client, goal.name()).within(self.timeout);
         loop {
-            let link = match self.client.link().await {
-                Err(error) if unknown => return Err(error.with_outcome_unknown()),
-                link => link?,
-            };
+            let link = tries.link().await?;
             let mut executing = false;
             let attempt = self.attempt(&link, goal, &mut bound, &raw, &mut executing);
-            let ended = within(limit, &link, attempt).await;
+            let ended = tries.attempt(&link, attempt).await;
             // Up to the execution everything has its effect on this statement only.
             let insert = self.statement.as_ref().is_some_and(Statement::is_insert);
             let effect = if executing && insert {
@@ -289,25 +284,8 @@ impl Core {
             } else {
                 Effect::Read
             };
-            let write = effect == Effect::Write;
-            match ended {
-                Ok(Ok(())) => return Ok(()),
-                Ok(Err(Stop::Error(error))) => return Err(error),
-                Ok(Err(Stop::Failure(Failure::Lost { sent, cause }))) => {
-                    unknown |= write && sent;
-                    if resends < RESENDS && effect.may_resend(sent, retry_writes) {
-                        resends += 1;
-                        tracing::debug!(address = link.address(), %cause, "starting the statement again");
-                        continue;
-                    }
-                    return Err(lost(cause, link.address(), unknown));
-                }
-                Ok(Err(Stop::Failure(Failure::DuplicateId))) => return Err(duplicate_id()),
-                Ok(Err(Stop::Failure(Failure::TooLong))) => return Err(too_long()),
-                Err(_) => {
-                    let what = goal.name();
-                    return Err(timed_out(what, link.address(), limit, write || unknown));
-                }
+            if tries.settle(&link, &effect, ended)?.is_some() {
+                return Ok(());
             }
         }
     }

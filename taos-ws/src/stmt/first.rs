@@ -37,7 +37,8 @@ impl fmt::Debug for Stmt {
 }
 
 impl Stmt {
-    /// The longest time that a call may take; before it is the DSN's `read_timeout`.
+    /// The longest time that a call may take, connecting again included. Unless this is set, answers
+    /// may take the DSN's `read_timeout`, and connecting its `conn_total_timeout`.
     pub const fn set_timeout(&mut self, timeout: Duration) -> &mut Self {
         self.core.timeout = Some(timeout);
         self

@@ -4,14 +4,13 @@ use super::Bound;
 use super::layout::{Dialect, public_field};
 use super::outline::Outline;
 use crate::client::Client;
-use crate::connection::{
-    Failure, Generation, Link, Payload, QueryAnswer, Reading, StmtHandle, text,
-};
+use crate::connection::{Generation, Link, Payload, QueryAnswer, Reading, StmtHandle, text};
 use crate::protocol::{
     Action, BadBind, BindForm, BindTable, ReqArgs, Stmt2InitArgs, Stmt2PrepareArgs, StmtArgs,
     StmtPrepareArgs, StmtTableArgs, TextReply, Version, encode_bind, encode_set_tags,
     encode_stmt2_bind,
 };
+use crate::tries::Stop;
 use bytes::{Bytes, BytesMut};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -27,26 +26,6 @@ use taos_query::{ErrorKind, RawError, RawResult};
 const ROWS: usize = 32_760;
 /// "Table does not exist", which a table that is not named yet causes too (§9.1).
 const NO_TABLE: u32 = 0x022B;
-
-/// Why a step did not succeed.
-#[derive(Debug)]
-pub(super) enum Stop {
-    /// The connection did not carry it; perhaps another one will.
-    Failure(Failure),
-    Error(RawError),
-}
-
-impl From<RawError> for Stop {
-    fn from(error: RawError) -> Self {
-        Self::Error(error)
-    }
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
-    }
-}
 
 type Step<T> = Result<T, Stop>;
 
@@ -102,7 +81,7 @@ impl Remote {
             text(&Action::Init, &ReqArgs::new(req_id))
         };
         let answer = link.open_statement(req_id, request).await?;
-        client.check(&answer.reply)?;
+        client.check(link, &answer.reply)?;
         let handle = answer.handle.ok_or_else(|| {
             RawError::of(ErrorKind::Closed, "the connection was closed meanwhile")
         })?;
@@ -143,7 +122,7 @@ impl Remote {
 
     async fn checked(&self, req_id: u64, payload: Payload) -> Step<Box<TextReply>> {
         let reply = self.call(req_id, payload).await?;
-        self.client.check(&reply).map_err(explained)?;
+        self.client.check(&self.link, &reply).map_err(explained)?;
         Ok(reply)
     }
 
@@ -179,7 +158,7 @@ impl Remote {
                 count: 0,
             });
         }
-        self.client.check(&reply)?;
+        self.client.check(&self.link, &reply)?;
         let told = reply.is_insert && get_fields;
         Ok(Prepared {
             insert: reply.is_insert,
@@ -390,7 +369,7 @@ impl Remote {
             .link
             .query(req_id, text(&action, &args), Reading::All)
             .await?;
-        self.client.check(&answer.reply)?;
+        self.client.check(&self.link, &answer.reply)?;
         declare_widths(&mut answer.reply);
         Ok(answer)
     }

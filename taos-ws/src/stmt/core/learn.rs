@@ -3,9 +3,10 @@
 use super::Core;
 use crate::query::Taos;
 use crate::stmt::layout::Layout;
-use crate::stmt::remote::{Remote, Stop};
+use crate::stmt::remote::Remote;
 use crate::stmt::statement::Known;
 use crate::stmt::{Bound, out_of_order};
+use crate::tries::Stop;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use taos_query::common::Ty;
