@@ -314,3 +314,90 @@ fn an_older_release_tells_no_total_and_takes_no_name_for_the_table() {
         );
     }
 }
+
+#[test]
+fn a_table_with_a_json_tag_gets_no_other_tag() {
+    let server = memory();
+    let mut ws = Ws::login(server.addr());
+    in_database(&mut ws, "");
+    ws.run("create stable js (_ts timestamp, v double) tags (j json)");
+    let reply = send(&mut ws, 1, "js,a=1 v=1 1700000000000");
+    assert_eq!(
+        (&reply["code"], &reply["message"]),
+        (
+            &json!(0x2633),
+            &json!("Only one tag if there is a json tag")
+        ),
+        "{reply}"
+    );
+    assert_eq!(
+        columns(server.addr(), "js"),
+        ["_ts TIMESTAMP 8 ", "v DOUBLE 8 ", "j JSON 4095 TAG"]
+    );
+    assert_eq!(put(&mut ws, 1, "js v=1,w=2 1700000000000"), 1);
+}
+
+#[test]
+fn points_for_a_table_with_a_second_key_have_it() {
+    let server = memory();
+    let mut ws = Ws::login(server.addr());
+    in_database(&mut ws, "");
+    ws.run("create stable m (_ts timestamp, k int primary key, v double) tags (a nchar(4))");
+    let keyed = "m,a=1 k=1i32,v=1 1700000000000\nm,a=1 k=2i32 1700000000000\n";
+    for data in [
+        "m,a=1 v=1 1700000000000",
+        &format!("{keyed}m,a=1 v=1 1700000000001"),
+    ] {
+        let reply = send(&mut ws, 1, data);
+        assert_eq!(
+            (&reply["code"], &reply["message"]),
+            (
+                &json!(0x0200),
+                &json!("Primary key column should not be none")
+            ),
+            "{data}: {reply}"
+        );
+    }
+    assert_eq!(put(&mut ws, 1, keyed), 2);
+    assert_eq!(
+        rows(server.addr(), "select k, v from m order by k"),
+        json!([[1, 1], [2, null]])
+    );
+}
+
+#[test]
+fn no_table_gets_a_name_with_control_characters() {
+    let server = memory();
+    let mut ws = Ws::login(server.addr());
+    in_database(&mut ws, "");
+    ws.run("create stable st (_ts timestamp, v double) tags (a nchar(4))");
+    let refused = |reply: Value, name: &str| {
+        assert_eq!(
+            (&reply["code"], &reply["message"]),
+            (
+                &json!(0x2617),
+                &json!(format!("Invalid identifier name: {name}"))
+            ),
+            "{reply}"
+        );
+    };
+    for name in ["a\u{1}b", "a\0b", "a\u{7f}"] {
+        let args = json!({
+            "protocol": 1, "precision": "ms", "table_name_key": "n",
+            "data": format!("st,a=1,n={name} v=1 1700000000000"),
+        });
+        refused(ws.ask("insert", args), name);
+        refused(
+            send(&mut ws, 1, &format!("{name},a=1 v=1 1700000000000")),
+            name,
+        );
+        for sql in [
+            format!("create table `{name}` (ts timestamp, v int)"),
+            format!("create table `{name}` using st tags ('x')"),
+            format!("insert into `{name}` using st tags ('x') values (now, 1)"),
+        ] {
+            refused(ws.sql(&sql), name);
+        }
+    }
+    assert_eq!(rows(server.addr(), "show tables"), json!([]));
+}

@@ -1,20 +1,17 @@
 //! Statements with placeholders, and what is bound to them.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::session::Session;
-use super::{Answer, SqlError};
+use super::{Answer, SqlError, now};
+use crate::exec::TableRows;
 use crate::exec::bound::{
     Held, RawBlockRows, Room, Rules, Shape, Source, TableName, Tags, Template, bad_rows,
 };
-use crate::exec::{STALE, TableRows};
 use crate::meta::NewTable;
 use crate::sql::ast::{ExprKind, Query, Statement};
 use crate::sql::{code, parse};
 use crate::store::INTERNAL;
-
-/// How often bound rows are brought up to a changed catalog before nothing may change meanwhile.
-const ATTEMPTS: usize = 3;
 
 /// A statement that was read once and is run with what is bound to it.
 #[derive(Debug)]
@@ -136,9 +133,8 @@ impl Session {
         name: Option<&TableName>,
     ) -> Result<Shape, SqlError> {
         let template = self.template(prepared)?;
-        let mut exec = self.exec(&template.sql);
-        exec.db = prepared.db.clone().or(exec.db);
-        exec.shape(template, name)
+        self.exec_in(prepared.db.as_deref(), &template.sql)
+            .shape(template, name)
     }
 
     /// True if a table has not changed since its shape was looked up.
@@ -151,6 +147,7 @@ impl Session {
         Rules {
             precision: shape.precision(),
             zone: self.timezone(),
+            now: now(),
             decimal_text,
         }
     }
@@ -188,17 +185,14 @@ impl Session {
     /// 0x2603 if a table has gone since, 0x0200 if its columns have, and those of the storage.
     pub(crate) fn write_batch(&self, batch: Batch) -> Result<u64, SqlError> {
         let mut tables = Arc::new(batch.tables);
-        for _ in 0..ATTEMPTS {
-            match self.exec("").write_bound(&tables) {
-                Err(error) if error.code == STALE => {}
-                outcome => return outcome,
+        let mut overtaken = false;
+        self.retrying(false, || {
+            if overtaken {
+                self.renew(&mut tables)?;
             }
-            self.renew(&mut tables)?;
-        }
-        let alone = self.engine().changes.write();
-        let _alone = alone.unwrap_or_else(PoisonError::into_inner);
-        self.renew(&mut tables)?;
-        self.exec("").write_bound(&tables)
+            overtaken = true;
+            self.exec("").write_bound(&tables)
+        })
     }
 
     /// Makes subtables that are missing and writes raw blocks, all or nothing.
@@ -233,7 +227,8 @@ impl Session {
         tables.iter_mut().try_for_each(|rows| exec.renew(rows))
     }
 
-    /// Runs a prepared query with a value for each placeholder, or an INSERT without any.
+    /// Runs a prepared query with a value for each placeholder, or an INSERT without any, in the database
+    /// that was chosen when it was prepared.
     ///
     /// # Errors
     /// 0x0236 for a wrong number of values or rows, and those of the query.
@@ -245,8 +240,9 @@ impl Session {
         if values.len() != prepared.placeholders() {
             return Err(bad_rows());
         }
+        let db = prepared.db.as_deref();
         match &prepared.kind {
-            Kind::Insert(template) => self.execute(&template.sql),
+            Kind::Insert(template) => self.run_in(db, &template.sql, &parse(&template.sql)?),
             Kind::Query { sql, query, .. } => {
                 let mut query = query.clone();
                 query.each_placeholder(&mut |number, kind| {
@@ -255,7 +251,7 @@ impl Session {
                         *kind = value.clone();
                     }
                 });
-                self.run_query(sql, &query).map(Answer::Rows)
+                self.run_in(db, sql, &Statement::Query(query))
             }
         }
     }

@@ -48,7 +48,23 @@ impl Session {
             self.use_db(&name.name)?;
             return Ok(Answer::Affected(0));
         }
-        self.retrying(changes_tables(&statement), || self.attempt(sql, &statement))
+        self.run_in(None, sql, &statement)
+    }
+
+    /// Runs a statement in `db`; in the current database if that is `None`.
+    pub(super) fn run_in(
+        &self,
+        db: Option<&str>,
+        sql: &str,
+        statement: &Statement,
+    ) -> Result<Answer, SqlError> {
+        self.retrying(changes_tables(statement), || {
+            let exec = self.exec_in(db, sql);
+            match statement {
+                Statement::Query(query) => Self::select(&exec, query).map(Answer::Rows),
+                other => exec.run(other),
+            }
+        })
     }
 
     /// Writes schemaless data, all of it or nothing; blocks until it is durable.
@@ -71,10 +87,10 @@ impl Session {
     }
 
     /// Tries again what was overtaken by changes of tables; `changes` tells that it makes some itself.
-    fn retrying<T>(
+    pub(super) fn retrying<T>(
         &self,
         changes: bool,
-        attempt: impl Fn() -> Result<T, SqlError>,
+        mut attempt: impl FnMut() -> Result<T, SqlError>,
     ) -> Result<T, SqlError> {
         for _ in 0..ATTEMPTS {
             let _change = changes.then(|| {
@@ -94,30 +110,6 @@ impl Session {
         })
     }
 
-    /// Runs a query; again if a table changes between its plan and its run.
-    pub(super) fn run_query(&self, sql: &str, query: &Query) -> Result<ResultRows, SqlError> {
-        for _ in 0..ATTEMPTS {
-            match Self::select(&self.exec(sql), query) {
-                Err(error) if error.code == STALE => {}
-                outcome => return outcome,
-            }
-        }
-        let alone = self.engine.changes.write();
-        let _alone = alone.unwrap_or_else(PoisonError::into_inner);
-        Self::select(&self.exec(sql), query).map_err(|error| match error.code {
-            STALE => SqlError::new(INTERNAL, error.message),
-            _ => error,
-        })
-    }
-
-    fn attempt(&self, sql: &str, statement: &Statement) -> Result<Answer, SqlError> {
-        let exec = self.exec(sql);
-        match statement {
-            Statement::Query(query) => Self::select(&exec, query).map(Answer::Rows),
-            other => exec.run(other),
-        }
-    }
-
     fn select(exec: &Exec<'_>, query: &Query) -> Result<ResultRows, SqlError> {
         let plan = plan::plan(query, exec.sql, &exec.context())?;
         let (columns, precision) = (plan.columns.clone().into(), plan.precision);
@@ -134,18 +126,18 @@ impl Session {
         Ok(ResultRows::streaming(columns, precision, stream))
     }
 
-    pub(super) const fn engine(&self) -> &Engine {
-        &self.engine
+    pub(super) fn exec<'a>(&'a self, sql: &'a str) -> Exec<'a> {
+        self.exec_in(None, sql)
     }
 
-    pub(super) fn exec<'a>(&'a self, sql: &'a str) -> Exec<'a> {
+    pub(super) fn exec_in<'a>(&'a self, db: Option<&str>, sql: &'a str) -> Exec<'a> {
         let store = self.engine.store.clone();
         Exec {
             view: View {
                 catalog: store.catalog(),
                 store,
             },
-            db: self.current_db(),
+            db: db.map(str::to_owned).or_else(|| self.current_db()),
             now: now(),
             zone: self.timezone(),
             user: &self.user,

@@ -10,7 +10,8 @@ use super::Exec;
 use super::rows::{column_name, stale};
 use super::table::{
     MOST_COLUMNS, MOST_TAGS, affinity, bad_tag_count, check_column_name, check_row_length,
-    column_info, compression, duplicate, measure, save, table_options, too_many_columns,
+    column_info, compression, duplicate, measure, one_json_tag, save, table_options,
+    too_many_columns,
 };
 use super::values::Reading;
 use crate::catalog::{Child, Entry, Found, TableDef};
@@ -28,7 +29,6 @@ const TAG_EXISTS: u32 = 0x0369;
 const COLUMN_EXISTS: u32 = 0x036B;
 const UNKNOWN_TAG: u32 = 0x260E;
 const STABLE_UNKNOWN: u32 = 0x0362;
-const ONE_JSON_TAG: u32 = 0x2633;
 
 fn not_allowed(text: impl Into<String>) -> SqlError {
     SqlError::new(NOT_ALLOWED, text)
@@ -202,10 +202,7 @@ impl Change {
                 }
                 self.check_free(&new.name.name)?;
                 if self.def.has_json_tag() || new.data_type.ty == Ty::Json {
-                    return Err(SqlError::new(
-                        ONE_JSON_TAG,
-                        "Only one tag if there is a json tag",
-                    ));
+                    return Err(one_json_tag());
                 }
                 let id = self.new_number();
                 let info = column_info(new, id, true)?;

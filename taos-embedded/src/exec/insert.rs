@@ -86,7 +86,7 @@ impl Layout {
         }
         let key = def.columns.iter().position(|c| c.composite_key);
         if key.is_some_and(|key| columns.iter().all(|c| c.0 != key)) {
-            return Err(invalid("Primary key column should not be none"));
+            return Err(no_key());
         }
         Ok(Self {
             columns: columns.iter().map(|c| c.0).collect(),
@@ -469,8 +469,10 @@ pub(super) fn tag_positions(def: &TableDef, using: &Using) -> Result<Vec<usize>,
     Ok(positions)
 }
 
+/// Refuses a name that no new table may have.
 pub(super) fn check_table_name(name: &str) -> Result<(), SqlError> {
-    if name.is_empty() || name.len() > TABLE_NAME || name.contains('.') {
+    let unfit = |c: char| c == '.' || c.is_control();
+    if name.is_empty() || name.len() > TABLE_NAME || name.contains(unfit) {
         return Err(SqlError::new(
             BAD_NAME,
             format!("Invalid identifier name: {name}"),
@@ -517,6 +519,11 @@ fn read_row(
         out.push(converted);
     }
     Ok(())
+}
+
+/// A row without its part of the key.
+pub(super) fn no_key() -> SqlError {
+    invalid("Primary key column should not be none")
 }
 
 pub(super) fn null_key() -> SqlError {

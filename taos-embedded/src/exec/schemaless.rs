@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::types::Value;
 use taos_query::common::Ty;
 
+use super::insert::{check_table_name, no_key};
 use super::rows::{NewChild, TableRows, Target, create_child, stale, table_exists};
 use super::table::{
     MOST_COLUMNS, MOST_TAGS, affinity, bad_tag_count, check_row_length, create_def, duplicate,
-    save, too_many_columns,
+    one_json_tag, save, too_many_columns,
 };
 use super::{Exec, NO_DATABASE, SYSTEM_TABLE};
 use crate::catalog::{Found, TableDef, byte_length, is_system_database};
@@ -189,6 +190,13 @@ fn change(def: &TableDef, measure: &Measure) -> Result<Option<(TableDef, String)
     };
     let tags = grown(&def.tags, &def.columns, &measure.tags, &mut id)?;
     let columns = grown(&def.columns, &def.tags, &measure.columns, &mut id)?;
+    if tags
+        .as_ref()
+        .is_some_and(|tags| tags.len() > def.tags.len())
+        && def.has_json_tag()
+    {
+        return Err(one_json_tag());
+    }
     if tags.is_none() && columns.is_none() {
         return Ok(None);
     }
@@ -229,6 +237,7 @@ fn ensure(
         Some(Found::Super(def)) => Arc::clone(def),
         Some(_) => return Err(table_exists()),
         None => {
+            check_table_name(&measure.name)?;
             let def = definition(measure, now)?;
             check_counts(&def, most)?;
             return create_def(write, db, def);
@@ -267,6 +276,7 @@ fn write_measure(
     let def = ensure(write, db, &measure, (most, now))?;
     let columns = positions(&measure.columns, &def.columns)?;
     let tags = positions(&measure.tags, &def.tags)?;
+    let key = def.columns.iter().position(|column| column.composite_key);
     let mut count = 0;
     for child in measure.children {
         let id = match write.catalog().database(db)?.find(&child.name) {
@@ -285,12 +295,17 @@ fn write_measure(
                     comment: None,
                     ttl,
                 };
+                check_table_name(&child.name)?;
                 create_child(write, db, &def, &new, now)?
             }
         };
         for group in child.groups {
             let places = group.columns.iter().map(|at| columns.get(*at).copied());
             let places: Option<Vec<usize>> = std::iter::once(Some(0)).chain(places).collect();
+            let places = places.ok_or_else(stale)?;
+            if key.is_some_and(|key| !places.contains(&key)) {
+                return Err(no_key());
+            }
             let mut rows = TableRows {
                 db: db.to_owned(),
                 def: Arc::clone(&def),
@@ -298,7 +313,7 @@ fn write_measure(
                     id,
                     name: child.name.clone(),
                 },
-                columns: places.ok_or_else(stale)?.into(),
+                columns: places.into(),
                 values: group.values,
             };
             rows.merge();

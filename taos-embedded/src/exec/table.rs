@@ -49,6 +49,10 @@ pub(super) fn too_many_columns() -> SqlError {
     SqlError::new(TOO_MANY_COLUMNS, "Too many columns")
 }
 
+pub(super) fn one_json_tag() -> SqlError {
+    SqlError::new(ONE_JSON_TAG, "Only one tag if there is a json tag")
+}
+
 pub(super) fn bad_tag_count() -> SqlError {
     SqlError::new(TAG_COUNT, "Invalid number of tag columns")
 }
@@ -163,10 +167,7 @@ pub(super) fn check_columns(
         return Err(bad_tag_count());
     }
     if tags.len() > 1 && tags.iter().any(|t| t.data_type.ty == Ty::Json) {
-        return Err(SqlError::new(
-            ONE_JSON_TAG,
-            "Only one tag if there is a json tag",
-        ));
+        return Err(one_json_tag());
     }
     let mut names = BTreeSet::new();
     for def in columns.iter().chain(tags) {

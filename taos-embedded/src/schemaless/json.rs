@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::marker::PhantomData;
 
 use rusqlite::types::Value as Stored;
 use serde::Deserialize;
@@ -58,6 +59,28 @@ struct Point<'a> {
     tags: &'a RawValue,
 }
 
+/// What is read from the members of an object.
+trait FromMembers<'de>: Sized {
+    const WHAT: &'static str;
+
+    fn read<A: MapAccess<'de>>(members: A) -> Result<Self, A::Error>;
+}
+
+/// Reads an object.
+struct Object<T>(PhantomData<T>);
+
+impl<'de, T: FromMembers<'de>> Visitor<'de> for Object<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(T::WHAT)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<T, A::Error> {
+        T::read(members)
+    }
+}
+
 impl<'de> Deserialize<'de> for Document<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Points;
@@ -77,7 +100,7 @@ impl<'de> Deserialize<'de> for Document<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-                Ok(Document(vec![point(members)?]))
+                Ok(Document(vec![Point::read(members)?]))
             }
         }
         deserializer.deserialize_any(Points)
@@ -86,19 +109,7 @@ impl<'de> Deserialize<'de> for Document<'de> {
 
 impl<'de> Deserialize<'de> for Point<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-        impl<'de> Visitor<'de> for Members {
-            type Value = Point<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a point")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-                point(members)
-            }
-        }
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(Object(PhantomData))
     }
 }
 
@@ -106,57 +117,57 @@ impl<'de> Deserialize<'de> for Point<'de> {
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// The four members in any order and case, and no other.
-fn point<'de, A: MapAccess<'de>>(mut members: A) -> Result<Point<'de>, A::Error> {
-    let (mut metric, mut timestamp, mut value, mut tags) = (None, None, None, None);
-    while let Some(Text(member)) = members.next_key()? {
-        if member.eq_ignore_ascii_case("metric") {
-            metric = Some(members.next_value::<Text<'de>>()?.0);
-        } else if member.eq_ignore_ascii_case("timestamp") {
-            timestamp = Some(members.next_value()?);
-        } else if member.eq_ignore_ascii_case("value") {
-            value = Some(members.next_value()?);
-        } else if member.eq_ignore_ascii_case("tags") {
-            tags = Some(members.next_value()?);
-        } else {
-            return Err(A::Error::custom("a member that points do not have"));
+impl<'de> FromMembers<'de> for Point<'de> {
+    const WHAT: &'static str = "a point";
+
+    /// The four members in any order and case, and no other.
+    fn read<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+        let (mut metric, mut timestamp, mut value, mut tags) = (None, None, None, None);
+        while let Some(Text(member)) = members.next_key()? {
+            if member.eq_ignore_ascii_case("metric") {
+                metric = Some(members.next_value::<Text<'de>>()?.0);
+            } else if member.eq_ignore_ascii_case("timestamp") {
+                timestamp = Some(members.next_value()?);
+            } else if member.eq_ignore_ascii_case("value") {
+                value = Some(members.next_value()?);
+            } else if member.eq_ignore_ascii_case("tags") {
+                tags = Some(members.next_value()?);
+            } else {
+                return Err(A::Error::custom("a member that points do not have"));
+            }
+        }
+        match (metric, timestamp, value, tags) {
+            (Some(metric), Some(timestamp), Some(value), Some(tags)) => Ok(Point {
+                metric,
+                timestamp,
+                value,
+                tags,
+            }),
+            _ => Err(A::Error::custom("a point lacks a member")),
         }
     }
-    match (metric, timestamp, value, tags) {
-        (Some(metric), Some(timestamp), Some(value), Some(tags)) => Ok(Point {
-            metric,
-            timestamp,
-            value,
-            tags,
-        }),
-        _ => Err(A::Error::custom("a point lacks a member")),
+}
+
+/// Keys and values in the order in which they came.
+struct Pairs<'a>(Vec<(Cow<'a, str>, Value)>);
+
+impl<'de> FromMembers<'de> for Pairs<'de> {
+    const WHAT: &'static str = "an object of tags";
+
+    fn read<A: MapAccess<'de>>(mut members: A) -> Result<Self, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(Text(key)) = members.next_key()? {
+            pairs.push((key, members.next_value()?));
+        }
+        Ok(Self(pairs))
     }
 }
 
 fn tags(tags: &RawValue) -> Result<Vec<Tag<'_>>, SqlError> {
-    struct Pairs<'a>(Vec<(Cow<'a, str>, Value)>);
-    impl<'de> Deserialize<'de> for Pairs<'de> {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct Members;
-            impl<'de> Visitor<'de> for Members {
-                type Value = Pairs<'de>;
-
-                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.write_str("an object of tags")
-                }
-
-                fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                    let mut pairs = Vec::new();
-                    while let Some(Text(key)) = map.next_key()? {
-                        pairs.push((key, map.next_value()?));
-                    }
-                    Ok(Pairs(pairs))
-                }
-            }
-            deserializer.deserialize_map(Members)
-        }
-    }
-    let Pairs(pairs) = serde_json::from_str(tags.get()).map_err(|_| invalid_json())?;
+    let mut deserializer = serde_json::Deserializer::from_str(tags.get());
+    let Pairs(pairs) = deserializer
+        .deserialize_map(Object(PhantomData))
+        .map_err(|_| invalid_json())?;
     if pairs.is_empty() {
         return Err(invalid_json());
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod changes;
 mod first;
 mod raw;
 mod second;
@@ -49,6 +50,15 @@ fn refused(reply: &Json, code: u64, text: &str) {
     assert_eq!(reply["code"], code, "{reply}");
     let message = reply["message"].as_str().unwrap();
     assert!(message.contains(text), "{reply}");
+}
+
+/// As [`refused`], of the whole message.
+fn refused_as(reply: &Json, code: u64, message: &str) {
+    assert_eq!(
+        (&reply["code"], &reply["message"]),
+        (&json!(code), &json!(message)),
+        "{reply}"
+    );
 }
 
 fn done(reply: Json) -> Json {

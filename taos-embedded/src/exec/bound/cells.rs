@@ -7,8 +7,11 @@ use serde_json::Value as Json;
 use taos_query::block::ColumnView;
 use taos_query::common::{BorrowedValue, Precision, Ty};
 
-use super::super::values::{fitting_bytes, fitting_text, integer_range, stored_float, unhex};
+use super::super::values::{
+    fitting_bytes, fitting_text, integer_range, stored_float, stored_integer, too_long, unhex,
+};
 use super::super::{decimal, geometry, json, time};
+use super::FieldKind;
 use crate::plan::ColumnInfo;
 use crate::sql::{SqlError, code};
 
@@ -23,6 +26,8 @@ pub(crate) struct Rules {
     pub(crate) precision: Precision,
     /// The zone of time texts without an offset.
     pub(crate) zone: Option<chrono_tz::Tz>,
+    /// Nanoseconds since 1970.
+    pub(crate) now: i64,
     /// Decimals come as text, as engines from 3.4 on take them (taosadapter-ws §9.3).
     pub(crate) decimal_text: bool,
 }
@@ -34,8 +39,8 @@ pub(crate) enum Source<'a> {
     Packed(Packed<'a>),
     /// A column of a raw block.
     View(&'a ColumnView),
-    /// Of the first generation's text form.
-    Json(&'a [Json]),
+    /// Of the first generation's text form, and what they are for.
+    Json(&'a [Json], FieldKind),
 }
 
 /// Values one behind the other, each known by its length (taosadapter-ws §9.3).
@@ -65,7 +70,7 @@ impl Source<'_> {
         match self {
             Self::Packed(packed) => packed.nulls.len(),
             Self::View(view) => view.len(),
-            Self::Json(values) => values.len(),
+            Self::Json(values, _) => values.len(),
         }
     }
 
@@ -82,7 +87,7 @@ impl Source<'_> {
                 }
                 _ => 0,
             },
-            Self::Json(values) => values.iter().map(|v| v.as_str().map_or(0, str::len)).sum(),
+            Self::Json(values, _) => values.iter().map(|v| v.as_str().map_or(0, str::len)).sum(),
         }
     }
 
@@ -100,9 +105,9 @@ impl Source<'_> {
         match self {
             Self::Packed(packed) => packed.store(column, rules, cells),
             Self::View(view) => store_view(view, column, rules, cells),
-            Self::Json(values) => {
+            Self::Json(values, kind) => {
                 for (cell, value) in cells.zip(*values) {
-                    *cell = of_json(value, column, rules)?;
+                    *cell = of_json(value, column, *kind, rules)?;
                 }
                 Ok(())
             }
@@ -137,13 +142,14 @@ impl Packed<'_> {
             Ty::UTinyInt => self.fixed(cells, |[b]| integer(b.into())),
             Ty::USmallInt => self.fixed(cells, |b| integer(u16::from_le_bytes(b).into())),
             Ty::UInt => self.fixed(cells, |b| integer(u32::from_le_bytes(b).into())),
-            Ty::UBigInt => self.fixed(cells, |b| integer(unsigned(u64::from_le_bytes(b)))),
+            Ty::UBigInt => self.fixed(cells, |b| Ok(whole(u64::from_le_bytes(b), column))),
             Ty::Float => self.fixed(cells, |b| float(f32::from_le_bytes(b).into(), column)),
             Ty::Double => self.fixed(cells, |b| float(f64::from_le_bytes(b), column)),
             Ty::Decimal | Ty::Decimal64 if rules.decimal_text => {
                 self.variable(cells, |bytes| decimal_of_text(bytes, column))
             }
             Ty::Decimal64 => self.fixed(cells, |b| digits(i64::from_le_bytes(b).into(), column)),
+            Ty::Decimal if self.is_numeric_text() => Err(mismatch()),
             Ty::Decimal => self.fixed(cells, |b| digits(i128::from_le_bytes(b), column)),
             Ty::VarChar | Ty::NChar => self.variable(cells, |bytes| {
                 let text = std::str::from_utf8(bytes).map_err(|_| bad_text(column))?;
@@ -151,7 +157,7 @@ impl Packed<'_> {
             }),
             Ty::Json => self.variable(cells, |bytes| {
                 let text = std::str::from_utf8(bytes).map_err(|_| bad_text(column))?;
-                json_tag(text)
+                json_tag(text, column)
             }),
             Ty::VarBinary | Ty::Blob | Ty::MediumBlob => {
                 self.variable(cells, |bytes| fitting_bytes(bytes.to_vec(), column))
@@ -159,6 +165,13 @@ impl Packed<'_> {
             Ty::Geometry => self.variable(cells, |bytes| shape(bytes, column)),
             _ => Err(mismatch()),
         }
+    }
+
+    /// True for decimals in the form of later releases. The original would store it as garbage; here all
+    /// of it but 16 bytes a value is refused for its width or range alone.
+    fn is_numeric_text(self) -> bool {
+        let text = |byte: &u8| byte.is_ascii_digit() || b"+-.eE ".contains(byte);
+        self.lengths.is_some() && !self.data.is_empty() && self.data.iter().all(text)
     }
 
     fn fixed<'c, const N: usize>(
@@ -204,9 +217,8 @@ impl Packed<'_> {
     }
 }
 
-/// The stored form of a BIGINT UNSIGNED.
-const fn unsigned(value: u64) -> i64 {
-    (value ^ (1 << 63)).cast_signed()
+fn whole(value: impl Into<i128>, column: &ColumnInfo) -> Value {
+    stored_integer(value.into(), column.ty)
 }
 
 fn float(value: f64, column: &ColumnInfo) -> Result<Value, SqlError> {
@@ -236,7 +248,10 @@ fn decimal_of_text(text: &[u8], column: &ColumnInfo) -> Result<Value, SqlError> 
     }
 }
 
-fn json_tag(text: &str) -> Result<Value, SqlError> {
+fn json_tag(text: &str, column: &ColumnInfo) -> Result<Value, SqlError> {
+    if u32::try_from(text.len()).is_ok_and(|n| n > column.length) {
+        return Err(too_long(&column.name));
+    }
     match json::canonical(text) {
         Ok(Some(json)) => Ok(Value::Text(json)),
         Ok(None) => Ok(Value::Null),
@@ -278,7 +293,7 @@ fn store_view<'c>(
                 let text = view.get(row).ok_or_else(|| bad_text(column))?;
                 match column.ty {
                     Ty::VarChar | Ty::NChar => fitting_text(text.into_owned(), column)?,
-                    Ty::Json => json_tag(&text)?,
+                    Ty::Json => json_tag(&text, column)?,
                     _ => return Err(mismatch()),
                 }
             }
@@ -317,7 +332,7 @@ fn of_value(
         (Ty::UTinyInt, BorrowedValue::UTinyInt(v)) => Value::Integer((*v).into()),
         (Ty::USmallInt, BorrowedValue::USmallInt(v)) => Value::Integer((*v).into()),
         (Ty::UInt, BorrowedValue::UInt(v)) => Value::Integer((*v).into()),
-        (Ty::UBigInt, BorrowedValue::UBigInt(v)) => Value::Integer(unsigned(*v)),
+        (Ty::UBigInt, BorrowedValue::UBigInt(v)) => whole(*v, column),
         (Ty::Float, BorrowedValue::Float(v)) => float((*v).into(), column)?,
         (Ty::Double, BorrowedValue::Double(v)) => float(*v, column)?,
         (Ty::Decimal, BorrowedValue::Decimal(v)) | (Ty::Decimal64, BorrowedValue::Decimal64(v)) => {
@@ -338,10 +353,20 @@ fn of_value(
 
 /// A value of the text form (taosadapter-ws §8): times as numbers or RFC 3339 text, bytes in
 /// hexadecimal digits.
-fn of_json(value: &Json, column: &ColumnInfo, rules: &Rules) -> Result<Value, SqlError> {
+fn of_json(
+    value: &Json,
+    column: &ColumnInfo,
+    kind: FieldKind,
+    rules: &Rules,
+) -> Result<Value, SqlError> {
+    let what = if kind == FieldKind::Tag {
+        "tag"
+    } else {
+        "column"
+    };
     let bad = || {
         let message = format!(
-            "stmt parse column json:{value} is no {} for {}",
+            "stmt parse {what} json:{value} is no {} for {}",
             column.ty.name(),
             column.name
         );
@@ -360,7 +385,7 @@ fn of_json(value: &Json, column: &ColumnInfo, rules: &Rules) -> Result<Value, Sq
             .and_then(|v| stored_float(v, column.ty))
             .ok_or_else(bad),
         Ty::VarChar | Ty::NChar => fitting_text(text()?.to_owned(), column),
-        Ty::Json => json_tag(text()?),
+        Ty::Json => json_tag(text()?, column),
         Ty::VarBinary => fitting_bytes(bytes()?, column),
         Ty::Geometry => shape(&bytes()?, column),
         Ty::Timestamp => match value {
@@ -369,10 +394,7 @@ fn of_json(value: &Json, column: &ColumnInfo, rules: &Rules) -> Result<Value, Sq
         }
         .map(Value::Integer)
         .ok_or_else(bad),
-        Ty::UBigInt => value
-            .as_u64()
-            .map(|v| Value::Integer(unsigned(v)))
-            .ok_or_else(bad),
+        Ty::UBigInt => value.as_u64().map(|v| whole(v, column)).ok_or_else(bad),
         Ty::TinyInt
         | Ty::SmallInt
         | Ty::Int

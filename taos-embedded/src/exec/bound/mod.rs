@@ -201,14 +201,20 @@ impl Exec<'_> {
             Some(_) if shape.creates => Err(table_exists()),
             None if shape.creates => {
                 check_table_name(table)?;
-                let Tags(tags) = tags.ok_or_else(|| {
+                let tags = tags.ok_or_else(|| {
                     invalid(format!(
                         "table {table} does not exist and no tags are bound"
                     ))
                 })?;
+                // they are known by their positions
+                if tags.def.id != shape.def.id || tags.def.tags != shape.def.tags {
+                    return Err(invalid(
+                        "the table changed after tags for it were bound; prepare again",
+                    ));
+                }
                 Ok(Target::NewChild {
                     name: table.clone(),
-                    tags,
+                    tags: tags.values,
                 })
             }
             _ => Err(SqlError::unknown_table()),

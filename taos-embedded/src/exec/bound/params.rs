@@ -54,7 +54,7 @@ impl Source<'_> {
         match self {
             Self::Packed(packed) => packed.literal(),
             Self::View(view) => of_view(view),
-            Self::Json(_) => Err(unfit(None)),
+            Self::Json(..) => Err(unfit(None)),
         }
     }
 }

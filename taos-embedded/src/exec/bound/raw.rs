@@ -7,11 +7,11 @@ use taos_query::block::{ColumnView, RawBlock};
 use taos_query::common::Ty;
 
 use super::super::meta::child_target;
-use super::super::rows::TableRows;
+use super::super::rows::{TableRows, Target};
 use super::super::{Exec, SYSTEM_TABLE};
 use super::shape::{Naming, Shape, Slot};
 use super::{Held, Room, Rules, Source, TableName};
-use crate::catalog::{Found, byte_length, is_system_database};
+use crate::catalog::{Database, Found, TableDef, byte_length, is_system_database};
 use crate::meta::NewTable;
 use crate::plan::ColumnInfo;
 use crate::sql::SqlError;
@@ -49,29 +49,7 @@ impl Exec<'_> {
         &self,
         raw: &RawBlockRows<'_>,
     ) -> Result<(Option<TableRows>, Held), SqlError> {
-        let db = raw.table.db.as_deref().or(self.db.as_deref());
-        let db = db.ok_or_else(|| SqlError::new(NO_DATABASE, "Database not specified"))?;
-        if is_system_database(db) {
-            return Err(SqlError::new(SYSTEM_TABLE, "System table not allowed"));
-        }
-        let database = self.catalog().database(db)?;
-        if raw
-            .precision
-            .is_some_and(|unit| unit != database.precision().as_u8())
-        {
-            return Err(unfit("the times have another unit than the database"));
-        }
-        let mut target = None;
-        let def = match database.find(&raw.table.table) {
-            None => {
-                let new = raw.new.ok_or_else(SqlError::unknown_table)?;
-                let (def, child) = child_target(database, new)?;
-                target = Some(child);
-                def
-            }
-            Some(Found::Super(_)) => return Err(unfit("rows go into subtables")),
-            Some(Found::Normal(def) | Found::Child(_, def)) => Arc::clone(def),
-        };
+        let (database, def, target) = self.raw_table(raw)?;
         let block = RawBlock::parse_from_raw_block(raw.block.clone(), database.precision())
             .map_err(unfit)?;
         if usize::try_from(raw.rows).is_ok_and(|rows| rows != block.nrows()) {
@@ -93,6 +71,7 @@ impl Exec<'_> {
         let rules = Rules {
             precision: shape.precision(),
             zone: self.zone,
+            now: self.now,
             decimal_text: false,
         };
         let mut rows = TableRows {
@@ -108,6 +87,36 @@ impl Exec<'_> {
         self.check_keep(database, &rows.values, rows.columns.len())?;
         rows.merge();
         Ok((Some(rows), held))
+    }
+
+    /// The table that a block goes to, and the target if the message creates it.
+    fn raw_table(
+        &self,
+        raw: &RawBlockRows<'_>,
+    ) -> Result<(&Database, Arc<TableDef>, Option<Target>), SqlError> {
+        let db = raw.table.db.as_deref().or(self.db.as_deref());
+        let db = db.ok_or_else(|| SqlError::new(NO_DATABASE, "Database not specified"))?;
+        if is_system_database(db) {
+            return Err(SqlError::new(SYSTEM_TABLE, "System table not allowed"));
+        }
+        let database = self.catalog().database(db)?;
+        if raw
+            .precision
+            .is_some_and(|unit| unit != database.precision().as_u8())
+        {
+            return Err(unfit("the times have another unit than the database"));
+        }
+        match database.find(&raw.table.table) {
+            None => {
+                let new = raw.new.ok_or_else(SqlError::unknown_table)?;
+                let (def, child) = child_target(database, new)?;
+                Ok((database, def, Some(child)))
+            }
+            Some(Found::Super(_)) => Err(unfit("rows go into subtables")),
+            Some(Found::Normal(def) | Found::Child(_, def)) => {
+                Ok((database, Arc::clone(def), None))
+            }
+        }
     }
 }
 

@@ -8,12 +8,13 @@ use taos_query::common::{Precision, Ty};
 use super::super::Exec;
 use super::super::insert::{Layout, null_key};
 use super::super::rows::{TableRows, stale};
+use super::super::time;
 use super::super::values::Reading;
 use super::{Rules, Source, Template, bad_rows, invalid};
 use crate::catalog::{Catalog, Database, Entry, TableDef, byte_length};
 use crate::plan::ColumnInfo;
 use crate::sql::SqlError;
-use crate::sql::ast::{InsertValue, InsertValueKind};
+use crate::sql::ast::{InsertValue, InsertValueKind, TimeBase, TimeExpr};
 
 /// Width of a table's name in field lists (taosadapter-ws §9.1).
 const NAME_BYTES: u32 = 271;
@@ -72,13 +73,18 @@ impl BoundField {
 
 /// Tags of a table in their stored forms.
 #[derive(Debug, Clone)]
-pub(crate) struct Tags(pub(super) Vec<Value>);
+pub(crate) struct Tags {
+    /// The super table as it was when they were bound.
+    pub(super) def: Arc<TableDef>,
+    /// A value for each of its tags.
+    pub(super) values: Vec<Value>,
+}
 
 impl Tags {
     /// Memory that they take, about.
     pub(crate) fn bytes(&self) -> usize {
         let each = |value: &Value| size_of::<Value>() + text_bytes(value);
-        self.0.iter().map(each).sum()
+        self.values.iter().map(each).sum()
     }
 }
 
@@ -97,6 +103,44 @@ pub(super) enum Slot {
     Bound(usize),
     /// A literal of the statement.
     Constant(Value),
+    /// A time of the statement that goes with the clock.
+    Clock(TimeExpr),
+}
+
+impl Slot {
+    fn literal(
+        value: &InsertValue,
+        info: &ColumnInfo,
+        reading: Reading<'_>,
+    ) -> Result<Self, SqlError> {
+        let constant = reading.convert(value, info)?;
+        let time = match value.kind {
+            InsertValueKind::Time(at) => usize::try_from(at).ok(),
+            _ => None,
+        };
+        let time = time.and_then(|at| reading.times.get(at));
+        Ok(match time {
+            Some(time) if matches!(time.base, TimeBase::Now | TimeBase::Today) => {
+                Self::Clock(time.clone())
+            }
+            _ => Self::Constant(constant),
+        })
+    }
+}
+
+/// What a time that goes with the clock is now.
+fn moment(time: &TimeExpr, rules: &Rules) -> Result<Value, SqlError> {
+    let reading = Reading {
+        sql: "",
+        times: &[],
+        precision: rules.precision,
+        now: rules.now,
+        zone: rules.zone,
+    };
+    let ticks = time::evaluate(time, &reading)?;
+    ticks
+        .map(Value::Integer)
+        .ok_or_else(|| invalid("the time lies outside of what can be stored"))
 }
 
 /// How the table of a row is found.
@@ -176,7 +220,7 @@ impl Shape {
     pub(crate) fn cost(&self, rows: usize) -> usize {
         let constants = self.slots.iter().map(|slot| match slot {
             Slot::Constant(value) => text_bytes(value),
-            Slot::Bound(_) => 0,
+            Slot::Bound(_) | Slot::Clock(_) => 0,
         });
         let row = self.columns.len() * size_of::<Value>() + constants.sum::<usize>();
         rows.saturating_mul(row)
@@ -231,7 +275,7 @@ impl Shape {
                 self.bound_columns += 1;
                 Slot::Bound(self.bound_columns - 1)
             } else {
-                Slot::Constant(reading.convert(value, info)?)
+                Slot::literal(value, info, reading)?
             };
             if let Some(empty) = slots.get_mut(place) {
                 *empty = Some(slot);
@@ -255,7 +299,7 @@ impl Shape {
             self.bound_tags += 1;
             Slot::Bound(self.bound_tags - 1)
         } else {
-            Slot::Constant(reading.convert(value, info)?)
+            Slot::literal(value, info, reading)?
         };
         self.tags.push((at, slot));
         Ok(())
@@ -280,13 +324,15 @@ impl Shape {
             };
             *tag = match slot {
                 Slot::Constant(value) => value.clone(),
+                Slot::Clock(time) => moment(time, rules)?,
                 Slot::Bound(index) => match bound.get(*index) {
                     Some(source) => source.one(info, rules)?,
                     None => return Err(stale()),
                 },
             };
         }
-        Ok(Tags(tags))
+        let def = Arc::clone(&self.def);
+        Ok(Tags { def, values: tags })
     }
 
     /// The rows in the order of storage.
@@ -296,6 +342,11 @@ impl Shape {
         rules: &Rules,
     ) -> Result<Vec<Value>, SqlError> {
         let rows = self.rows(bound)?;
+        if rows > 1 && !self.binds_key() {
+            return Err(invalid(format!(
+                "{rows} rows would have the one key that the statement gives; bind one row at a time"
+            )));
+        }
         let width = self.columns.len();
         let mut values = vec![Value::Null; rows * width];
         for (place, (at, slot)) in self.columns.iter().zip(&self.slots).enumerate() {
@@ -304,6 +355,10 @@ impl Shape {
             let cells = column.iter_mut().step_by(width.max(1));
             match slot {
                 Slot::Constant(value) => cells.for_each(|cell| cell.clone_from(value)),
+                Slot::Clock(time) => {
+                    let value = moment(time, rules)?;
+                    cells.for_each(|cell| cell.clone_from(&value));
+                }
                 Slot::Bound(index) => {
                     let source = bound.get(*index).ok_or_else(stale)?;
                     source.store(info, rules, cells)?;
@@ -317,6 +372,16 @@ impl Shape {
             }
         }
         Ok(values)
+    }
+
+    /// True if rows of one bind can have different keys.
+    fn binds_key(&self) -> bool {
+        let mut slots = self.columns.iter().zip(&self.slots);
+        slots.any(|(at, slot)| {
+            let column = self.def.columns.get(*at);
+            matches!(slot, Slot::Bound(_))
+                && (*at == 0 || column.is_some_and(|column| column.composite_key))
+        })
     }
 
     /// The number of rows, which all columns must have.

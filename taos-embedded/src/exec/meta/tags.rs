@@ -134,6 +134,7 @@ fn stored(tag: &ColumnInfo, ty: u8, data: &Bytes, precision: Precision) -> Resul
     let rules = Rules {
         precision,
         zone: None,
+        now: 0,
         decimal_text: false,
     };
     Source::Packed(packed).one(tag, &rules)

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::Value as Json;
-use taos_query::common::Precision;
+use taos_query::block::ColumnView;
+use taos_query::common::{Precision, Ty};
 
 use super::reply::{Done, Failure};
 use super::state::{Outcome, State, Terms, add, block, out_of_order, sources};
@@ -12,12 +13,26 @@ use crate::engine::{
     Batch, BoundTable, FieldKind, Session, Shape, Source, TableName, no_table_name,
 };
 
-/// The words of the layer before the engine, which reads the text form (§8).
-fn bad_json(what: &str, failure: Failure) -> Failure {
-    if failure.breaks {
-        return failure;
+/// Types that no column has and no parameter of a query (§8).
+const fn is_foreign(ty: Ty) -> bool {
+    matches!(ty, Ty::Decimal | Ty::Decimal64 | Ty::Blob | Ty::MediumBlob)
+}
+
+/// Refuses parameters of a query that have types for columns only.
+fn check_parameters(views: &[ColumnView]) -> Result<(), Failure> {
+    let mut types = views.iter().map(ColumnView::as_ty);
+    match types.find(|ty| is_foreign(*ty) || matches!(ty, Ty::Timestamp | Ty::Geometry)) {
+        Some(ty) => Err(Failure::adapter(format!(
+            "a query takes no parameter of {}; bind times as BIGINT or VARCHAR and decimals as VARCHAR",
+            ty.name()
+        ))),
+        None => Ok(()),
     }
-    Failure::adapter(format!("stmt parse {what} json:{}", failure.message))
+}
+
+fn fields(shape: &Shape, kind: FieldKind) -> Done {
+    let fields: Vec<_> = shape.of_kind(kind).cloned().collect();
+    Done::Fields((!fields.is_empty()).then_some(fields))
 }
 
 impl State {
@@ -56,9 +71,8 @@ impl State {
     }
 
     pub(super) fn set_tags_json(&mut self, tags: &[Json], session: &Session) -> Outcome {
-        let tags: Vec<_> = tags.chunks(1).map(Source::Json).collect();
-        self.set_tags(&tags, session)
-            .map_err(|failure| bad_json("tag", failure))
+        let tags = tags.chunks(1).map(|tag| Source::Json(tag, FieldKind::Tag));
+        self.set_tags(&tags.collect::<Vec<_>>(), session)
     }
 
     pub(super) fn set_tags_block(&mut self, bytes: Bytes, session: &Session) -> Outcome {
@@ -88,9 +102,9 @@ impl State {
         if !self.prepared()?.is_insert() {
             return Err(out_of_order());
         }
-        let columns: Vec<_> = columns.iter().map(|c| Source::Json(c)).collect();
-        self.bind(&columns, session, terms)
-            .map_err(|failure| bad_json("column", failure))
+        let columns = columns.iter();
+        let columns = columns.map(|column| Source::Json(column, FieldKind::Column));
+        self.bind(&columns.collect::<Vec<_>>(), session, terms)
     }
 
     pub(super) fn bind_block(
@@ -101,6 +115,7 @@ impl State {
     ) -> Outcome {
         if !self.prepared()?.is_insert() {
             let block = block(bytes, Precision::Millisecond)?;
+            check_parameters(block.column_views())?;
             return self.bind_values(&sources(block.column_views()), terms);
         }
         let shape = self.current_shape(session)?;
@@ -109,7 +124,7 @@ impl State {
     }
 
     fn bind(&mut self, columns: &[Source<'_>], session: &Session, terms: Terms<'_>) -> Outcome {
-        let shape = self.current_shape(session)?;
+        let shape = self.column_shape(session)?;
         if columns.len() != shape.bound_columns {
             return Err(Failure::adapter("stmt column count not match"));
         }
@@ -142,18 +157,28 @@ impl State {
         Ok(Done::Plain)
     }
 
-    fn fields(&mut self, kind: FieldKind, session: &Session) -> Outcome {
+    /// The shape, if this generation has all types of the columns.
+    fn column_shape(&mut self, session: &Session) -> Result<Arc<Shape>, Failure> {
         let shape = self.current_shape(session)?;
-        let fields: Vec<_> = shape.of_kind(kind).cloned().collect();
-        Ok(Done::Fields((!fields.is_empty()).then_some(fields)))
+        let foreign = shape
+            .of_kind(FieldKind::Column)
+            .find(|field| is_foreign(field.ty));
+        match foreign {
+            Some(field) => Err(Failure::adapter(format!(
+                "stmt get column type error, column {} is {}",
+                field.name,
+                field.ty.name()
+            ))),
+            None => Ok(shape),
+        }
     }
 
     pub(super) fn tag_fields(&mut self, session: &Session) -> Outcome {
-        self.fields(FieldKind::Tag, session)
+        Ok(fields(&*self.current_shape(session)?, FieldKind::Tag))
     }
 
     pub(super) fn column_fields(&mut self, session: &Session) -> Outcome {
-        self.fields(FieldKind::Column, session)
+        Ok(fields(&*self.column_shape(session)?, FieldKind::Column))
     }
 
     pub(super) fn num_params(&mut self, session: &Session) -> Outcome {
