@@ -253,11 +253,7 @@ impl EmbeddedBuilder {
         tracing::info!("stopped");
     }
 
-    fn open(&self) -> RawResult<Opened> {
-        let emulated = match &self.emulated {
-            Some(version) => Emulated::parse(version)?,
-            None => Emulated::default(),
-        };
+    fn check_login(&self) -> RawResult<()> {
         for (what, given) in [("user", &self.user), ("password", &self.password)] {
             if given.as_ref().is_some_and(String::is_empty) {
                 return Err(RawError::of(
@@ -269,6 +265,15 @@ impl EmbeddedBuilder {
                 ));
             }
         }
+        Ok(())
+    }
+
+    fn open(&self) -> RawResult<Opened> {
+        let emulated = match &self.emulated {
+            Some(version) => Emulated::parse(version)?,
+            None => Emulated::default(),
+        };
+        self.check_login()?;
         let runtime = server::runtime().map_err(|e| {
             RawError::of(
                 ErrorKind::Config,

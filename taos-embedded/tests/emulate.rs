@@ -138,3 +138,56 @@ fn the_program_takes_the_release_and_a_wrong_one_is_refused() {
         .unwrap_err();
     assert!(error.to_string().contains("3.9"), "{error}");
 }
+
+#[test]
+fn results_of_statements_tell_precisions_where_those_of_queries_do() {
+    for (version, told) in [("3.2.3.0", false), ("3.3.7.5", true)] {
+        let server = emulating(version);
+        let mut ws = Ws::login(server.addr());
+        let id = ws.ask("init", json!({}))["stmt_id"].clone();
+        ws.ask("prepare", json!({"stmt_id": id, "sql": "select 1"}));
+        assert_eq!(ws.ask("exec", json!({"stmt_id": id}))["code"], 0);
+        let result = ws.ask("use_result", json!({"stmt_id": id}));
+        assert_eq!(result["fields_count"], 1, "{result}");
+        for member in ["fields_precisions", "fields_scales"] {
+            assert_eq!(result.get(member).is_some(), told, "{version}: {result}");
+        }
+    }
+}
+
+#[test]
+fn the_result_of_an_insert_is_refused_by_new_releases_and_has_no_columns_in_old_ones() {
+    for (version, code) in [("3.3.7.5", 0), ("3.4.1.0", 65535)] {
+        let server = emulating(version);
+        let mut ws = Ws::login(server.addr());
+        ws.run("create database d");
+        ws.run("create table d.t (ts timestamp, v int)");
+        let id = ws.ask("stmt2_init", json!({}))["stmt_id"].clone();
+        let sql = "insert into d.t values (1700000000000, 1)";
+        ws.ask("stmt2_prepare", json!({"stmt_id": id, "sql": sql}));
+        assert_eq!(ws.ask("stmt2_exec", json!({"stmt_id": id}))["code"], 0);
+        let result = ws.ask("stmt2_result", json!({"stmt_id": id}));
+        assert_eq!(result["code"], code, "{version}: {result}");
+        if code == 0 {
+            assert_eq!(result["fields_count"], 0, "{result}");
+        } else {
+            assert_eq!(result["message"], "stmt is insert, no result set");
+        }
+    }
+}
+
+#[test]
+fn new_releases_tell_who_is_logged_in() {
+    let server = emulating("3.4.1.0");
+    let mut ws = Ws::login(server.addr());
+    let reply = ws.ask("get_connection_info", json!({"info": 0}));
+    assert_eq!(
+        (&reply["code"], &reply["info"]),
+        (&json!(0), &json!("root"))
+    );
+    let reply = ws.ask("get_connection_info", json!({"info": 9}));
+    assert_eq!(reply["code"], 0x0118, "{reply}");
+    let server = emulating("3.3.7.5");
+    let reply = Ws::login(server.addr()).ask("get_connection_info", json!({"info": 0}));
+    assert_eq!(reply["message"], "unknown action get_connection_info");
+}

@@ -12,17 +12,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use regex::Regex;
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Ws, memory};
 use tokio_tungstenite::tungstenite::Message;
 
 /// `scenario frame # reason`, a line each. A frame that is listed but agrees is a failure too.
 const SKIPS: &str = include_str!("golden_skips.txt");
 
-const SCENARIOS: [&str; 15] = [
+const SCENARIOS: [&str; 17] = [
     "01-version-conn",
     "02-conn-errors",
     "03-types-ms",
+    "04-types-us",
+    "05-types-ns",
     "06-query-json",
     "07-json-tag",
     "08-multi-block",
@@ -189,6 +191,20 @@ impl Connection {
             self.early.push_back(reply);
         }
     }
+
+    /// Replies that the original did not give, once everything that was asked has been answered; the
+    /// answers of a statement that waits for another come after this only if they come at all.
+    fn surplus(&mut self, normalizer: &Normalizer) -> Vec<String> {
+        const LAST: u64 = u64::MAX - 1;
+        let barrier = json!({"action": "version", "args": {"req_id": LAST}});
+        self.ws.send_text(barrier.to_string());
+        let answer = self.reply(LAST, normalizer);
+        let mut surplus: Vec<String> = self.early.drain(..).map(|reply| reply.text).collect();
+        if !answer.text.contains("\"action\":\"version\"") {
+            surplus.push(answer.text);
+        }
+        surplus
+    }
 }
 
 /// Frames whose replies differ, with both forms.
@@ -229,6 +245,10 @@ fn replay(addr: SocketAddr, scenario: &str) -> BTreeMap<u64, String> {
             }
             (direction, _) => panic!("{scenario}: unknown direction {direction}"),
         }
+    }
+    for connection in connections.values_mut() {
+        let surplus = connection.surplus(&normalizer);
+        assert!(surplus.is_empty(), "{scenario}: not asked for: {surplus:?}");
     }
     differences
 }

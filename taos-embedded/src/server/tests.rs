@@ -13,6 +13,8 @@ use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 use super::{Emulated, Limits, Shared, Stop, run, runtime};
 use crate::engine::{Engine, Storage};
 
+mod bound;
+
 /// A server with its own limits; the runtime stops it when dropped.
 struct Server {
     addr: SocketAddr,
@@ -22,7 +24,10 @@ struct Server {
 
 impl Server {
     fn with(limits: Limits) -> Self {
-        let runtime = runtime().unwrap();
+        Self::on(runtime().unwrap(), limits)
+    }
+
+    fn on(runtime: tokio::runtime::Runtime, limits: Limits) -> Self {
         let (stop, stopped) = watch::channel(Stop::Run);
         let shared = Shared::new(
             Engine::open(Storage::Memory).unwrap(),
@@ -351,66 +356,4 @@ fn a_head_that_never_ends_is_refused() {
         sent += line.len();
         assert!(sent < 16 << 20, "the server reads on and on");
     }
-}
-
-#[test]
-fn statements_and_what_is_bound_to_them_are_bounded_for_each_connection() {
-    let server = Server::with(Limits {
-        statements: 2,
-        bound: 4096,
-        ..Limits::default()
-    });
-    let mut ws = server.ws();
-    let mut ask = |action: &str, args: serde_json::Value| -> serde_json::Value {
-        let request = serde_json::json!({"action": action, "args": args}).to_string();
-        ws.send(Message::text(request)).unwrap();
-        loop {
-            if let Message::Text(text) = ws.read().unwrap() {
-                return serde_json::from_str(&text).unwrap();
-            }
-        }
-    };
-    let json = |text: &str| serde_json::from_str(text).unwrap();
-    ask("conn", json(r#"{"user": "root", "password": "taosdata"}"#));
-    for sql in [
-        "create database d",
-        "create table d.t (ts timestamp, v int)",
-    ] {
-        assert_eq!(ask("query", serde_json::json!({"sql": sql}))["code"], 0);
-    }
-    assert_eq!(ask("init", json("{}"))["stmt_id"], 1);
-    assert_eq!(ask("stmt2_init", json("{}"))["stmt_id"], 2);
-    let refused = ask("init", json("{}"));
-    assert_eq!(refused["code"], 0xFFFF);
-    assert!(
-        refused["message"]
-            .as_str()
-            .unwrap()
-            .contains("2 statements are open"),
-        "{refused}"
-    );
-    ask("stmt2_close", json(r#"{"stmt_id": 2}"#));
-    assert_eq!(ask("init", json("{}"))["stmt_id"], 3);
-
-    let sql = "insert into d.t values (?, ?)";
-    for id in [1, 3] {
-        ask("prepare", serde_json::json!({"stmt_id": id, "sql": sql}));
-    }
-    let mut bind = |id: u32, rows: i64| {
-        let times: Vec<i64> = (0..rows).map(|i| 1_700_000_000_000 + i).collect();
-        let columns = serde_json::json!([times, vec![1; times.len()]]);
-        ask(
-            "bind",
-            serde_json::json!({"stmt_id": id, "columns": columns}),
-        )
-    };
-    assert_eq!(bind(1, 50)["code"], 0);
-    // one that takes the place of another is not counted beside it
-    assert_eq!(bind(1, 50)["code"], 0);
-    let refused = bind(3, 50);
-    assert_eq!(refused["code"], 0xFFFF);
-    assert!(
-        refused["message"].as_str().unwrap().contains("execute"),
-        "{refused}"
-    );
 }

@@ -248,23 +248,35 @@ fn no_frame_makes_the_server_fall_silent_or_fail_inside() {
         columns: &columns,
     };
     let second = bind2_frame(9, id, &[bound]);
-    let first = stmt1(&mut ws, "insert into plain values (?, ?, ?)");
+    let mut first = stmt1(&mut ws, "insert into plain values (?, ?, ?)");
     let block = views_to_raw_block(&columns[..3]);
     let frames = [
         second,
         encode_bind(9, first, &block),
         encode_write_raw_block(9, 2, "plain", &block, None).unwrap(),
     ];
-    for frame in &frames {
+    for (kind, frame) in frames.iter().enumerate() {
         for at in 24..frame.len() {
             for change in [0xff, 0x01, 0x80] {
                 let mut bytes = frame.to_vec();
+                if kind == 1 {
+                    bytes[8..16].copy_from_slice(&first.to_le_bytes());
+                }
                 bytes[at] ^= change;
                 ws.send_binary(bytes);
                 let reply = ws.receive_json();
                 let text = reply["message"].as_str().unwrap();
                 assert!(!text.contains("internal error"), "byte {at}: {reply}");
-                if code(&reply) != 0 && code(&reply) != 65535 {
+                assert_ne!(
+                    text, "success",
+                    "byte {at}: the statement was broken before"
+                );
+                if code(&reply) != 0 && code(&reply) != 65535 && kind == 1 {
+                    ws.send_text(
+                        json!({"action": "close", "args": {"stmt_id": first}}).to_string(),
+                    );
+                    first = stmt1(&mut ws, "insert into plain values (?, ?, ?)");
+                } else if code(&reply) != 0 && code(&reply) != 65535 && kind == 0 {
                     let sql = "insert into ? using st tags (?, ?) values (?, ?, ?, ?)";
                     done(ws.ask("stmt2_prepare", json!({"stmt_id": id, "sql": sql})));
                 }

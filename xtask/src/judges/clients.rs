@@ -4,10 +4,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use crate::process::{self, cargo, root, target};
+use crate::process::{cargo, follow_for, root, target};
+
+/// A download or a build that has not ended by then never will.
+const INSTALL: Duration = Duration::from_secs(20 * 60);
 
 /// A package that somebody else publishes.
 #[derive(Clone, Copy)]
@@ -19,7 +23,8 @@ pub(super) struct Client {
     pub(super) prepare: fn() -> Result<Vec<Command>>,
 }
 
-const PYTHON: &[&[&str]] = &[&["python3", "-m", "venv", "--help"]];
+// Some systems ship a Python whose environments come without pip.
+const PYTHON: &[&[&str]] = &[&["python3", "-c", "import venv, ensurepip"]];
 
 pub(super) const CLIENTS: [Client; 6] = [
     Client {
@@ -64,11 +69,18 @@ fn home(language: &str) -> PathBuf {
     target().join("third-party").join(language)
 }
 
-/// Runs `install` unless it has succeeded with the same files before.
+/// Runs a step of an installation to its end.
+fn install(command: &mut Command) -> Result<()> {
+    let succeeded = follow_for(command, INSTALL, |line| println!("{line}"))?;
+    ensure!(succeeded, "it failed; what it printed stands above");
+    Ok(())
+}
+
+/// Runs `installing` unless it has succeeded with the same files before.
 fn once(
     language: &str,
     files: &[PathBuf],
-    install: impl FnOnce(&Path) -> Result<()>,
+    installing: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
     let mut wanted = String::new();
     for file in files {
@@ -84,7 +96,7 @@ fn once(
         fs::remove_dir_all(&home)?;
     }
     fs::create_dir_all(&home)?;
-    install(&home)?;
+    installing(&home)?;
     Ok(fs::write(&stamp, wanted)?)
 }
 
@@ -92,7 +104,7 @@ fn python(scripts: &[&str]) -> Result<Vec<Command>> {
     let pins = sources("python").join("requirements.txt");
     let python = home("python").join("bin/python");
     once("python", std::slice::from_ref(&pins), |home| {
-        process::run(Command::new("python3").args(["-m", "venv"]).arg(home))?;
+        install(Command::new("python3").args(["-m", "venv"]).arg(home))?;
         let pip = [
             "-m",
             "pip",
@@ -100,7 +112,7 @@ fn python(scripts: &[&str]) -> Result<Vec<Command>> {
             "--quiet",
             "--disable-pip-version-check",
         ];
-        process::run(Command::new(&python).args(pip).arg("-r").arg(&pins))
+        install(Command::new(&python).args(pip).arg("-r").arg(&pins))
     })?;
     let command = |script: &&str| {
         let mut command = Command::new(&python);
@@ -124,7 +136,7 @@ fn node() -> Result<Vec<Command>> {
             "--no-update-notifier",
             "--loglevel=error",
         ];
-        process::run(Command::new("npm").args(quietly).current_dir(home))
+        install(Command::new("npm").args(quietly).current_dir(home))
     })?;
     let mut command = Command::new("node");
     command.arg(sources("node").join("rest.js"));
@@ -135,7 +147,7 @@ fn node() -> Result<Vec<Command>> {
 fn go() -> Result<Vec<Command>> {
     let judge = home("go").join("judge");
     let build = ["build", "-buildvcs=false", "-mod=readonly", "-o"];
-    process::run(
+    install(
         Command::new("go")
             .args(build)
             .args([judge.as_os_str(), OsStr::new(".")])
@@ -149,7 +161,7 @@ fn java() -> Result<Vec<Command>> {
     let pom = sources("java").join("pom.xml");
     let jars = home("java").join("lib");
     once("java", std::slice::from_ref(&pom), |_| {
-        process::run(
+        install(
             Command::new("mvn")
                 .args([
                     "--quiet",
@@ -166,7 +178,7 @@ fn java() -> Result<Vec<Command>> {
         .collect::<Result<_>>()?;
     files.retain(|file| file.extension() == Some(OsStr::new("java")));
     let classes = home("java").join("classes");
-    process::run(
+    install(
         Command::new("javac")
             .args(["-encoding", "UTF-8", "-Xlint:all,-processing", "-cp"])
             .arg(jars.join("*"))
@@ -182,7 +194,7 @@ fn java() -> Result<Vec<Command>> {
 }
 
 fn rust() -> Result<Vec<Command>> {
-    process::run(
+    install(
         cargo(["build", "--quiet", "--locked"])
             .current_dir(sources("rust"))
             .env("CARGO_TARGET_DIR", home("rust")),

@@ -1,4 +1,5 @@
-//! Clients that others wrote, talking to the embedded server. They are installed into target/ only.
+//! Clients that others wrote, talking to the embedded server. They are installed into target/; their package
+//! managers keep what they download in the caches that they always use.
 
 mod clients;
 
