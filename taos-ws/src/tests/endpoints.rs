@@ -1,6 +1,6 @@
 //! What is said at the door: paths, and what a server of some version is told.
 
-use super::peer::{DSN, Got, client, error_of};
+use super::peer::{DSN, Got, Peer, client, error_of};
 use crate::protocol::{TextRequest, Version};
 use taos_query::{AsyncQueryable as _, Code, ErrorKind, Stmt2AsyncBindable as _};
 
@@ -119,6 +119,16 @@ async fn a_server_is_told_only_what_it_knows() {
             (member == "bearer_token", member == "totp_code")
         );
     }
+    let secret = "totp_secret=GEZDGNBVGY3TQOJQ";
+    let error = login(secret, "3.3.8.0").await.unwrap_err();
+    assert!(
+        error.contains("totp_secret") && !error.contains("GEZD"),
+        "{error}"
+    );
+    let now = || taos_query::util::current_totp_code(b"1234567890");
+    let before = now();
+    let args = login(secret, "3.4.0.0").await.unwrap();
+    assert!([before, now()].contains(&args.totp_code));
     login("conn_mode=1", "3.1.0.0").await.unwrap_err();
     assert_eq!(login("conn_mode=1", "3.3.0.0").await.unwrap().mode, Some(0));
     assert_eq!(login("conn_mode=0", "3.3.0.0").await.unwrap().mode, None);
@@ -164,5 +174,37 @@ async fn the_drivers_own_names_do_what_the_traits_do() {
             (taos.version(), taos.is_support_binary_sql()),
             (version, binary)
         );
+    }
+}
+
+#[tokio::test]
+async fn the_health_of_a_database_is_told_by_number_and_words() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dsn = format!("ws://{}?conn_retries=0", listener.local_addr().unwrap());
+    let (mut near, far) = tokio::io::duplex(1 << 16);
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        // Ends with an error when the client leaves.
+        let _ = tokio::io::copy_bidirectional(&mut socket, &mut near).await;
+    });
+    let mut peer = Peer { io: far };
+    let server = async {
+        peer.upgrade().await;
+        peer.login("3.3.7.5").await;
+        let Got::Text(TextRequest::CheckServerStatus(args)) = peer.recv().await else {
+            panic!("the status is asked for");
+        };
+        assert_eq!((args.fqdn.as_deref(), args.port), (Some("node1"), 6030));
+        peer.text(&format!(
+            r#"{{"code":0,"message":"","action":"check_server_status","req_id":{},"timing":1,"status":3,"details":"slow"}}"#,
+            args.req_id
+        ))
+        .await;
+    };
+    let (told, ()) = tokio::join!(crate::check_server_status(&dsn, "node1", 6030), server);
+    assert_eq!(told.unwrap(), (3, "slow".to_owned()));
+    for port in [-1, 65_536] {
+        let error = error_of(crate::check_server_status(&dsn, None, port).await);
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     }
 }

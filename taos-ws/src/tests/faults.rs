@@ -319,8 +319,17 @@ async fn secrets_show_in_no_debug_form_no_error_and_no_log_line() {
     drop(peer);
     let log = log.0.lock().unwrap().clone();
     assert!(log.contains("peer:6041"), "nothing was logged");
-    let shown = format!("{args} {taos:#?} {error:#?} {error} {log}");
-    for secret in ["hunter2", "tok-tok", "bear-bear", "123456"] {
+    let (seeded, _) = client("ws://peer:6041?totp_secret=GEZDGNBVGY3TQOJQ");
+    let bytes = format!("{:?}", b"1234567890");
+    let shown = format!("{args} {taos:#?} {seeded:?} {error:#?} {error} {log}");
+    for secret in [
+        "hunter2",
+        "tok-tok",
+        "bear-bear",
+        "123456",
+        "GEZDGNBV",
+        &bytes,
+    ] {
         assert!(!shown.contains(secret), "{shown}");
     }
 }

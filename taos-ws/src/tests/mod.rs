@@ -15,4 +15,5 @@ mod stmt_server;
 mod stmt_types;
 #[cfg(feature = "rustls")]
 mod tls;
+mod tries;
 mod writes;

@@ -419,6 +419,9 @@ fn bad_parameters_are_refused_by_name() {
         ("ws://h?user_ip=home", "user_ip"),
         ("ws://h?version_prefer=4", "version_prefer"),
         ("ws://h?read_timout=3", "read_timeout"),
+        ("ws://h?totp_secret=18", "totp_secret=***"),
+        ("ws://h?totp_secret=", "totp_secret"),
+        ("ws://h?totp_secret=MFRA&totp_code=123456", "totp_code"),
         #[cfg(not(feature = "deflate"))]
         ("ws://h?compression=true", "Cargo feature `deflate`"),
         ("ws://h?compression=maybe", "compression"),

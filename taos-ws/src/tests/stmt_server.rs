@@ -81,7 +81,13 @@ impl Server {
                 let this = this.clone();
                 tokio::spawn(async move {
                     peer.upgrade().await;
-                    let version = this.script.lock().unwrap().version;
+                    let (version, mute) = {
+                        let script = this.script.lock().unwrap();
+                        (script.version, script.mute)
+                    };
+                    if mute == Some("conn") {
+                        return std::future::pending().await;
+                    }
                     peer.login(version).await;
                     this.seen.lock().unwrap().logins += 1;
                     Session::new(this, peer).serve().await;

@@ -6,7 +6,7 @@ use taos_query::common::{Field, Precision, Ty};
 use taos_query::schemaless::{SchemalessPrecision, SchemalessProtocol, SmlData, SmlDataBuilder};
 use taos_query::{AsyncQueryable as _, ErrorKind, RawBlock, RawMeta};
 
-fn lines(lines: &[&str]) -> SmlDataBuilder {
+pub(super) fn lines(lines: &[&str]) -> SmlDataBuilder {
     let mut builder = SmlDataBuilder::default();
     builder
         .protocol(SchemalessProtocol::Line)
@@ -261,6 +261,9 @@ async fn a_block_goes_by_name_if_it_has_names_and_else_by_position() {
         peer.error(req_id, 0x2603, "Table does not exist").await;
     });
     assert_eq!(error_of(written).code(), 0x2603);
+    let nameless = [Field::new("", Ty::Int, 4)];
+    let error = error_of(taos.write_raw_block_with_fields(&unnamed, &nameless).await);
+    assert!(error.to_string().contains("field 0 has no name"), "{error}");
     let error = error_of(taos.write_raw_block_with_fields(&unnamed, &[]).await);
     assert!(error.to_string().contains("1 columns"), "{error}");
     let mut half = RawBlock::from_views(&[vec![1].into(), vec![2].into()], Precision::Millisecond);
@@ -272,7 +275,7 @@ async fn a_block_goes_by_name_if_it_has_names_and_else_by_position() {
     assert!(error.to_string().contains("column 0"), "{error}");
 }
 
-fn blob_block() -> RawBlock {
+pub(super) fn blob_block() -> RawBlock {
     let mut writer = BlockWriter::new(vec![ColumnBuilder::new(Ty::Blob, 5, 0, 0)]);
     writer.column_mut(0).unwrap().push_bytes(b"blob").unwrap();
     let bytes = writer.finish().unwrap();
