@@ -105,7 +105,6 @@ fn of_view(view: &ColumnView) -> Result<ExprKind, SqlError> {
         BorrowedValue::SmallInt(v) => integer(v.into()),
         BorrowedValue::Int(v) => integer(v.into()),
         BorrowedValue::BigInt(v) => integer(v.into()),
-        BorrowedValue::Timestamp(v) => integer(v.as_raw_i64().into()),
         BorrowedValue::UTinyInt(v) => integer(v.into()),
         BorrowedValue::USmallInt(v) => integer(v.into()),
         BorrowedValue::UInt(v) => integer(v.into()),
