@@ -214,3 +214,25 @@ const fn changes_tables(statement: &Statement) -> bool {
             | Statement::Describe(_)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::engine::Storage;
+
+    #[test]
+    fn what_is_overtaken_again_and_again_fails_with_a_code_that_clients_know() {
+        let session = Engine::open(Storage::Memory).unwrap().session("root");
+        for changes in [false, true] {
+            let attempts = Cell::new(0);
+            let outcome: Result<(), _> = session.retrying(changes, || {
+                attempts.set(attempts.get() + 1);
+                Err(SqlError::new(STALE, "overtaken"))
+            });
+            assert_eq!(outcome, Err(SqlError::new(INTERNAL, "overtaken")));
+            assert_eq!(attempts.get(), ATTEMPTS + 1);
+        }
+    }
+}
