@@ -25,7 +25,7 @@
 //! - `transport`: TCP, TLS, the HTTP upgrade and WebSocket frames, without knowledge of requests;
 //! - `connection`: one task a connection that owns the socket, and pairs replies with requests;
 //! - `client`: the state machine around it: login, reconnecting, resending;
-//! - `stmt`: prepared statements;
+//! - [`mod@stmt`]: prepared statements;
 //! - [`Taos`], [`TaosBuilder`], [`ResultSet`]: the common traits over all that.
 //!
 //! # Features
@@ -46,7 +46,7 @@ mod login;
 pub mod protocol;
 mod query;
 mod resend;
-mod stmt;
+pub mod stmt;
 mod telemetry;
 mod transport;
 mod tries;

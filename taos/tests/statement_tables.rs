@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use taos::taos_query::common::Ty;
 use taos::*;
 use taos_embedded::Embedded;
 
@@ -212,4 +213,31 @@ async fn names_that_need_backticks_are_bound_and_described() {
         let sql = format!("select cast(v as varchar(20)) from `{name}`");
         assert_eq!(text(&taos, &sql).await, "1.50", "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_extras_of_the_websocket_statement_block_where_0_12_does() {
+    use taos::taos_ws::stmt::{StmtParam, WsFieldsable as _};
+
+    let (_server, taos) = connected(
+        "3.3.7.5",
+        &[
+            "create database db",
+            "use db",
+            "create table st (ts timestamp, v int) tags (place varchar(8))",
+        ],
+    )
+    .await;
+    let mut stmt = taos
+        .stmt("insert into ? using st tags(?) values(?,?)")
+        .await
+        .unwrap();
+    let stmt = stmt.as_ws().unwrap();
+    let tags = stmt.get_tag_fields().unwrap();
+    let columns = stmt.get_col_fields().unwrap();
+    assert_eq!(tags[0].name, "place");
+    assert_eq!((columns[0].name.as_str(), columns.len()), ("ts", 2));
+    assert_eq!(stmt.s_num_params().unwrap(), 2);
+    let second = stmt.s_get_param(1).unwrap();
+    assert_eq!(second, StmtParam::new(1, Ty::Int, 4));
 }

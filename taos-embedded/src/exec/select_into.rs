@@ -117,49 +117,31 @@ impl Selected {
             (Ty::Timestamp, Value::Integer(ticks)) if from.ty == Ty::Timestamp => {
                 rescaled(*ticks, self.precision, precision).ok_or_else(unsupported)
             }
-            (Ty::Decimal | Ty::Decimal64, _) if is_decimal(from.ty) => {
+            (Ty::Decimal | Ty::Decimal64, _) if from.ty.is_decimal() => {
                 let unscaled = decimal::unscaled(value).ok_or_else(unsupported)?;
                 let text = decimal::text(unscaled, from.scale);
                 decimal::parse(&text, to.precision, to.scale)
                     .map(|v| decimal::stored(v, to))
                     .map_err(|_| decimal::overflow())
             }
-            (Ty::Bool, Value::Integer(v)) if !is_decimal(from.ty) => {
+            (Ty::Bool, Value::Integer(v)) if !from.ty.is_decimal() => {
                 Ok(Value::Integer((integer(from, *v) != 0).into()))
             }
             (Ty::Float | Ty::Double, Value::Real(v)) => {
                 stored_float(*v, to.ty).ok_or_else(unsupported)
             }
             #[allow(clippy::cast_precision_loss, reason = "the column is a float")]
-            (Ty::Float | Ty::Double, Value::Integer(v)) if !is_decimal(from.ty) => {
+            (Ty::Float | Ty::Double, Value::Integer(v)) if !from.ty.is_decimal() => {
                 stored_float(integer(from, *v) as f64, to.ty).ok_or_else(unsupported)
             }
-            (ty, Value::Integer(v)) if is_integer(ty) && !is_decimal(from.ty) => {
+            (ty, Value::Integer(v)) if ty.is_integer() && !from.ty.is_decimal() => {
                 in_range(integer(from, *v), ty)
             }
             #[allow(clippy::cast_possible_truncation, reason = "checked against the range")]
-            (ty, Value::Real(v)) if is_integer(ty) && v.abs() < 1e20 => in_range(*v as i128, ty),
+            (ty, Value::Real(v)) if ty.is_integer() && v.abs() < 1e20 => in_range(*v as i128, ty),
             _ => Err(unsupported()),
         }
     }
-}
-
-const fn is_decimal(ty: Ty) -> bool {
-    matches!(ty, Ty::Decimal | Ty::Decimal64)
-}
-
-const fn is_integer(ty: Ty) -> bool {
-    matches!(
-        ty,
-        Ty::TinyInt
-            | Ty::SmallInt
-            | Ty::Int
-            | Ty::BigInt
-            | Ty::UTinyInt
-            | Ty::USmallInt
-            | Ty::UInt
-            | Ty::UBigInt
-    )
 }
 
 /// A stored integer's value.
@@ -193,10 +175,10 @@ fn rescaled(ticks: i64, from: Precision, to: Precision) -> Option<Value> {
 fn text_of(from: &ResultColumn, value: &Value) -> Option<String> {
     match value {
         Value::Integer(v) if from.ty == Ty::Bool => Some((*v != 0).to_string()),
-        Value::Integer(v) if is_integer(from.ty) || from.ty == Ty::Timestamp => {
+        Value::Integer(v) if from.ty.is_integer() || from.ty == Ty::Timestamp => {
             Some(integer(from, *v).to_string())
         }
-        _ if is_decimal(from.ty) => Some(decimal::text(decimal::unscaled(value)?, from.scale)),
+        _ if from.ty.is_decimal() => Some(decimal::text(decimal::unscaled(value)?, from.scale)),
         _ => None,
     }
 }

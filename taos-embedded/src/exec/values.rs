@@ -69,14 +69,7 @@ impl<'a> Reading<'a> {
         match column.ty {
             Ty::Timestamp => self.time(value).map(Value::Integer),
             Ty::Bool => self.boolean(value),
-            Ty::TinyInt
-            | Ty::SmallInt
-            | Ty::Int
-            | Ty::BigInt
-            | Ty::UTinyInt
-            | Ty::USmallInt
-            | Ty::UInt
-            | Ty::UBigInt => self.integer(value, column.ty),
+            ty if ty.is_integer() => self.integer(value, ty),
             Ty::Float | Ty::Double => self.float(value, column.ty),
             Ty::Decimal | Ty::Decimal64 => self.decimal(value, column),
             Ty::VarChar | Ty::NChar => self.characters(value, column),

@@ -61,17 +61,7 @@ impl ColType {
     }
 
     pub(crate) const fn is_integer(self) -> bool {
-        matches!(
-            self.ty,
-            Ty::TinyInt
-                | Ty::SmallInt
-                | Ty::Int
-                | Ty::BigInt
-                | Ty::UTinyInt
-                | Ty::USmallInt
-                | Ty::UInt
-                | Ty::UBigInt
-        )
+        self.ty.is_integer()
     }
 
     pub(crate) const fn is_unsigned(self) -> bool {

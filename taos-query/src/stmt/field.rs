@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+use crate::common::Ty;
+
 /// A column or tag of a statement of the first generation (taosadapter-ws §8).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -41,15 +43,15 @@ impl StmtField {
 pub struct StmtParam {
     /// Counted from 0.
     pub index: i64,
-    /// The type's id, see [`Ty`](crate::common::Ty).
-    pub data_type: u8,
+    /// The type.
+    pub data_type: Ty,
     /// Storage width in bytes.
     pub length: i64,
 }
 
 impl StmtParam {
     /// A placeholder with these properties.
-    pub const fn new(index: i64, data_type: u8, length: i64) -> Self {
+    pub const fn new(index: i64, data_type: Ty, length: i64) -> Self {
         Self {
             index,
             data_type,

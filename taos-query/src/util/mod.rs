@@ -16,10 +16,10 @@ pub use inline::{
 };
 pub(crate) use inline::{Blocking, now, read_bytes, read_text, write_text};
 pub use req_id::generate_req_id;
-#[doc(hidden)]
-pub use runtime::pause;
+pub(crate) use runtime::within;
 pub use runtime::{block_in_place_or_global, global_tokio_runtime};
-pub(crate) use runtime::{block_on, within};
+#[doc(hidden)]
+pub use runtime::{block_on, pause};
 pub use totp::{
     current_totp_code, decode_totp_secret, encode_totp_secret, generate_totp_code,
     generate_totp_secret,

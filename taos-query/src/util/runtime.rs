@@ -54,7 +54,7 @@ pub fn block_in_place_or_global<F: Future>(future: F) -> F::Output {
 ///
 /// # Errors
 /// When waiting would hang, because `home` is the single-threaded runtime that this thread runs.
-pub(crate) fn block_on<F: Future>(home: Option<Id>, future: F) -> RawResult<F::Output> {
+pub fn block_on<F: Future>(home: Option<Id>, future: F) -> RawResult<F::Output> {
     let runtime = runtime()?;
     if let Ok(current) = Handle::try_current()
         && current.runtime_flavor() == RuntimeFlavor::CurrentThread

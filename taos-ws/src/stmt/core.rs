@@ -4,7 +4,7 @@ mod learn;
 
 use super::layout::{Dialect, fit_query, fit_unknown};
 use super::remote::{Opening, Remote, most_rounds};
-use super::statement::Statement;
+use super::statement::{Known, Statement};
 use super::{Bound, out_of_order};
 use crate::client::Client;
 use crate::connection::Link;
@@ -60,6 +60,8 @@ pub(super) struct Core {
     buffer: BytesMut,
     pub(super) affected: usize,
     pub(super) affected_once: usize,
+    /// The server's id of the last result.
+    pub(super) result_id: u64,
     result: Mutex<Option<ResultSet>>,
 }
 
@@ -79,6 +81,7 @@ impl Core {
             buffer: BytesMut::new(),
             affected: 0,
             affected_once: 0,
+            result_id: 0,
             result: Mutex::new(None),
         }
     }
@@ -199,6 +202,14 @@ impl Core {
 
     /// The placeholders, asked for with `table` if they are not known without one.
     pub(super) async fn learn(&mut self, table: Option<&str>) -> RawResult<&[Stmt2Field]> {
+        Ok(self
+            .learn_known(table)
+            .await?
+            .map_or(&[], |known| &known.fields))
+    }
+
+    /// What the placeholders of an INSERT are; `None` for a query.
+    pub(super) async fn learn_known(&mut self, table: Option<&str>) -> RawResult<Option<&Known>> {
         let statement = self.prepared()?;
         if statement.is_insert() && statement.known(table).is_none() {
             if table.is_none() {
@@ -209,8 +220,7 @@ impl Core {
             self.sample = table.map(str::to_owned);
             self.run(Goal::Learn).await?;
         }
-        let known = self.prepared()?.known(table);
-        Ok(known.map_or(&[], |known| known.fields.as_slice()))
+        Ok(self.prepared()?.known(table).map(|known| &**known))
     }
 
     /// Sends what was bound and runs it. Afterwards nothing is bound, whatever came out.
@@ -230,16 +240,20 @@ impl Core {
     }
 
     pub(super) fn take_result(&self) -> RawResult<ResultSet> {
+        self.with_result(Option::take)
+    }
+
+    /// Looks at the result that was not taken yet.
+    pub(super) fn with_result<T>(
+        &self,
+        look: impl FnOnce(&mut Option<ResultSet>) -> Option<T>,
+    ) -> RawResult<T> {
         if self.prepared()?.is_insert() {
             return Err(out_of_order("an INSERT has no result set"));
         }
-        self.result
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
-            .ok_or_else(|| {
-                out_of_order("there is a result after an execution, and it can be taken once")
-            })
+        look(&mut self.result.lock().unwrap_or_else(PoisonError::into_inner)).ok_or_else(|| {
+            out_of_order("there is a result after an execution, and it can be taken once")
+        })
     }
 
     fn set_result(&self, result: Option<ResultSet>) {
@@ -343,11 +357,13 @@ impl Core {
             .try_for_each(|table| self.check(table))
     }
 
-    async fn open_result(&self, remote: &Remote) -> Result<(), Stop> {
+    async fn open_result(&mut self, remote: &Remote) -> Result<(), Stop> {
         if self.prepared()?.is_insert() {
             return Ok(());
         }
         let answer = remote.result().await?;
+        // Each generation has its own name for it.
+        self.result_id = answer.reply.id.max(answer.reply.result_id);
         let result = ResultSet::of_statement(answer, &self.client, remote.handle())?;
         self.set_result(Some(result));
         Ok(())

@@ -1,12 +1,15 @@
 use super::remote::Opening;
-use super::{Bound, Core, out_of_order};
+use super::{Bound, Core, StmtUseResult, WsFieldsable, json, out_of_order};
 use crate::query::{ResultSet, Taos};
 use std::fmt;
 use std::time::Duration;
 use taos_query::block::ColumnView;
-use taos_query::common::Value;
+use taos_query::common::{Ty, Value};
 use taos_query::stmt::{BindType, Stmt2Field, StmtField, StmtParam};
-use taos_query::{AsyncBindable, AsyncStatements, ErrorKind, RawError, RawResult};
+use taos_query::util::block_on;
+use taos_query::{
+    AsyncBindable, AsyncFetchable as _, AsyncStatements, Code, ErrorKind, RawError, RawResult,
+};
 
 use super::Stmt2;
 
@@ -58,15 +61,15 @@ impl Stmt {
     ///
     /// # Errors
     /// Before `prepare`; and before `set_tbname` where the tags depend on the table.
-    pub async fn get_tag_fields(&mut self) -> RawResult<Vec<StmtField>> {
+    pub async fn stmt_get_tag_fields(&mut self) -> RawResult<Vec<StmtField>> {
         self.fields_of(|kind| kind == BindType::Tag).await
     }
 
     /// The columns that are to be bound.
     ///
     /// # Errors
-    /// As [`get_tag_fields`](Self::get_tag_fields).
-    pub async fn get_col_fields(&mut self) -> RawResult<Vec<StmtField>> {
+    /// As [`stmt_get_tag_fields`](Self::stmt_get_tag_fields).
+    pub async fn stmt_get_col_fields(&mut self) -> RawResult<Vec<StmtField>> {
         self.fields_of(|kind| !matches!(kind, BindType::Tag | BindType::TableName))
             .await
     }
@@ -83,11 +86,11 @@ impl Stmt {
     /// Number of values to bind a row: columns of an INSERT, parameters of a query.
     ///
     /// # Errors
-    /// As [`get_tag_fields`](Self::get_tag_fields).
+    /// As [`stmt_get_tag_fields`](Self::stmt_get_tag_fields).
     pub async fn stmt_num_params(&mut self) -> RawResult<usize> {
         let statement = self.core.prepared()?;
         if statement.is_insert() {
-            Ok(self.get_col_fields().await?.len())
+            Ok(self.stmt_get_col_fields().await?.len())
         } else {
             Ok(statement.count())
         }
@@ -96,10 +99,10 @@ impl Stmt {
     /// Type and width of one of them, counted from 0.
     ///
     /// # Errors
-    /// As [`get_tag_fields`](Self::get_tag_fields); a number that is too high; and for a query,
+    /// As [`stmt_get_tag_fields`](Self::stmt_get_tag_fields); a number that is too high; and for a query,
     /// whose parameters take any type.
     pub async fn stmt_get_param(&mut self, index: i64) -> RawResult<StmtParam> {
-        let fields = self.get_col_fields().await?;
+        let fields = self.stmt_get_col_fields().await?;
         let field = usize::try_from(index)
             .ok()
             .and_then(|at| fields.get(at))
@@ -112,17 +115,84 @@ impl Stmt {
                     ),
                 )
             })?;
-        let ty = u8::try_from(field.field_type).unwrap_or_default();
+        let ty = u8::try_from(field.field_type)
+            .ok()
+            .and_then(Ty::from_u8_option);
+        let ty = ty.ok_or_else(|| {
+            RawError::of(
+                ErrorKind::Protocol,
+                format!(
+                    "parameter {index} is of the unknown type {}",
+                    field.field_type
+                ),
+            )
+            .with_code(Code::WS_BAD_ANSWER)
+        })?;
         Ok(StmtParam::new(index, ty, field.bytes.into()))
     }
 
-    /// The rows of an executed SELECT; another name of
-    /// [`result_set`](AsyncBindable::result_set).
+    /// What the result of an executed SELECT looks like. Its rows come from
+    /// [`result_set`](AsyncBindable::result_set), before or after.
     ///
     /// # Errors
-    /// For an INSERT, and before the execution.
-    pub fn use_result(&mut self) -> RawResult<ResultSet> {
-        self.core.take_result()
+    /// For an INSERT, before the execution, and once the result has been taken.
+    // Asynchronous as in the 0.12 line, whose programs await it.
+    #[allow(clippy::unused_async, reason = "programs of the 0.12 line await it")]
+    pub async fn use_result(&mut self) -> RawResult<StmtUseResult> {
+        self.s_use_result()
+    }
+
+    /// [`use_result`](Self::use_result), blocking.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn s_use_result(&mut self) -> RawResult<StmtUseResult> {
+        let id = self.core.result_id;
+        let described = |result: &mut Option<ResultSet>| {
+            let result = result.as_ref()?;
+            Some(StmtUseResult::of(id, result.fields(), result.precision()))
+        };
+        self.core.with_result(described)
+    }
+
+    /// [`stmt_num_params`](Self::stmt_num_params), blocking.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn s_num_params(&mut self) -> RawResult<usize> {
+        block_on(self.core.home(), self.stmt_num_params())?
+    }
+
+    /// [`stmt_get_param`](Self::stmt_get_param), blocking.
+    ///
+    /// # Errors
+    /// As that.
+    pub fn s_get_param(&mut self, index: i64) -> RawResult<StmtParam> {
+        block_on(self.core.home(), self.stmt_get_param(index))?
+    }
+
+    /// Binds columns of JSON, each an array of one value a row, and adds them as a batch. Times are
+    /// ticks in the unit of the table's database, or text by RFC 3339.
+    ///
+    /// # Errors
+    /// Values that are not of the column's type; types that JSON has no form for; and those of
+    /// `bind` and `add_batch`.
+    pub async fn bind_all(&mut self, columns: Vec<serde_json::Value>) -> RawResult<()> {
+        let known = self.core.learn_known(self.table.as_deref()).await?;
+        let known = known.ok_or_else(|| out_of_order("JSON is bound to INSERTs only"))?;
+        let views = json::columns(&known.layout, columns)?;
+        self.bind(&views).await?.add_batch().await?;
+        Ok(())
+    }
+}
+
+impl WsFieldsable for Stmt {
+    fn get_tag_fields(&mut self) -> RawResult<Vec<StmtField>> {
+        block_on(self.core.home(), self.stmt_get_tag_fields())?
+    }
+
+    fn get_col_fields(&mut self) -> RawResult<Vec<StmtField>> {
+        block_on(self.core.home(), self.stmt_get_col_fields())?
     }
 }
 

@@ -60,7 +60,7 @@ pub(super) struct Target {
     pub(super) name: String,
     pub(super) ty: Ty,
     /// Of a timestamp.
-    precision: Precision,
+    pub(super) precision: Precision,
     /// Storage width.
     bytes: usize,
     /// Precision and scale of a decimal.
@@ -78,7 +78,7 @@ pub(super) struct Layout {
     primary_first: bool,
 }
 
-fn wrong(message: String) -> RawError {
+pub(super) fn wrong(message: String) -> RawError {
     RawError::of(ErrorKind::Config, message).with_code(Code::INVALID_PARA)
 }
 

@@ -1,7 +1,7 @@
 //! Prepared statements.
 //!
 //! One core serves both generations of the API. What is bound is checked against what the server
-//! said about the placeholders and kept here; [`Core::execute`] sends it. So a connection that
+//! said about the placeholders and kept here; the execution sends it. So a connection that
 //! breaks between two calls costs nothing but another preparing, and only the execution itself can
 //! have an outcome that nobody knows.
 //!
@@ -9,19 +9,24 @@
 //! - `layout`: what the server says about them, and whether data fits;
 //! - `remote`: one statement on the server, and the messages of both protocols;
 //! - `statement`: a statement's text and what is known about it;
+//! - `json`: columns given as JSON;
 //! - `core`: the steps, their limits and their repetition;
 //! - [`Stmt`], [`Stmt2`]: the two APIs.
 
 mod core;
 mod first;
+mod json;
 mod layout;
 mod outline;
 mod remote;
 mod second;
+mod shape;
 mod statement;
 
 pub use first::Stmt;
 pub use second::Stmt2;
+pub use shape::{StmtUseResult, WsFieldsable};
+pub use taos_query::stmt::{BindType, Stmt2BindParam, Stmt2Field, StmtField, StmtParam};
 
 use self::core::Core;
 use taos_query::block::ColumnView;

@@ -131,10 +131,13 @@ async fn the_first_generation_sends_nothing_before_execute_and_then_the_newer_fo
     );
     assert_eq!(stmt.stmt_num_params().await.unwrap(), 3);
     let param = stmt.stmt_get_param(1).await.unwrap();
-    assert_eq!((param.index, param.data_type, param.length), (1, 4, 4));
+    assert_eq!(
+        (param.index, param.data_type, param.length),
+        (1, Ty::Int, 4)
+    );
     stmt.stmt_get_param(3).await.unwrap_err();
     stmt.stmt_get_param(-1).await.unwrap_err();
-    let tags = stmt.get_tag_fields().await.unwrap();
+    let tags = stmt.stmt_get_tag_fields().await.unwrap();
     assert_eq!((tags.len(), tags[0].name.as_str()), (1, "place"));
     let sibling = taos.sibling().await.unwrap();
     assert_eq!(server.seen(|seen| seen.logins), 2);
@@ -234,7 +237,7 @@ async fn calls_out_of_order_are_refused_without_a_message() {
         error_of(stmt.bind(&columns(1)).await),
         error_of(stmt.add_batch().await),
         error_of(stmt.execute().await),
-        error_of(stmt.get_col_fields().await),
+        error_of(stmt.stmt_get_col_fields().await),
     ];
     assert_eq!(server.take_log(), [""; 0]);
     AsyncBindable::prepare(&mut stmt, SQL).await.unwrap();
@@ -396,7 +399,7 @@ async fn a_bare_table_mark_is_prepared_without_fields_and_learnt_from_the_first_
         let (taos, server) = with(Script::insert(version, &fields));
         let mut stmt = taos.stmt("insert into ? values(?,?,?)").await.unwrap();
         server.take_log();
-        stmt.get_col_fields().await.unwrap_err();
+        stmt.stmt_get_col_fields().await.unwrap_err();
         stmt.set_tbname("d1").await.unwrap();
         let error = error_of(stmt.bind(&columns(1)[..2]).await);
         assert!(
@@ -505,7 +508,13 @@ async fn a_result_outlives_its_statement_and_the_next_execution() {
     let mut first = AsyncBindable::result_set(&mut stmt).await.unwrap();
     stmt.bind(&bind).await.unwrap();
     stmt.execute().await.unwrap();
-    let mut second = stmt.use_result().unwrap();
+    let shape = stmt.use_result().await.unwrap();
+    assert_eq!(shape.fields_names, Some(vec!["v".into(), "s".into()]));
+    assert_eq!(shape.fields_types, Some(vec![Ty::Int, Ty::NChar]));
+    assert_eq!(shape.fields_lengths, Some(vec![4, 10]));
+    assert!(shape.fields_count == 2 && shape.result_id > 0, "{shape:?}");
+    let mut second = AsyncBindable::result_set(&mut stmt).await.unwrap();
+    error_of(stmt.use_result().await);
     drop(stmt);
     for result in [&mut first, &mut second] {
         let rows: Vec<(i32, String)> = result.deserialize().try_collect().await.unwrap();

@@ -5,6 +5,7 @@ use super::stmt::{FIELDS, MODERN, OLD, SQL, columns, prepared2, with};
 use super::stmt_server::{FieldSpec, Script};
 use crate::query::Taos;
 use bytes::BytesMut;
+use serde_json::json;
 use taos_query::block::ColumnView;
 use taos_query::common::{Precision, Timestamp, Ty, Value};
 use taos_query::{
@@ -169,4 +170,44 @@ async fn bytes_in_the_form_of_the_wire_are_sent_as_they_are() {
     stmt.bind_bytes(77, payload.freeze()).unwrap();
     assert_eq!(stmt.exec().await.unwrap(), 4);
     assert!(server.take_log().contains(&"stmt2_bind d9:4".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn columns_of_json_are_bound_by_the_types_of_the_table() {
+    let (taos, server) = with(Script::insert(MODERN, &FIELDS));
+    let mut stmt = taos.stmt(SQL).await.unwrap();
+    stmt.set_tbname_tags("d1", &[Value::NChar("x".into())])
+        .await
+        .unwrap();
+    stmt.bind_all(vec![
+        json!([5, "2022-06-07T11:02:44.022450088+08:00"]),
+        json!([1, null]),
+        json!(["a", "b"]),
+    ])
+    .await
+    .unwrap();
+    assert_eq!(stmt.execute().await.unwrap(), 2);
+    let items = server.seen(|seen| seen.binds[0].tables[0].columns.clone());
+    let times = [5, 1_654_570_964_022_i64].map(i64::to_le_bytes);
+    assert!(
+        items[0]
+            .values()
+            .eq(times.iter().map(|time| Some(&time[..])))
+    );
+    assert!(items[1].values().eq([Some(&1_i32.to_le_bytes()[..]), None]));
+    for (columns, words) in [
+        (vec![json!([1]), json!([true]), json!(["a"])], "column `v`"),
+        (
+            vec![json!([1]), json!([3_000_000_000_u64]), json!(["a"])],
+            "column `v`",
+        ),
+        (
+            vec![json!(["now"]), json!([1]), json!(["a"])],
+            "column `ts`",
+        ),
+        (vec![json!([1]), json!([1])], "3 columns to bind, but 2"),
+    ] {
+        let error = error_of(stmt.bind_all(columns).await);
+        assert!(error.to_string().contains(words), "{error}");
+    }
 }
