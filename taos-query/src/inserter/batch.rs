@@ -60,6 +60,22 @@ impl Slot {
             column.clear();
         }
     }
+
+    /// The rows as they are bound. They stay here.
+    fn param(&mut self, plan: &Plan) -> RawResult<Stmt2BindParam> {
+        let view = |column: &mut ColumnBuilder| ColumnView::of_cells(column, plan.clock.precision);
+        let columns = self.columns.iter_mut().map(view);
+        let columns = columns.collect::<RawResult<Vec<_>>>()?;
+        let tags = tag_values(plan, &mut self.tags)?;
+        if self.name.is_empty() {
+            self.name = name_of_tags(&plan.bare_name, &tags);
+        }
+        Ok(Stmt2BindParam::new(
+            (plan.naming != Naming::One).then(|| self.name.clone()),
+            (!plan.tags.is_empty()).then_some(tags),
+            Some(columns),
+        ))
+    }
 }
 
 /// Rows of any number of tables.
@@ -191,39 +207,27 @@ impl Batch {
         Ok(at)
     }
 
+    /// Number of tables with rows.
+    pub(super) fn tables(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.rows > 0).count()
+    }
+
     /// The rows as parameters of the statement; the batch is empty afterwards and keeps its memory.
+    ///
+    /// # Errors
+    /// A column that cannot be made; the batch keeps all its rows then.
     pub(super) fn take_params(&mut self, plan: &Plan) -> RawResult<Vec<Stmt2BindParam>> {
         self.settle();
         let mut params = Vec::with_capacity(self.slots.len());
-        let mut unused = 0;
-        for slot in &mut self.slots {
-            if slot.rows == 0 {
-                unused += 1;
-                continue;
-            }
-            let view =
-                |column: &mut ColumnBuilder| ColumnView::of_cells(column, plan.clock.precision);
-            let columns = slot
-                .columns
-                .iter_mut()
-                .map(view)
-                .collect::<RawResult<Vec<_>>>()?;
-            let tags = tag_values(plan, &mut slot.tags)?;
-            if slot.name.is_empty() {
-                slot.name = name_of_tags(&plan.bare_name, &tags);
-            }
-            params.push(Stmt2BindParam::new(
-                (plan.naming != Naming::One).then(|| slot.name.clone()),
-                (!plan.tags.is_empty()).then_some(tags),
-                Some(columns),
-            ));
-            slot.clear();
+        for slot in self.slots.iter_mut().filter(|slot| slot.rows > 0) {
+            params.push(slot.param(plan)?);
         }
-        if unused > params.len() {
+        if self.slots.len() > 2 * params.len() {
             // Tables come and go, and a table that went should not keep its memory for ever.
             self.slots.clear();
             self.index.clear();
         }
+        self.slots.iter_mut().for_each(Slot::clear);
         self.last = 0;
         self.rows = 0;
         self.bytes = 0;

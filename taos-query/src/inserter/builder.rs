@@ -7,19 +7,20 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 
 use super::options::Options;
-use super::pipeline::{Shared, work};
+use super::pipeline::{Shared, Worker, work};
 use super::plan::Table;
 use super::time::Clock;
 use super::writer::Inserter;
 use crate::error::{ErrorKind, RawError, RawResult};
-use crate::helpers::quote_table;
+use crate::helpers::{quote_name, quote_table};
 use crate::stmt::Stmt2AsyncBindable;
 use crate::{AsyncFetchable, AsyncQueryable, AsyncStatements};
 
 /// Connections that write records in batches; every one that has statements does.
 pub trait AsyncInsertable: AsyncStatements {
     /// Prepares to write records of `T` into a table or super table, given as `table` or
-    /// `database.table`. Nothing is sent before [`open`](InserterBuilder::open).
+    /// `database.table`. A table without a database is the one of the database in use when the
+    /// inserter is opened, also if another is used later. Nothing is sent before [`open`](InserterBuilder::open).
     fn inserter<T: Serialize>(&self, table: &str) -> InserterBuilder<'_, Self, T> {
         InserterBuilder {
             taos: self,
@@ -104,7 +105,7 @@ where
                 RawError::of(ErrorKind::Config, "an inserter needs a tokio runtime")
                     .with_source(error)
             })?;
-            let table = describe(taos, table, options.connections > 1).await?;
+            let table = describe(taos, table).await?;
             let mut statements = vec![(None, Q::Stmt2::init(taos).await?)];
             for _ in 1..options.connections {
                 let sibling = taos.sibling().await?;
@@ -114,9 +115,9 @@ where
             let shared = Arc::new(Shared::new(options, statements.len()));
             let mut workers = Vec::with_capacity(statements.len());
             for (connection, stmt) in statements {
-                let shared = Arc::clone(&shared);
+                let worker = Worker(Arc::clone(&shared));
                 workers.push(runtime.spawn(async move {
-                    work::<Q, _>(&shared, stmt).await;
+                    work::<Q, _>(worker, stmt).await;
                     // A connection of its own must not close before its statement.
                     drop(connection);
                 }));
@@ -130,24 +131,22 @@ where
     }
 }
 
-async fn describe<Q: AsyncQueryable>(taos: &Q, name: String, elsewhere: bool) -> RawResult<Table> {
+async fn describe<Q: AsyncQueryable>(taos: &Q, name: String) -> RawResult<Table> {
+    let about = |error: RawError| error.context(format!("table `{name}`"));
     let mut sql_name = quote_table(&name)?;
-    if elsewhere && !sql_name.contains("`.`") {
-        // Other connections start in the DSN's database, this one may have gone to another.
+    if !sql_name.contains("`.`") {
+        // The connection may go to another database later, and other connections start in the DSN's.
         let database = taos.query_one::<_, Option<String>>("select database()");
-        if let Ok(Some(Some(database))) = database.await {
-            sql_name = quote_table(&format!("{database}.{name}"))?;
+        if let Some(database) = database.await.map_err(about)?.flatten() {
+            sql_name = format!("{}.{sql_name}", quote_name(&database)?);
         }
     }
-    let describe = taos
-        .describe(&name)
-        .await
-        .map_err(|error| error.context(format!("table `{name}`")))?;
+    let describe = taos.describe(&sql_name).await.map_err(about)?;
     // Only the result of a query says what the ticks of the database are.
     let times = taos
         .query(format!("select * from {sql_name} limit 0"))
         .await
-        .map_err(|error| error.context(format!("table `{name}`")))?;
+        .map_err(about)?;
     Ok(Table {
         name,
         sql_name,

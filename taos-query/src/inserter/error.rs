@@ -1,5 +1,6 @@
 use std::fmt;
 
+use super::batch::Batch;
 use crate::error::RawError;
 use crate::stmt::Stmt2BindParam;
 
@@ -11,6 +12,8 @@ pub struct FailedBatch {
     pub(super) sql: String,
     pub(super) params: Vec<Stmt2BindParam>,
     pub(super) rows: usize,
+    /// The rows themselves if they could not be made into parameters, which are empty then.
+    pub(super) unsent: Option<Box<Batch>>,
 }
 
 impl FailedBatch {
@@ -20,8 +23,9 @@ impl FailedBatch {
     }
 
     /// Number of tables.
-    pub const fn tables(&self) -> usize {
-        self.params.len()
+    pub fn tables(&self) -> usize {
+        let unsent = self.unsent.as_ref().map(|batch| batch.tables());
+        unsent.unwrap_or(self.params.len())
     }
 
     /// The statement that the parameters belong to.
@@ -29,12 +33,12 @@ impl FailedBatch {
         &self.sql
     }
 
-    /// Tables, tags and columns of the rows.
+    /// Tables, tags and columns of the rows; nothing if the error is that they cannot be made.
     pub fn params(&self) -> &[Stmt2BindParam] {
         &self.params
     }
 
-    /// Tables, tags and columns of the rows.
+    /// As [`params`](Self::params).
     pub fn into_params(self) -> Vec<Stmt2BindParam> {
         self.params
     }
@@ -45,7 +49,7 @@ impl fmt::Debug for FailedBatch {
         f.debug_struct("FailedBatch")
             .field("sql", &self.sql)
             .field("rows", &self.rows)
-            .field("tables", &self.params.len())
+            .field("tables", &self.tables())
             .finish_non_exhaustive()
     }
 }
@@ -95,7 +99,7 @@ impl fmt::Display for InsertError {
                 f,
                 "{} rows of {} tables were not written",
                 batch.rows,
-                batch.params.len()
+                batch.tables()
             ),
             None => f.write_str("nothing was taken"),
         }

@@ -1,7 +1,7 @@
 //! What the inserter and its tasks share: rows being collected, batches on their way, and results.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -18,17 +18,29 @@ use crate::AsyncQueryable;
 use crate::error::{ErrorKind, RawError, RawResult};
 use crate::stmt::{Stmt2AsyncBindable, Stmt2BindParam};
 
+/// A batch that is ready or at a worker.
+#[derive(Clone, Copy)]
+struct Turn {
+    number: u64,
+    rows: usize,
+}
+
 /// Rows for a worker.
-enum Load {
+struct Load {
+    turn: Turn,
+    rows: Rows,
+}
+
+enum Rows {
     New(Box<Batch>),
     Again(FailedBatch),
 }
 
 /// Rows at a worker.
 struct Parcel {
+    turn: Turn,
     sql: String,
     params: Vec<Stmt2BindParam>,
-    rows: usize,
 }
 
 /// What a worker's statement was prepared for.
@@ -60,9 +72,13 @@ struct State {
     /// The batch must leave as soon as there is room.
     due: bool,
     taken: u64,
+    /// The number of the batch that is being filled, if a flush waits for it.
+    awaited: Option<u64>,
+    /// The number that the next batch gets.
+    next_number: u64,
     ready: VecDeque<Load>,
-    /// Batches that are ready or at a worker.
-    on_the_way: usize,
+    /// Numbers of the batches that are ready or at a worker.
+    on_the_way: BTreeSet<u64>,
     /// Rows in them.
     rows_on_the_way: usize,
     spare: Vec<Batch>,
@@ -77,6 +93,18 @@ pub(super) enum Taken {
     Yes,
     /// The batch is full and must leave first.
     NoRoom,
+}
+
+impl State {
+    const fn number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
+    fn is_collecting(&self) -> bool {
+        self.batch.as_ref().is_some_and(|batch| batch.rows > 0)
+    }
 }
 
 /// How far a flush is.
@@ -166,21 +194,30 @@ impl Shared {
 
     /// Hands the batch over if there is room for one more on the way.
     fn ship(&self, state: &mut State) -> bool {
-        if state.on_the_way >= self.options.in_flight() {
+        if state.on_the_way.len() >= self.options.in_flight() {
             return false;
         }
-        state.due = false;
-        state.deadline = None;
-        if let Some(batch) = state.batch.take_if(|batch| batch.rows > 0) {
-            self.hand_over(state, batch.rows, Load::New(Box::new(batch)));
-        }
+        self.hand_over_collected(state);
         true
     }
 
-    fn hand_over(&self, state: &mut State, rows: usize, load: Load) {
-        state.on_the_way += 1;
-        state.rows_on_the_way += rows;
-        state.ready.push_back(load);
+    fn hand_over_collected(&self, state: &mut State) {
+        state.due = false;
+        state.deadline = None;
+        if let Some(batch) = state.batch.take_if(|batch| batch.rows > 0) {
+            let number = state.awaited.take().unwrap_or_else(|| state.number());
+            let turn = Turn {
+                number,
+                rows: batch.rows,
+            };
+            self.hand_over(state, turn, Rows::New(Box::new(batch)));
+        }
+    }
+
+    fn hand_over(&self, state: &mut State, turn: Turn, rows: Rows) {
+        state.on_the_way.insert(turn.number);
+        state.rows_on_the_way += turn.rows;
+        state.ready.push_back(Load { turn, rows });
         self.work.notify_one();
     }
 
@@ -192,28 +229,42 @@ impl Shared {
                 .failed
                 .push_back(InsertError::new(gone(), Some(batch)));
         } else {
-            self.hand_over(&mut state, batch.rows, Load::Again(batch));
+            let turn = Turn {
+                number: state.number(),
+                rows: batch.rows,
+            };
+            self.hand_over(&mut state, turn, Rows::Again(batch));
         }
     }
 
-    /// One step of a flush: sends what is there, and says whether all has come back.
-    pub(super) fn flush(&self) -> Result<Flushed, InsertError> {
+    /// Sends what is there. A flush waits for the batches with lower numbers than this, and not for
+    /// those that others fill in the meantime.
+    pub(super) fn start_flush(&self) -> Result<u64, InsertError> {
         let mut state = self.state();
         if let Some(error) = state.failed.pop_front() {
             return Err(error);
         }
-        let waiting = state.batch.as_ref().is_some_and(|batch| batch.rows > 0);
-        if waiting {
-            if state.closed || state.workers == 0 {
-                return Err(gone().into());
+        if state.is_collecting() {
+            if state.awaited.is_none() {
+                state.awaited = Some(state.number());
             }
             state.due = true;
             self.ship(&mut state);
         }
-        Ok(if state.on_the_way == 0 {
-            Flushed::All
-        } else {
+        Ok(state.next_number)
+    }
+
+    /// Says whether all batches with lower numbers have come back.
+    pub(super) fn flushed(&self, end: u64) -> Result<Flushed, InsertError> {
+        let mut state = self.state();
+        if let Some(error) = state.failed.pop_front() {
+            return Err(error);
+        }
+        let mut open = state.on_the_way.iter().chain(&state.awaited);
+        Ok(if open.any(|number| *number < end) {
             Flushed::NotYet
+        } else {
+            Flushed::All
         })
     }
 
@@ -264,34 +315,48 @@ impl Shared {
         }
     }
 
-    /// The batch as parameters; its memory is free for new rows from now on.
-    fn unpack(&self, load: Load) -> Result<Parcel, (usize, InsertError)> {
-        let mut batch = match load {
-            Load::Again(FailedBatch { sql, params, rows }) => {
-                return Ok(Parcel { sql, params, rows });
+    /// The batch as parameters; its memory is free for new rows from now on. If they cannot be made,
+    /// the batch is settled with that.
+    fn unpack(&self, load: Load) -> Option<Parcel> {
+        let turn = load.turn;
+        let mut batch = match load.rows {
+            Rows::New(batch)
+            | Rows::Again(FailedBatch {
+                unsent: Some(batch),
+                ..
+            }) => batch,
+            Rows::Again(FailedBatch { sql, params, .. }) => {
+                return Some(Parcel { turn, sql, params });
             }
-            Load::New(batch) => batch,
         };
-        let rows = batch.rows;
-        let plan = self.plan.get().ok_or_else(|| (rows, gone().into()))?;
-        let params = batch
-            .take_params(plan)
-            .map_err(|error| (rows, error.into()))?;
-        self.state().spare.push(*batch);
-        Ok(Parcel {
-            sql: plan.sql.clone(),
-            params,
-            rows,
-        })
+        let plan = self.plan.get();
+        let params = plan.map_or_else(|| Err(gone()), |plan| batch.take_params(plan));
+        let sql = plan.map(|plan| plan.sql.clone()).unwrap_or_default();
+        match params {
+            Ok(params) => {
+                self.state().spare.push(*batch);
+                Some(Parcel { turn, sql, params })
+            }
+            Err(error) => {
+                let batch = FailedBatch {
+                    sql,
+                    params: Vec::new(),
+                    rows: turn.rows,
+                    unsent: Some(batch),
+                };
+                self.settle(turn, Err(InsertError::new(error, Some(batch))));
+                None
+            }
+        }
     }
 
-    fn settle(&self, rows: usize, result: Result<usize, InsertError>) {
+    fn settle(&self, turn: Turn, result: Result<usize, InsertError>) {
         let mut state = self.state();
-        state.on_the_way -= 1;
-        state.rows_on_the_way -= rows;
+        state.on_the_way.remove(&turn.number);
+        state.rows_on_the_way -= turn.rows;
         match result {
             Ok(affected) => {
-                state.summary.rows += u64::try_from(rows).unwrap_or_default();
+                state.summary.rows += u64::try_from(turn.rows).unwrap_or_default();
                 state.summary.batches += 1;
                 state.summary.affected_rows += u64::try_from(affected).unwrap_or_default();
             }
@@ -312,14 +377,15 @@ impl Shared {
         if state.workers > 0 {
             return;
         }
-        // Nobody is left to send these.
+        // Nobody is left to send these. Rows of an inserter that was dropped have no one to go to.
+        if !state.closed {
+            self.hand_over_collected(&mut state);
+        }
         while let Some(load) = state.ready.pop_front() {
             drop(state);
-            let (rows, error) = match self.unpack(load) {
-                Ok(parcel) => (parcel.rows, parcel.fail(gone())),
-                Err((rows, error)) => (rows, error),
-            };
-            self.settle(rows, Err(error));
+            if let Some(parcel) = self.unpack(load) {
+                self.settle(parcel.turn, Err(parcel.fail(gone())));
+            }
             state = self.state();
         }
         self.done.notify_waiters();
@@ -354,7 +420,8 @@ impl Parcel {
         let batch = FailedBatch {
             sql: self.sql,
             params: self.params,
-            rows: self.rows,
+            rows: self.turn.rows,
+            unsent: None,
         };
         InsertError::new(error, Some(batch))
     }
@@ -369,9 +436,8 @@ struct InHand<'a> {
 impl InHand<'_> {
     fn done(mut self, result: RawResult<usize>) {
         if let Some(parcel) = self.parcel.take() {
-            let rows = parcel.rows;
             self.shared
-                .settle(rows, result.map_err(|error| parcel.fail(error)));
+                .settle(parcel.turn, result.map_err(|error| parcel.fail(error)));
         }
     }
 }
@@ -379,36 +445,33 @@ impl InHand<'_> {
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
         if let Some(parcel) = self.parcel.take() {
-            let rows = parcel.rows;
+            let turn = parcel.turn;
             let error = parcel.fail(gone().with_outcome_unknown());
-            self.shared.settle(rows, Err(error));
+            self.shared.settle(turn, Err(error));
         }
     }
 }
 
-struct Present<'a>(&'a Shared);
+/// A worker, from before its task starts, which it may never do.
+pub(super) struct Worker(pub(super) Arc<Shared>);
 
-impl Drop for Present<'_> {
+impl Drop for Worker {
     fn drop(&mut self) {
         self.0.worker_ends();
     }
 }
 
 /// Executes batches on one statement, one after another.
-pub(super) async fn work<Q, S>(shared: &Shared, mut stmt: S)
+pub(super) async fn work<Q, S>(worker: Worker, mut stmt: S)
 where
     Q: AsyncQueryable,
     S: Stmt2AsyncBindable<Q>,
 {
-    let _present = Present(shared);
+    let shared = &*worker.0;
     let mut prepared = Prepared::default();
     while let Some(load) = shared.next().await {
-        let parcel = match shared.unpack(load) {
-            Ok(parcel) => parcel,
-            Err((rows, error)) => {
-                shared.settle(rows, Err(error));
-                continue;
-            }
+        let Some(parcel) = shared.unpack(load) else {
+            continue;
         };
         let hand = InHand {
             shared,

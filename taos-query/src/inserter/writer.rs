@@ -39,7 +39,8 @@ impl<T> Inserter<T> {
         }
     }
 
-    /// Sends what has been taken and waits until all of it is written.
+    /// Sends what has been taken and waits until all of it is written. It does not wait for rows that
+    /// other tasks write during the call.
     ///
     /// # Errors
     /// The first batch that failed, with its rows. The others go on; call again to wait for them.
@@ -47,10 +48,11 @@ impl<T> Inserter<T> {
     /// # Cancel safety
     /// Dropping the future loses nothing: what was taken is written all the same.
     pub async fn flush(&self) -> Result<(), InsertError> {
+        let end = self.shared.start_flush()?;
         loop {
             // Made before the look, so that what happens in between is not missed.
             let progress = self.shared.progress();
-            match self.shared.flush()? {
+            match self.shared.flushed(end)? {
                 Flushed::All => return Ok(()),
                 Flushed::NotYet => progress.await,
             }

@@ -160,6 +160,36 @@ fn a_batch_that_fails_comes_back_with_its_rows_and_can_be_tried_again() {
     });
 }
 
+#[test]
+fn rows_stay_in_their_database_though_another_is_used_in_between() {
+    for_each_target(|target| async move {
+        let (other, elsewhere) = target.fresh("ins_elsewhere", "").await;
+        other.exec(SUPER_TABLE).await?;
+        let (taos, home) = target.fresh("ins_home", "").await;
+        taos.exec(SUPER_TABLE).await?;
+        let mut inserter = taos.inserter::<Reading>("weather").open().await?;
+        let written = readings(2, 10);
+        for reading in &written {
+            inserter.write(reading).await?;
+        }
+        taos.exec(format!("drop table `{home}`.weather")).await?;
+        taos.exec(format!("use `{elsewhere}`")).await?;
+        let error = inserter.flush().await.unwrap_err();
+        let Some(batch) = error.into_batch() else {
+            panic!("a batch without its rows")
+        };
+        taos.exec(format!("use `{home}`")).await?;
+        taos.exec(SUPER_TABLE).await?;
+        taos.exec(format!("use `{elsewhere}`")).await?;
+        inserter.retry(batch);
+        assert_eq!(inserter.close().await?.rows, 20);
+        assert_eq!(stored(&taos).await?, []);
+        taos.exec(format!("use `{home}`")).await?;
+        assert_eq!(stored(&taos).await?, written);
+        Ok(())
+    });
+}
+
 mod blocking {
     use taos::sync::*;
     use taos_tests::targets;

@@ -19,6 +19,7 @@ pub(super) type Line = (&'static str, &'static str, i64, &'static str);
 pub(super) struct Fake {
     lines: Vec<Line>,
     precision: Precision,
+    database: Option<&'static str>,
     log: Arc<Mutex<Log>>,
     gate: Arc<Semaphore>,
 }
@@ -28,6 +29,7 @@ pub(super) struct Log {
     pub(super) prepared: Vec<String>,
     pub(super) executed: Vec<Vec<Stmt2BindParam>>,
     pub(super) siblings: usize,
+    pub(super) lost: bool,
     pub(super) failures: VecDeque<RawError>,
 }
 
@@ -36,6 +38,7 @@ impl Fake {
         Self {
             lines: lines.to_vec(),
             precision: Precision::Millisecond,
+            database: Some("power"),
             log: Arc::default(),
             gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         }
@@ -43,6 +46,12 @@ impl Fake {
 
     pub(super) fn with_precision(mut self, precision: Precision) -> Self {
         self.precision = precision;
+        self
+    }
+
+    /// No database is in use.
+    pub(super) const fn without_database(mut self) -> Self {
+        self.database = None;
         self
     }
 
@@ -111,8 +120,14 @@ impl AsyncQueryable for Fake {
             }
             (describe(&self.lines), &["field", "type", "length", "note"])
         } else if sql == "select database()" {
+            if self.log().lost {
+                return Err(RawError::of(ErrorKind::Connect, "the line broke"));
+            }
             let mut text = ColumnBuilder::new(Ty::VarChar, 64, 0, 0);
-            text.push_str("power")?;
+            match self.database {
+                Some(name) => text.push_str(name)?,
+                None => text.push_null(),
+            }
             (block_of(vec![text]), &["database()"])
         } else if sql.ends_with("limit 0") {
             let time = ColumnBuilder::new(Ty::Timestamp, 8, 0, 0);

@@ -52,7 +52,7 @@ async fn a_batch_leaves_when_it_is_full_and_the_rest_when_closed() {
     assert_eq!(fake.numbers(1), (0..7).collect::<Vec<_>>());
     assert_eq!(
         fake.log().prepared,
-        ["INSERT INTO `t`(`ts`,`v`) VALUES(?,?)"],
+        ["INSERT INTO `power`.`t`(`ts`,`v`) VALUES(?,?)"],
         "one statement for all batches"
     );
     assert_eq!(
@@ -243,6 +243,103 @@ async fn closing_tells_of_a_failed_batch_and_can_be_repeated() {
 }
 
 #[tokio::test]
+async fn a_table_keeps_the_database_that_was_in_use_at_first() {
+    let statement_for = |fake: Fake, table: &'static str| async move {
+        let mut inserter = fake.inserter::<Row>(table).open().await.unwrap();
+        inserter.write(&row(1)).await.unwrap();
+        inserter.close().await.unwrap();
+        let prepared = fake.log().prepared.join(";");
+        prepared.split('(').next().unwrap_or_default().to_owned()
+    };
+    let fake = || Fake::new(&TABLE);
+    assert_eq!(statement_for(fake(), "t").await, "INSERT INTO `power`.`t`");
+    assert_eq!(
+        statement_for(fake(), "`a.b`").await,
+        "INSERT INTO `power`.`a.b`"
+    );
+    assert_eq!(
+        statement_for(fake(), "other.t").await,
+        "INSERT INTO `other`.`t`"
+    );
+    let nowhere = fake().without_database();
+    assert_eq!(statement_for(nowhere, "t").await, "INSERT INTO `t`");
+
+    let fake = fake();
+    fake.log().lost = true;
+    let error = open(&fake).open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Connect);
+    assert!(error.to_string().contains("table `t`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_flush_ends_though_others_go_on_writing() {
+    let fake = Fake::new(&TABLE).gated();
+    let inserter = open(&fake).max_delay(None).open().await.unwrap();
+    inserter.write(&row(0)).await.unwrap();
+    {
+        let mut flush = pin!(inserter.flush());
+        assert!(poll(flush.as_mut()).is_pending());
+        settle().await;
+        inserter.write(&row(1)).await.unwrap();
+        assert!(poll(flush.as_mut()).is_pending(), "the first is not there");
+        fake.let_pass(1);
+        settle().await;
+        let Poll::Ready(done) = poll(flush.as_mut()) else {
+            panic!("it waits for the second row too")
+        };
+        done.unwrap();
+    }
+    assert_eq!(fake.numbers(1), [0]);
+    assert_eq!(inserter.pending_rows(), 1);
+}
+
+#[tokio::test]
+async fn a_flush_waits_for_rows_that_had_no_room_on_the_way() {
+    let fake = Fake::new(&TABLE).gated();
+    let inserter = open(&fake).max_rows(2).max_in_flight(1).open().await;
+    let inserter = inserter.unwrap();
+    for n in 0..3 {
+        inserter.write(&row(n)).await.unwrap();
+    }
+    let mut flush = pin!(inserter.flush());
+    for done in 0..2 {
+        assert!(poll(flush.as_mut()).is_pending(), "after {done} batches");
+        settle().await;
+        fake.let_pass(1);
+        settle().await;
+    }
+    assert!(poll(flush.as_mut()).is_ready());
+    assert_eq!(fake.batches(), [2, 1]);
+}
+
+#[tokio::test]
+async fn a_batch_that_cannot_be_bound_comes_back_whole() {
+    let fake = Fake::new(&[TABLE[0], ("n", "NULL", 0, "")]);
+    #[derive(Serialize)]
+    struct Odd {
+        ts: i64,
+        n: Option<i32>,
+    }
+    let mut inserter = fake.inserter::<Odd>("t").open().await.unwrap();
+    for ts in 0..3 {
+        inserter.write(&Odd { ts, n: None }).await.unwrap();
+    }
+    for attempt in 0..2 {
+        let error = inserter.close().await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "3 rows of 1 tables were not written",
+            "attempt {attempt}"
+        );
+        assert_eq!(inserter.pending_rows(), 0);
+        let batch = error.into_batch().unwrap();
+        assert_eq!((batch.rows(), batch.tables()), (3, 1));
+        inserter.retry(batch);
+    }
+    assert!(fake.batches().is_empty());
+}
+
+#[tokio::test]
 async fn several_connections_work_at_the_same_time_in_the_database_at_hand() {
     let fake = Fake::new(&TABLE).gated();
     let mut inserter = open(&fake).connections(3).max_rows(1).open().await.unwrap();
@@ -284,14 +381,47 @@ async fn several_tasks_write_through_one_inserter() {
     assert_eq!(rows, (0..80).collect::<Vec<_>>());
 }
 
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn rows_still_collecting_when_the_runtime_ends_come_back_too() {
+    for started in [true, false] {
+        let fake = Fake::new(&TABLE);
+        let first = runtime();
+        let mut inserter = first.block_on(async {
+            let inserter = open(&fake).max_rows(10).open().await.unwrap();
+            if started {
+                settle().await;
+            }
+            for n in 0..3 {
+                inserter.write(&row(n)).await.unwrap();
+            }
+            inserter
+        });
+        drop(first);
+        assert_eq!(inserter.pending_rows(), 3);
+        let limit = Duration::from_secs(10);
+        let flush_and_close = async {
+            let error = inserter.flush().await.unwrap_err();
+            assert_eq!(error.error().kind(), ErrorKind::Closed);
+            assert!(!error.error().outcome_unknown(), "they were never sent");
+            assert_eq!(error.batch().unwrap().rows(), 3);
+            assert_eq!(inserter.pending_rows(), 0);
+            inserter.close().await.unwrap();
+        };
+        runtime()
+            .block_on(async { tokio::time::timeout(limit, flush_and_close).await })
+            .unwrap();
+    }
+}
+
 #[test]
 fn an_inserter_whose_runtime_has_ended_gives_its_rows_back() {
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-    };
     let fake = Fake::new(&TABLE).gated();
     let first = runtime();
     let mut inserter = first

@@ -70,7 +70,7 @@ async fn fields_are_matched_by_name_and_rows_are_grouped_by_table() {
     write(&fake, &rows).await.unwrap();
     assert_eq!(
         fake.log().prepared,
-        ["INSERT INTO `meters`(tbname,`location`,`groupid`,`ts`,`note`) VALUES(?,?,?,?,?)"],
+        ["INSERT INTO `power`.`meters`(tbname,`location`,`groupid`,`ts`,`note`) VALUES(?,?,?,?,?)"],
         "without the column that the record does not have"
     );
     let params = fake.params();
