@@ -6,14 +6,14 @@ use std::hint::black_box;
 use bytes::BytesMut;
 use serde::Serialize;
 use taos::{
-    AsyncInsertable, AsyncQueryable, AsyncStatements, AsyncTBuilder, Stmt2AsyncBindable,
-    Stmt2BindParam, Taos, TaosBuilder, Value,
+    AsyncInsertable, AsyncQueryable, AsyncStatements, AsyncTBuilder, InsertSummary,
+    Stmt2AsyncBindable, Stmt2BindParam, Taos, TaosBuilder, Value,
 };
 use taos_ws::protocol::{BindTable, encode_stmt2_bind};
 
 use crate::cases::Failure;
 use crate::measure::{Stopwatch, Tally};
-use crate::readings::{Columns, PER_BATCH, Source, location};
+use crate::readings::{Columns, PER_BATCH, Reading, Source, location};
 use crate::writes::{self, Job, counted, tags};
 
 const ONE: &str = "insert into d0(ts,current,voltage,phase,power,energy) values(?,?,?,?,?,?)";
@@ -34,6 +34,7 @@ pub(crate) async fn run(dsn: &str, case: &str) -> Result<Option<String>, Failure
     match job.way.as_str() {
         "stmt2" => stmt2(&taos, &job).await.map(Some),
         "inserter" => inserter(&taos, &job).await.map(Some),
+        "inserter-all" if job.tables == 1 => inserter_all(&taos, &job).await.map(Some),
         _ => writes::run(&taos, &job).await,
     }
 }
@@ -123,6 +124,37 @@ struct NamedMeter<'a> {
     energy: i64,
 }
 
+impl From<Reading<'_>> for Meter {
+    #[inline]
+    fn from(r: Reading<'_>) -> Self {
+        Self {
+            ts: r.ts,
+            current: r.current,
+            voltage: r.voltage,
+            phase: r.phase,
+            power: r.power,
+            energy: r.energy,
+        }
+    }
+}
+
+impl<'a> From<Reading<'a>> for NamedMeter<'a> {
+    #[inline]
+    fn from(r: Reading<'a>) -> Self {
+        Self {
+            tbname: r.tbname,
+            location: location(r.table),
+            groupid: r.table,
+            ts: r.ts,
+            current: r.current,
+            voltage: r.voltage,
+            phase: r.phase,
+            power: r.power,
+            energy: r.energy,
+        }
+    }
+}
+
 async fn inserter(taos: &Taos, job: &Job) -> Result<String, Failure> {
     let mut source = Source::new(job.tables);
     let rows = usize::try_from(PER_BATCH)?;
@@ -132,18 +164,7 @@ async fn inserter(taos: &Taos, job: &Job) -> Result<String, Failure> {
         let mut inserter = inserter.max_rows(rows).open().await?;
         clock = Stopwatch::start();
         for _ in 0..job.rows {
-            let r = source.next();
-            let meter = NamedMeter {
-                tbname: r.tbname,
-                location: location(r.table),
-                groupid: r.table,
-                ts: r.ts,
-                current: r.current,
-                voltage: r.voltage,
-                phase: r.phase,
-                power: r.power,
-                energy: r.energy,
-            };
+            let meter = source.next().into();
             inserter.write(&meter).await?;
         }
         inserter.close().await?
@@ -151,19 +172,34 @@ async fn inserter(taos: &Taos, job: &Job) -> Result<String, Failure> {
         let mut inserter = taos.inserter::<Meter>("d0").max_rows(rows).open().await?;
         clock = Stopwatch::start();
         for _ in 0..job.rows {
-            let r = source.next();
-            let meter = Meter {
-                ts: r.ts,
-                current: r.current,
-                voltage: r.voltage,
-                phase: r.phase,
-                power: r.power,
-                energy: r.energy,
-            };
+            let meter = source.next().into();
             inserter.write(&meter).await?;
         }
         inserter.close().await?
     };
+    report(&clock, &summary, job)
+}
+
+/// The same for a program that has rows of one table in hand, here 100 at a time.
+async fn inserter_all(taos: &Taos, job: &Job) -> Result<String, Failure> {
+    const IN_HAND: u32 = 100;
+    let mut source = Source::new(1);
+    let inserter = taos.inserter::<Meter>("d0");
+    let mut inserter = inserter
+        .max_rows(usize::try_from(PER_BATCH)?)
+        .open()
+        .await?;
+    let clock = Stopwatch::start();
+    let mut meters: Vec<Meter> = Vec::new();
+    for _ in 0..job.rows / IN_HAND {
+        meters.clear();
+        meters.extend((0..IN_HAND).map(|_| Meter::from(source.next())));
+        inserter.write_all(&meters).await?;
+    }
+    report(&clock, &inserter.close().await?, job)
+}
+
+fn report(clock: &Stopwatch, summary: &InsertSummary, job: &Job) -> Result<String, Failure> {
     if summary.affected_rows != u64::from(job.rows) {
         return Err(format!("{summary:?} of {} rows", job.rows).into());
     }

@@ -164,23 +164,6 @@ impl ColumnBuilder {
         }
     }
 
-    /// Adds cells of fixed width whose bytes are there already; `N` is that width.
-    pub(super) fn extend_fixed<const N: usize>(
-        &mut self,
-        cells: impl IntoIterator<Item = Option<[u8; N]>>,
-    ) {
-        debug_assert_eq!(N, self.ty.fixed_length());
-        let cells = cells.into_iter();
-        let (least, _) = cells.size_hint();
-        self.data.reserve(N * least);
-        for cell in cells {
-            match cell {
-                Some(bytes) => self.put(&bytes),
-                None => self.push_null(),
-            }
-        }
-    }
-
     fn mismatch(&self, what: &str) -> RawError {
         RawError::of(
             ErrorKind::Decode,

@@ -100,6 +100,37 @@ impl BlockData {
             group_id: 0,
         })
     }
+
+    /// One column of cells of the fixed width `N`, written where they stay.
+    fn of_fixed<const N: usize>(
+        ty: Ty,
+        cells: impl ExactSizeIterator<Item = Option<[u8; N]>>,
+        precision: Precision,
+    ) -> Self {
+        debug_assert_eq!(N, ty.fixed_length());
+        let rows = cells.len();
+        let head = rows.div_ceil(8);
+        let mut bytes = vec![0; head + N * rows];
+        let (flags, data) = bytes.split_at_mut(head);
+        let (room, _) = data.as_chunks_mut::<N>();
+        for (row, (place, cell)) in room.iter_mut().zip(cells).enumerate() {
+            match cell {
+                Some(cell) => *place = cell,
+                None => {
+                    if let Some(flags) = flags.get_mut(row / 8) {
+                        *flags |= 0x80 >> (row % 8);
+                    }
+                }
+            }
+        }
+        Self {
+            bytes: bytes.into(),
+            rows,
+            precision,
+            columns: Box::new([Column::of_fixed(ty, head, N * rows)]),
+            group_id: 0,
+        }
+    }
 }
 
 #[derive(Clone, Default)]

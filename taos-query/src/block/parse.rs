@@ -55,6 +55,21 @@ impl Column {
             text: OnceLock::new(),
         }
     }
+
+    /// The only column of a buffer with the NULL flags in its first `head` bytes and `data_len` bytes
+    /// of cells behind them.
+    pub(super) fn of_fixed(ty: Ty, head: usize, data_len: usize) -> Self {
+        Self {
+            ty,
+            precision: 0,
+            scale: 0,
+            info: u32::try_from(ty.fixed_length()).unwrap_or_default(),
+            head: 0,
+            data: head,
+            data_len,
+            text: OnceLock::new(),
+        }
+    }
 }
 
 fn bad(message: String) -> RawError {

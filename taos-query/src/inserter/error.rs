@@ -63,11 +63,28 @@ pub struct InsertError(Box<Inner>);
 struct Inner {
     error: RawError,
     batch: Option<FailedBatch>,
+    taken: usize,
 }
 
 impl InsertError {
     pub(super) fn new(error: RawError, batch: Option<FailedBatch>) -> Self {
-        Self(Box::new(Inner { error, batch }))
+        Self(Box::new(Inner {
+            error,
+            batch,
+            taken: 0,
+        }))
+    }
+
+    /// The same error of a call that has taken rows before it.
+    pub(super) fn after(mut self, taken: usize) -> Self {
+        self.0.taken = taken;
+        self
+    }
+
+    /// Rows of this call of [`write_all`](super::Inserter::write_all) that were taken before it
+    /// ended; 0 for every other call.
+    pub fn taken(&self) -> usize {
+        self.0.taken
     }
 
     /// What went wrong. Its [`outcome_unknown`](RawError::outcome_unknown) tells whether the server

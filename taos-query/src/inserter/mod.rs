@@ -60,7 +60,8 @@
 //! [`max_delay`](InserterBuilder::max_delay) old, or on [`flush`](Inserter::flush). Batches of one
 //! connection are executed in the order of their rows; several connections keep no order.
 //! When as many are under way as [`max_in_flight`](InserterBuilder::max_in_flight) says,
-//! [`write`](Inserter::write) waits.
+//! [`write`](Inserter::write) waits. A program that has several rows at hand gives them to
+//! [`write_all`](Inserter::write_all), which costs less for each.
 //!
 //! A batch that fails comes back with its rows from the next call of the inserter, as an
 //! [`InsertError`].

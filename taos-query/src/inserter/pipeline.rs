@@ -147,8 +147,33 @@ impl Shared {
         plan: &Plan,
         row: &T,
     ) -> Result<Taken, InsertError> {
-        let mut guard = self.state();
-        let state = &mut *guard;
+        self.take(&mut self.state(), plan, row)
+    }
+
+    /// Takes rows from the front, as many as there is room for, and says how many those were and why
+    /// it ended there. The lock, which costs as much as some fields, is taken once.
+    pub(super) fn push_all<T: Serialize>(
+        &self,
+        plan: &Plan,
+        rows: &[T],
+    ) -> (usize, Result<Taken, InsertError>) {
+        let mut state = self.state();
+        for (taken, row) in rows.iter().enumerate() {
+            match self.take(&mut state, plan, row) {
+                Ok(Taken::Yes) => {}
+                end => return (taken, end),
+            }
+        }
+        (rows.len(), Ok(Taken::Yes))
+    }
+
+    #[inline]
+    fn take<T: Serialize + ?Sized>(
+        &self,
+        state: &mut State,
+        plan: &Plan,
+        row: &T,
+    ) -> Result<Taken, InsertError> {
         if state.due || state.closed || state.workers == 0 || !state.failed.is_empty() {
             match self.attend(state)? {
                 Taken::Yes => {}

@@ -136,4 +136,12 @@ impl<T: Serialize> Inserter<T> {
             Taken::NoRoom => block_on(self.home, self.inner.write(row))?,
         }
     }
+
+    /// Takes rows one after another, with less work for each than [`write`](Self::write) has.
+    ///
+    /// # Errors
+    /// As the asynchronous [`write_all`](super::Inserter::write_all).
+    pub fn write_all(&self, rows: &[T]) -> Result<(), InsertError> {
+        block_on(self.home, self.inner.write_all(rows))?
+    }
 }

@@ -9,6 +9,9 @@ use super::error::{FailedBatch, InsertError, InsertSummary};
 use super::pipeline::{Flushed, Shared, Taken};
 use super::plan::{Plan, Table};
 
+/// Rows that [`Inserter::write_all`] takes under one lock.
+const ROWS_AT_ONCE: usize = 1_000;
+
 /// Writes records of `T` in batches; see the [module](super) for what happens to them.
 ///
 /// Made by [`open`](super::InserterBuilder::open). Rows wait in memory until their batch leaves, so
@@ -120,6 +123,34 @@ impl<T: Serialize> Inserter<T> {
         }
     }
 
+    /// Takes rows one after another, as [`write`](Self::write) does, but with less work for each.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write). The rows in front of the one it is about were taken;
+    /// [`taken`](InsertError::taken) says how many those are, so that a program can go on behind them.
+    ///
+    /// # Cancel safety
+    /// Rows that were taken before the future is dropped are written, and nothing tells how many they
+    /// are. Where that matters, use [`write`](Self::write).
+    pub async fn write_all(&self, rows: &[T]) -> Result<(), InsertError> {
+        let mut rest = rows;
+        while let Some(first) = rest.first() {
+            // Made before the look, so that what happens in between is not missed.
+            let progress = self.shared.progress();
+            let plan = self.plan(first)?;
+            // Others shall have their turn at the lock.
+            let part = rest.get(..ROWS_AT_ONCE).unwrap_or(rest);
+            let (taken, end) = self.shared.push_all(plan, part);
+            rest = rest.get(taken..).unwrap_or_default();
+            match end {
+                Ok(Taken::Yes) => {}
+                Ok(Taken::NoRoom) => progress.await,
+                Err(error) => return Err(error.after(rows.len() - rest.len())),
+            }
+        }
+        Ok(())
+    }
+
     async fn wait_and_offer(&self, row: &T) -> Result<(), InsertError> {
         loop {
             let progress = self.shared.progress();
@@ -133,14 +164,16 @@ impl<T: Serialize> Inserter<T> {
     /// Takes a row if that needs no waiting.
     #[inline]
     pub(super) fn offer(&self, row: &T) -> Result<Taken, InsertError> {
-        let plan = match self.shared.plan.get() {
-            Some(plan) => plan,
-            None => {
-                let plan = Plan::new(&self.table, row)?;
-                self.shared.plan.get_or_init(|| plan)
-            }
-        };
-        self.shared.push(plan, row)
+        self.shared.push(self.plan(row)?, row)
+    }
+
+    #[inline]
+    fn plan(&self, first: &T) -> Result<&Plan, InsertError> {
+        if let Some(plan) = self.shared.plan.get() {
+            return Ok(plan);
+        }
+        let plan = Plan::new(&self.table, first)?;
+        Ok(self.shared.plan.get_or_init(|| plan))
     }
 }
 

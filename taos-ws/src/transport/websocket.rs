@@ -23,6 +23,8 @@ const TRUSTED_LENGTH: usize = 4 << 20;
 const LARGE_FRAME: usize = 1 << 20;
 /// No more frames are queued while this much waits to be written.
 const WRITE_BUFFER: usize = 128 * 1024;
+/// Bytes that are copied and masked while the fastest cache holds them; a multiple of a mask's four.
+const MASK_PIECE: usize = 8 * 1024;
 /// Longest payload of a control frame (RFC 6455 §5.5).
 const CONTROL_LIMIT: usize = 125;
 
@@ -148,10 +150,12 @@ impl<S: Socket> WebSocket<S> {
         self.output.reserve(payload.len() + 14);
         // Writing into memory cannot fail.
         let _ = header.format(length, &mut (&mut self.output).writer());
-        let start = self.output.len();
-        self.output.put_slice(payload);
-        if let Some(payload) = self.output.get_mut(start..) {
-            apply_mask(payload, mask);
+        for piece in payload.chunks(MASK_PIECE) {
+            let start = self.output.len();
+            self.output.put_slice(piece);
+            if let Some(piece) = self.output.get_mut(start..) {
+                apply_mask(piece, mask);
+            }
         }
         let added = self.output.len() - before;
         self.queued += u64::try_from(added).unwrap_or(0);

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::ColumnView;
-use super::data::ViewData;
 use crate::block::encode::encode;
 use crate::block::{BlockData, ColumnBuilder};
 use crate::common::itypes::{INChar, IVarChar};
@@ -47,10 +46,8 @@ fn collect_fixed<V, const N: usize>(
     values: Vec<impl Into<Option<V>>>,
     bytes: impl Fn(V) -> [u8; N],
 ) -> RawResult<ColumnView> {
-    let mut builder = ColumnBuilder::new(ty, 0, 0, 0);
     let cells = values.into_iter().map(|value| value.into().map(&bytes));
-    builder.extend_fixed(cells);
-    finish(builder, precision)
+    ColumnView::of_column(BlockData::of_fixed(ty, cells, precision))
 }
 
 macro_rules! from_numbers {
@@ -109,8 +106,12 @@ impl ColumnView {
             Some(data) => data,
             None => BlockData::parse(encode(std::slice::from_ref(builder))?, precision)?,
         };
-        ViewData::new(&Arc::new(data), 0)
-            .map(Self::of_data)
+        Self::of_column(data)
+    }
+
+    /// The only column of a block.
+    fn of_column(data: BlockData) -> RawResult<Self> {
+        Self::of_block(&Arc::new(data), 0)
             .ok_or_else(|| RawError::of(ErrorKind::Decode, "a block without columns"))
     }
 

@@ -1,5 +1,6 @@
 //! When batches leave, and what becomes of them.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -169,6 +170,47 @@ async fn writing_waits_while_the_line_is_full_and_a_dropped_write_takes_nothing(
     fake.let_pass(10);
     inserter.close().await.unwrap();
     assert_eq!(fake.numbers(1), [0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn many_rows_given_at_once_leave_in_batches_as_single_rows_do() {
+    let fake = Fake::new(&TABLE).gated();
+    let mut inserter = open(&fake)
+        .max_rows(3)
+        .max_in_flight(1)
+        .open()
+        .await
+        .unwrap();
+    let rows: Vec<Row> = (0..10).map(row).collect();
+    {
+        let mut write = pin!(inserter.write_all(&rows));
+        assert!(poll(write.as_mut()).is_pending(), "the line is full");
+        fake.let_pass(10);
+        write.await.unwrap();
+    }
+    inserter.write_all(&[]).await.unwrap();
+    let summary = inserter.close().await.unwrap();
+    assert_eq!(summary.rows, 10);
+    assert_eq!(fake.batches(), [3, 3, 3, 1]);
+    assert_eq!(fake.numbers(1), (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_error_among_many_rows_tells_how_many_were_taken() {
+    let fake = Fake::new(&TABLE);
+    let tuples = fake.inserter::<BTreeMap<&str, i64>>("t");
+    let mut inserter = tuples.open().await.unwrap();
+    let map = |v: i64| BTreeMap::from([("ts", 1), ("v", v)]);
+    let rows = [map(1), map(2), map(i64::MAX), map(4)];
+    let error = inserter.write_all(&rows).await.unwrap_err();
+    assert_eq!(error.taken(), 2);
+    assert!(error.batch().is_none());
+    inserter
+        .write_all(&rows[error.taken() + 1..])
+        .await
+        .unwrap();
+    inserter.close().await.unwrap();
+    assert_eq!(fake.numbers(1), [1, 2, 4]);
 }
 
 #[tokio::test]
