@@ -118,6 +118,9 @@ impl fmt::Display for InsertError {
                 batch.rows,
                 batch.tables()
             ),
+            None if self.0.taken > 0 => {
+                write!(f, "{} rows were taken, the next was not", self.0.taken)
+            }
             None => f.write_str("nothing was taken"),
         }
     }
