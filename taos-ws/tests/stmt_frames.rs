@@ -11,8 +11,11 @@ use std::path::Path;
 use taos_query::block::ColumnView;
 use taos_query::common::{Ty, Value};
 use taos_ws::protocol::{
-    BinaryRequest, BindForm, BindItem, BindTable, decode_binary, decode_stmt2_bind, encode_bind,
-    encode_payload, encode_set_tags, encode_stmt2_bind,
+    Action, BinaryRequest, BindForm, BindItem, BindTable, ServerReply, Stmt2PrepareBody,
+    Stmt2ResultBody, StmtBody, StmtExecBody, StmtFieldBody, StmtFieldReply, StmtFieldsBody,
+    StmtGetParamBody, StmtNumParamsBody, StmtPrepareBody, StmtResultFields, TextReply,
+    UseResultBody, decode_binary, decode_stmt2_bind, encode_bind, encode_payload, encode_set_tags,
+    encode_stmt2_bind,
 };
 
 fn recorded(scenario: &str, file: &str) -> Bytes {
@@ -394,113 +397,115 @@ fn rows_that_are_sliced_keep_their_nulls() {
     }
 }
 
-/// What servers send about statements, decoded and written again.
-fn encode_again(reply: &taos_ws::protocol::TextReply) -> String {
-    use taos_ws::protocol::{
-        Action, ServerReply, Stmt2PrepareBody, Stmt2ResultBody, StmtBody, StmtExecBody,
-        StmtFieldBody, StmtFieldsBody, StmtGetParamBody, StmtNumParamsBody, StmtPrepareBody,
-        StmtResultFields, UseResultBody,
+fn write<B: serde::Serialize>(reply: &TextReply, body: B) -> String {
+    let action = reply.action.as_str();
+    ServerReply::failure(
+        action,
+        reply.req_id,
+        reply.timing,
+        reply.code,
+        &reply.message,
+        body,
+    )
+    .encode()
+}
+
+fn fields_of(reply: &TextReply, kinds: bool) -> Option<Vec<StmtFieldBody<'_>>> {
+    let fields = reply.fields.as_ref()?.iter();
+    let body = |field| {
+        let field: &StmtFieldReply = field;
+        StmtFieldBody {
+            name: &field.name,
+            field_type: u8::try_from(field.field_type).unwrap(),
+            precision: field.precision,
+            scale: field.scale,
+            bytes: field.bytes,
+            bind_type: kinds.then_some(field.bind_type),
+        }
     };
-    fn write<B: serde::Serialize>(reply: &taos_ws::protocol::TextReply, body: B) -> String {
-        ServerReply::failure(
-            reply.action.as_str(),
-            reply.req_id,
-            reply.timing,
-            reply.code,
-            &reply.message,
-            body,
-        )
-        .encode()
-    }
-    let stmt_id = reply.stmt_id;
-    let fields = |kinds: bool| {
-        reply.fields.as_ref().map(|fields| {
-            fields
-                .iter()
-                .map(|field| StmtFieldBody {
-                    name: &field.name,
-                    field_type: u8::try_from(field.field_type).unwrap(),
-                    precision: field.precision,
-                    scale: field.scale,
-                    bytes: field.bytes,
-                    bind_type: kinds.then_some(field.bind_type),
-                })
-                .collect()
-        })
-    };
-    let result = || StmtResultFields {
+    Some(fields.map(body).collect())
+}
+
+fn result_of(reply: &TextReply) -> StmtResultFields<'_> {
+    let names = reply.fields_names.as_ref();
+    StmtResultFields {
         fields_count: usize::try_from(reply.fields_count).unwrap(),
-        fields_names: reply
-            .fields_names
-            .as_ref()
-            .map(|names| names.iter().map(String::as_str).collect()),
+        fields_names: names.map(|names| names.iter().map(String::as_str).collect()),
         fields_types: reply.fields_types.clone(),
         fields_lengths: reply.fields_lengths.clone(),
         precision: u8::try_from(reply.precision).unwrap(),
         fields_precisions: reply.fields_precisions.clone(),
         fields_scales: reply.fields_scales.clone(),
-    };
+    }
+}
+
+/// What servers send about statements, decoded and written again.
+fn encode_again(reply: &TextReply) -> String {
+    let (stmt_id, is_insert) = (reply.stmt_id, reply.is_insert);
     if reply.code != 0 {
         return write(reply, StmtBody { stmt_id });
     }
-    let is_insert = reply.is_insert;
     match &reply.action {
         Action::Prepare => write(reply, StmtPrepareBody { stmt_id, is_insert }),
-        Action::Exec | Action::Stmt2Exec => write(
-            reply,
-            StmtExecBody {
+        Action::Exec | Action::Stmt2Exec => {
+            let affected = reply.affected;
+            write(reply, StmtExecBody { stmt_id, affected })
+        }
+        Action::GetTagFields | Action::GetColFields => {
+            let fields = fields_of(reply, false);
+            write(reply, StmtFieldsBody { stmt_id, fields })
+        }
+        Action::UseResult => {
+            let body = UseResultBody {
                 stmt_id,
-                affected: reply.affected,
-            },
-        ),
-        Action::GetTagFields | Action::GetColFields => write(
-            reply,
-            StmtFieldsBody {
+                result_id: reply.result_id,
+                fields: result_of(reply),
+            };
+            write(reply, body)
+        }
+        Action::Stmt2Result => {
+            let body = Stmt2ResultBody {
                 stmt_id,
-                fields: fields(false),
-            },
-        ),
-        Action::StmtNumParams => write(
-            reply,
-            StmtNumParamsBody {
+                id: reply.id,
+                fields: result_of(reply),
+            };
+            write(reply, body)
+        }
+        Action::Stmt2Prepare => {
+            let body = Stmt2PrepareBody {
                 stmt_id,
-                num_params: usize::try_from(reply.num_params).unwrap(),
-            },
-        ),
-        Action::StmtGetParam => write(
-            reply,
-            StmtGetParamBody {
+                is_insert,
+                fields: fields_of(reply, true),
+                fields_count: usize::try_from(reply.fields_count).unwrap(),
+            };
+            write(reply, body)
+        }
+        _ => encode_parameters_again(reply),
+    }
+}
+
+fn encode_parameters_again(reply: &TextReply) -> String {
+    let stmt_id = reply.stmt_id;
+    match &reply.action {
+        Action::StmtNumParams => {
+            let num_params = usize::try_from(reply.num_params).unwrap();
+            write(
+                reply,
+                StmtNumParamsBody {
+                    stmt_id,
+                    num_params,
+                },
+            )
+        }
+        Action::StmtGetParam => {
+            let body = StmtGetParamBody {
                 stmt_id,
                 index: reply.index,
                 data_type: u8::try_from(reply.data_type).unwrap(),
                 length: reply.length,
-            },
-        ),
-        Action::UseResult => write(
-            reply,
-            UseResultBody {
-                stmt_id,
-                result_id: reply.result_id,
-                fields: result(),
-            },
-        ),
-        Action::Stmt2Result => write(
-            reply,
-            Stmt2ResultBody {
-                stmt_id,
-                id: reply.id,
-                fields: result(),
-            },
-        ),
-        Action::Stmt2Prepare => write(
-            reply,
-            Stmt2PrepareBody {
-                stmt_id,
-                is_insert,
-                fields: fields(true),
-                fields_count: usize::try_from(reply.fields_count).unwrap(),
-            },
-        ),
+            };
+            write(reply, body)
+        }
         _ => write(reply, StmtBody { stmt_id }),
     }
 }

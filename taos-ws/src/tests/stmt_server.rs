@@ -1,7 +1,10 @@
 //! A server of statements that answers by a script and notes what it was asked.
 
 use super::peer::{Accepts, Got, Peer};
-use crate::protocol::{BinaryRequest, FetchOutcome, OldBlockReply, Stmt2Bind, TextRequest};
+use crate::protocol::{
+    BinaryRequest, FetchOutcome, OldBlockReply, Stmt2Bind, Stmt2PrepareArgs, Stmt2Table, StmtArgs,
+    TextRequest,
+};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use taos_query::RawBlock;
@@ -100,6 +103,10 @@ impl Server {
     /// What was asked since the last call.
     pub(super) fn take_log(&self) -> Vec<String> {
         std::mem::take(&mut self.seen.lock().unwrap().log)
+    }
+
+    fn close(&self, stmt_id: u64) {
+        self.seen.lock().unwrap().statements.remove(&stmt_id);
     }
 
     pub(super) fn set(&self, change: impl FnOnce(&mut Script)) {
@@ -255,136 +262,118 @@ impl Session {
         )
     }
 
+    /// Answers with nothing of its own.
+    async fn plain(&mut self, action: &str, req_id: u64, stmt_id: u64, words: String) -> bool {
+        let none = |_: &mut Self| String::new();
+        self.answer(action, req_id, stmt_id, words, none).await
+    }
+
+    fn is_insert(&self) -> bool {
+        self.server.script.lock().unwrap().insert
+    }
+
     /// Statements of the second generation.
     async fn on_text(&mut self, request: TextRequest) -> bool {
         use TextRequest as R;
-        let none = |_: &mut Self| String::new();
-        let insert = self.server.script.lock().unwrap().insert;
+        let words = String::new();
         match request {
             R::Stmt2Init(args) => {
                 let words = format!("{} {}", args.single_stb_insert, args.single_table_bind_once);
                 let id = self.new_statement();
-                self.answer("stmt2_init", args.req_id, id, words, none)
+                self.plain("stmt2_init", args.req_id, id, words).await
+            }
+            R::Stmt2Prepare(args) => self.on_prepare(args).await,
+            R::Stmt2Exec(StmtArgs {
+                req_id, stmt_id, ..
+            }) => {
+                let members = |this: &mut Self| this.executed(stmt_id);
+                self.answer("stmt2_exec", req_id, stmt_id, words, members)
                     .await
             }
-            R::Stmt2Prepare(args) => {
-                let fields = args.get_fields && insert;
-                self.answer(
-                    "stmt2_prepare",
-                    args.req_id,
-                    args.stmt_id,
-                    args.sql,
-                    |this| {
-                        let fields = match (fields, insert) {
-                            (true, _) => this.fields(&[1, 2, 4], true),
-                            (false, true) => r#","fields":null,"fields_count":0"#.to_owned(),
-                            (false, false) => r#","fields":null,"fields_count":1"#.to_owned(),
-                        };
-                        format!(r#","is_insert":{insert}{fields}"#)
-                    },
-                )
-                .await
+            R::Stmt2Result(StmtArgs {
+                req_id, stmt_id, ..
+            }) => {
+                let members = |this: &mut Self| this.result("id", stmt_id);
+                self.answer("stmt2_result", req_id, stmt_id, words, members)
+                    .await
             }
-            R::Stmt2Exec(args) => {
-                self.answer(
-                    "stmt2_exec",
-                    args.req_id,
-                    args.stmt_id,
-                    String::new(),
-                    |this| this.executed(args.stmt_id),
-                )
-                .await
-            }
-            R::Stmt2Result(args) => {
-                self.answer(
-                    "stmt2_result",
-                    args.req_id,
-                    args.stmt_id,
-                    String::new(),
-                    |this| this.result("id", args.stmt_id),
-                )
-                .await
-            }
-            R::Stmt2Close(args) => {
-                self.server
-                    .seen
-                    .lock()
-                    .unwrap()
-                    .statements
-                    .remove(&args.stmt_id);
-                self.answer(
-                    "stmt2_close",
-                    args.req_id,
-                    args.stmt_id,
-                    String::new(),
-                    none,
-                )
-                .await
+            R::Stmt2Close(StmtArgs {
+                req_id, stmt_id, ..
+            }) => {
+                self.server.close(stmt_id);
+                self.plain("stmt2_close", req_id, stmt_id, words).await
             }
             other => self.on_first(other).await,
         }
     }
 
+    async fn on_prepare(&mut self, args: Stmt2PrepareArgs) -> bool {
+        let insert = self.is_insert();
+        let members = |this: &mut Self| {
+            let fields = match (args.get_fields && insert, insert) {
+                (true, _) => this.fields(&[1, 2, 4], true),
+                (false, true) => r#","fields":null,"fields_count":0"#.to_owned(),
+                (false, false) => r#","fields":null,"fields_count":1"#.to_owned(),
+            };
+            format!(r#","is_insert":{insert}{fields}"#)
+        };
+        self.answer(
+            "stmt2_prepare",
+            args.req_id,
+            args.stmt_id,
+            args.sql,
+            members,
+        )
+        .await
+    }
+
     /// Statements of the first generation.
     async fn on_first(&mut self, request: TextRequest) -> bool {
         use TextRequest as R;
-        let none = |_: &mut Self| String::new();
-        let insert = self.server.script.lock().unwrap().insert;
+        let words = String::new();
         match request {
             R::StmtInit(args) => {
                 let id = self.new_statement();
-                self.answer("init", args.req_id, id, String::new(), none)
-                    .await
+                self.plain("init", args.req_id, id, words).await
             }
             R::StmtPrepare(args) => {
-                self.answer("prepare", args.req_id, args.stmt_id, args.sql, |_| {
-                    format!(r#","is_insert":{insert}"#)
-                })
-                .await
+                let members = |this: &mut Self| format!(r#","is_insert":{}"#, this.is_insert());
+                self.answer("prepare", args.req_id, args.stmt_id, args.sql, members)
+                    .await
             }
             R::StmtSetTableName(args) => {
-                self.answer("set_table_name", args.req_id, args.stmt_id, args.name, none)
+                self.plain("set_table_name", args.req_id, args.stmt_id, args.name)
                     .await
             }
-            R::StmtGetTagFields(args) => {
-                self.answer(
-                    "get_tag_fields",
-                    args.req_id,
-                    args.stmt_id,
-                    String::new(),
-                    |this| this.fields(&[2], false),
-                )
-                .await
-            }
-            R::StmtGetColFields(args) => {
-                self.answer(
-                    "get_col_fields",
-                    args.req_id,
-                    args.stmt_id,
-                    String::new(),
-                    |this| this.fields(&[1], false),
-                )
-                .await
-            }
-            R::StmtAddBatch(args) => {
-                self.answer("add_batch", args.req_id, args.stmt_id, String::new(), none)
+            R::StmtGetTagFields(StmtArgs {
+                req_id, stmt_id, ..
+            }) => {
+                let members = |this: &mut Self| this.fields(&[2], false);
+                self.answer("get_tag_fields", req_id, stmt_id, words, members)
                     .await
             }
-            R::StmtExec(args) => {
-                self.answer("exec", args.req_id, args.stmt_id, String::new(), |this| {
-                    this.executed(args.stmt_id)
-                })
-                .await
+            R::StmtGetColFields(StmtArgs {
+                req_id, stmt_id, ..
+            }) => {
+                let members = |this: &mut Self| this.fields(&[1], false);
+                self.answer("get_col_fields", req_id, stmt_id, words, members)
+                    .await
             }
-            R::StmtUseResult(args) => {
-                self.answer(
-                    "use_result",
-                    args.req_id,
-                    args.stmt_id,
-                    String::new(),
-                    |this| this.result("result_id", args.stmt_id),
-                )
-                .await
+            R::StmtAddBatch(StmtArgs {
+                req_id, stmt_id, ..
+            }) => self.plain("add_batch", req_id, stmt_id, words).await,
+            R::StmtExec(StmtArgs {
+                req_id, stmt_id, ..
+            }) => {
+                let members = |this: &mut Self| this.executed(stmt_id);
+                self.answer("exec", req_id, stmt_id, words, members).await
+            }
+            R::StmtUseResult(StmtArgs {
+                req_id, stmt_id, ..
+            }) => {
+                let members = |this: &mut Self| this.result("result_id", stmt_id);
+                self.answer("use_result", req_id, stmt_id, words, members)
+                    .await
             }
             R::StmtClose(args) => {
                 let mut seen = self.server.seen.lock().unwrap();
@@ -436,49 +425,60 @@ impl Session {
         }
     }
 
+    /// What is bound.
     async fn on_binary(&mut self, request: BinaryRequest) -> bool {
-        let none = |_: &mut Self| String::new();
         match request {
             BinaryRequest::Stmt2Bind {
                 req_id,
                 stmt_id,
                 bind,
             } => {
-                let words: Vec<String> = bind
-                    .tables
-                    .iter()
-                    .map(|table| {
-                        let rows = table.columns.first().map_or(0, |column| column.num);
-                        *self.bound.entry(stmt_id).or_default() += rows;
-                        format!("{}:{rows}", table.name.as_deref().unwrap_or_default())
-                    })
-                    .collect();
+                let rows = |table: &Stmt2Table| table.columns.first().map_or(0, |c| c.num);
+                *self.bound.entry(stmt_id).or_default() +=
+                    bind.tables.iter().map(rows).sum::<usize>();
+                let words = bind.tables.iter().map(|table| {
+                    format!(
+                        "{}:{}",
+                        table.name.as_deref().unwrap_or_default(),
+                        rows(table)
+                    )
+                });
+                let words = words.collect::<Vec<_>>().join(" ");
                 self.server.seen.lock().unwrap().binds.push(bind);
-                self.answer("stmt2_bind", req_id, stmt_id, words.join(" "), none)
-                    .await
+                self.plain("stmt2_bind", req_id, stmt_id, words).await
             }
             BinaryRequest::SetTags {
                 req_id,
                 stmt_id,
                 block,
             } => {
-                let block = RawBlock::parse_from_raw_block(block, Precision::Millisecond).unwrap();
-                self.server.seen.lock().unwrap().blocks.push(block);
-                self.answer("set_tags", req_id, stmt_id, String::new(), none)
-                    .await
+                self.keep(block);
+                self.plain("set_tags", req_id, stmt_id, String::new()).await
             }
             BinaryRequest::Bind {
                 req_id,
                 stmt_id,
                 block,
             } => {
-                let block = RawBlock::parse_from_raw_block(block, Precision::Millisecond).unwrap();
-                let rows = block.nrows();
+                let rows = self.keep(block);
                 *self.bound.entry(stmt_id).or_default() += rows;
-                self.server.seen.lock().unwrap().blocks.push(block);
-                self.answer("bind", req_id, stmt_id, rows.to_string(), none)
-                    .await
+                self.plain("bind", req_id, stmt_id, rows.to_string()).await
             }
+            other => self.on_binary_query(other).await,
+        }
+    }
+
+    /// Keeps a bound block; gives its rows.
+    fn keep(&mut self, block: bytes::Bytes) -> usize {
+        let block = RawBlock::parse_from_raw_block(block, Precision::Millisecond).unwrap();
+        let rows = block.nrows();
+        self.server.seen.lock().unwrap().blocks.push(block);
+        rows
+    }
+
+    /// Queries and their results, in binary form.
+    async fn on_binary_query(&mut self, request: BinaryRequest) -> bool {
+        match request {
             BinaryRequest::FetchRawBlock { req_id, result_id } => {
                 let outcome = if self.fetched.insert(result_id) {
                     FetchOutcome::Block(rows_of_two())
@@ -487,7 +487,6 @@ impl Session {
                     FetchOutcome::End
                 };
                 self.peer.fetched(req_id, result_id, outcome).await;
-                true
             }
             BinaryRequest::Query { req_id, sql } if sql.starts_with("describe") => {
                 let table = sql.trim_start_matches("describe ").to_owned();
@@ -496,18 +495,14 @@ impl Session {
                     Verdict::Silent => {}
                     Verdict::Cut => return false,
                 }
-                true
             }
             BinaryRequest::Query { req_id, sql } if sql.starts_with("select") => {
                 self.peer.result(req_id, 7).await;
-                true
             }
-            BinaryRequest::Query { req_id, .. } => {
-                self.peer.updated(req_id, 1).await;
-                true
-            }
+            BinaryRequest::Query { req_id, .. } => self.peer.updated(req_id, 1).await,
             other => panic!("{other:?}"),
         }
+        true
     }
 
     async fn describe(&mut self, req_id: u64) {
