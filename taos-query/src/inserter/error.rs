@@ -109,32 +109,46 @@ impl InsertError {
     }
 }
 
+impl Inner {
+    /// What became of the rows.
+    fn fate(&self) -> String {
+        match &self.batch {
+            Some(batch) => format!(
+                "{} of {} were not written",
+                counted(batch.rows, "row"),
+                counted(batch.tables(), "table")
+            ),
+            None if self.taken > 0 => {
+                format!(
+                    "{} were taken, the next was not",
+                    counted(self.taken, "row")
+                )
+            }
+            None => "nothing was taken".to_owned(),
+        }
+    }
+}
+
+fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 impl fmt::Display for InsertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0.batch {
-            Some(batch) => write!(
-                f,
-                "{} rows of {} tables were not written",
-                batch.rows,
-                batch.tables()
-            ),
-            None if self.0.taken > 0 => {
-                write!(f, "{} rows were taken, the next was not", self.0.taken)
-            }
-            None => f.write_str("nothing was taken"),
-        }
+        write!(f, "{}: {}", self.0.fate(), self.0.error)
     }
 }
 
 impl fmt::Debug for InsertError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}: {:?}", self.0.error)
+        write!(f, "{}: {:?}", self.0.fate(), self.0.error)
     }
 }
 
 impl std::error::Error for InsertError {
+    /// What lies behind [`error`](Self::error), whose own text is part of this one's.
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.0.error)
+        self.0.error.source()
     }
 }
 
@@ -147,7 +161,7 @@ impl From<RawError> for InsertError {
 impl From<InsertError> for RawError {
     /// Lets go of the rows, and says in the text how many there were.
     fn from(error: InsertError) -> Self {
-        let text = error.to_string();
+        let text = error.0.fate();
         match error.into_parts() {
             (error, None) => error,
             (error, Some(_)) => error.context(text),

@@ -143,7 +143,9 @@ impl Layout {
         match (&bound.name, self.named) {
             (None, true) => {
                 return Err(wrong(
-                    "the statement has a `?` for the table, but no table name was given".into(),
+                    "the statement has a `?` for the table, but no table name was given: call set_tbname(), \
+             or give it with the columns"
+                .into(),
                 ));
             }
             (Some(name), false) => {
@@ -188,7 +190,9 @@ impl Layout {
 pub(super) fn fit_unknown(outline: &Outline, bound: &Bound) -> RawResult<()> {
     if outline.table_mark && bound.name.is_none() {
         return Err(wrong(
-            "the statement has a `?` for the table, but no table name was given".into(),
+            "the statement has a `?` for the table, but no table name was given: call set_tbname(), \
+             or give it with the columns"
+                .into(),
         ));
     }
     let marks = bound.tags.len() + bound.columns.len();
@@ -292,10 +296,12 @@ fn counted(kind: &str, targets: &[Target], given: usize, table: Option<&str>) ->
     }
     let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     Err(wrong(format!(
-        "{}the statement has {} {kind}s to bind ({}), but {given} were given",
+        "{}the statement has {} {kind}{} to bind ({}), but {given} {} given",
         At(table),
         targets.len(),
-        names.join(", ")
+        if targets.len() == 1 { "" } else { "s" },
+        names.join(", "),
+        if given == 1 { "was" } else { "were" }
     )))
 }
 

@@ -294,7 +294,7 @@ async fn data_that_does_not_fit_is_refused_by_name_before_anything_is_sent() {
         (Stmt2BindParam::new(None, None, None), "no table name"),
         (
             Stmt2BindParam::new(Some("d1".into()), None, Some(good.clone())),
-            "table `d1`: the statement has 1 tags to bind (place), but 0",
+            "table `d1`: the statement has 1 tag to bind (place), but 0",
         ),
         (
             Stmt2BindParam::new(Some("d1".into()), Some(vec![Value::Null(Ty::NChar)]), None),
