@@ -10,6 +10,7 @@ use crate::transport::Dialer;
 use crate::tries::{Stop, Tries};
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use taos_query::{Code, ConnectionState, ErrorKind, RawError, RawResult};
@@ -252,9 +253,10 @@ impl Client {
             return Ok(link);
         }
         self.events.set(ConnectionState::Connecting);
-        let connected = self
-            .traced(crate::telemetry::span("connect"), self.connect())
-            .await;
+        // Dialling is rare and large; without the box every call's future would have room for it.
+        let connected: Pin<Box<dyn Future<Output = RawResult<Link>> + Send + '_>> =
+            Box::pin(self.traced(crate::telemetry::span("connect"), self.connect()));
+        let connected = connected.await;
         let mut shared = self.shared();
         if matches!(shared.state, State::Closed) {
             return Err(closed());

@@ -317,7 +317,9 @@ impl Core {
         let mut remote = match self.remote.take() {
             Some(remote) if remote.serves(link) => remote,
             _ => {
-                let remote = Remote::open(&self.client, link, &mut self.opening).await?;
+                // Boxed, like all that happens once for many executions, to keep the future small.
+                let opened = Box::pin(Remote::open(&self.client, link, &mut self.opening));
+                let remote = opened.await?;
                 if self.dialect != Some(remote.dialect()) {
                     self.dialect = Some(remote.dialect());
                     self.stamp += 1;
@@ -327,10 +329,10 @@ impl Core {
         };
         if goal != Goal::Open {
             self.check_database(&remote, bound, raw)?;
-            self.make_ready(&mut remote).await?;
+            Box::pin(self.make_ready(&mut remote)).await?;
         }
         if matches!(goal, Goal::Learn | Goal::Execute) {
-            self.learn_tables(&remote, bound).await?;
+            Box::pin(self.learn_tables(&remote, bound)).await?;
         }
         if goal == Goal::Execute {
             self.fit(bound)?;
