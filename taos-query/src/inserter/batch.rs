@@ -162,9 +162,11 @@ impl Batch {
             plan,
             at: 0,
             key: &mut self.key,
+            loose: Vec::new(),
         };
         match row.serialize(Record::new(&mut key)) {
-            Ok(()) | Err(Refusal::Enough) => {}
+            Ok(()) => key.settle()?,
+            Err(Refusal::Enough) => {}
             Err(refusal) => return Err(refusal),
         }
         let at = match self.guess() {
@@ -409,9 +411,24 @@ struct Key<'a> {
     plan: &'a Plan,
     at: usize,
     key: &'a mut String,
+    /// The tags of a map by their place, because a map may tell them in any order.
+    loose: Vec<(usize, String)>,
 }
 
 impl Key<'_> {
+    /// Adds the tags of a map in the order of the table. One that is NULL and one that is not there
+    /// are the same.
+    fn settle(mut self) -> Result<(), Refusal> {
+        let mut loose = std::mem::take(&mut self.loose);
+        loose.sort_unstable();
+        loose.iter().try_for_each(|(at, text)| self.push(*at, text))
+    }
+
+    /// NUL is no character of JSON, so that tags cannot run into each other.
+    fn push(&mut self, at: usize, text: &str) -> Result<(), Refusal> {
+        write!(self.key, "{at}={text}\0").map_err(Refusal::new)
+    }
+
     #[inline]
     fn read<V: Serialize + ?Sized>(&mut self, place: Place, value: &V) -> Result<(), Refusal> {
         match (place, self.plan.naming) {
@@ -423,9 +440,7 @@ impl Key<'_> {
                 return Err(Refusal::Enough);
             }
             (Place::Tag(at), Naming::Tags) => {
-                let text = serde_json::to_string(value).map_err(Refusal::new)?;
-                // NUL is no character of JSON, so that tags cannot run into each other.
-                write!(self.key, "{at}={text}\0").map_err(Refusal::new)?;
+                self.push(at, &serde_json::to_string(value).map_err(Refusal::new)?)?;
             }
             _ => {}
         }
@@ -450,10 +465,17 @@ impl Fields for Key<'_> {
     }
 
     fn entry<V: Serialize + ?Sized>(&mut self, name: &str, value: &V) -> Result<(), Refusal> {
-        match self.plan.find(name) {
-            Some(place) => self.read(place, value),
+        match (self.plan.find(name), self.plan.naming) {
+            (Some(Place::Tag(at)), Naming::Tags) => {
+                let text = serde_json::to_string(value).map_err(Refusal::new)?;
+                if text != "null" {
+                    self.loose.push((at, text));
+                }
+                Ok(())
+            }
+            (Some(place), _) => self.read(place, value),
             // The row itself is refused for it.
-            None => Ok(()),
+            (None, _) => Ok(()),
         }
     }
 }

@@ -456,6 +456,36 @@ async fn maps_go_by_key_and_what_they_leave_out_is_null() {
 }
 
 #[tokio::test]
+async fn maps_of_equal_tags_go_into_one_table_whatever_their_order() {
+    struct Pairs(Vec<(&'static str, serde_json::Value)>);
+    impl Serialize for Pairs {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+        }
+    }
+    let (ts, place) = (("ts", 1.into()), ("location", "Oslo".into()));
+    let rows = [
+        Pairs(vec![ts.clone(), place.clone(), ("groupid", 3.into())]),
+        Pairs(vec![("groupid", 3.into()), place.clone(), ("ts", 2.into())]),
+        Pairs(vec![place.clone(), ("ts", 3.into())]),
+        Pairs(vec![
+            ("groupid", serde_json::Value::Null),
+            place,
+            ("ts", 4.into()),
+        ]),
+    ];
+    let fake = Fake::new(&METERS);
+    write(&fake, &rows).await.unwrap();
+    let params = fake.params();
+    let rows: Vec<_> = params
+        .iter()
+        .map(|p| p.columns().unwrap()[0].len())
+        .collect();
+    assert_eq!(rows, [2, 2]);
+    assert_ne!(params[0].table_name(), params[1].table_name());
+}
+
+#[tokio::test]
 async fn a_struct_may_leave_out_what_is_none() {
     #[derive(Serialize)]
     struct Row {
