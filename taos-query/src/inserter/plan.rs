@@ -139,11 +139,7 @@ impl Plan {
             .copied()
             .chain(names.keys.iter().map(String::as_str))
             .collect();
-        for name in &given {
-            if *name != TABLE_NAME && !table.describe.names().any(|known| known == *name) {
-                return Err(unknown_field(table, name));
-            }
-        }
+        check_names(table, &given)?;
         // A map may have other keys the next time, so all that the table has takes part.
         let is_map = names.fields.is_empty();
         let named = given.contains(&TABLE_NAME);
@@ -159,16 +155,6 @@ impl Plan {
                 .collect()
         };
         let (columns, tags) = (part(false), part(true));
-        let time = table.describe.first().map_or("ts", |meta| meta.field());
-        if !given.contains(&time) {
-            return Err(RawError::of(
-                ErrorKind::Config,
-                format!(
-                    "a record for `{}` needs the field `{time}`, the time of the row",
-                    table.name
-                ),
-            ));
-        }
         let naming = match (named, tagged) {
             (true, _) => Naming::Field,
             (false, true) => Naming::Tags,
@@ -228,6 +214,26 @@ impl Plan {
             .map(Place::Column)
             .or_else(|| among(&self.tags).map(Place::Tag))
     }
+}
+
+/// The table has all that a record has, and the record has its time.
+fn check_names(table: &Table, given: &[&str]) -> RawResult<()> {
+    for name in given {
+        if *name != TABLE_NAME && !table.describe.names().any(|known| known == *name) {
+            return Err(unknown_field(table, name));
+        }
+    }
+    let time = table.describe.first().map_or("ts", |meta| meta.field());
+    if given.contains(&time) {
+        return Ok(());
+    }
+    Err(RawError::of(
+        ErrorKind::Config,
+        format!(
+            "a record for `{}` needs the field `{time}`, the time of the row",
+            table.name
+        ),
+    ))
 }
 
 fn unknown_field(table: &Table, name: &str) -> RawError {
