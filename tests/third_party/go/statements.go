@@ -82,7 +82,7 @@ func statements() {
 		must(insert.Exec())
 		equal(rows(db.Query("select ts, n, info from judge_go_stmt_ns.places")), [][]any{{moment, int32(1), []byte(info)}})
 	})
-	check(client, "binds one statement again and again over compressed messages, counting only the last execution", func() {
+	check(client, "binds one statement again and again, with compression on offer, counting only the last execution", func() {
 		exec(db, "create table judge_go_stmt.many (ts timestamp, n int)")
 		config.SetEnableCompression(true)
 		compressed := got(stmt.NewConnector(config))

@@ -89,7 +89,7 @@ func websocket() {
 			equal(read, [][]any{{time.Unix(1_700_000_000, nanoseconds).UTC()}})
 		}
 	})
-	check(client, "reads ten thousand rows in several blocks, compressed too", func() {
+	check(client, "reads ten thousand rows in several blocks, with compression on offer too", func() {
 		exec(db, "create table judge_go_ws.many (ts timestamp, n int)")
 		for start := 0; start < many; start += 1000 {
 			text := strings.Builder{}

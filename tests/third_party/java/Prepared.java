@@ -37,7 +37,7 @@ final class Prepared {
         Judge.check(CLIENT, "binds a JSON tag", Prepared::jsonTag);
         Judge.check(CLIENT, "binds row by row in another form, when told to", () -> Prepared.mode("pbsMode=line", "line"));
         Judge.check(CLIENT, "binds from threads of its own, when told to", () -> Prepared.mode("asyncWrite=STMT", "async"));
-        Judge.check(CLIENT, "executes one statement again and again over compressed messages", Prepared::again);
+        Judge.check(CLIENT, "executes one statement again and again, with compression on offer", Prepared::again);
         Judge.check(CLIENT, "queries with parameters, and reads several blocks", Prepared::query);
         Judge.check(CLIENT, "is told of a table that is not there, and goes on", () -> {
             try (Connection connection = connect()) {

@@ -91,7 +91,7 @@ final class WebSocket {
             }
         });
         Judge.check(CLIENT, "reads times of each precision", WebSocket::precisions);
-        Judge.check(CLIENT, "reads ten thousand rows in several blocks, compressed too", WebSocket::blocks);
+        Judge.check(CLIENT, "reads ten thousand rows in several blocks, with compression on offer too", WebSocket::blocks);
         Judge.check(CLIENT, "closes a result before its end and goes on", () -> {
             try (Connection connection = connect("judge_java_ws")) {
                 for (int i = 0; i < 3; i++) {
