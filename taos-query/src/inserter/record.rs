@@ -4,6 +4,47 @@ use serde::ser::{Impossible, Serialize, SerializeMap, SerializeStruct, Serialize
 
 use super::refusal::{Refusal, refuse};
 
+/// The methods of a serializer that takes no sequences, tuples or enums with data.
+macro_rules! refuse_sequences {
+    ($error:expr) => {
+        fn serialize_newtype_variant<V: Serialize + ?Sized>(
+            self,
+            _: &'static str,
+            _: u32,
+            _: &'static str,
+            _: &V,
+        ) -> Result<(), Refusal> {
+            Err($error)
+        }
+
+        fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Refusal> {
+            Err($error)
+        }
+
+        fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Refusal> {
+            Err($error)
+        }
+
+        fn serialize_tuple_struct(
+            self,
+            _: &'static str,
+            _: usize,
+        ) -> Result<Self::SerializeTupleStruct, Refusal> {
+            Err($error)
+        }
+
+        fn serialize_tuple_variant(
+            self,
+            _: &'static str,
+            _: u32,
+            _: &'static str,
+            _: usize,
+        ) -> Result<Self::SerializeTupleVariant, Refusal> {
+            Err($error)
+        }
+    };
+}
+
 /// What is done with the fields of a record.
 pub(super) trait Fields {
     /// A field of a struct.
@@ -84,41 +125,7 @@ impl<F: Fields> Serializer for Record<'_, F> {
         value.serialize(self)
     }
 
-    fn serialize_newtype_variant<V: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &V,
-    ) -> Result<(), Refusal> {
-        Err(not_a_record())
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Refusal> {
-        Err(not_a_record())
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Refusal> {
-        Err(not_a_record())
-    }
-
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleStruct, Refusal> {
-        Err(not_a_record())
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Refusal> {
-        Err(not_a_record())
-    }
+    refuse_sequences!(not_a_record());
 
     fn serialize_map(self, _: Option<usize>) -> Result<Self, Refusal> {
         Ok(self)
@@ -252,41 +259,7 @@ impl Serializer for Text<'_> {
         value.serialize(self)
     }
 
-    fn serialize_newtype_variant<V: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &V,
-    ) -> Result<(), Refusal> {
-        Err(not_a_name())
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, Refusal> {
-        Err(not_a_name())
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, Refusal> {
-        Err(not_a_name())
-    }
-
-    fn serialize_tuple_struct(
-        self,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleStruct, Refusal> {
-        Err(not_a_name())
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTupleVariant, Refusal> {
-        Err(not_a_name())
-    }
+    refuse_sequences!(not_a_name());
 
     fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, Refusal> {
         Err(not_a_name())

@@ -51,14 +51,7 @@ impl<'a> ServerReply<'a, EmptyBody> {
         code: u32,
         message: &'a str,
     ) -> Self {
-        Self {
-            code: super::mask_code(code as i64),
-            message,
-            action,
-            req_id,
-            timing,
-            body: EmptyBody {},
-        }
+        Self::failure(action, req_id, timing, code, message, EmptyBody {})
     }
 }
 

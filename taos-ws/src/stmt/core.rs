@@ -329,7 +329,9 @@ impl Core {
         };
         if goal != Goal::Open {
             self.check_database(&remote, bound, raw)?;
-            Box::pin(self.make_ready(&mut remote)).await?;
+            if !remote.prepared {
+                Box::pin(self.make_ready(&mut remote)).await?;
+            }
         }
         if matches!(goal, Goal::Learn | Goal::Execute) {
             Box::pin(self.learn_tables(&remote, bound)).await?;

@@ -52,9 +52,6 @@ impl Core {
     }
 
     pub(super) async fn make_ready(&mut self, remote: &mut Remote) -> Result<(), Stop> {
-        if remote.prepared {
-            return Ok(());
-        }
         let database = self.client.session().database.clone();
         let Some(statement) = self.statement.as_mut() else {
             return Err(out_of_order("call prepare() first").into());
