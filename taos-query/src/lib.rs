@@ -25,6 +25,7 @@ pub mod prelude;
 mod raw_data;
 pub mod schemaless;
 pub mod stmt;
+pub mod tmq;
 mod traits;
 pub mod util;
 
