@@ -175,6 +175,32 @@ actions! {
     Stmt2Result => "stmt2_result",
     /// End of a statement of the second generation.
     Stmt2Close => "stmt2_close",
+    /// Joins a consumer group.
+    Subscribe => "subscribe",
+    /// Asks for the next message of a subscription.
+    Poll => "poll",
+    /// A message as it is replayed.
+    FetchRaw => "fetch_raw",
+    /// The same, with errors in binary form too.
+    FetchRawData => "fetch_raw_data",
+    /// What a message says of tables.
+    FetchJsonMeta => "fetch_json_meta",
+    /// Commits all that was consumed.
+    Commit => "commit",
+    /// Commits a place.
+    CommitOffset => "commit_offset",
+    /// The vgroups that the consumer reads.
+    Assignment => "assignment",
+    /// Goes on reading elsewhere.
+    Seek => "seek",
+    /// What the group has committed.
+    Committed => "committed",
+    /// How far the consumer has read.
+    Position => "position",
+    /// The topics that are subscribed to.
+    ListTopics => "list_topics",
+    /// Leaves the group.
+    Unsubscribe => "unsubscribe",
 }
 
 impl Default for Action {

@@ -492,3 +492,5 @@ impl<A: Serialize> Serialize for Envelope<'_, A> {
         envelope.end()
     }
 }
+
+pub(super) use args;

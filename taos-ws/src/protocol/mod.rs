@@ -1,4 +1,4 @@
-//! The wire format of taosAdapter's `/ws` endpoint, both directions, without any I/O.
+//! The wire format of taosAdapter's `/ws` and `/rest/tmq` endpoints, both directions, without any I/O.
 //!
 //! Requests and replies are plain structs that can be encoded and decoded, so that a client, a
 //! stand-in server and a fault proxy share one definition. Section numbers in the documentation
@@ -17,6 +17,7 @@ mod reply;
 mod request;
 mod stmt2;
 mod stmt2_decode;
+mod tmq;
 mod version;
 
 pub use action::{Action, BinaryAction};
@@ -47,6 +48,13 @@ pub use stmt2::{
 pub use stmt2_decode::{
     BindItem, Stmt2Bind, Stmt2BindExec, Stmt2Table, decode_stmt2_bind, decode_stmt2_bind_exec,
     decode_stmt2_payload, fuzz_bind,
+};
+pub use tmq::{
+    AssignmentBody, AssignmentReply, CommitOffsetBody, CommittedBody, JsonMetaBody, MessageArgs,
+    MessageBody, NO_OFFSET, OffsetArgs, PollArgs, PollBody, PositionBody, RawDataOutcome,
+    RawDataReply, RawMessageReply, SNAPSHOT_OFFSET, SubscribeArgs, SubscribeBody, TmqBlockReply,
+    TmqFetchBody, TmqFrame, TmqReply, TmqRequest, TopicArgs, TopicVgroup, TopicsBody, VgroupsArgs,
+    classify_tmq_binary, classify_tmq_text, decode_tmq, fuzz_tmq,
 };
 pub use version::Version;
 

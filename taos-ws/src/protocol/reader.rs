@@ -11,6 +11,7 @@ pub(crate) struct Short {
     len: usize,
 }
 
+#[derive(Clone)]
 pub(crate) struct Reader<'a> {
     data: &'a Bytes,
     at: usize,

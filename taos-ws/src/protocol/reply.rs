@@ -100,6 +100,6 @@ pub struct StmtFieldReply {
     pub bind_type: u8,
 }
 
-fn masked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+pub(super) fn masked<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     i64::deserialize(deserializer).map(mask_code)
 }

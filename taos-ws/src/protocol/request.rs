@@ -177,7 +177,7 @@ fn statement(action: &Action, args: Option<&RawValue>) -> Option<Option<TextRequ
     })
 }
 
-fn read<A: DeserializeOwned>(args: Option<&RawValue>) -> Option<A> {
+pub(super) fn read<A: DeserializeOwned>(args: Option<&RawValue>) -> Option<A> {
     serde_json::from_str(args?.get()).ok()
 }
 
@@ -214,9 +214,9 @@ fn recover_req_id(args: &str) -> u64 {
 }
 
 /// The outer object; `args` stays text until the action is known.
-struct Parts<'a> {
-    action: String,
-    args: Option<&'a RawValue>,
+pub(super) struct Parts<'a> {
+    pub(super) action: String,
+    pub(super) args: Option<&'a RawValue>,
 }
 
 impl<'de> Deserialize<'de> for Parts<'de> {
