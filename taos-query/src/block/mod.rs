@@ -152,14 +152,47 @@ impl RawBlock {
     }
 
     fn of_data(data: BlockData) -> Self {
+        let fields = data.columns.iter().map(Column::unnamed_field).collect();
+        Self::described(data, fields)
+    }
+
+    fn described(data: BlockData, fields: Arc<[Field]>) -> Self {
         Self {
-            fields: data.columns.iter().map(Column::unnamed_field).collect(),
+            fields,
             data: Arc::new(data),
             named: false,
             timezone: None,
             names: None,
             views: Arc::default(),
         }
+    }
+
+    /// As [`parse_from_raw_block`](Self::parse_from_raw_block), where columns and table are known.
+    pub(crate) fn parse_entry(
+        bytes: Bytes,
+        precision: Precision,
+        fields: Option<Arc<[Field]>>,
+        table: Option<String>,
+    ) -> RawResult<Self> {
+        let data = BlockData::parse(bytes, precision)?;
+        let mut block = match fields {
+            Some(fields) => {
+                check_count(data.columns.len(), fields.len())?;
+                let mut block = Self::described(data, fields);
+                block.named = true;
+                block
+            }
+            None => Self::of_data(data),
+        };
+        if let Some(table) = table {
+            block.with_table_name(table);
+        }
+        Ok(block)
+    }
+
+    /// The type ids in the head of a block that is not checked yet.
+    pub(crate) fn types_of(bytes: &[u8]) -> Option<impl Iterator<Item = u8>> {
+        parse::types(bytes)
     }
 
     /// Checks several blocks that stand one after another.
@@ -215,16 +248,7 @@ impl RawBlock {
     /// # Errors
     /// The number of fields is not the number of columns.
     pub fn with_fields(&mut self, fields: Arc<[Field]>) -> RawResult<&mut Self> {
-        if fields.len() != self.ncols() {
-            return Err(RawError::of(
-                ErrorKind::Protocol,
-                format!(
-                    "a block of {} columns came for a result of {} fields",
-                    self.ncols(),
-                    fields.len()
-                ),
-            ));
-        }
+        check_count(self.ncols(), fields.len())?;
         self.fields = fields;
         self.named = true;
         Ok(self)
@@ -433,6 +457,16 @@ impl RawBlock {
     pub fn pretty_format(&self) -> PrettyBlock<'_> {
         PrettyBlock(self)
     }
+}
+
+fn check_count(columns: usize, fields: usize) -> RawResult<()> {
+    if columns == fields {
+        return Ok(());
+    }
+    Err(RawError::of(
+        ErrorKind::Protocol,
+        format!("a block of {columns} columns came for a result of {fields} fields"),
+    ))
 }
 
 impl fmt::Debug for RawBlock {

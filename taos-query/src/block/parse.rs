@@ -9,6 +9,8 @@ use crate::{ErrorKind, RawError, RawResult};
 
 /// Bytes before the schema.
 pub(super) const HEADER_LEN: usize = 28;
+/// Bytes of a column in the schema.
+const SCHEMA_ENTRY: usize = 5;
 /// Flag bit of a block that describes its columns.
 pub(super) const SCHEMA_PRESENT: u32 = 0x8000_0000;
 /// No server creates more columns than this (4,096), so a longer list is a lie.
@@ -134,6 +136,16 @@ pub(super) fn parse(bytes: &[u8]) -> RawResult<Layout> {
         length,
         columns: columns.into(),
     })
+}
+
+/// The type ids that the head of a block says.
+pub(super) fn types(bytes: &[u8]) -> Option<impl Iterator<Item = u8>> {
+    let columns = bytes.get(12..)?.first_chunk::<4>()?;
+    let columns = usize::try_from(u32::from_le_bytes(*columns)).ok()?;
+    let entries = bytes
+        .get(HEADER_LEN..)?
+        .get(..columns.checked_mul(SCHEMA_ENTRY)?)?;
+    Some(entries.iter().copied().step_by(SCHEMA_ENTRY))
 }
 
 fn parse_column(
