@@ -6,6 +6,7 @@ pub use tokio;
 pub use crate::inserter::{AsyncInsertable, Inserter, InserterBuilder};
 #[cfg(feature = "deadpool")]
 pub use crate::pool::Pool;
+pub use crate::tmq::{AsAsyncConsumer, IsAsyncData, IsAsyncMeta};
 pub use crate::util::{AsyncInlinable, AsyncInlinableRead, AsyncInlinableWrite};
 pub use crate::{
     AsyncBindable, AsyncFetchable, AsyncQueryable, AsyncStatements, AsyncTBuilder, Helpers,
@@ -19,6 +20,7 @@ mod both {
     pub use crate::block::{ColumnView, RawBlock, RowView};
     pub use crate::common::{BorrowedValue, Field, Precision, Timestamp, Ty, Value};
     pub use crate::inserter::{FailedBatch, InsertError, InsertSummary};
+    pub use crate::tmq::{Assignment, IsOffset, MessageSet, Timeout, VGroupId};
     pub use crate::util::{Inlinable, InlinableRead, InlinableWrite};
     pub use crate::{
         Address, Code, ConnectionState, DeError, Dsn, DsnError, ErrorKind, IntoDsn, Manager,
@@ -33,6 +35,7 @@ pub mod sync {
     pub use crate::inserter::sync::{Insertable, Inserter, InserterBuilder};
     #[cfg(feature = "r2d2")]
     pub use crate::pool::sync::{Pool, PoolBuilder};
+    pub use crate::tmq::sync::{AsConsumer, IsData, IsMeta};
     pub use crate::{Bindable, Fetchable, Queryable, Statements, Stmt2Bindable, TBuilder};
     #[cfg(feature = "r2d2")]
     pub use r2d2::ManageConnection;

@@ -1,9 +1,31 @@
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 
-use super::{Assignment, IsAsyncData, IsAsyncMeta, IsOffset, MessageSet, Timeout, VGroupId};
-use crate::error::RawResult;
+use futures_util::future::{join_all, try_join_all};
+use futures_util::stream::unfold;
+use futures_util::{Stream, StreamExt as _};
+use serde::de::DeserializeOwned;
+use tokio::runtime;
+
+use super::{
+    Assignment, IsAsyncData, IsAsyncMeta, IsOffset, Lag, MessageSet, Records, Timeout, VGroupId,
+};
+use crate::error::{Code, RawResult};
+
+/// A message and where it comes from, as the streams of a consumer `C` give them.
+pub type Received<C> = (
+    <C as AsAsyncConsumer>::Offset,
+    MessageSet<<C as AsAsyncConsumer>::Meta, <C as AsAsyncConsumer>::Data>,
+);
+
+/// The messages of a consumer `C` as they come.
+pub type MessageStream<'a, C> = Pin<Box<dyn Stream<Item = RawResult<Received<C>>> + Send + 'a>>;
 
 /// A member of a consumer group, reading topics.
+///
+/// Every message is delivered at least once: what was not committed comes again, to this consumer or to
+/// another of its group, after a restart or when the group shares its vgroups anew.
 ///
 /// A backend implements the methods without a body.
 pub trait AsAsyncConsumer: Sized + Send + Sync {
@@ -19,7 +41,7 @@ pub trait AsAsyncConsumer: Sized + Send + Sync {
 
     /// The runtime that the consumer's task lives on.
     #[doc(hidden)]
-    fn home(&self) -> Option<tokio::runtime::Id> {
+    fn home(&self) -> Option<runtime::Id> {
         None
     }
 
@@ -29,11 +51,43 @@ pub trait AsAsyncConsumer: Sized + Send + Sync {
         topics: I,
     ) -> impl Future<Output = RawResult<()>> + Send;
 
-    /// The next message; `None` if none came in time. Dropping the future loses nothing.
+    /// The next message; `None` if none came in time.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: the message comes with the next call.
     fn recv_timeout(
         &self,
         timeout: Timeout,
-    ) -> impl Future<Output = RawResult<Option<(Self::Offset, MessageSet<Self::Meta, Self::Data>)>>> + Send;
+    ) -> impl Future<Output = RawResult<Option<Received<Self>>>> + Send;
+
+    /// The next message; `None` if none came within the [default timeout](Self::default_timeout).
+    ///
+    /// # Cancel safety
+    /// As [`recv_timeout`](Self::recv_timeout).
+    fn recv(&self) -> impl Future<Output = RawResult<Option<Received<Self>>>> + Send {
+        self.recv_timeout(self.default_timeout())
+    }
+
+    /// The messages as they come. The stream ends when none came for the
+    /// [default timeout](Self::default_timeout), 5 s unless the DSN says otherwise; take a new one to go on.
+    fn stream(&self) -> MessageStream<'_, Self> {
+        self.stream_with_timeout(self.default_timeout())
+    }
+
+    /// The messages as they come, until none came for `timeout`; endless with [`Timeout::Never`]. An error does not
+    /// end the stream.
+    fn stream_with_timeout(&self, timeout: Timeout) -> MessageStream<'_, Self> {
+        let messages = unfold((), move |()| async move {
+            let message = self.recv_timeout(timeout).await.transpose()?;
+            Some((message, ()))
+        });
+        Box::pin(messages.fuse())
+    }
+
+    /// The rows of all messages as values of `T`, endlessly; see [`Records`].
+    fn records<T: DeserializeOwned>(&self) -> Records<'_, Self, T> {
+        Records::new(self)
+    }
 
     /// Commits the message at `offset` and all before it in its vgroup.
     fn commit(&self, offset: Self::Offset) -> impl Future<Output = RawResult<()>> + Send;
@@ -61,6 +115,50 @@ pub trait AsAsyncConsumer: Sized + Send + Sync {
         topic: &str,
     ) -> impl Future<Output = RawResult<Vec<Assignment>>> + Send;
 
+    /// The vgroups of each topic that this consumer reads.
+    fn try_assignments(
+        &self,
+    ) -> impl Future<Output = RawResult<Vec<(String, Vec<Assignment>)>>> + Send {
+        async move {
+            let mut all = Vec::new();
+            for topic in self.list_topics().await? {
+                let vgroups = self.try_topic_assignment(&topic).await?;
+                all.push((topic, vgroups));
+            }
+            Ok(all)
+        }
+    }
+
+    /// As [`try_assignments`](Self::try_assignments); `None` for an error, which is logged.
+    fn assignments(&self) -> impl Future<Output = Option<Vec<(String, Vec<Assignment>)>>> + Send {
+        async move {
+            self.try_assignments()
+                .await
+                .inspect_err(|error| tracing::warn!(%error, "the assignments are not known"))
+                .ok()
+        }
+    }
+
+    /// As [`try_topic_assignment`](Self::try_topic_assignment); empty for an error, which is logged.
+    fn topic_assignment(&self, topic: &str) -> impl Future<Output = Vec<Assignment>> + Send {
+        async move {
+            self.try_topic_assignment(topic)
+                .await
+                .inspect_err(|error| tracing::warn!(%error, topic, "the assignment is not known"))
+                .unwrap_or_default()
+        }
+    }
+
+    /// How far this consumer is behind, for each vgroup that it reads now. What it was given counts as taken,
+    /// committed or not.
+    fn lag(&self) -> impl Future<Output = RawResult<Vec<Lag>>> + Send {
+        async move {
+            let topics = self.list_topics().await?;
+            let lags = try_join_all(topics.iter().map(|topic| topic_lag(self, topic))).await?;
+            Ok(lags.into_iter().flatten().collect())
+        }
+    }
+
     /// Goes on reading at `offset`, the next version to be read.
     fn offset_seek(
         &mut self,
@@ -82,4 +180,33 @@ pub trait AsAsyncConsumer: Sized + Send + Sync {
         topic: &str,
         vgroup_id: VGroupId,
     ) -> impl Future<Output = RawResult<i64>> + Send;
+}
+
+/// What the server answers for a vgroup of which nothing has been read (tmq-raw §7).
+const NOTHING_YET: i64 = -2_147_467_247;
+
+async fn topic_lag<C: AsAsyncConsumer>(consumer: &C, topic: &str) -> RawResult<Vec<Lag>> {
+    let name: Arc<str> = topic.into();
+    let vgroups = consumer.try_topic_assignment(topic).await?;
+    let positions = vgroups
+        .iter()
+        .map(|vgroup| consumer.position(topic, vgroup.vgroup_id()));
+    let positions = join_all(positions).await;
+    vgroups
+        .iter()
+        .zip(positions)
+        .map(|(vgroup, position)| {
+            let position = match position {
+                Ok(NOTHING_YET) => Some(vgroup.current_offset()),
+                Ok(position) => Some(position),
+                Err(error) if error.code() == Code::new(0x4011) => Some(vgroup.current_offset()),
+                Err(error) => return Err(error),
+            };
+            Ok(Lag::new(
+                Arc::clone(&name),
+                vgroup,
+                position.filter(|&place| place >= 0),
+            ))
+        })
+        .collect()
 }

@@ -1,8 +1,12 @@
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::Stream;
 use futures_util::future::BoxFuture;
+use futures_util::stream::try_unfold;
+use tokio::runtime;
 
 use crate::error::RawResult;
 use crate::{RawBlock, RawData, RawMeta};
@@ -12,6 +16,12 @@ pub trait MessageContent: fmt::Debug + Send + Sync {
     /// The next block of rows; `None` at the end, and after it.
     fn fetch_block(&self) -> BoxFuture<'_, RawResult<Option<RawBlock>>>;
 
+    /// What [`fetch_block`](Self::fetch_block) gives, if nothing has to be waited for; `None` if something has. A
+    /// backend that has the whole message here answers, which spares a future a block.
+    fn ready_block(&self) -> Option<RawResult<Option<RawBlock>>> {
+        None
+    }
+
     /// The message as the server packs it (tmq-raw §2, §4).
     fn raw(&self) -> BoxFuture<'_, RawResult<RawData>>;
 
@@ -19,7 +29,7 @@ pub trait MessageContent: fmt::Debug + Send + Sync {
     fn json_meta(&self) -> BoxFuture<'_, RawResult<String>>;
 
     /// The runtime that the consumer's task lives on.
-    fn home(&self) -> Option<tokio::runtime::Id> {
+    fn home(&self) -> Option<runtime::Id> {
         None
     }
 }
@@ -48,26 +58,63 @@ impl Meta {
 
 /// Meta of a message.
 pub trait IsAsyncMeta {
+    /// The runtime that the consumer's task lives on.
+    #[doc(hidden)]
+    fn home(&self) -> Option<runtime::Id> {
+        None
+    }
+
     /// As the server packs it, to be replayed.
     fn as_raw_meta(&self) -> impl Future<Output = RawResult<RawMeta>> + Send;
 }
 
 impl IsAsyncMeta for Meta {
+    fn home(&self) -> Option<runtime::Id> {
+        self.0.home()
+    }
+
     async fn as_raw_meta(&self) -> RawResult<RawMeta> {
         self.0.raw().await
     }
 }
 
 /// Rows of a message.
-pub trait IsAsyncData {
+pub trait IsAsyncData: Sync {
+    /// The runtime that the consumer's task lives on.
+    #[doc(hidden)]
+    fn home(&self) -> Option<runtime::Id> {
+        None
+    }
+
+    /// See [`MessageContent::ready_block`].
+    #[doc(hidden)]
+    fn ready_block(&self) -> Option<RawResult<Option<RawBlock>>> {
+        None
+    }
+
     /// As the server packs them, to be replayed.
     fn as_raw_data(&self) -> impl Future<Output = RawResult<RawData>> + Send;
 
     /// The next block, with the name of its table where the topic tells it; `None` at the end.
     fn fetch_raw_block(&self) -> impl Future<Output = RawResult<Option<RawBlock>>> + Send;
+
+    /// The blocks that have not been taken yet, one after another.
+    fn blocks(&self) -> Pin<Box<dyn Stream<Item = RawResult<RawBlock>> + Send + '_>> {
+        Box::pin(try_unfold((), move |()| async move {
+            Ok(self.fetch_raw_block().await?.map(|block| (block, ())))
+        }))
+    }
 }
 
 impl IsAsyncData for Data {
+    fn home(&self) -> Option<runtime::Id> {
+        self.0.home()
+    }
+
+    fn ready_block(&self) -> Option<RawResult<Option<RawBlock>>> {
+        self.0.ready_block()
+    }
+
     async fn as_raw_data(&self) -> RawResult<RawData> {
         self.0.raw().await
     }

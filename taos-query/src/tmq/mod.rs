@@ -4,9 +4,16 @@ mod consumer;
 mod message;
 mod offset;
 pub mod raw;
+mod records;
+mod shutdown;
+pub mod sync;
+#[cfg(test)]
+mod tests;
 mod timeout;
 
-pub use consumer::AsAsyncConsumer;
+pub use consumer::{AsAsyncConsumer, MessageStream, Received};
 pub use message::{Data, IsAsyncData, IsAsyncMeta, MessageContent, MessageSet, Meta};
-pub use offset::{Assignment, IsOffset, Offset, VGroupId};
+pub use offset::{Assignment, IsOffset, Lag, Offset, VGroupId};
+pub use records::{Ack, Record, Records};
+pub use shutdown::Shutdown;
 pub use timeout::{Timeout, TimeoutError};

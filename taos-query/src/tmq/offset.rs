@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Number of a vgroup: a part of a database with a log of its own.
 pub type VGroupId = i32;
 
@@ -110,7 +112,7 @@ impl IsOffset for Offset {
 
 /// A vgroup that this consumer reads, and how far (taosadapter-ws §11.8).
 #[repr(C)]
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     vgroup_id: VGroupId,
     offset: i64,
@@ -147,5 +149,94 @@ impl Assignment {
     /// One more than the newest version.
     pub const fn end(&self) -> i64 {
         self.end
+    }
+}
+
+/// How far a consumer is behind in one vgroup.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lag {
+    topic: Arc<str>,
+    vgroup_id: VGroupId,
+    position: Option<i64>,
+    begin: i64,
+    end: i64,
+}
+
+impl Lag {
+    /// `position` is the next version that the user will be given; `None` where it is not a version, as in a
+    /// snapshot.
+    pub(crate) fn new(topic: Arc<str>, assignment: &Assignment, position: Option<i64>) -> Self {
+        Self {
+            topic,
+            vgroup_id: assignment.vgroup_id,
+            position,
+            begin: assignment.begin,
+            end: assignment.end,
+        }
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// The vgroup.
+    pub const fn vgroup_id(&self) -> VGroupId {
+        self.vgroup_id
+    }
+
+    /// The next version to be taken; `None` while a snapshot is read, which has no place in the log.
+    pub const fn position(&self) -> Option<i64> {
+        self.position
+    }
+
+    /// The oldest version that the log still has.
+    pub const fn begin(&self) -> i64 {
+        self.begin
+    }
+
+    /// One more than the newest version.
+    pub const fn end(&self) -> i64 {
+        self.end
+    }
+
+    /// How many versions are still to be taken. A version is one change of the log, of any number of rows; some hold
+    /// nothing for the topic.
+    pub fn behind(&self) -> u64 {
+        let from = self.position.unwrap_or(self.begin).max(self.begin);
+        u64::try_from(self.end.saturating_sub(from)).unwrap_or_default()
+    }
+
+    /// How many versions the log has dropped before they were taken, because they were older than the database keeps
+    /// them (`WAL_RETENTION_PERIOD`). They are gone.
+    pub fn missed(&self) -> u64 {
+        let position = self.position.unwrap_or(self.begin);
+        u64::try_from(self.begin.saturating_sub(position)).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lag_counts_what_is_left_and_what_is_gone() {
+        let lag = |position, begin, end| {
+            Lag::new("t".into(), &Assignment::new(2, 0, begin, end), position)
+        };
+        assert_eq!(lag(Some(7), 0, 10).behind(), 3);
+        assert_eq!(lag(Some(10), 0, 10).behind(), 0);
+        assert_eq!(
+            (lag(Some(2), 5, 10).behind(), lag(Some(2), 5, 10).missed()),
+            (5, 3)
+        );
+        assert_eq!(
+            (lag(None, 5, 10).behind(), lag(None, 5, 10).missed()),
+            (5, 0)
+        );
+        assert_eq!(
+            lag(Some(i64::MIN), 0, i64::MAX).behind(),
+            i64::MAX.unsigned_abs()
+        );
     }
 }

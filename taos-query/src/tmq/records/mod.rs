@@ -1,0 +1,9 @@
+//! Rows of topics as values of a Rust type, acknowledged one by one.
+
+mod commit;
+mod record;
+mod stream;
+mod tracker;
+
+pub use record::{Ack, Record};
+pub use stream::Records;

@@ -1,0 +1,425 @@
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, Stream};
+use serde::de::DeserializeOwned;
+use tokio::time::Sleep;
+
+use super::commit::Committer;
+use super::record::{Origin, Pending, Record, Signal, Source};
+use super::tracker::Tracker;
+use crate::block::RawBlock;
+use crate::common::Field;
+use crate::de::RowPlan;
+use crate::error::RawResult;
+use crate::tmq::consumer::Received;
+use crate::tmq::{AsAsyncConsumer, IsAsyncData, IsOffset as _, Shutdown, Timeout};
+use crate::util::pause;
+
+/// How long an ending stream waits for records that are in someone's hands.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The rows of all messages of a consumer as values of `T`, endlessly.
+///
+/// Silence does not end the stream, and neither does an error. Messages without rows are passed over.
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use taos_query::prelude::*;
+///
+/// # #[derive(serde::Deserialize)]
+/// # struct Reading { celsius: f32 }
+/// # async fn run(consumer: impl AsAsyncConsumer) -> RawResult<()> {
+/// let mut records = consumer
+///     .records::<Reading>()
+///     .commit_on_ack(Duration::from_secs(1));
+/// let shutdown = records.shutdown_handle(); // give a clone to a signal handler
+/// while let Some(record) = records.try_next().await? {
+///     println!("{:?}: {} °C", record.table_name(), record.celsius);
+///     record.ack();
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What is committed
+///
+/// [`Record::ack`] says that a record was dealt with; records may be acknowledged in any order and on any task. A message
+/// may be committed when all of its records, and those of all messages before it in its vgroup, are acknowledged.
+/// With [`commit_on_ack`](Self::commit_on_ack) the stream commits such messages while it is being polled; without, at
+/// [`commit_acked`](Self::commit_acked) and when it is shut down. A record that is dropped instead is never acknowledged:
+/// nothing from its message on is committed by this stream, and all of that comes again after a restart.
+///
+/// A row that cannot be read as a `T` is an error that names topic, vgroup, offset, table, row and column. It counts as
+/// acknowledged once the next item is asked for: a program that stops at it gets it again, one that goes on has passed
+/// it over.
+///
+/// Records that are not acknowledged at all go with the consumer's own auto commit (`enable.auto.commit`), which commits
+/// a message when the stream goes on behind it. Use one of the two.
+///
+/// # Ending it
+///
+/// After [`Shutdown::shutdown`] the stream takes no more messages. It gives the records of the one that it has, waits at
+/// most [`grace`](Self::grace) for those in someone's hands to be acknowledged or dropped, commits, and ends. Dropping the
+/// stream commits nothing.
+///
+/// # Cancel safety
+/// Dropping the future of a `next` loses nothing.
+#[must_use = "streams do nothing unless polled"]
+pub struct Records<'a, C: AsAsyncConsumer, T> {
+    consumer: &'a C,
+    block: Option<Open>,
+    /// The row given last could not be read; asking for more passes over it.
+    failed: bool,
+    plan: RowPlan,
+    /// The columns that the plan is for.
+    fields: Option<Arc<[Field]>>,
+    message: Option<Message<'a, C::Data>>,
+    receiving: Option<BoxFuture<'a, RawResult<Option<Received<C>>>>>,
+    tracker: Tracker<C::Offset>,
+    signal: Arc<Signal>,
+    committer: Committer<'a, C>,
+    shutdown: Shutdown,
+    requested: BoxFuture<'a, ()>,
+    grace: Duration,
+    phase: Phase,
+    value: PhantomData<fn() -> T>,
+}
+
+enum Phase {
+    Running,
+    /// Waits for acknowledgements until the timer ends.
+    Draining(Option<Pin<Box<Sleep>>>),
+    Committing,
+    Ended,
+}
+
+/// A block whose rows are being given.
+struct Open {
+    block: RawBlock,
+    row: usize,
+    origin: Arc<Origin>,
+}
+
+/// A message whose blocks are being taken.
+struct Message<'a, D> {
+    data: Option<D>,
+    source: Arc<Source>,
+    fetching: Option<BoxFuture<'a, (D, RawResult<Option<RawBlock>>)>>,
+}
+
+impl<'a, C: AsAsyncConsumer, T> Records<'a, C, T> {
+    pub(crate) fn new(consumer: &'a C) -> Self {
+        let shutdown = Shutdown::new();
+        Self {
+            consumer,
+            block: None,
+            failed: false,
+            plan: RowPlan::default(),
+            fields: None,
+            message: None,
+            receiving: None,
+            tracker: Tracker::new(),
+            signal: Arc::default(),
+            committer: Committer::new(consumer),
+            requested: Box::pin(shutdown.requested()),
+            shutdown,
+            grace: GRACE,
+            phase: Phase::Running,
+            value: PhantomData,
+        }
+    }
+
+    /// Commits acknowledged messages, at most once an `interval`; [`Duration::ZERO`] commits each as soon as it may be. A
+    /// commit that fails is an error of the stream and is tried again.
+    pub fn commit_on_ack(mut self, interval: Duration) -> Self {
+        self.committer.every(interval);
+        self
+    }
+
+    /// Ends with this handle instead of one of its own, so that one handle ends several streams.
+    pub fn with_shutdown(mut self, shutdown: &Shutdown) -> Self {
+        self.shutdown = shutdown.clone();
+        self.requested = Box::pin(shutdown.requested());
+        self
+    }
+
+    /// How long an ending stream waits for records that are in someone's hands; 5 s unless set.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// What ends the stream from elsewhere.
+    pub fn shutdown_handle(&self) -> Shutdown {
+        self.shutdown.clone()
+    }
+
+    /// Commits all that may be committed now.
+    ///
+    /// # Errors
+    /// The first commit that failed; the others were tried too. The rest of a message that cannot be read.
+    ///
+    /// # Cancel safety
+    /// Dropping the future is safe; a commit that was begun goes on with the next poll of the stream.
+    pub async fn commit_acked(&mut self) -> RawResult<()> {
+        self.look_behind()?;
+        poll_fn(|cx| self.committer.poll_all(cx, &mut self.tracker)).await
+    }
+
+    /// Passes over a row that could not be read: the next one was asked for.
+    #[cold]
+    fn pass_over(&mut self) {
+        self.failed = false;
+        if let Some(open) = &self.block {
+            open.origin.source.pending().done();
+        }
+    }
+
+    /// Sees whether the rows that were given are the last of their message.
+    fn look_behind(&mut self) -> RawResult<()> {
+        let given = self
+            .block
+            .as_ref()
+            .is_none_or(|open| open.row >= open.block.nrows() && !self.failed);
+        let Some(data) = self
+            .message
+            .as_ref()
+            .and_then(|message| message.data.as_ref())
+        else {
+            return Ok(());
+        };
+        match given.then(|| data.ready_block()).flatten() {
+            Some(block) => self.take_up(block),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes up a block of the message in hand, or its end.
+    fn take_up(&mut self, block: RawResult<Option<RawBlock>>) -> RawResult<()> {
+        let Some(message) = &mut self.message else {
+            return Ok(());
+        };
+        match block {
+            Ok(Some(mut block)) => {
+                // Messages of one topic mostly have the same columns: then what is known of them stays known.
+                match &self.fields {
+                    Some(known) if known[..] == *block.fields() => {
+                        block.with_fields(Arc::clone(known))?;
+                    }
+                    _ => self.fields = Some(Arc::clone(block.fields_shared())),
+                }
+                self.block = Some(message.open(block));
+            }
+            Ok(None) => {
+                message.source.pending().done();
+                self.message = None;
+            }
+            Err(error) => {
+                // The rest of the message is not acknowledged, so it comes again.
+                let error = error.context(format!("reading a message of {}", message.source));
+                self.message = None;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up a message.
+    fn begin(&mut self, (offset, message): Received<C>) {
+        let topic = self.tracker.topic(offset.topic());
+        let pending = Arc::new(Pending::new(Arc::clone(&self.signal)));
+        let source = Source::new(&offset, Arc::clone(&topic), Arc::clone(&pending));
+        self.tracker.push(topic, offset, pending);
+        match message.into_data() {
+            Some(data) => {
+                self.message = Some(Message {
+                    data: Some(data),
+                    source: Arc::new(source),
+                    fetching: None,
+                });
+            }
+            None => {
+                source.pending().done();
+                self.tracker.sweep();
+            }
+        }
+    }
+}
+
+impl<'a, C, T> Records<'a, C, T>
+where
+    C: AsAsyncConsumer<Data: 'a>,
+    T: DeserializeOwned,
+{
+    /// The next row of the block in hand; ready without waiting.
+    #[inline]
+    pub(crate) fn next_ready(&mut self) -> Option<RawResult<Record<T>>> {
+        if self.failed {
+            self.pass_over();
+        }
+        let Open { block, row, origin } = self.block.as_mut()?;
+        let at = *row;
+        if at >= block.nrows() {
+            return None;
+        }
+        *row = at + 1;
+        match block.deserialize_row(at, &mut self.plan) {
+            Ok(value) => Some(Ok(Record::new(value, at, Arc::clone(origin)))),
+            Err(error) => {
+                self.failed = true;
+                Some(Err(origin.locate(error, at)))
+            }
+        }
+    }
+
+    /// Brings the next block with rows, a block at a time, whatever that takes.
+    fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Option<RawResult<Record<T>>>> {
+        self.block = None;
+        self.signal.waker.register(cx.waker());
+        loop {
+            if self.signal.take() {
+                self.tracker.sweep();
+            }
+            if matches!(self.phase, Phase::Running)
+                && let Poll::Ready(error) = self.committer.poll(cx, &mut self.tracker)
+            {
+                return Poll::Ready(Some(Err(error)));
+            }
+            if let Some(message) = &mut self.message {
+                let block = ready!(message.poll_block(cx));
+                if let Err(error) = self.take_up(block) {
+                    return Poll::Ready(Some(Err(error)));
+                }
+                if let Some(item) = self.next_ready() {
+                    return Poll::Ready(Some(item));
+                }
+                continue;
+            }
+            if !matches!(self.phase, Phase::Running) || self.requested.poll_unpin(cx).is_ready() {
+                self.receiving = None;
+                return self.poll_end(cx);
+            }
+            match ready!(self.poll_receive(cx)) {
+                Ok(Some(received)) => self.begin(received),
+                Ok(None) => {}
+                Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<RawResult<Option<Received<C>>>> {
+        let consumer = self.consumer;
+        let receiving = self
+            .receiving
+            .get_or_insert_with(|| Box::pin(consumer.recv_timeout(Timeout::Never)));
+        let received = ready!(receiving.poll_unpin(cx));
+        self.receiving = None;
+        Poll::Ready(received)
+    }
+
+    /// Waits for the last acknowledgements, commits, and ends.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Option<RawResult<Record<T>>>> {
+        loop {
+            match &mut self.phase {
+                Phase::Running => self.phase = Phase::Draining(None),
+                Phase::Draining(timer) => {
+                    self.tracker.sweep();
+                    if self.tracker.is_waiting() {
+                        let timer = timer.get_or_insert_with(|| Box::pin(pause(self.grace)));
+                        ready!(timer.poll_unpin(cx));
+                    }
+                    self.phase = Phase::Committing;
+                }
+                Phase::Committing => {
+                    let outcome = ready!(self.committer.poll_all(cx, &mut self.tracker));
+                    self.phase = Phase::Ended;
+                    return Poll::Ready(outcome.err().map(Err));
+                }
+                Phase::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+impl<'a, D: IsAsyncData + Send + Sync + 'a> Message<'a, D> {
+    fn poll_block(&mut self, cx: &mut Context<'_>) -> Poll<RawResult<Option<RawBlock>>> {
+        if self.fetching.is_none() {
+            let Some(data) = self.data.take() else {
+                return Poll::Ready(Ok(None));
+            };
+            if let Some(block) = data.ready_block() {
+                self.data = Some(data);
+                return Poll::Ready(block);
+            }
+            self.fetching = Some(Box::pin(async move {
+                let block = data.fetch_raw_block().await;
+                (data, block)
+            }));
+        }
+        let Some(fetching) = &mut self.fetching else {
+            return Poll::Ready(Ok(None));
+        };
+        let (data, block) = ready!(fetching.poll_unpin(cx));
+        self.fetching = None;
+        self.data = Some(data);
+        Poll::Ready(block)
+    }
+}
+
+impl<D> Message<'_, D> {
+    fn open(&self, block: RawBlock) -> Open {
+        self.source.pending().add(block.nrows());
+        let origin = Origin {
+            source: Arc::clone(&self.source),
+            table: block.table_name().map(Into::into),
+        };
+        Open {
+            block,
+            row: 0,
+            origin: Arc::new(origin),
+        }
+    }
+}
+
+impl<'a, C, T> Stream for Records<'a, C, T>
+where
+    C: AsAsyncConsumer<Data: 'a>,
+    T: DeserializeOwned,
+{
+    type Item = RawResult<Record<T>>;
+
+    #[inline]
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        match this.next_ready() {
+            Some(item) => Poll::Ready(Some(item)),
+            None => this.poll_more(cx),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self
+            .block
+            .as_ref()
+            .map_or(0, |open| open.block.nrows().saturating_sub(open.row));
+        (left, None)
+    }
+}
+
+/// Nothing in it is ever pinned but behind a box of its own.
+impl<C: AsAsyncConsumer, T> Unpin for Records<'_, C, T> {}
+
+impl<C: AsAsyncConsumer, T> fmt::Debug for Records<'_, C, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records")
+            .field("shutdown", &self.shutdown.is_shutdown())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::record::Pending;
+use crate::tmq::{IsOffset, VGroupId};
+
+/// A topic and one of its vgroups: messages are in order within, and only within.
+pub(super) type Place = (Arc<str>, VGroupId);
+
+/// Which messages were given out, and how far each vgroup may be committed.
+#[derive(Debug)]
+pub(super) struct Tracker<O> {
+    lanes: HashMap<Place, Lane<O>>,
+}
+
+#[derive(Debug)]
+struct Lane<O> {
+    /// Given out and not acknowledged, oldest first.
+    open: VecDeque<(O, Arc<Pending>)>,
+    /// A message that can never be acknowledged; nothing from it on may be committed.
+    lost: Option<i64>,
+    /// Acknowledged and not committed.
+    ready: Option<O>,
+    /// Committed.
+    committed: Option<i64>,
+}
+
+impl<O: IsOffset> Default for Lane<O> {
+    fn default() -> Self {
+        Self {
+            open: VecDeque::new(),
+            lost: None,
+            ready: None,
+            committed: None,
+        }
+    }
+}
+
+impl<O: IsOffset> Lane<O> {
+    fn push(&mut self, offset: O, pending: Arc<Pending>) {
+        let version = offset.offset();
+        // A log begins anew at what was not committed when the group shares its vgroups or the consumer comes
+        // back: what comes again now counts, not how it was given out before. In a snapshot nothing has a version.
+        if version >= 0 {
+            while self
+                .open
+                .back()
+                .is_some_and(|(last, _)| last.offset() > version)
+            {
+                self.open.pop_back();
+            }
+            if self.lost.is_some_and(|lost| version <= lost) {
+                self.lost = None;
+            }
+        }
+        if self.lost.is_none() {
+            self.open.push_back((offset, pending));
+        }
+    }
+
+    /// Looks at what was acknowledged. The offset of a message that was just found lost.
+    fn sweep(&mut self) -> Option<i64> {
+        while let Some((offset, pending)) = self.open.pop_front() {
+            if pending.is_done() {
+                self.ready = Some(offset);
+            } else if pending.is_lost() {
+                // Nothing behind it can be committed, so nothing behind it needs to be remembered.
+                self.open.clear();
+                self.lost = Some(offset.offset());
+                return self.lost;
+            } else {
+                self.open.push_front((offset, pending));
+                break;
+            }
+        }
+        None
+    }
+
+    fn take_ready(&mut self) -> Option<O> {
+        let ready = self.ready.take()?;
+        let older = self
+            .committed
+            .is_some_and(|committed| ready.offset() >= 0 && ready.offset() <= committed);
+        (!older).then_some(ready)
+    }
+}
+
+impl<O: IsOffset> Tracker<O> {
+    pub(super) fn new() -> Self {
+        Self {
+            lanes: HashMap::new(),
+        }
+    }
+
+    /// The shared name of a topic.
+    pub(super) fn topic(&self, name: &str) -> Arc<str> {
+        self.lanes
+            .keys()
+            .find(|(topic, _)| &**topic == name)
+            .map_or_else(|| name.into(), |(topic, _)| Arc::clone(topic))
+    }
+
+    /// A message is given out.
+    pub(super) fn push(&mut self, topic: Arc<str>, offset: O, pending: Arc<Pending>) {
+        let place = (topic, offset.vgroup_id());
+        self.lanes.entry(place).or_default().push(offset, pending);
+    }
+
+    /// Looks at what was acknowledged.
+    pub(super) fn sweep(&mut self) {
+        for ((topic, vgroup), lane) in &mut self.lanes {
+            if let Some(offset) = lane.sweep() {
+                tracing::debug!(
+                    topic = &**topic,
+                    vgroup,
+                    offset,
+                    "a record was dropped without being acknowledged; its vgroup is committed up to there"
+                );
+            }
+        }
+    }
+
+    /// True if something may be committed.
+    pub(super) fn is_ready(&self) -> bool {
+        self.lanes.values().any(|lane| lane.ready.is_some())
+    }
+
+    /// True if records are in someone's hands who may still acknowledge them.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.lanes.values().any(|lane| !lane.open.is_empty())
+    }
+
+    /// What may be committed, for each vgroup the last message.
+    pub(super) fn take_ready(&mut self) -> Vec<(Place, O)> {
+        let ready = self.lanes.iter_mut();
+        ready
+            .filter_map(|(place, lane)| Some((place.clone(), lane.take_ready()?)))
+            .collect()
+    }
+
+    /// A commit succeeded.
+    pub(super) fn committed(&mut self, place: Place, offset: i64) {
+        let lane = self.lanes.entry(place).or_default();
+        lane.committed = lane.committed.max(Some(offset));
+    }
+
+    /// A commit failed and is to be tried again, unless there is a later one by now.
+    pub(super) fn put_back(&mut self, place: Place, offset: O) {
+        let lane = self.lanes.entry(place).or_default();
+        lane.ready.get_or_insert(offset);
+    }
+}
