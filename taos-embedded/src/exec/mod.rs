@@ -35,7 +35,9 @@ use crate::sql::SqlError;
 use crate::sql::ast::{Ident, ObjectName, Statement};
 use crate::store::{Store, blocks_of};
 
+pub(crate) use meta::packing_words;
 pub(crate) use rows::{STALE, TableRows};
+pub(crate) use table::affinity;
 
 /// No database chosen, in DDL.
 const NO_DATABASE: u32 = 0x2616;

@@ -276,7 +276,7 @@ pub(super) fn compression(
 }
 
 /// The declared type of a stored column.
-pub(super) const fn affinity(ty: Ty) -> &'static str {
+pub(crate) const fn affinity(ty: Ty) -> &'static str {
     match ty {
         Ty::Float | Ty::Double => "REAL",
         Ty::VarChar | Ty::NChar | Ty::Json => "TEXT",

@@ -2,6 +2,7 @@
 //! they say, without doing it. The layouts are those of the messages that 16-tmq-db-meta recorded; changes
 //! that it has no example of have the fields that the engine's release 3.3.7 gives them.
 
+mod batch;
 mod decode;
 mod encode;
 mod out;

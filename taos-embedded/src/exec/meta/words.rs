@@ -66,7 +66,7 @@ fn data_type(ty: u8, bytes: i32, digits: i32) -> Result<DataType, SqlError> {
 }
 
 /// The words for a column's way of packing, 0 standing for what is not named.
-fn compression_words(form: u32) -> [(&'static str, Option<&'static str>); 3] {
+pub(crate) fn compression_words(form: u32) -> [(&'static str, Option<&'static str>); 3] {
     let word = |words: &[(u32, &'static str)], number: u32| {
         let found = words.iter().find(|(of, _)| *of == number);
         found.map(|(_, word)| *word)

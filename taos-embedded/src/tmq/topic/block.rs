@@ -99,7 +99,7 @@ pub(super) fn join(rows: usize, columns: &[(Head, Cells)]) -> Result<Bytes, SqlE
     let cells: usize = columns.iter().map(|(_, cells)| cells.bytes.len()).sum();
     let length = HEAD + 9 * columns.len() + cells + 1;
     let mut out = Vec::with_capacity(length);
-    let mut count = |number: usize| -> Result<[u8; 4], SqlError> {
+    let count = |number: usize| -> Result<[u8; 4], SqlError> {
         let number = i32::try_from(number).map_err(|_| SqlError::unsupported("2 GiB of rows"))?;
         Ok(number.to_le_bytes())
     };

@@ -3,8 +3,8 @@
 use taos_query::tmq::raw::{DataEntry, DataMessage, Place};
 
 use super::super::{Body, Entry, Kind, Message, Page, Part};
-use super::json;
 use super::ReadOptions;
+use super::json::{self, Names};
 use crate::meta::{BATCH, Meta, NewTable};
 use crate::sql::SqlError;
 use crate::store::internal;
@@ -25,9 +25,6 @@ pub(super) trait View {
 
     /// True if the topic carries the new subtable with its first rows.
     fn carries(&self, part: &Part) -> bool;
-
-    /// The name of a super table's tag by its number in messages.
-    fn tag_name(&self, stable: &str, number: i32) -> Option<String>;
 }
 
 /// What of the log a topic carries.
@@ -138,31 +135,30 @@ impl Builder {
     }
 
     /// The message, if there is one.
-    pub(super) fn finish(self, vgroup: i32, view: &dyn View) -> Result<Page, SqlError> {
+    pub(super) fn finish(self, vgroup: i32, names: Names<'_>) -> Result<Page, SqlError> {
         let next = self.next;
         let message = if !self.metas.is_empty() {
-            Some(self.meta_message(vgroup, view)?)
+            Some(self.meta_message(vgroup, names)?)
         } else if !self.is_empty() {
-            Some(self.data_message(view)?)
+            Some(self.data_message(names)?)
         } else {
             None
         };
         Ok(Page { message, next })
     }
 
-    fn meta_message(self, vgroup: i32, view: &dyn View) -> Result<Message, SqlError> {
-        let names = |stable: &str, number| view.tag_name(stable, number);
+    fn meta_message(self, vgroup: i32, names: Names<'_>) -> Result<Message, SqlError> {
         let too_long = || internal("the tags of a subtable are too long for a message");
         let (raw_type, raw, json) = match (self.options.batch_meta, self.metas.as_slice()) {
             (false, [meta]) => (
                 meta.raw_type(),
                 meta.encode(vgroup).ok_or_else(too_long)?,
-                json::unit(meta, &names),
+                json::unit(meta, names),
             ),
             (_, metas) => (
                 BATCH,
                 Meta::encode_batch(metas, vgroup, self.next).ok_or_else(too_long)?,
-                json::batch(metas, &names),
+                json::batch(metas, names),
             ),
         };
         Ok(Message {
@@ -176,15 +172,14 @@ impl Builder {
         })
     }
 
-    fn data_message(self, view: &dyn View) -> Result<Message, SqlError> {
-        let names = |stable: &str, number| view.tag_name(stable, number);
+    fn data_message(self, names: Names<'_>) -> Result<Message, SqlError> {
         let creates: Option<Vec<_>> = self.creates.iter().map(NewTable::encode).collect();
         let creates =
             creates.ok_or_else(|| internal("the tags of a subtable are too long for a message"))?;
         let (kind, raw_type, json) = if creates.is_empty() {
             (Kind::Data, DATA, None)
         } else {
-            let json = json::creates(&self.creates, &names).to_string();
+            let json = json::creates(&self.creates, names).to_string();
             (Kind::MetaData, METADATA, Some(json))
         };
         let data = DataMessage {

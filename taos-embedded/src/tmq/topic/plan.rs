@@ -1,0 +1,225 @@
+//! The statement of a topic, planned for the tables as they are.
+
+use std::sync::Arc;
+
+use taos_query::block::{BlockWriter, ColumnBuilder};
+use taos_query::common::Precision;
+use taos_query::tmq::raw::{EntryColumn, EntrySchema};
+
+use super::block::{self, Head};
+use crate::catalog::{Catalog, Database, Found, TableDef, View};
+use crate::plan::{self, Context, Plan, ResultColumn, TableInfo, TableKind};
+use crate::server::Emulated;
+use crate::sql::SqlError;
+use crate::sql::ast::{
+    Expr, ExprKind, Ident, Query, QueryBody, Select, SelectItem, Span, TableRef,
+};
+use crate::store::internal;
+
+/// Where a column of the result comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Output {
+    /// A column of the table, by its number in messages.
+    Column(i32),
+    /// A tag, by its place.
+    Tag(usize),
+    /// The table's name.
+    Name,
+}
+
+/// How rows become those of the topic.
+#[derive(Debug, Clone)]
+pub(super) enum How {
+    /// Columns of the log's blocks are taken as they are.
+    Cut(Vec<Output>),
+    /// The statement runs on the rows.
+    Run(Plan),
+}
+
+/// The statement of a query topic, good until its table changes.
+#[derive(Debug)]
+pub(super) struct QueryPlan {
+    /// Where its table is looked up.
+    pub(super) db: String,
+    pub(super) table: String,
+    pub(super) def: Arc<TableDef>,
+    /// The only table whose rows count; `None` for all subtables of a super table.
+    pub(super) only: Option<i64>,
+    /// The result's columns as blocks describe them.
+    pub(super) heads: Vec<Head>,
+    /// And as messages do.
+    pub(super) schema: Arc<EntrySchema>,
+    pub(super) columns: Vec<ResultColumn>,
+    pub(super) precision: Precision,
+    pub(super) how: How,
+    /// The statement names the present time, so the plan serves only once.
+    pub(super) is_passing: bool,
+}
+
+/// What a statement is planned under.
+pub(super) struct Statement<'a> {
+    pub(super) view: &'a View,
+    pub(super) db: &'a str,
+    /// CREATE TOPIC, which the spans of its query point into.
+    pub(super) sql: &'a str,
+    /// Nanoseconds since 1970.
+    pub(super) now: i64,
+}
+
+impl Statement<'_> {
+    fn context(&self) -> Context<'_> {
+        Context {
+            schema: self.view,
+            db: Some(self.db.to_owned()),
+            now: self.now,
+            zone: None,
+            version: Emulated::OWN,
+        }
+    }
+
+    fn catalog(&self) -> &Catalog {
+        &self.view.catalog
+    }
+
+    /// Plans the query of a topic; `None` if its table is gone.
+    pub(super) fn query(&self, query: &Query) -> Result<Option<QueryPlan>, SqlError> {
+        let (QueryBody::Select(select), Some((database, found))) =
+            (&query.body, self.table(query)?)
+        else {
+            return Ok(None);
+        };
+        let info = database.info(&found);
+        let plan = plan::plan(query, self.sql, &self.context())?;
+        let heads = heads(&plan.columns)?;
+        let described = plan.columns.iter().zip(&heads).zip(1..);
+        let described = described.map(|((column, head), id)| EntryColumn {
+            ty: head.ty.as_u8(),
+            flags: 0,
+            bytes: head.width(),
+            id,
+            name: column.name.clone(),
+        });
+        let schema = Arc::new(EntrySchema::new(0, described.collect()));
+        let only = match info.kind {
+            TableKind::Super => None,
+            TableKind::Normal | TableKind::Child { .. } => Some(info.id),
+        };
+        let lower = self.sql.to_ascii_lowercase();
+        Ok(Some(QueryPlan {
+            db: info.db.clone(),
+            table: info.name.clone(),
+            def: Arc::clone(found.def()),
+            only,
+            heads,
+            schema,
+            columns: plan.columns.clone(),
+            precision: plan.precision,
+            how: match outputs(select, &info).filter(|all| all.len() == plan.columns.len()) {
+                Some(outputs) => How::Cut(outputs),
+                None => How::Run(plan),
+            },
+            is_passing: ["now", "today"].iter().any(|word| lower.contains(word)),
+        }))
+    }
+
+    /// The database and table that a query reads, if they are there.
+    fn table(&self, query: &Query) -> Result<Option<(&Database, Found<'_>)>, SqlError> {
+        let QueryBody::Select(select) = &query.body else {
+            return Ok(None);
+        };
+        let Some(TableRef::Table { name, .. }) = &select.from else {
+            return Err(SqlError::unsupported("a topic that reads no table"));
+        };
+        let db = name.db.as_ref().map_or(self.db, |db| db.name.as_str());
+        let Some(database) = self.catalog().databases.get(db) else {
+            return Ok(None);
+        };
+        let found = database.find(&name.name.name);
+        Ok(found.map(|found| (&**database, found)))
+    }
+
+    /// The names of the subtables whose tags fulfil the condition of a topic on a super table.
+    pub(super) fn condition(&self, stable: &str, filter: &Expr) -> Result<Plan, SqlError> {
+        let word = |name: &str, quoted| Ident {
+            name: name.to_owned(),
+            quoted,
+            span: Span::default(),
+        };
+        let tbname = Expr {
+            kind: ExprKind::Column {
+                table: None,
+                name: word("tbname", false),
+            },
+            span: Span::default(),
+        };
+        let select = Select {
+            tags: true,
+            items: vec![SelectItem {
+                expr: tbname,
+                alias: None,
+            }],
+            from: Some(TableRef::Table {
+                name: crate::sql::ast::ObjectName {
+                    db: Some(word(self.db, true)),
+                    name: word(stable, true),
+                },
+                alias: None,
+            }),
+            filter: Some(filter.clone()),
+            ..Select::default()
+        };
+        let query = Query {
+            body: QueryBody::Select(Box::new(select)),
+            order_by: Vec::new(),
+            slimit: None,
+            limit: None,
+            span: Span::default(),
+        };
+        plan::plan(&query, self.sql, &self.context())
+    }
+}
+
+/// Where each column of the result comes from, if nothing is computed or left out.
+fn outputs(select: &Select, table: &TableInfo) -> Option<Vec<Output>> {
+    if select.filter.is_some() {
+        return None;
+    }
+    let number = |id: u32| i32::try_from(id).ok()?.checked_add(1);
+    let mut all = Vec::new();
+    for item in &select.items {
+        match &item.expr.kind {
+            ExprKind::Wildcard(_) => {
+                for column in &*table.columns {
+                    all.push(Output::Column(number(column.id)?));
+                }
+                if table.kind == TableKind::Super {
+                    all.extend((0..table.tags.len()).map(Output::Tag));
+                }
+            }
+            ExprKind::Column { name, .. } => {
+                let column = table.columns.iter().find(|c| c.name == name.name);
+                let tag = table.tags.iter().position(|t| t.name == name.name);
+                all.push(match (column, tag) {
+                    (Some(column), None) => Output::Column(number(column.id)?),
+                    (None, Some(tag)) => Output::Tag(tag),
+                    (None, None) if name.name == "tbname" && !name.quoted => Output::Name,
+                    _ => return None,
+                });
+            }
+            _ => return None,
+        }
+    }
+    Some(all)
+}
+
+/// What a block of a result says of its columns.
+fn heads(columns: &[ResultColumn]) -> Result<Vec<Head>, SqlError> {
+    let builders = columns
+        .iter()
+        .map(|c| ColumnBuilder::new(c.ty, c.length, c.precision, c.scale));
+    let empty = BlockWriter::new(builders.collect())
+        .finish()
+        .map_err(internal)?;
+    let cut = block::cut(&empty)?;
+    Ok(cut.columns.into_iter().map(|(head, _)| head).collect())
+}

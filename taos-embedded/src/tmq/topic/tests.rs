@@ -1,0 +1,1 @@
+//! What topics make of logs.
