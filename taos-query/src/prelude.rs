@@ -20,7 +20,10 @@ mod both {
     pub use crate::block::{ColumnView, RawBlock, RowView};
     pub use crate::common::{BorrowedValue, Field, Precision, Timestamp, Ty, Value};
     pub use crate::inserter::{FailedBatch, InsertError, InsertSummary};
-    pub use crate::tmq::{Assignment, IsOffset, MessageSet, Timeout, VGroupId};
+    pub use crate::tmq::{
+        AlterType, Assignment, IsOffset, JsonMeta, MessageSet, MetaAlter, MetaCreate, MetaDelete,
+        MetaDrop, MetaUnit, TagWithValue, Timeout, VGroupId,
+    };
     pub use crate::util::{Inlinable, InlinableRead, InlinableWrite};
     pub use crate::{
         Address, Code, ConnectionState, DeError, Dsn, DsnError, ErrorKind, IntoDsn, Manager,

@@ -29,6 +29,7 @@ pub(crate) use parse::Column;
 pub(crate) use text::decode as decode_nchar;
 
 use crate::common::{BorrowedValue, Field, Precision, Ty, Value};
+use crate::tmq::{FieldMore, MetaCreate};
 use crate::{ErrorKind, RawError, RawResult};
 use parse::Layout;
 
@@ -406,6 +407,15 @@ impl RawBlock {
     /// The block's bytes, without anything that followed them.
     pub fn as_raw_bytes(&self) -> &Bytes {
         &self.data.bytes
+    }
+
+    /// The statement that would create a table for these rows; `None` if the block does not know its
+    /// table. The widths of DECIMAL columns are not part of it.
+    pub fn to_create(&self) -> Option<MetaCreate> {
+        Some(MetaCreate::Normal {
+            table_name: self.table_name()?.to_owned(),
+            columns: self.fields.iter().cloned().map(FieldMore::from).collect(),
+        })
     }
 
     /// The rows of both blocks, columns cast to this block's types where they differ.

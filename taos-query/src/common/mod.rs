@@ -14,6 +14,11 @@ mod value_text;
 pub use crate::block::views;
 pub use crate::block::{CastError, ColumnView, RawBlock};
 pub use crate::schemaless::{SchemalessPrecision, SchemalessProtocol, SmlData, SmlDataBuilder};
+pub use crate::tmq::{
+    AlterType, FieldMore, JsonMeta, MetaAlter, MetaCreate, MetaDelete, MetaDrop, MetaUnit,
+    TagWithValue,
+};
+pub use crate::{RawData, RawMeta};
 pub use borrowed::BorrowedValue;
 pub use decimal::Decimal;
 pub use field::Field;

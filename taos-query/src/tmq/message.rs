@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::try_unfold;
 use tokio::runtime;
 
+use super::JsonMeta;
 use crate::error::RawResult;
 use crate::{RawBlock, RawData, RawMeta};
 
@@ -66,6 +67,9 @@ pub trait IsAsyncMeta {
 
     /// As the server packs it, to be replayed.
     fn as_raw_meta(&self) -> impl Future<Output = RawResult<RawMeta>> + Send;
+
+    /// As values that print as SQL.
+    fn as_json_meta(&self) -> impl Future<Output = RawResult<JsonMeta>> + Send;
 }
 
 impl IsAsyncMeta for Meta {
@@ -75,6 +79,10 @@ impl IsAsyncMeta for Meta {
 
     async fn as_raw_meta(&self) -> RawResult<RawMeta> {
         self.0.raw().await
+    }
+
+    async fn as_json_meta(&self) -> RawResult<JsonMeta> {
+        JsonMeta::parse(&self.0.json_meta().await?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Subscriptions: what a consumer is, whatever backend it reads from, and what its messages hold.
 
 mod consumer;
+mod json_meta;
 mod message;
 mod offset;
 pub mod raw;
@@ -12,6 +13,12 @@ mod tests;
 mod timeout;
 
 pub use consumer::{AsAsyncConsumer, MessageStream, Received};
+#[doc(hidden)]
+pub use json_meta::fuzz_json_meta;
+pub use json_meta::{
+    AlterType, FieldMore, JsonMeta, MetaAlter, MetaCreate, MetaDelete, MetaDrop, MetaUnit,
+    TableTags, TagChange, TagWithValue,
+};
 pub use message::{Data, IsAsyncData, IsAsyncMeta, MessageContent, MessageSet, Meta};
 pub use offset::{Assignment, IsOffset, Lag, Offset, VGroupId};
 pub use records::{Ack, Record, Records};

@@ -8,8 +8,8 @@ use tokio::runtime;
 
 use super::consumer::Received;
 use super::{
-    AsAsyncConsumer, Assignment, Data, IsAsyncData, IsAsyncMeta, IsOffset, Lag, MessageSet, Record,
-    Records, Shutdown, Timeout, VGroupId,
+    AsAsyncConsumer, Assignment, Data, IsAsyncData, IsAsyncMeta, IsOffset, JsonMeta, Lag,
+    MessageSet, Record, Records, Shutdown, Timeout, VGroupId,
 };
 use crate::error::RawResult;
 use crate::util::block_on;
@@ -19,11 +19,18 @@ use crate::{RawBlock, RawData, RawMeta};
 pub trait IsMeta {
     /// As the server packs it, to be replayed.
     fn as_raw_meta(&self) -> RawResult<RawMeta>;
+
+    /// As values that print as SQL.
+    fn as_json_meta(&self) -> RawResult<JsonMeta>;
 }
 
 impl<M: IsAsyncMeta> IsMeta for M {
     fn as_raw_meta(&self) -> RawResult<RawMeta> {
         block_on(self.home(), IsAsyncMeta::as_raw_meta(self))?
+    }
+
+    fn as_json_meta(&self) -> RawResult<JsonMeta> {
+        block_on(self.home(), IsAsyncMeta::as_json_meta(self))?
     }
 }
 
