@@ -4,17 +4,20 @@ mod options;
 mod stored;
 mod system;
 mod tables;
+mod upgrade;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use taos_query::common::{Precision, Ty};
 
 pub(crate) use options::Options;
-pub(crate) use stored::{Definition, FORMAT, SCHEMA_SQL, load};
+pub(crate) use stored::{Definition, load};
 pub(crate) use system::{column, is_system_database, system_columns};
 pub(crate) use tables::Tables;
+pub(crate) use upgrade::{FORMAT, schema_sql, upgrade};
 pub(crate) use view::{View, tag_text};
 
 use crate::plan::{ColumnInfo, TableInfo, TableKind};
@@ -58,6 +61,8 @@ pub(crate) struct Database {
     /// Milliseconds since 1970.
     pub(crate) created: i64,
     pub(crate) options: Options,
+    /// Number of the first of its vgroups, which no other database has or ever had.
+    pub(crate) first_vgroup: i32,
     pub(crate) stables: BTreeMap<String, Arc<TableDef>>,
     /// Subtables and normal tables.
     pub(crate) tables: Tables,
@@ -66,6 +71,33 @@ pub(crate) struct Database {
 impl Database {
     pub(crate) fn precision(&self) -> Precision {
         self.options.precision()
+    }
+
+    /// Numbers of its vgroups.
+    pub(crate) fn vgroups(&self) -> Range<i32> {
+        self.first_vgroup..self.first_vgroup + self.vgroup_count()
+    }
+
+    fn vgroup_count(&self) -> i32 {
+        i32::try_from(self.options.number("vgroups")).map_or(1, |count| count.max(1))
+    }
+
+    /// The vgroup of a subtable or normal table, by its number and for ever: the sum of the digits to the
+    /// base of the number of vgroups, which spreads numbers evenly that follow each other at any distance.
+    pub(crate) fn vgroup_of(&self, table: i64) -> i32 {
+        let count = self.vgroup_count();
+        let base = i64::from(count);
+        let (mut rest, mut sum) = (table.max(0), 0);
+        while base > 1 && rest > 0 {
+            sum += rest % base;
+            rest /= base;
+        }
+        self.first_vgroup + i32::try_from(sum % base).unwrap_or_default()
+    }
+
+    /// True if its changes are logged for topics.
+    pub(crate) fn keeps_log(&self) -> bool {
+        self.options.number("wal_retention_period") != 0
     }
 
     pub(crate) fn find(&self, table: &str) -> Option<Found<'_>> {
@@ -202,9 +234,15 @@ impl std::fmt::Debug for User {
     }
 }
 
-/// A topic as an object; nothing is read from it yet.
+/// A topic.
 #[derive(Debug, Clone)]
 pub(crate) struct Topic {
+    /// A number that no other topic has or ever had.
+    pub(crate) id: i64,
+    /// The table that it reads; 0 for a whole database.
+    pub(crate) table: i64,
+    /// Numbers of the columns and tags that it uses; `None` for all there are and will be.
+    pub(crate) columns: Option<BTreeSet<u32>>,
     pub(crate) db: String,
     pub(crate) sql: String,
     pub(crate) created: i64,

@@ -10,22 +10,6 @@ use taos_query::common::Ty;
 use super::{Catalog, Child, Database, Entry, Options, TableDef, Tables, Topic, User};
 use crate::plan::ColumnInfo;
 
-/// The version of the file's layout. A release reads what is not newer than its own.
-pub(crate) const FORMAT: i64 = 1;
-
-/// What a fresh file is made with.
-pub(crate) const SCHEMA_SQL: &str = "
-CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE db (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
-    options TEXT NOT NULL);
-CREATE TABLE tbl (id INTEGER PRIMARY KEY, db INTEGER NOT NULL, name TEXT NOT NULL,
-    created INTEGER NOT NULL, definition TEXT NOT NULL, UNIQUE (db, name));
-CREATE TABLE usr (name TEXT PRIMARY KEY, salt BLOB NOT NULL, hash BLOB NOT NULL,
-    administrator INTEGER NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE topic (name TEXT PRIMARY KEY, db TEXT NOT NULL, sql TEXT NOT NULL,
-    created INTEGER NOT NULL, kind TEXT NOT NULL, with_meta INTEGER NOT NULL) WITHOUT ROWID;
-";
-
 /// A table's definition as it is stored, in JSON.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Definition {
@@ -120,7 +104,7 @@ fn damaged(what: &str) -> rusqlite::Error {
 pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Catalog> {
     let mut catalog = Catalog::default();
     let mut names = BTreeMap::new();
-    let mut statement = connection.prepare("SELECT id, name, created, options FROM db")?;
+    let mut statement = connection.prepare("SELECT id, name, created, options, vgroup FROM db")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (id, name): (i64, String) = (row.get(0)?, row.get(1)?);
@@ -132,6 +116,7 @@ pub(crate) fn load(connection: &Connection) -> rusqlite::Result<Catalog> {
             created: row.get(2)?,
             options: serde_json::from_str::<Options>(&options)
                 .map_err(|_| damaged("options of a database"))?,
+            first_vgroup: row.get(4)?,
             stables: BTreeMap::new(),
             tables: Tables::default(),
         };
@@ -203,11 +188,18 @@ fn load_users(connection: &Connection, catalog: &mut Catalog) -> rusqlite::Resul
 }
 
 fn load_topics(connection: &Connection, catalog: &mut Catalog) -> rusqlite::Result<()> {
-    let mut statement =
-        connection.prepare("SELECT name, db, sql, created, kind, with_meta FROM topic")?;
+    let mut statement = connection
+        .prepare("SELECT name, db, sql, created, kind, with_meta, id, tbl, columns FROM topic")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
+        let columns: Option<String> = row.get(8)?;
+        let columns = columns
+            .map(|json| serde_json::from_str(&json).map_err(|_| damaged("columns of a topic")))
+            .transpose()?;
         let topic = Topic {
+            id: row.get(6)?,
+            table: row.get(7)?,
+            columns,
             db: row.get(1)?,
             sql: row.get(2)?,
             created: row.get(3)?,

@@ -1,5 +1,7 @@
 //! The tables of `information_schema`: their columns, and the rows the catalog can compute.
 
+use std::collections::BTreeMap;
+
 use rusqlite::types::Value;
 use taos_query::common::Ty;
 
@@ -345,14 +347,6 @@ pub(super) fn stables(catalog: &Catalog) -> Vec<Vec<Value>> {
         .collect()
 }
 
-/// Number of the first vgroup of a database; a database has as many as it was created with.
-fn first_vgroup(catalog: &Catalog, name: &str) -> i64 {
-    let before = catalog.databases.range(..name.to_owned());
-    2 + before
-        .map(|(_, db)| db.options.number("vgroups"))
-        .sum::<i64>()
-}
-
 pub(super) fn tables(catalog: &Catalog) -> Vec<Vec<Value>> {
     let mut rows = Vec::new();
     for (name, columns) in SYSTEM_TABLES {
@@ -370,8 +364,6 @@ pub(super) fn tables(catalog: &Catalog) -> Vec<Vec<Value>> {
         ]);
     }
     for db in catalog.databases.values() {
-        let first = first_vgroup(catalog, &db.name);
-        let vgroups = db.options.number("vgroups").max(1);
         for (name, entry) in db.tables.iter() {
             let (id, created, stable, ttl, comment, kind) = match entry {
                 Entry::Normal(def) => (
@@ -399,7 +391,7 @@ pub(super) fn tables(catalog: &Catalog) -> Vec<Vec<Value>> {
                 int(columns),
                 optional(stable),
                 int(id),
-                Value::Integer(first + id % vgroups),
+                int(db.vgroup_of(id)),
                 int(ttl),
                 optional(comment),
                 text(kind),
@@ -468,22 +460,15 @@ pub(super) fn topics(catalog: &Catalog) -> Vec<Vec<Value>> {
 pub(super) fn vgroups(catalog: &Catalog) -> Vec<Vec<Value>> {
     let mut rows = Vec::new();
     for db in catalog.databases.values() {
-        let first = first_vgroup(catalog, &db.name);
-        let count = db.options.number("vgroups").max(1);
-        let mut tables = vec![0_i64; usize::try_from(count).unwrap_or(1)];
+        let mut tables: BTreeMap<i32, i64> = db.vgroups().map(|vgroup| (vgroup, 0)).collect();
         for (_, entry) in db.tables.iter() {
             let id = match entry {
                 Entry::Normal(def) => def.id,
                 Entry::Child(child) => child.id,
             };
-            if let Some(n) = usize::try_from(id % count)
-                .ok()
-                .and_then(|at| tables.get_mut(at))
-            {
-                *n += 1;
-            }
+            *tables.entry(db.vgroup_of(id)).or_default() += 1;
         }
-        for (number, tables) in (first..).zip(tables) {
+        for (number, tables) in tables {
             rows.push(vec![
                 int(number),
                 text(&db.name),

@@ -104,6 +104,11 @@ impl Engine {
         choose_administrator(&self.store, user, password, now())
     }
 
+    /// What everything lies in.
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// A session of a user who is logged in.
     pub fn session(&self, user: &str) -> Session {
         Session::new(self.clone(), user)

@@ -42,15 +42,18 @@ impl Exec<'_> {
                 return Err(SqlError::new(EXISTS, "Database already exists"));
             }
             let id = write.new_id();
+            let vgroups = i32::try_from(options.number("vgroups")).map_err(internal)?;
+            let first_vgroup = write.new_vgroups(vgroups.max(1))?;
             write.execute(
-                "INSERT INTO db (id, name, created, options) VALUES (?1, ?2, ?3, ?4)",
-                (id, &name, created, json(&options)?),
+                "INSERT INTO db (id, name, created, options, vgroup) VALUES (?1, ?2, ?3, ?4, ?5)",
+                (id, &name, created, json(&options)?, first_vgroup),
             )?;
             let database = Database {
                 id,
                 name: name.clone(),
                 created,
                 options,
+                first_vgroup,
                 stables: BTreeMap::new(),
                 tables: Tables::default(),
             };
@@ -103,7 +106,7 @@ impl Exec<'_> {
     }
 }
 
-fn drop_data(write: &Write<'_>, database: &Database) -> Result<(), SqlError> {
+fn drop_data(write: &mut Write<'_>, database: &Database) -> Result<(), SqlError> {
     let mut sql = String::new();
     for def in database.stables.values() {
         let _ = write!(sql, "DROP TABLE d{0}; DROP TABLE t{0};", def.id);
@@ -114,6 +117,7 @@ fn drop_data(write: &Write<'_>, database: &Database) -> Result<(), SqlError> {
         }
     }
     write.batch(&sql)?;
+    write.drop_logs(database.vgroups())?;
     write.execute("DELETE FROM tbl WHERE db = ?1", [database.id])?;
     write.execute("DELETE FROM db WHERE id = ?1", [database.id])?;
     Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::types::Value;
 
-use super::rows::{TableRows, Target, stale, table_exists};
+use super::rows::{TableRows, Target, packed_rows, stale, table_exists};
 use super::values::Reading;
 use super::{Exec, SYSTEM_TABLE};
 use crate::catalog::{Database, Found, TableDef, is_system_database};
@@ -136,13 +136,20 @@ impl Exec<'_> {
             table.merge();
         }
         let (tables, now) = (collected.tables, self.now);
+        let packed = self.packed(&tables)?;
         self.store().write(move |write| {
             let mut count = 0;
-            for table in &tables {
-                count += table.write(write, now)?;
+            for (table, packed) in tables.iter().zip(packed) {
+                count += table.write(write, now, packed.as_deref())?;
             }
             Ok(count)
         })
+    }
+
+    /// The forms that rows have in the log, where it is kept.
+    pub(super) fn packed(&self, tables: &[TableRows]) -> Result<Vec<Option<Vec<u8>>>, SqlError> {
+        let catalog = self.catalog();
+        packed_rows(tables, |db| catalog.databases.get(db).map(Arc::clone))
     }
 
     fn collect(

@@ -2,6 +2,7 @@
 
 mod alter;
 pub(crate) mod bound;
+mod changes;
 mod database;
 mod decimal;
 mod delete;
@@ -10,6 +11,8 @@ pub(crate) mod geometry;
 mod insert;
 mod json;
 mod likes;
+#[cfg(test)]
+mod log_tests;
 mod meta;
 mod rows;
 mod schemaless;

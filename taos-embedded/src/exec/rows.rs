@@ -4,16 +4,23 @@ use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
+use taos_query::block::{BlockWriter, ColumnBuilder};
+use taos_query::common::Precision;
+use taos_query::tmq::raw::{DataEntry, EntryColumn};
 
-use crate::catalog::{Child, Entry, Found, TableDef};
+use super::changes::{self, created, log_table};
+use crate::catalog::{Child, Database, Entry, Found, TableDef};
+use crate::meta::NewTable;
 use crate::plan::ColumnInfo;
 use crate::sql::SqlError;
-use crate::store::{Write, sqlite_error};
+use crate::store::{Write, internal, pack, push_cell, sqlite_error};
 
 /// Says that the catalog changed between reading a statement and writing it.
 pub(crate) const STALE: u32 = 0xFFFF_0001;
 const TABLE_EXISTS: u32 = 0x0603;
+/// The version of the blocks in messages of topics.
+const MESSAGE_BLOCK: i32 = 2;
 
 pub(crate) fn stale() -> SqlError {
     SqlError::new(STALE, "the table changed while the statement was prepared")
@@ -121,9 +128,74 @@ impl TableRows {
         )
     }
 
-    /// Writes the rows, which are merged, and says how many they are.
-    pub(crate) fn write(&self, write: &mut Write<'_>, now: i64) -> Result<u64, SqlError> {
-        let table = self.table(write, now)?;
+    /// The name of the table.
+    fn name(&self) -> &str {
+        match &self.target {
+            Target::Normal => &self.def.name,
+            Target::Child { name, .. } | Target::NewChild { name, .. } => name,
+        }
+    }
+
+    /// The rows, which are merged, as the log has them: only the columns that were named, so that a replay
+    /// leaves the others alone. It needs no number of the table and is therefore done before the writer's
+    /// turn.
+    pub(crate) fn packed(&self, precision: Precision) -> Result<Vec<u8>, SqlError> {
+        let width = self.width();
+        let mut order: Vec<(usize, usize)> = self.columns.iter().copied().zip(0..).collect();
+        order.sort_unstable();
+        let mut builders = Vec::with_capacity(order.len());
+        let mut columns = Vec::with_capacity(order.len());
+        for (at, source) in order {
+            let info = self.def.columns.get(at).ok_or_else(stale)?;
+            let mut builder = ColumnBuilder::new(info.ty, info.length, info.precision, info.scale);
+            for row in self.values.chunks_exact(width) {
+                let value = row.get(source).map_or(ValueRef::Null, ValueRef::from);
+                push_cell(&mut builder, value).map_err(internal)?;
+            }
+            builders.push(builder);
+            columns.push(EntryColumn {
+                ty: info.ty.as_u8(),
+                flags: changes::flags(&self.def, info),
+                bytes: changes::width(info),
+                id: i32::try_from(info.id).map_or(i32::MAX, |id| id.saturating_add(1)),
+                name: info.name.clone(),
+            });
+        }
+        let block = BlockWriter::new(builders).finish().map_err(internal)?;
+        let mut block = Vec::from(block);
+        if let Some(version) = block.first_chunk_mut::<4>() {
+            *version = MESSAGE_BLOCK.to_le_bytes();
+        }
+        Ok(pack(&DataEntry {
+            block: block.into(),
+            rows: u64::try_from(self.values.len() / width).map_err(internal)?,
+            precision: precision.as_u8(),
+            schema: Some((0, columns)),
+            table: Some(self.name().to_owned()),
+        }))
+    }
+
+    /// Writes the rows, which are merged, and says how many they are. `packed` is what
+    /// [`packed`](Self::packed) gave, if that was called.
+    pub(crate) fn write(
+        &self,
+        write: &mut Write<'_>,
+        now: i64,
+        packed: Option<&[u8]>,
+    ) -> Result<u64, SqlError> {
+        let (table, created) = self.table(write, now)?;
+        self.put(write, table, created, packed)
+    }
+
+    /// Writes the rows into a table whose number is known; `created` if this statement created it.
+    pub(crate) fn put(
+        &self,
+        write: &mut Write<'_>,
+        table: i64,
+        created: Option<NewTable>,
+        packed: Option<&[u8]>,
+    ) -> Result<u64, SqlError> {
+        self.log(write, table, created, packed)?;
         let width = self.width();
         let mut statement = write
             .connection
@@ -145,22 +217,46 @@ impl TableRows {
         Ok(count)
     }
 
+    fn log(
+        &self,
+        write: &mut Write<'_>,
+        table: i64,
+        new: Option<NewTable>,
+        packed: Option<&[u8]>,
+    ) -> Result<(), SqlError> {
+        let database = write.catalog().database(&self.db)?;
+        if !database.keeps_log() {
+            return Ok(());
+        }
+        if self.values.is_empty() {
+            return match new {
+                Some(new) => log_table(write, &self.db, table, || Ok(created(vec![new]))),
+                None => Ok(()),
+            };
+        }
+        let (vgroup, precision) = (database.vgroup_of(table), database.precision());
+        let ids = (table, self.def.id);
+        match packed {
+            Some(packed) => write.log_rows(vgroup, ids, new.as_ref(), packed),
+            None => write.log_rows(vgroup, ids, new.as_ref(), &self.packed(precision)?),
+        }
+    }
+
     /// The number of the table, which is created if it is new.
-    fn table(&self, write: &mut Write<'_>, now: i64) -> Result<i64, SqlError> {
+    fn table(&self, write: &mut Write<'_>, now: i64) -> Result<(i64, Option<NewTable>), SqlError> {
         let database = write.catalog().database(&self.db)?;
         let same = |def: &TableDef| def.id == self.def.id && def.version == self.def.version;
-        let name = match &self.target {
-            Target::Normal => &self.def.name,
-            Target::Child { name, .. } | Target::NewChild { name, .. } => name,
-        };
+        let name = self.name();
         match (&self.target, database.find(name)) {
-            (Target::Normal, Some(Found::Normal(def))) if same(def) => Ok(def.id),
+            (Target::Normal, Some(Found::Normal(def))) if same(def) => Ok((def.id, None)),
             (Target::Child { id, .. }, Some(Found::Child(child, def)))
                 if same(def) && child.id == *id =>
             {
-                Ok(*id)
+                Ok((*id, None))
             }
-            (Target::NewChild { .. }, Some(Found::Child(child, def))) if same(def) => Ok(child.id),
+            (Target::NewChild { .. }, Some(Found::Child(child, def))) if same(def) => {
+                Ok((child.id, None))
+            }
             (Target::NewChild { tags, .. }, None) => {
                 if !database
                     .stables
@@ -175,7 +271,8 @@ impl TableRows {
                     comment: None,
                     ttl: 0,
                 };
-                create_child(write, &self.db, &self.def, &new, now)
+                let (id, new) = create_child(write, &self.db, &self.def, &new, now)?;
+                Ok((id, Some(new)))
             }
             (Target::NewChild { .. }, Some(Found::Child(_, def))) if def.id == self.def.id => {
                 Err(stale())
@@ -217,14 +314,28 @@ pub(crate) struct NewChild<'a> {
     pub(crate) ttl: i32,
 }
 
-/// Creates a subtable and gives its number.
+/// What statements give the writer beside rows: their forms in the log, made before its turn.
+pub(crate) fn packed_rows(
+    tables: &[TableRows],
+    database: impl Fn(&str) -> Option<Arc<Database>>,
+) -> Result<Vec<Option<Vec<u8>>>, SqlError> {
+    let packed = tables.iter().map(|table| match database(&table.db) {
+        Some(db) if db.keeps_log() && !table.values.is_empty() => {
+            table.packed(db.precision()).map(Some)
+        }
+        _ => Ok(None),
+    });
+    packed.collect()
+}
+
+/// Creates a subtable and gives its number, and what the log is to say of it.
 pub(crate) fn create_child(
     write: &mut Write<'_>,
     db: &str,
     def: &TableDef,
     new: &NewChild<'_>,
     now: i64,
-) -> Result<i64, SqlError> {
+) -> Result<(i64, NewTable), SqlError> {
     let id = write.new_id();
     let mut names = "tbl, name, created, comment, ttl".to_owned();
     let mut places = "?1, ?2, ?3, ?4, ?5".to_owned();
@@ -259,5 +370,5 @@ pub(crate) fn create_child(
     database
         .tables
         .insert(new.name.to_owned(), Entry::Child(Arc::new(child)));
-    Ok(id)
+    Ok((id, changes::new_child(def, id, new, created)?))
 }

@@ -279,6 +279,7 @@ fn write_measure(
     let key = def.columns.iter().position(|column| column.composite_key);
     let mut count = 0;
     for child in measure.children {
+        let mut created = None;
         let id = match write.catalog().database(db)?.find(&child.name) {
             Some(Found::Child(found, of)) if of.id == def.id => found.id,
             Some(_) => return Err(table_exists()),
@@ -296,7 +297,9 @@ fn write_measure(
                     ttl,
                 };
                 check_table_name(&child.name)?;
-                create_child(write, db, &def, &new, now)?
+                let (id, new) = create_child(write, db, &def, &new, now)?;
+                created = Some(new);
+                id
             }
         };
         for group in child.groups {
@@ -317,7 +320,7 @@ fn write_measure(
                 values: group.values,
             };
             rows.merge();
-            count += rows.write(write, now)?;
+            count += rows.put(write, id, created.take(), None)?;
         }
     }
     Ok(count)

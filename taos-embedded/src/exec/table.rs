@@ -8,9 +8,11 @@ use rusqlite::types::Value;
 use taos_query::common::Ty;
 
 use super::Exec;
+use super::changes::{created, log_new_def, log_super, log_table};
 use super::insert::check_table_name;
 use super::rows::{NewChild, column_name, create_child, stale, table_exists};
 use crate::catalog::{Definition, Entry, Found, TableDef, byte_length};
+use crate::meta::{DroppedTable, Meta};
 use crate::plan::ColumnInfo;
 use crate::sql::SqlError;
 use crate::sql::ast::{
@@ -348,7 +350,9 @@ pub(super) fn create_def(
             Definition::json(&def).map_err(internal)?,
         ),
     )?;
-    put(write, db, def)
+    let def = put(write, db, def)?;
+    log_new_def(write, db, &def)?;
+    Ok(def)
 }
 
 fn put(write: &mut Write<'_>, db: &str, def: TableDef) -> Result<Arc<TableDef>, SqlError> {
@@ -479,7 +483,8 @@ impl Exec<'_> {
                     comment: comment.as_deref(),
                     ttl: *ttl,
                 };
-                create_child(write, db, def, &new, now)?;
+                let (id, new) = create_child(write, db, def, &new, now)?;
+                log_table(write, db, id, || Ok(created(vec![new])))?;
             }
             Ok(0)
         })
@@ -501,6 +506,16 @@ impl Exec<'_> {
     }
 }
 
+/// A subtable or normal table that goes.
+fn dropped(name: &str, super_uid: i64, uid: i64, if_exists: bool) -> Meta {
+    Meta::DropTables(vec![DroppedTable {
+        name: name.to_owned(),
+        super_uid,
+        uid,
+        if_exists: if_exists.into(),
+    }])
+}
+
 pub(super) fn drop_one(
     write: &mut Write<'_>,
     if_exists: bool,
@@ -516,6 +531,7 @@ pub(super) fn drop_one(
         None => Err(SqlError::unknown_table()),
         Some(Found::Child(child, def)) => {
             let (id, def) = (child.id, def.id);
+            log_table(write, db, id, || Ok(dropped(name, def, id, if_exists)))?;
             write.execute(&format!("DELETE FROM d{def} WHERE tbl = ?1"), [id])?;
             write.execute(&format!("DELETE FROM t{def} WHERE tbl = ?1"), [id])?;
             write.catalog_mut().database_mut(db)?.tables.remove(name);
@@ -523,6 +539,7 @@ pub(super) fn drop_one(
         }
         Some(Found::Normal(def)) => {
             let id = def.id;
+            log_table(write, db, id, || Ok(dropped(name, 0, id, if_exists)))?;
             write.batch(&format!("DROP TABLE d{id}"))?;
             write.execute("DELETE FROM tbl WHERE id = ?1", [id])?;
             write.catalog_mut().database_mut(db)?.tables.remove(name);
@@ -530,6 +547,10 @@ pub(super) fn drop_one(
         }
         Some(Found::Super(def)) => {
             let id = def.id;
+            log_super(write, db, || Meta::DropSuper {
+                name: name.to_owned(),
+                uid: id,
+            })?;
             write.batch(&format!("DROP TABLE d{id}; DROP TABLE t{id}"))?;
             write.execute("DELETE FROM tbl WHERE id = ?1", [id])?;
             let database = write.catalog_mut().database_mut(db)?;

@@ -77,7 +77,10 @@ impl Exec<'_> {
                 ("stable", db)
             }
         };
-        let topic = Topic {
+        let mut topic = Topic {
+            id: 0,
+            table: 0,
+            columns: None,
             db,
             sql: self.sql.trim().trim_end_matches(';').to_owned(),
             created: self.now / 1_000_000,
@@ -92,9 +95,10 @@ impl Exec<'_> {
                 }
                 return Err(SqlError::new(EXISTS, "Topic already exists"));
             }
+            topic.id = write.new_id();
             write.execute(
-                "INSERT INTO topic (name, db, sql, created, kind, with_meta) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO topic (name, db, sql, created, kind, with_meta, id, tbl) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 (
                     &name,
                     &topic.db,
@@ -102,6 +106,8 @@ impl Exec<'_> {
                     topic.created,
                     &topic.kind,
                     topic.with_meta,
+                    topic.id,
+                    topic.table,
                 ),
             )?;
             write.catalog_mut().topics.insert(name, Arc::new(topic));

@@ -40,7 +40,7 @@ impl Encoder {
         mut cell: impl FnMut(usize) -> Result<ValueRef<'v>, SqlError>,
     ) -> Result<Option<RawBlock>, SqlError> {
         for (index, column) in self.writer.columns_mut().iter_mut().enumerate() {
-            push(column, cell(index)?).map_err(|error| {
+            push_cell(column, cell(index)?).map_err(|error| {
                 SqlError::unsupported(format!("a result beyond the range of its type ({error})"))
             })?;
         }
@@ -64,7 +64,9 @@ impl Encoder {
     }
 }
 
-fn push(column: &mut ColumnBuilder, value: ValueRef<'_>) -> RawResult<()> {
+/// Adds a value in its stored form to a column.
+#[inline]
+pub(crate) fn push_cell(column: &mut ColumnBuilder, value: ValueRef<'_>) -> RawResult<()> {
     match (column.ty(), value) {
         (_, ValueRef::Null) => {
             column.push_null();

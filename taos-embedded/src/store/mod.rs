@@ -4,6 +4,7 @@
 
 mod encode;
 mod error;
+mod log;
 mod query;
 mod readers;
 mod writer;
@@ -18,14 +19,17 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-pub(crate) use encode::blocks_of;
+pub(crate) use encode::{blocks_of, push_cell};
 pub(crate) use error::{INTERNAL, internal, sqlite_error};
+pub(crate) use log::pack;
 pub(crate) use query::{Stream, bind};
 pub(crate) use writer::Write;
 
 use crate::catalog::{self, Catalog};
 use crate::engine::Storage;
 use crate::sql::SqlError;
+use crate::tmq::Entry;
+use log::{Logs, TrimTools, Trimmer};
 use readers::Readers;
 use writer::Writer;
 
@@ -50,6 +54,8 @@ struct Inner {
     writer: Writer,
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
+    logs: Arc<Logs>,
+    trimmer: Mutex<Trimmer>,
     max_columns: usize,
     /// Keeps other processes out of the directory.
     _lock: File,
@@ -103,13 +109,29 @@ impl Store {
         let columns = connection
             .limit(Limit::SQLITE_LIMIT_COLUMN)
             .map_err(sqlite_error)?;
-        let (writer, thread) = Writer::start(connection, catalog, Arc::clone(&published))?;
+        let vgroups = catalog.databases.values().flat_map(|db| db.vgroups());
+        let logs = Logs::load(&connection, vgroups).map_err(sqlite_error)?;
+        let logs = Arc::new(logs);
+        let (writer, thread) = Writer::start(
+            connection,
+            Arc::clone(&catalog),
+            Arc::clone(&published),
+            Arc::clone(&logs),
+        )?;
+        let trimmer = Trimmer::start(TrimTools {
+            published: Arc::clone(&published),
+            logs: Arc::clone(&logs),
+            readers: readers.clone(),
+            writer: writer.clone(),
+        })?;
         Ok(Self {
             inner: Arc::new(Inner {
                 published,
                 writer,
                 thread: Mutex::new(Some(thread)),
                 readers,
+                logs,
+                trimmer: Mutex::new(trimmer),
                 // a data table has one more, for the subtable
                 max_columns: usize::try_from(columns)
                     .unwrap_or_default()
@@ -153,6 +175,48 @@ impl Store {
         self.inner.readers.run(work)
     }
 
+    /// The first version that is still in the log of a vgroup, and the one that the next entry will have.
+    pub(crate) fn log_bounds(&self, vgroup: i32) -> (i64, i64) {
+        self.inner.logs.bounds(vgroup)
+    }
+
+    /// Entries of a vgroup's log from `from` on, in the order of their versions: at least one if there is
+    /// any, then while they have fewer rows and bytes than asked for. What was trimmed is left out.
+    ///
+    /// # Errors
+    /// What SQLite says, or that an entry is damaged.
+    pub(crate) fn log_read(
+        &self,
+        vgroup: i32,
+        from: i64,
+        max_rows: usize,
+        max_bytes: usize,
+    ) -> Result<Vec<Entry>, SqlError> {
+        let (begin, end) = self.log_bounds(vgroup);
+        let versions = from.max(begin)..end;
+        if versions.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(move |connection| log::read(connection, vgroup, versions, (max_rows, max_bytes)))
+    }
+
+    /// Ticks after each commit that added to a log.
+    pub(crate) fn log_changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.logs.changes()
+    }
+
+    /// Removes now what no log need keep.
+    #[cfg(test)]
+    pub(crate) fn trim_logs(&self, now: i64) -> Result<(), SqlError> {
+        let tools = TrimTools {
+            published: Arc::clone(&self.inner.published),
+            logs: Arc::clone(&self.inner.logs),
+            readers: self.inner.readers.clone(),
+            writer: self.inner.writer.clone(),
+        };
+        tools.trim(now)
+    }
+
     /// True if reads wait and every reader is taken.
     pub(crate) fn is_crowded(&self) -> bool {
         self.inner.readers.is_crowded()
@@ -167,6 +231,8 @@ impl Store {
 
 impl Inner {
     fn close(&self) {
+        let trimmer = self.trimmer.lock();
+        trimmer.unwrap_or_else(PoisonError::into_inner).stop();
         self.writer.stop();
         let thread = self
             .thread
@@ -315,7 +381,7 @@ fn prepare_file(connection: &Connection, path: &Path) -> Result<(), SqlError> {
             .execute_batch(&format!(
                 "BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION_ID}; {}
                  INSERT INTO meta VALUES ('format', {}), ('next_id', 1); COMMIT;",
-                catalog::SCHEMA_SQL,
+                catalog::schema_sql(),
                 catalog::FORMAT
             ))
             .map_err(fail);
@@ -345,7 +411,7 @@ fn prepare_file(connection: &Connection, path: &Path) -> Result<(), SqlError> {
             ),
         ));
     }
-    Ok(())
+    catalog::upgrade(connection, format).map_err(fail)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ const IDLE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce(Result<&Connection, SqlError>) + Send>;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Readers {
     shared: Arc<Shared>,
 }

@@ -1,6 +1,7 @@
 //! One thread writes. Whatever waits for it goes into one transaction, each statement behind a
 //! savepoint of its own, and is acknowledged after the commit.
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,9 +10,12 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::log::{Additions, Logs};
 use super::{Published, internal, sqlite_error};
 use crate::catalog::Catalog;
+use crate::meta::NewTable;
 use crate::sql::SqlError;
+use crate::tmq::Body;
 
 /// Statements of one commit.
 const BATCH: usize = 1000;
@@ -19,6 +23,8 @@ const BATCH: usize = 1000;
 const PATIENCE: Duration = Duration::from_millis(10);
 /// Statements that may wait; further ones wait to be let in.
 const QUEUE: usize = 1024;
+/// Numbers that fit into the keys of the logs.
+const MOST_VGROUPS: i32 = 1 << 23;
 
 pub(super) type Change = Box<dyn FnOnce(&mut Write<'_>) -> Result<u64, SqlError> + Send>;
 type Outcome = Result<u64, SqlError>;
@@ -34,6 +40,7 @@ pub(crate) struct Write<'a> {
     pub(crate) connection: &'a Connection,
     catalog: &'a mut Arc<Catalog>,
     next_id: &'a mut i64,
+    log: &'a mut Additions,
 }
 
 impl Write<'_> {
@@ -52,6 +59,51 @@ impl Write<'_> {
         let id = *self.next_id;
         *self.next_id += 1;
         id
+    }
+
+    /// Adds what the statement changes in a vgroup to its log, if the statement succeeds.
+    pub(crate) fn log(&mut self, vgroup: i32, body: Body) -> Result<(), SqlError> {
+        self.log.log(vgroup, body)
+    }
+
+    /// As [`log`](Self::log), for rows of a table that [`pack`](super::pack) has packed.
+    pub(crate) fn log_rows(
+        &mut self,
+        vgroup: i32,
+        (table, def): (i64, i64),
+        created: Option<&NewTable>,
+        packed: &[u8],
+    ) -> Result<(), SqlError> {
+        self.log.log_rows(vgroup, (table, def), created, packed)
+    }
+
+    /// Removes the logs of vgroups that are gone for ever.
+    pub(crate) fn drop_logs(&mut self, vgroups: Range<i32>) -> Result<(), SqlError> {
+        let dropped = self.log.drop_logs(self.connection, vgroups);
+        dropped.map_err(sqlite_error)
+    }
+
+    /// Removes entries of a log below `begin`.
+    pub(super) fn trim_log(&mut self, vgroup: i32, begin: i64) -> Result<(), SqlError> {
+        let trimmed = self.log.trim(self.connection, vgroup, begin);
+        trimmed.map_err(sqlite_error)
+    }
+
+    /// The first of so many numbers of vgroups, never given before.
+    pub(crate) fn new_vgroups(&mut self, count: i32) -> Result<i32, SqlError> {
+        let next: i64 = self
+            .connection
+            .query_row(
+                "UPDATE meta SET value = value + ?1 WHERE key = 'next_vgroup' RETURNING value",
+                [count],
+                |row| row.get(0),
+            )
+            .map_err(sqlite_error)?;
+        i32::try_from(next)
+            .ok()
+            .filter(|next| *next <= MOST_VGROUPS)
+            .map(|next| next - count)
+            .ok_or_else(|| SqlError::unsupported("more vgroups than can be numbered"))
     }
 
     /// Runs statements that are used once.
@@ -73,7 +125,7 @@ impl Write<'_> {
 }
 
 /// The way to the writer thread.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Writer {
     jobs: SyncSender<Job>,
 }
@@ -87,6 +139,7 @@ impl Writer {
         connection: Connection,
         catalog: Arc<Catalog>,
         published: Arc<Published>,
+        logs: Arc<Logs>,
     ) -> Result<(Self, JoinHandle<()>), SqlError> {
         let (jobs, queue) = sync_channel(QUEUE);
         let next_id = stored_next_id(&connection)?;
@@ -96,6 +149,7 @@ impl Writer {
             published,
             next_id,
             stored_next_id: next_id,
+            log: Additions::new(logs),
         };
         let thread = std::thread::Builder::new()
             .name("taos-writer".to_owned())
@@ -133,6 +187,7 @@ struct State {
     published: Arc<Published>,
     next_id: i64,
     stored_next_id: i64,
+    log: Additions,
 }
 
 impl State {
@@ -176,7 +231,10 @@ impl State {
         }
         let committed = begun.and_then(|()| self.commit());
         match &committed {
-            Ok(()) => self.published.set(Arc::clone(&self.catalog)),
+            Ok(()) => {
+                self.published.set(Arc::clone(&self.catalog));
+                self.log.publish();
+            }
             Err(_) => self.reset(),
         }
         for (reply, outcome) in done {
@@ -201,13 +259,16 @@ impl State {
     fn one(&mut self, change: Change) -> Outcome {
         self.execute("SAVEPOINT one")?;
         let before = Arc::clone(&self.catalog);
+        self.log.begin();
         let mut write = Write {
             connection: &self.connection,
             catalog: &mut self.catalog,
             next_id: &mut self.next_id,
+            log: &mut self.log,
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| change(&mut write)))
-            .unwrap_or_else(|_| Err(internal("a change ended in a panic")));
+            .unwrap_or_else(|_| Err(internal("a change ended in a panic")))
+            .and_then(|count| self.log.finish(&self.connection).map(|()| count));
         if outcome.is_err() {
             self.catalog = before;
             if !self.connection.is_autocommit() {
@@ -244,6 +305,7 @@ impl State {
         }
         self.catalog = self.published.get();
         self.next_id = self.stored_next_id;
+        self.log.reset();
     }
 }
 
@@ -286,7 +348,8 @@ mod tests {
         for n in 0..JOBS {
             let (outside, seen) = (Arc::clone(&outside), Arc::clone(&seen));
             send(Box::new(move |write| {
-                let sql = "INSERT INTO topic VALUES (?1, 'd', 's', 0, 'k', 0)";
+                let sql = "INSERT INTO topic (name, db, sql, created, kind, with_meta) \
+                     VALUES (?1, 'd', 's', 0, 'k', 0)";
                 write.execute(sql, [n.to_string()])?;
                 seen.lock()
                     .unwrap()

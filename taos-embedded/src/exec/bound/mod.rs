@@ -271,11 +271,12 @@ impl Exec<'_> {
     /// # Errors
     /// Among others that the catalog has changed, see [`STALE`](super::STALE).
     pub(crate) fn write_bound(&self, tables: &Arc<Vec<TableRows>>) -> Result<u64, SqlError> {
+        let packed = self.packed(tables)?;
         let (tables, now) = (Arc::clone(tables), self.now);
         self.store().write(move |write| {
             let mut count = 0;
-            for table in &*tables {
-                count += table.write(write, now)?;
+            for (table, packed) in tables.iter().zip(packed) {
+                count += table.write(write, now, packed.as_deref())?;
             }
             Ok(count)
         })

@@ -9,6 +9,7 @@ mod words;
 use std::sync::Arc;
 
 use super::alter::Change;
+use super::changes::{created, log_table};
 use super::insert::check_table_name;
 use super::rows::{NewChild, TableRows, Target, create_child, table_exists};
 use super::table::{STABLE_EXISTS, check_columns, create_def, definition, drop_one};
@@ -21,6 +22,7 @@ use crate::store::Write;
 pub(super) use tags::child_target;
 use tags::set_tags;
 pub(crate) use words::compression_words as packing_words;
+pub(super) use words::compression_form;
 use words::{column_defs, ident, is_done, option, super_actions, table_action};
 
 const INVALID_PARAMETERS: u32 = 0x0118;
@@ -217,7 +219,8 @@ impl Replay {
                     comment: new.comment.as_deref().filter(|text| !text.is_empty()),
                     ttl: new.ttl.max(0),
                 };
-                create_child(write, &self.db, &def, &child, self.now).map(drop)
+                let (id, new) = create_child(write, &self.db, &def, &child, self.now)?;
+                log_table(write, &self.db, id, || Ok(created(vec![new])))
             }
             (
                 NewKind::Normal {

@@ -78,6 +78,16 @@ pub(crate) fn compression_words(form: u32) -> [(&'static str, Option<&'static st
     ]
 }
 
+/// The number for a column's way of packing: encode, compress, level; what is no such word is 0.
+pub(in super::super) fn compression_form(words: [&str; 3]) -> u32 {
+    let number = |numbers: &[(u32, &str)], word: &str| {
+        let found = numbers.iter().find(|(_, of)| *of == word);
+        found.map_or(0, |(number, _)| *number)
+    };
+    let [encode, compress, level] = words;
+    number(&ENCODES, encode) << 24 | number(&COMPRESSES, compress) << 8 | number(&LEVELS, level)
+}
+
 fn compression_options(form: u32) -> Vec<SqlOption> {
     let text = |(name, word): (&str, Option<&str>)| {
         word.map(|word| option(name, OptionValue::Word(word.to_owned())))

@@ -1,0 +1,86 @@
+//! The layouts of the file, from the first to the present one.
+
+use rusqlite::Connection;
+
+use super::Options;
+
+/// The version of the file's layout. A release reads what is not newer than its own.
+pub(crate) const FORMAT: i64 = 2;
+
+/// What a file of the first layout was made with.
+const FIRST: &str = "
+CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE db (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL,
+    options TEXT NOT NULL);
+CREATE TABLE tbl (id INTEGER PRIMARY KEY, db INTEGER NOT NULL, name TEXT NOT NULL,
+    created INTEGER NOT NULL, definition TEXT NOT NULL, UNIQUE (db, name));
+CREATE TABLE usr (name TEXT PRIMARY KEY, salt BLOB NOT NULL, hash BLOB NOT NULL,
+    administrator INTEGER NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE topic (name TEXT PRIMARY KEY, db TEXT NOT NULL, sql TEXT NOT NULL,
+    created INTEGER NOT NULL, kind TEXT NOT NULL, with_meta INTEGER NOT NULL) WITHOUT ROWID;
+";
+
+/// What the second layout adds: vgroups, the logs of changes, and what topics are made on.
+const SECOND: &str = "
+ALTER TABLE db ADD COLUMN vgroup INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE topic ADD COLUMN id INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE topic ADD COLUMN tbl INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE topic ADD COLUMN columns TEXT;
+CREATE TABLE log (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE log_begin (vgroup INTEGER PRIMARY KEY, begin INTEGER NOT NULL);
+INSERT INTO meta VALUES ('next_vgroup', 2);
+";
+
+/// What a fresh file is made with.
+pub(crate) fn schema_sql() -> String {
+    format!("{FIRST}{SECOND}")
+}
+
+/// Brings a file of an older layout up to the present one, all or nothing.
+pub(crate) fn upgrade(connection: &Connection, format: i64) -> rusqlite::Result<()> {
+    if format >= FORMAT {
+        return Ok(());
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let outcome = second(connection).and_then(|()| connection.execute_batch("COMMIT"));
+    if outcome.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    outcome
+}
+
+/// The databases get vgroups in the order of their names, as they were shown before; their topics, which
+/// nothing could be read from, get numbers.
+fn second(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(SECOND)?;
+    let mut databases = connection.prepare("SELECT id, options FROM db ORDER BY name")?;
+    let found = databases.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let found: Vec<(i64, String)> = found.collect::<rusqlite::Result<_>>()?;
+    let mut next = 2;
+    for (id, options) in found {
+        // what cannot be read is told when the catalog is loaded
+        let options = serde_json::from_str::<Options>(&options).unwrap_or_default();
+        connection.execute("UPDATE db SET vgroup = ?2 WHERE id = ?1", (id, next))?;
+        next += options.number("vgroups").max(1);
+    }
+    connection.execute(
+        "UPDATE meta SET value = ?1 WHERE key = 'next_vgroup'",
+        [next],
+    )?;
+    let mut topics = connection.prepare("SELECT name FROM topic ORDER BY created, name")?;
+    let names = topics.query_map([], |row| row.get(0))?;
+    let names: Vec<String> = names.collect::<rusqlite::Result<_>>()?;
+    for name in names {
+        connection.execute(
+            "UPDATE topic SET id = (SELECT value FROM meta WHERE key = 'next_id') WHERE name = ?1",
+            [name],
+        )?;
+        connection.execute(
+            "UPDATE meta SET value = value + 1 WHERE key = 'next_id'",
+            [],
+        )?;
+    }
+    connection
+        .execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [FORMAT])
+        .map(drop)
+}

@@ -1,0 +1,223 @@
+//! How an entry of a log lies in the store. What a topic of whole tables carries can be copied from it.
+
+use bytes::{Buf, BufMut, Bytes};
+use taos_query::tmq::raw::{DataEntry, EntryColumn};
+
+use crate::meta::{self, NewTable};
+use crate::tmq::{Body, Part};
+
+const ROWS: u8 = 1;
+const META: u8 = 2;
+/// Bytes that a column of an entry has at the least.
+const LEAST_COLUMN: usize = 12;
+
+/// Why stored bytes are no entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Damaged(&'static str);
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "an entry of the log is damaged: {}", self.0)
+    }
+}
+
+/// What cannot be written: the tags of a table are more than their lengths can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooLong;
+
+/// The rows of a part. They can be packed before the numbers of their table are known.
+pub(crate) fn pack(entry: &DataEntry) -> Vec<u8> {
+    let mut out = Vec::with_capacity(entry.block.len() + 256);
+    out.put_u64_le(entry.rows);
+    out.put_u8(entry.precision);
+    match &entry.schema {
+        None => out.put_u8(0),
+        Some((version, columns)) => {
+            out.put_u8(1);
+            out.put_i32_le(*version);
+            out.put_u32_le(length(columns.len()));
+            for column in columns {
+                out.put_u8(column.ty);
+                out.put_u8(column.flags);
+                out.put_i32_le(column.bytes);
+                out.put_i32_le(column.id);
+                binary(&mut out, column.name.as_bytes());
+            }
+        }
+    }
+    match &entry.table {
+        None => out.put_u8(0),
+        Some(table) => {
+            out.put_u8(1);
+            binary(&mut out, table.as_bytes());
+        }
+    }
+    binary(&mut out, &entry.block);
+    out
+}
+
+/// The beginning of an entry of rows, to which [`put_part`] adds.
+pub(super) fn rows() -> Vec<u8> {
+    vec![ROWS]
+}
+
+/// Adds packed rows.
+pub(super) fn put_part(
+    out: &mut Vec<u8>,
+    (table, def): (i64, i64),
+    created: Option<&NewTable>,
+    packed: &[u8],
+) -> Result<(), TooLong> {
+    let created = created.map(|new| new.encode().ok_or(TooLong)).transpose()?;
+    out.put_i64_le(table);
+    out.put_i64_le(def);
+    binary(out, &created.unwrap_or_default());
+    out.put_slice(packed);
+    Ok(())
+}
+
+/// The bytes of an entry.
+pub(super) fn encode(body: &Body) -> Result<Vec<u8>, TooLong> {
+    match body {
+        Body::Rows(parts) => {
+            let mut out = rows();
+            for part in parts {
+                let ids = (part.table, part.def);
+                put_part(&mut out, ids, part.created.as_ref(), &pack(&part.rows))?;
+            }
+            Ok(out)
+        }
+        Body::Meta(meta) => {
+            let message = meta.encode(0).ok_or(TooLong)?;
+            let mut out = Vec::with_capacity(message.len() + 3);
+            out.put_u8(META);
+            out.put_u16_le(meta.raw_type());
+            out.put_slice(&message);
+            Ok(out)
+        }
+    }
+}
+
+/// Reads what [`encode`] wrote. Blocks share its bytes.
+///
+/// # Errors
+/// What does not fit the layout.
+pub(crate) fn decode(mut bytes: Bytes) -> Result<Body, Damaged> {
+    match u8(&mut bytes)? {
+        ROWS => {
+            let mut parts = Vec::new();
+            while bytes.has_remaining() {
+                parts.push(part(&mut bytes)?);
+            }
+            Ok(Body::Rows(parts))
+        }
+        META => {
+            let raw_type = bytes.try_get_u16_le().map_err(short)?;
+            let meta = meta::decode(raw_type, &bytes);
+            meta.map(Body::Meta)
+                .map_err(|_| Damaged("its message cannot be read"))
+        }
+        _ => Err(Damaged("it is of another kind")),
+    }
+}
+
+fn part(bytes: &mut Bytes) -> Result<Part, Damaged> {
+    let table = bytes.try_get_i64_le().map_err(short)?;
+    let def = bytes.try_get_i64_le().map_err(short)?;
+    let created = take(bytes)?;
+    let created = (!created.is_empty())
+        .then(|| meta::decode_new_table(&created))
+        .transpose()
+        .map_err(|_| Damaged("the table that it creates cannot be read"))?;
+    Ok(Part {
+        table,
+        def,
+        created,
+        rows: entry(bytes)?,
+    })
+}
+
+fn entry(bytes: &mut Bytes) -> Result<DataEntry, Damaged> {
+    let rows = bytes.try_get_u64_le().map_err(short)?;
+    let precision = u8(bytes)?;
+    let schema = match flag(bytes)? {
+        false => None,
+        true => {
+            let version = i32(bytes)?;
+            let count = bytes.try_get_u32_le().map_err(short)?;
+            let count = usize::try_from(count)
+                .ok()
+                .filter(|count| *count <= bytes.remaining() / LEAST_COLUMN)
+                .ok_or(Damaged("it has more columns than bytes"))?;
+            let columns: Result<_, _> = (0..count).map(|_| column(bytes)).collect();
+            Some((version, columns?))
+        }
+    };
+    let table = match flag(bytes)? {
+        false => None,
+        true => Some(text(bytes)?),
+    };
+    Ok(DataEntry {
+        block: take(bytes)?,
+        rows,
+        precision,
+        schema,
+        table,
+    })
+}
+
+fn column(bytes: &mut Bytes) -> Result<EntryColumn, Damaged> {
+    Ok(EntryColumn {
+        ty: u8(bytes)?,
+        flags: u8(bytes)?,
+        bytes: i32(bytes)?,
+        id: i32(bytes)?,
+        name: text(bytes)?,
+    })
+}
+
+fn length(length: usize) -> u32 {
+    // SQLite holds no value of 4 GiB
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+fn binary(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.put_u32_le(length(bytes.len()));
+    out.put_slice(bytes);
+}
+
+fn short(_: bytes::TryGetError) -> Damaged {
+    Damaged("it ends too early")
+}
+
+fn u8(bytes: &mut Bytes) -> Result<u8, Damaged> {
+    bytes.try_get_u8().map_err(short)
+}
+
+fn i32(bytes: &mut Bytes) -> Result<i32, Damaged> {
+    bytes.try_get_i32_le().map_err(short)
+}
+
+fn flag(bytes: &mut Bytes) -> Result<bool, Damaged> {
+    match u8(bytes)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Damaged("a mark is neither 0 nor 1")),
+    }
+}
+
+fn take(bytes: &mut Bytes) -> Result<Bytes, Damaged> {
+    let length = bytes.try_get_u32_le().map_err(short)?;
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if length > bytes.remaining() {
+        return Err(Damaged("it ends too early"));
+    }
+    Ok(bytes.split_to(length))
+}
+
+fn text(bytes: &mut Bytes) -> Result<String, Damaged> {
+    let bytes = take(bytes)?;
+    std::str::from_utf8(&bytes)
+        .map(str::to_owned)
+        .map_err(|_| Damaged("a name is not UTF-8"))
+}

@@ -1,0 +1,372 @@
+//! The logs of changes: one for each vgroup, entries numbered without gaps, written in the transaction of
+//! the change itself. What topics read comes from here.
+
+mod codec;
+#[cfg(test)]
+mod tests;
+mod trim;
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+pub(crate) use codec::pack;
+pub(super) use trim::{TrimTools, Trimmer};
+
+use super::{internal, sqlite_error};
+use crate::meta::{Meta, NewTable};
+use crate::sql::SqlError;
+use crate::tmq::{Body, Entry};
+
+/// The version of a log's first entry; 0 and 1 stand for the making of the vgroup.
+pub(crate) const FIRST: i64 = 2;
+/// The key of an entry has the version in its lower bits and the vgroup above them.
+const VERSION_BITS: u32 = 40;
+const TAGS_TOO_LONG: u32 = 0x263D;
+
+const APPEND: &str = "INSERT INTO log (id, at, body) VALUES (?1, ?2, ?3)";
+
+/// The key of an entry.
+fn key(vgroup: i32, version: i64) -> i64 {
+    (i64::from(vgroup) << VERSION_BITS) | version
+}
+
+/// The version in an entry's key.
+const fn version_of(key: i64) -> i64 {
+    key & ((1 << VERSION_BITS) - 1)
+}
+
+fn now() -> i64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .ok()
+        .and_then(|d| i64::try_from(d.as_millis()).ok())
+        .unwrap_or_default()
+}
+
+/// Where a log begins and where its next entry goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Bounds {
+    begin: i64,
+    end: i64,
+}
+
+impl Bounds {
+    const NEW: Self = Self {
+        begin: 0,
+        end: FIRST,
+    };
+}
+
+/// The logs as the last commit left them.
+#[derive(Debug)]
+pub(super) struct Logs {
+    bounds: RwLock<HashMap<i32, Bounds>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Logs {
+    /// Reads the bounds of the logs of these vgroups.
+    pub(super) fn load(
+        connection: &Connection,
+        vgroups: impl Iterator<Item = i32>,
+    ) -> rusqlite::Result<Self> {
+        let mut bounds = HashMap::new();
+        let mut last = connection
+            .prepare("SELECT id FROM log WHERE id >= ?1 AND id < ?2 ORDER BY id DESC LIMIT 1")?;
+        let mut begun = connection.prepare("SELECT begin FROM log_begin WHERE vgroup = ?1")?;
+        for vgroup in vgroups {
+            let mut rows = begun.query([vgroup])?;
+            let begin: i64 = rows.next()?.map_or(Ok(0), |row| row.get(0))?;
+            drop(rows);
+            let mut rows = last.query([key(vgroup, 0), key(vgroup + 1, 0)])?;
+            let end = match rows.next()? {
+                Some(row) => version_of(row.get(0)?) + 1,
+                None => begin.max(FIRST),
+            };
+            bounds.insert(vgroup, Bounds { begin, end });
+        }
+        Ok(Self {
+            bounds: RwLock::new(bounds),
+            changes: watch::Sender::new(0),
+        })
+    }
+
+    fn get(&self, vgroup: i32) -> Bounds {
+        let bounds = self.bounds.read().unwrap_or_else(PoisonError::into_inner);
+        bounds.get(&vgroup).copied().unwrap_or(Bounds::NEW)
+    }
+
+    /// The first version that is still there, and the one that the next entry will have.
+    pub(super) fn bounds(&self, vgroup: i32) -> (i64, i64) {
+        let Bounds { begin, end } = self.get(vgroup);
+        (begin, end)
+    }
+
+    /// Ticks after each commit that added to a log.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}
+
+/// What a statement adds to one log.
+#[derive(Debug)]
+enum Pending {
+    /// Rows, in their stored form.
+    Rows(Vec<u8>),
+    Meta(Meta),
+}
+
+/// What the statements of one transaction do to the logs.
+#[derive(Debug)]
+pub(super) struct Additions {
+    logs: Arc<Logs>,
+    /// Where logs end that this transaction added to.
+    ends: HashMap<i32, i64>,
+    /// Where logs begin that this transaction trimmed.
+    begins: HashMap<i32, i64>,
+    /// Vgroups that are gone.
+    dropped: Vec<Range<i32>>,
+    statement: Statement,
+}
+
+/// What the present statement does.
+#[derive(Debug, Default)]
+struct Statement {
+    pending: Vec<(i32, Pending)>,
+    /// The last of `pending` for a vgroup.
+    last: BTreeMap<i32, usize>,
+    begins: Vec<(i32, i64)>,
+    dropped: Vec<Range<i32>>,
+}
+
+fn too_long(_: codec::TooLong) -> SqlError {
+    SqlError::new(TAGS_TOO_LONG, "Tags length exceeds max length 16384")
+}
+
+impl Statement {
+    fn last(&mut self, vgroup: i32) -> Option<&mut Pending> {
+        let at = *self.last.get(&vgroup)?;
+        self.pending.get_mut(at).map(|(_, pending)| pending)
+    }
+
+    fn push(&mut self, vgroup: i32, pending: Pending) {
+        self.last.insert(vgroup, self.pending.len());
+        self.pending.push((vgroup, pending));
+    }
+}
+
+impl Additions {
+    pub(super) fn new(logs: Arc<Logs>) -> Self {
+        Self {
+            logs,
+            ends: HashMap::new(),
+            begins: HashMap::new(),
+            dropped: Vec::new(),
+            statement: Statement::default(),
+        }
+    }
+
+    /// Before each statement.
+    pub(super) fn begin(&mut self) {
+        self.statement = Statement::default();
+    }
+
+    /// Adds a change; those of one statement and vgroup become one entry where one can say them.
+    pub(super) fn log(&mut self, vgroup: i32, body: Body) -> Result<(), SqlError> {
+        let meta = match body {
+            Body::Rows(parts) => {
+                for part in parts {
+                    let ids = (part.table, part.def);
+                    let packed = pack(&part.rows);
+                    self.log_rows(vgroup, ids, part.created.as_ref(), &packed)?;
+                }
+                return Ok(());
+            }
+            Body::Meta(meta) => meta,
+        };
+        match (self.statement.last(vgroup), meta) {
+            (
+                Some(Pending::Meta(Meta::CreateTables { tables, .. })),
+                Meta::CreateTables { tables: more, .. },
+            ) => tables.extend(more),
+            (Some(Pending::Meta(Meta::DropTables(tables))), Meta::DropTables(more)) => {
+                tables.extend(more);
+            }
+            (_, meta) => self.statement.push(vgroup, Pending::Meta(meta)),
+        }
+        Ok(())
+    }
+
+    /// Adds rows that are packed.
+    pub(super) fn log_rows(
+        &mut self,
+        vgroup: i32,
+        ids: (i64, i64),
+        created: Option<&NewTable>,
+        packed: &[u8],
+    ) -> Result<(), SqlError> {
+        if let Some(Pending::Rows(out)) = self.statement.last(vgroup) {
+            return codec::put_part(out, ids, created, packed).map_err(too_long);
+        }
+        let mut out = codec::rows();
+        codec::put_part(&mut out, ids, created, packed).map_err(too_long)?;
+        self.statement.push(vgroup, Pending::Rows(out));
+        Ok(())
+    }
+
+    /// Removes the logs of vgroups that are gone for ever.
+    pub(super) fn drop_logs(
+        &mut self,
+        connection: &Connection,
+        vgroups: Range<i32>,
+    ) -> rusqlite::Result<()> {
+        connection.execute(
+            "DELETE FROM log WHERE id >= ?1 AND id < ?2",
+            [key(vgroups.start, 0), key(vgroups.end, 0)],
+        )?;
+        connection.execute(
+            "DELETE FROM log_begin WHERE vgroup >= ?1 AND vgroup < ?2",
+            [vgroups.start, vgroups.end],
+        )?;
+        self.statement.dropped.push(vgroups);
+        Ok(())
+    }
+
+    /// Removes entries below `begin`.
+    pub(super) fn trim(
+        &mut self,
+        connection: &Connection,
+        vgroup: i32,
+        begin: i64,
+    ) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached("DELETE FROM log WHERE id >= ?1 AND id < ?2")?
+            .execute([key(vgroup, 0), key(vgroup, begin)])?;
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO log_begin (vgroup, begin) VALUES (?1, ?2)")?
+            .execute((vgroup, begin))?;
+        self.statement.begins.push((vgroup, begin));
+        Ok(())
+    }
+
+    /// Gives the changes of a statement that succeeded their versions and stores them.
+    pub(super) fn finish(&mut self, connection: &Connection) -> Result<(), SqlError> {
+        let statement = std::mem::take(&mut self.statement);
+        if !statement.pending.is_empty() {
+            let at = now();
+            let mut before: Vec<(i32, Option<i64>)> = Vec::new();
+            for (vgroup, pending) in statement.pending {
+                let old = self.ends.get(&vgroup).copied();
+                before.push((vgroup, old));
+                let end = old.unwrap_or_else(|| self.logs.get(vgroup).end);
+                self.ends.insert(vgroup, end + 1);
+                if let Err(error) = append(connection, key(vgroup, end), at, pending) {
+                    for (vgroup, old) in before.into_iter().rev() {
+                        match old {
+                            Some(old) => self.ends.insert(vgroup, old),
+                            None => self.ends.remove(&vgroup),
+                        };
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        self.begins.extend(statement.begins);
+        self.dropped.extend(statement.dropped);
+        Ok(())
+    }
+
+    /// After the commit: everybody may see it.
+    pub(super) fn publish(&mut self) {
+        let has_grown = !self.ends.is_empty();
+        if has_grown || !self.begins.is_empty() || !self.dropped.is_empty() {
+            let mut bounds = self
+                .logs
+                .bounds
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            for (vgroup, end) in self.ends.drain() {
+                bounds.entry(vgroup).or_insert(Bounds::NEW).end = end;
+            }
+            for (vgroup, begin) in self.begins.drain() {
+                bounds.entry(vgroup).or_insert(Bounds::NEW).begin = begin;
+            }
+            for vgroups in self.dropped.drain(..) {
+                bounds.retain(|vgroup, _| !vgroups.contains(vgroup));
+            }
+        }
+        if has_grown {
+            self.logs.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// After a commit that failed.
+    pub(super) fn reset(&mut self) {
+        self.ends.clear();
+        self.begins.clear();
+        self.dropped.clear();
+        self.statement = Statement::default();
+    }
+}
+
+fn append(connection: &Connection, key: i64, at: i64, pending: Pending) -> Result<(), SqlError> {
+    let body = match pending {
+        Pending::Rows(body) => body,
+        Pending::Meta(meta) => codec::encode(&Body::Meta(meta)).map_err(too_long)?,
+    };
+    connection
+        .prepare_cached(APPEND)
+        .and_then(|mut statement| statement.execute((key, at, body)))
+        .map(drop)
+        .map_err(sqlite_error)
+}
+
+/// Entries of a log from `from` on and below `end`: at least one if there is any, then while they have
+/// fewer rows and bytes than asked for.
+pub(super) fn read(
+    connection: &Connection,
+    vgroup: i32,
+    versions: Range<i64>,
+    (max_rows, max_bytes): (usize, usize),
+) -> rusqlite::Result<Vec<Entry>> {
+    let mut statement = connection
+        .prepare_cached("SELECT id, at, body FROM log WHERE id >= ?1 AND id < ?2 ORDER BY id")?;
+    let keys = [key(vgroup, versions.start), key(vgroup, versions.end)];
+    let mut found = statement.query(keys)?;
+    let mut entries = Vec::new();
+    let (mut rows, mut bytes) = (0_usize, 0_usize);
+    while let Some(row) = found.next()? {
+        let body: Vec<u8> = row.get(2)?;
+        bytes = bytes.saturating_add(body.len());
+        let body = codec::decode(Bytes::from(body)).map_err(|damaged| {
+            rusqlite::Error::UserFunctionError(internal(damaged).message.into())
+        })?;
+        rows = rows.saturating_add(rows_of(&body));
+        entries.push(Entry {
+            version: version_of(row.get(0)?),
+            at: row.get(1)?,
+            body,
+        });
+        if rows >= max_rows || bytes >= max_bytes {
+            break;
+        }
+    }
+    Ok(entries)
+}
+
+/// Rows of an entry; a change of tables counts as one.
+fn rows_of(body: &Body) -> usize {
+    match body {
+        Body::Rows(parts) => {
+            let rows = parts.iter().map(|part| part.rows.rows);
+            usize::try_from(rows.sum::<u64>()).unwrap_or(usize::MAX)
+        }
+        Body::Meta(_) => 1,
+    }
+}
