@@ -84,7 +84,7 @@ fn new_table(table: &crate::meta::NewTable) -> String {
 fn rows(part: &Part) -> String {
     let precision = Precision::from_u8_option(part.rows.precision).unwrap();
     let block = RawBlock::parse_from_raw_block(part.rows.block.clone(), precision).unwrap();
-    let (_, columns) = part.rows.schema.as_ref().unwrap();
+    let columns = part.rows.schema.as_ref().unwrap().columns();
     let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
     assert_eq!(block.ncols(), names.len());
     assert_eq!(u64::try_from(block.nrows()).unwrap(), part.rows.rows);

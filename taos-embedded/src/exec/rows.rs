@@ -7,14 +7,14 @@ use std::sync::Arc;
 use rusqlite::types::{Value, ValueRef};
 use taos_query::block::{BlockWriter, ColumnBuilder};
 use taos_query::common::Precision;
-use taos_query::tmq::raw::{DataEntry, EntryColumn};
+use taos_query::tmq::raw::EntryColumn;
 
 use super::changes::{self, created, log_table};
 use crate::catalog::{Child, Database, Entry, Found, TableDef};
 use crate::meta::NewTable;
 use crate::plan::ColumnInfo;
 use crate::sql::SqlError;
-use crate::store::{Write, internal, pack, push_cell, sqlite_error};
+use crate::store::{Rows, Write, internal, pack, push_cell, sqlite_error};
 
 /// Says that the catalog changed between reading a statement and writing it.
 pub(crate) const STALE: u32 = 0xFFFF_0001;
@@ -166,12 +166,12 @@ impl TableRows {
         if let Some(version) = block.first_chunk_mut::<4>() {
             *version = MESSAGE_BLOCK.to_le_bytes();
         }
-        Ok(pack(&DataEntry {
-            block: block.into(),
+        Ok(pack(&Rows {
+            table: self.name(),
             rows: u64::try_from(self.values.len() / width).map_err(internal)?,
             precision: precision.as_u8(),
-            schema: Some((0, columns)),
-            table: Some(self.name().to_owned()),
+            columns: &columns,
+            block: &block,
         }))
     }
 

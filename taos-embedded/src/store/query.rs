@@ -353,7 +353,7 @@ mod tests {
                 .read(|c| c.query_row("SELECT count(*) FROM topic", [], |r| r.get::<_, i64>(0)))
                 .unwrap()
         };
-        let insert = "INSERT INTO topic VALUES ('t', 'd', 's', 0, 'k', 0)";
+        let insert = "INSERT INTO topic (name, db, sql, created, kind, with_meta) VALUES ('t', 'd', 's', 0, 'k', 0)";
         store
             .write(move |write| {
                 write.batch(insert)?;

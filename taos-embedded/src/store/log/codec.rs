@@ -1,15 +1,17 @@
 //! How an entry of a log lies in the store. What a topic of whole tables carries can be copied from it.
 
+use std::sync::Arc;
+
 use bytes::{Buf, BufMut, Bytes};
-use taos_query::tmq::raw::{DataEntry, EntryColumn};
+use taos_query::tmq::raw::{DataEntry, EntryColumn, EntrySchema};
 
 use crate::meta::{self, NewTable};
 use crate::tmq::{Body, Part};
 
 const ROWS: u8 = 1;
 const META: u8 = 2;
-/// Bytes that a column of an entry has at the least.
-const LEAST_COLUMN: usize = 12;
+/// Bytes that a column of a description has at the least.
+const LEAST_COLUMN: usize = 14;
 
 /// Why stored bytes are no entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,35 +27,89 @@ impl std::fmt::Display for Damaged {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TooLong;
 
+/// Rows of a table, before they are packed.
+#[derive(Debug)]
+pub(crate) struct Rows<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) rows: u64,
+    pub(crate) precision: u8,
+    pub(crate) columns: &'a [EntryColumn],
+    /// A raw block.
+    pub(crate) block: &'a [u8],
+}
+
 /// The rows of a part. They can be packed before the numbers of their table are known.
-pub(crate) fn pack(entry: &DataEntry) -> Vec<u8> {
-    let mut out = Vec::with_capacity(entry.block.len() + 256);
-    out.put_u64_le(entry.rows);
-    out.put_u8(entry.precision);
-    match &entry.schema {
+pub(crate) fn pack(rows: &Rows<'_>) -> Vec<u8> {
+    let schema = Some((0, rows.columns));
+    let numbers = (rows.rows, rows.precision);
+    put_rows(numbers, schema, Some(rows.table), rows.block)
+}
+
+/// As [`pack`], of rows that were read from somewhere.
+pub(super) fn pack_entry(entry: &DataEntry) -> Vec<u8> {
+    let schema = entry.schema.as_ref().map(|s| (s.version(), s.columns()));
+    let schema = schema.as_ref().map(|(version, s)| (*version, s.as_slice()));
+    let numbers = (entry.rows, entry.precision);
+    put_rows(numbers, schema, entry.table.as_deref(), &entry.block)
+}
+
+fn put_rows(
+    (rows, precision): (u64, u8),
+    schema: Option<(i32, &[EntryColumn])>,
+    table: Option<&str>,
+    block: &[u8],
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(block.len() + 256);
+    out.put_u64_le(rows);
+    out.put_u8(precision);
+    match schema {
         None => out.put_u8(0),
         Some((version, columns)) => {
             out.put_u8(1);
-            out.put_i32_le(*version);
-            out.put_u32_le(length(columns.len()));
+            let mut described = Vec::with_capacity(columns.len() * (LEAST_COLUMN + 8) + 4);
+            described.put_i32_le(version);
             for column in columns {
-                out.put_u8(column.ty);
-                out.put_u8(column.flags);
-                out.put_i32_le(column.bytes);
-                out.put_i32_le(column.id);
-                binary(&mut out, column.name.as_bytes());
+                described.put_u8(column.ty);
+                described.put_u8(column.flags);
+                described.put_i32_le(column.bytes);
+                described.put_i32_le(column.id);
+                binary(&mut described, column.name.as_bytes());
             }
+            binary(&mut out, &described);
         }
     }
-    match &entry.table {
+    match table {
         None => out.put_u8(0),
         Some(table) => {
             out.put_u8(1);
             binary(&mut out, table.as_bytes());
         }
     }
-    binary(&mut out, &entry.block);
+    binary(&mut out, block);
     out
+}
+
+/// The description that was read last; neighbours share it.
+#[derive(Debug, Default)]
+pub(crate) struct Last(Option<(Bytes, Arc<EntrySchema>)>);
+
+impl Last {
+    fn schema(&mut self, stored: Bytes) -> Result<Arc<EntrySchema>, Damaged> {
+        if let Some((bytes, schema)) = &self.0
+            && *bytes == stored
+        {
+            return Ok(Arc::clone(schema));
+        }
+        let mut rest = stored.clone();
+        let version = i32(&mut rest)?;
+        let mut columns = Vec::with_capacity(rest.len() / LEAST_COLUMN);
+        while rest.has_remaining() {
+            columns.push(column(&mut rest)?);
+        }
+        let schema = Arc::new(EntrySchema::new(version, columns));
+        self.0 = Some((stored, Arc::clone(&schema)));
+        Ok(schema)
+    }
 }
 
 /// The beginning of an entry of rows, to which [`put_part`] adds.
@@ -83,7 +139,12 @@ pub(super) fn encode(body: &Body) -> Result<Vec<u8>, TooLong> {
             let mut out = rows();
             for part in parts {
                 let ids = (part.table, part.def);
-                put_part(&mut out, ids, part.created.as_ref(), &pack(&part.rows))?;
+                put_part(
+                    &mut out,
+                    ids,
+                    part.created.as_ref(),
+                    &pack_entry(&part.rows),
+                )?;
             }
             Ok(out)
         }
@@ -102,12 +163,12 @@ pub(super) fn encode(body: &Body) -> Result<Vec<u8>, TooLong> {
 ///
 /// # Errors
 /// What does not fit the layout.
-pub(crate) fn decode(mut bytes: Bytes) -> Result<Body, Damaged> {
+pub(crate) fn decode(mut bytes: Bytes, last: &mut Last) -> Result<Body, Damaged> {
     match u8(&mut bytes)? {
         ROWS => {
             let mut parts = Vec::new();
             while bytes.has_remaining() {
-                parts.push(part(&mut bytes)?);
+                parts.push(part(&mut bytes, last)?);
             }
             Ok(Body::Rows(parts))
         }
@@ -121,7 +182,7 @@ pub(crate) fn decode(mut bytes: Bytes) -> Result<Body, Damaged> {
     }
 }
 
-fn part(bytes: &mut Bytes) -> Result<Part, Damaged> {
+fn part(bytes: &mut Bytes, last: &mut Last) -> Result<Part, Damaged> {
     let table = bytes.try_get_i64_le().map_err(short)?;
     let def = bytes.try_get_i64_le().map_err(short)?;
     let created = take(bytes)?;
@@ -133,25 +194,16 @@ fn part(bytes: &mut Bytes) -> Result<Part, Damaged> {
         table,
         def,
         created,
-        rows: entry(bytes)?,
+        rows: entry(bytes, last)?,
     })
 }
 
-fn entry(bytes: &mut Bytes) -> Result<DataEntry, Damaged> {
+fn entry(bytes: &mut Bytes, last: &mut Last) -> Result<DataEntry, Damaged> {
     let rows = bytes.try_get_u64_le().map_err(short)?;
     let precision = u8(bytes)?;
     let schema = match flag(bytes)? {
         false => None,
-        true => {
-            let version = i32(bytes)?;
-            let count = bytes.try_get_u32_le().map_err(short)?;
-            let count = usize::try_from(count)
-                .ok()
-                .filter(|count| *count <= bytes.remaining() / LEAST_COLUMN)
-                .ok_or(Damaged("it has more columns than bytes"))?;
-            let columns: Result<_, _> = (0..count).map(|_| column(bytes)).collect();
-            Some((version, columns?))
-        }
+        true => Some(last.schema(take(bytes)?)?),
     };
     let table = match flag(bytes)? {
         false => None,

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-pub(crate) use codec::pack;
+pub(crate) use codec::{Rows, pack};
 pub(super) use trim::{TrimTools, Trimmer};
 
 use super::{internal, sqlite_error};
@@ -183,7 +183,7 @@ impl Additions {
             Body::Rows(parts) => {
                 for part in parts {
                     let ids = (part.table, part.def);
-                    let packed = pack(&part.rows);
+                    let packed = codec::pack_entry(&part.rows);
                     self.log_rows(vgroup, ids, part.created.as_ref(), &packed)?;
                 }
                 return Ok(());
@@ -340,11 +340,12 @@ pub(super) fn read(
     let keys = [key(vgroup, versions.start), key(vgroup, versions.end)];
     let mut found = statement.query(keys)?;
     let mut entries = Vec::new();
+    let mut last = codec::Last::default();
     let (mut rows, mut bytes) = (0_usize, 0_usize);
     while let Some(row) = found.next()? {
         let body: Vec<u8> = row.get(2)?;
         bytes = bytes.saturating_add(body.len());
-        let body = codec::decode(Bytes::from(body)).map_err(|damaged| {
+        let body = codec::decode(Bytes::from(body), &mut last).map_err(|damaged| {
             rusqlite::Error::UserFunctionError(internal(damaged).message.into())
         })?;
         rows = rows.saturating_add(rows_of(&body));
