@@ -65,6 +65,16 @@ impl Iterator for Data {
     }
 }
 
+/// A message and where it comes from, as a blocking consumer `C` gives it.
+pub type Message<C> = (
+    <C as AsConsumer>::Offset,
+    MessageSet<<C as AsConsumer>::Meta, <C as AsConsumer>::Data>,
+);
+
+/// The messages of a blocking consumer `C` that have rows.
+pub type DataIter<'a, C> =
+    Box<dyn Iterator<Item = RawResult<(<C as AsConsumer>::Offset, <C as AsConsumer>::Data)>> + 'a>;
+
 /// A member of a consumer group, blocking; see [`AsAsyncConsumer`].
 pub trait AsConsumer: Sized {
     /// Where a message comes from.
@@ -84,21 +94,15 @@ pub trait AsConsumer: Sized {
     ) -> RawResult<()>;
 
     /// The next message; `None` if none came in time.
-    fn recv_timeout(
-        &self,
-        timeout: Timeout,
-    ) -> RawResult<Option<(Self::Offset, MessageSet<Self::Meta, Self::Data>)>>;
+    fn recv_timeout(&self, timeout: Timeout) -> RawResult<Option<Message<Self>>>;
 
     /// The next message; `None` if none came within the [default timeout](Self::default_timeout).
-    fn recv(&self) -> RawResult<Option<(Self::Offset, MessageSet<Self::Meta, Self::Data>)>> {
+    fn recv(&self) -> RawResult<Option<Message<Self>>> {
         self.recv_timeout(self.default_timeout())
     }
 
     /// The messages that have rows, until none came for `timeout`.
-    fn iter_data_only(
-        &self,
-        timeout: Timeout,
-    ) -> Box<dyn Iterator<Item = RawResult<(Self::Offset, Self::Data)>> + '_> {
+    fn iter_data_only(&self, timeout: Timeout) -> DataIter<'_, Self> {
         let messages = self.iter_with_timeout(timeout);
         Box::new(messages.filter_map(|message| match message {
             Ok((offset, message)) => message.into_data().map(|data| Ok((offset, data))),
@@ -255,7 +259,7 @@ pub struct MessageSetsIter<'a, C> {
 }
 
 impl<C: AsConsumer> Iterator for MessageSetsIter<'_, C> {
-    type Item = RawResult<(C::Offset, MessageSet<C::Meta, C::Data>)>;
+    type Item = RawResult<Message<C>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.consumer.recv_timeout(self.timeout).transpose()

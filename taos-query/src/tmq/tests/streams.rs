@@ -51,7 +51,14 @@ async fn an_error_does_not_end_a_stream() {
     assert!(stream.next().await.unwrap().is_err());
     let (_, message) = stream.next().await.unwrap().unwrap();
     assert!(message.has_meta() && !message.has_data());
-    let raw = message.into_meta().unwrap().as_raw_meta().await.unwrap();
+    let meta = message.into_meta().unwrap();
+    let json = meta.as_json_meta().await.unwrap();
+    let sql = json.iter().next().unwrap().to_string();
+    assert!(
+        sql.to_lowercase().contains("drop table") && sql.contains("d1"),
+        "{sql}"
+    );
+    let raw = meta.as_raw_meta().await.unwrap();
     assert_eq!(raw.raw_slice(), [1, 2, 3]);
 }
 
