@@ -21,6 +21,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::paced::Paced;
+use super::session::{self, Kind};
 use super::{Shared, Stop, rest, stopping, ws};
 
 /// Body of every reply.
@@ -73,7 +74,7 @@ async fn route(
 ) -> Response<Body> {
     let path = request.uri().path();
     match path {
-        "/ws" => upgrade(request, shared, permit),
+        "/ws" => upgrade::<ws::State>(request, shared, permit),
         "/-/ping" => allow(&request, &Method::GET).unwrap_or_else(|| text(StatusCode::OK, "")),
         _ if path == "/rest/sql" || path.starts_with("/rest/sql/") => {
             match allow(&request, &Method::POST) {
@@ -98,7 +99,7 @@ fn allow(request: &Request<Incoming>, method: &Method) -> Option<Response<Body>>
 }
 
 /// Answers the opening handshake (RFC 6455 §4.2) and hands the socket to a session.
-fn upgrade(
+fn upgrade<S: Kind>(
     mut request: Request<Incoming>,
     shared: Arc<Shared>,
     permit: Arc<OwnedSemaphorePermit>,
@@ -143,7 +144,7 @@ fn upgrade(
         {
             Ok(Ok(parts)) => {
                 let socket = parts.io.into_inner().into_inner();
-                ws::run(socket, parts.read_buf, shared).await;
+                session::run::<S>(socket, parts.read_buf, shared).await;
             }
             Ok(Err(_)) => tracing::error!("an upgraded connection is not the socket it was"),
             Err(error) => tracing::debug!(%error, "the upgrade was cut off"),

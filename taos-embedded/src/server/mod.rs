@@ -13,6 +13,7 @@ mod emulate;
 mod http;
 mod paced;
 mod rest;
+mod session;
 mod ws;
 
 #[cfg(test)]

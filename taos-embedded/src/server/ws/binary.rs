@@ -29,7 +29,7 @@ pub(super) fn handle(ticket: Ticket, request: Result<BinaryRequest, BadBinary>) 
     if !ticket.conn.shared.emulated.knows_binary(action) {
         return unknown(&ticket, action, req_id);
     }
-    match ticket.conn.session.get().map(Arc::clone) {
+    match ticket.conn.state.session.get().map(Arc::clone) {
         Some(session) => connected(ticket, session, action.name(), request),
         None => ticket.refused(action.name(), req_id, NOT_CONNECTED),
     }
@@ -104,7 +104,7 @@ fn connected(ticket: Ticket, session: Arc<Session>, action: &'static str, reques
 }
 
 fn fetch(ticket: Ticket, req_id: u64, result_id: u64) {
-    let result = ticket.conn.results.get(result_id);
+    let result = ticket.conn.state.results.get(result_id);
     let fetch = Fetch {
         ticket,
         req_id,
@@ -152,7 +152,7 @@ fn write_block(ticket: &Ticket, session: &Session, write: &RawBlockWrite) -> Res
             block: &write.block,
             columns,
             new: None,
-            room: ticket.conn.statements.room(),
+            room: ticket.conn.state.statements.room(),
         }],
     )
 }
@@ -194,7 +194,7 @@ fn replay_rows(
             block: &entry.block,
             columns: Some(entry.names.iter().map(String::as_str).collect()),
             new: new.get(entry.table.as_str()).copied(),
-            room: ticket.conn.statements.room(),
+            room: ticket.conn.state.statements.room(),
         })
         .collect();
     session.write_raw_blocks(&tables, &blocks)
@@ -211,7 +211,7 @@ fn refuse(ticket: &Ticket, bad: &BadBinary) {
     if let Some(action) = bad.action.filter(|action| !emulated.knows_binary(*action)) {
         return unknown(ticket, action, bad.req_id);
     }
-    let connected = ticket.conn.session.get().is_some();
+    let connected = ticket.conn.state.session.get().is_some();
     match bad.action {
         Some(action @ (BinaryAction::SetTags | BinaryAction::Bind | BinaryAction::Stmt2Bind))
             if connected =>

@@ -5,10 +5,9 @@ use serde::Serialize;
 use taos_query::RawBlock;
 use taos_query::common::Ty;
 use taos_ws::protocol::{
-    ADAPTER_ERROR, EmptyBody, FetchBody, FetchOutcome, FetchReply, OldBlockReply, QueryBody,
-    ServerReply, mask_code,
+    ADAPTER_ERROR, FetchBody, FetchOutcome, FetchReply, OldBlockReply, QueryBody,
+    mask_code,
 };
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use super::Ticket;
 use crate::engine::{ResultColumn, ResultRows, SqlError};
@@ -18,55 +17,6 @@ use crate::server::emulate::Feature;
 pub(super) const NIL: &str = "result is nil";
 
 impl Ticket {
-    /// `timing` in the signed form of text replies.
-    pub(super) fn signed_timing(&self) -> i64 {
-        i64::try_from(self.timing()).unwrap_or(i64::MAX)
-    }
-
-    /// Sends a text message.
-    pub(super) fn send_text(&self, text: String) {
-        let text = Bytes::from(text);
-        self.conn.outbox.send(OpCode::Data(Data::Text), &[], text);
-    }
-
-    fn binary(&self, head: &[u8], body: Bytes) {
-        self.conn
-            .outbox
-            .send(OpCode::Data(Data::Binary), head, body);
-    }
-
-    /// Answers with success.
-    pub(super) fn ok(&self, action: &str, req_id: u64, body: impl Serialize) {
-        self.send_text(ServerReply::ok(action, req_id, self.signed_timing(), body).encode());
-    }
-
-    /// Answers with success and nothing beyond the envelope.
-    pub(super) fn done(&self, action: &str, req_id: u64) {
-        self.ok(action, req_id, EmptyBody {});
-    }
-
-    /// Answers with an error of the engine.
-    pub(super) fn failed(&self, action: &str, req_id: u64, error: &SqlError) {
-        self.send_text(
-            ServerReply::error(
-                action,
-                req_id,
-                self.signed_timing(),
-                error.code,
-                &error.message,
-            )
-            .encode(),
-        );
-    }
-
-    /// Answers with an error of the layer before the engine.
-    pub(super) fn refused(&self, action: &str, req_id: u64, message: &str) {
-        self.send_text(
-            ServerReply::error(action, req_id, self.signed_timing(), ADAPTER_ERROR, message)
-                .encode(),
-        );
-    }
-
     /// Answers a statement that changed `rows` rows.
     pub(super) fn updated(&self, action: &str, req_id: u64, rows: u64) {
         let body = QueryBody {

@@ -262,7 +262,7 @@ impl OpenResult {
                 fetch.answer(self, &mut state, step);
                 if last {
                     drop(state);
-                    return conn.results.free(self.id);
+                    return conn.state.results.free(self.id);
                 }
             }
             None => state.waiting.push_back(fetch),
@@ -308,7 +308,7 @@ impl OpenResult {
                 state.reading = false;
                 drop(state);
                 if taken {
-                    conn.results.free(self.id);
+                    conn.state.results.free(self.id);
                 }
                 return;
             }

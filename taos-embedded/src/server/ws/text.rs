@@ -54,7 +54,7 @@ fn answer(ticket: Ticket, request: TextRequest) {
             };
             ticket.ok("check_server_status", args.req_id, body);
         }
-        request => match ticket.conn.session.get().map(Arc::clone) {
+        request => match ticket.conn.state.session.get().map(Arc::clone) {
             Some(session) => connected(ticket, session, request),
             None => not_connected(&ticket, &request),
         },
@@ -89,7 +89,7 @@ fn connected(ticket: Ticket, session: Arc<Session>, request: TextRequest) {
     match request {
         TextRequest::Query(args) => run_sql(ticket, session, "query", args.req_id, args.sql),
         TextRequest::Fetch(args) => {
-            let result = ticket.conn.results.get(args.id);
+            let result = ticket.conn.state.results.get(args.id);
             let fetch = Fetch {
                 ticket,
                 req_id: args.req_id,
@@ -100,15 +100,15 @@ fn connected(ticket: Ticket, session: Arc<Session>, request: TextRequest) {
                 None => fetch.nil(args.id),
             }
         }
-        TextRequest::FetchBlock(args) => match ticket.conn.results.get(args.id) {
+        TextRequest::FetchBlock(args) => match ticket.conn.state.results.get(args.id) {
             None => ticket.refused("fetch_block", args.req_id, NIL),
             Some(result) => match result.current() {
                 Some(block) => ticket.old_block(args.id, &block),
                 None => ticket.refused("fetch_block", args.req_id, "block is nil"),
             },
         },
-        TextRequest::FreeResult(args) => ticket.conn.results.free(args.id),
-        TextRequest::NumFields(args) => match ticket.conn.results.get(args.result_id) {
+        TextRequest::FreeResult(args) => ticket.conn.state.results.free(args.id),
+        TextRequest::NumFields(args) => match ticket.conn.state.results.get(args.result_id) {
             Some(result) => {
                 let num_fields = result.columns();
                 ticket.ok("num_fields", args.req_id, NumFieldsBody { num_fields });
@@ -155,7 +155,7 @@ pub(super) fn run_sql(
             Ok(Answer::Affected(rows)) => ticket.updated(action, req_id, rows),
             Ok(Answer::Rows(rows)) => {
                 let conn = Arc::clone(&ticket.conn);
-                let result = match conn.results.open(&rows, conn.shared.limits.results) {
+                let result = match conn.state.results.open(&rows, conn.shared.limits.results) {
                     Ok(result) => result,
                     Err(Unopened::Closed) => return,
                     Err(Unopened::Full(limit)) => {
@@ -204,8 +204,8 @@ fn insert(ticket: &Ticket, session: &Session, args: &InsertArgs) {
 /// Checks in the original's order: login and database, then mode, then zone (taosadapter-ws §5.2).
 fn log_in(ticket: &Ticket, args: &ConnArgs) {
     let conn = &ticket.conn;
-    let _turn = conn.login.lock().unwrap_or_else(PoisonError::into_inner);
-    if conn.session.get().is_some() {
+    let _turn = conn.state.login.lock().unwrap_or_else(PoisonError::into_inner);
+    if conn.state.session.get().is_some() {
         return ticket.refused("conn", args.req_id, "duplicate connections");
     }
     let session = match guarded(|| open_session(ticket, args)) {
@@ -224,7 +224,7 @@ fn log_in(ticket: &Ticket, args: &ConnArgs) {
         session.set_timezone(Some(zone(&args.tz)));
     }
     // The turn makes sure that nobody else has set it.
-    let _ = conn.session.set(Arc::new(session));
+    let _ = conn.state.session.set(Arc::new(session));
     let body = ConnBody {
         version: emulated
             .knows(Feature::VersionInConn)

@@ -227,7 +227,7 @@ impl Statement {
         }
         let emulated = &conn.shared.emulated;
         let terms = Terms {
-            room: conn.statements.room(),
+            room: conn.state.statements.room(),
             replaced: 0,
             decimal_text: self.generation == Generation::Second
                 && emulated.stmt2_decimals_as_text(),
@@ -235,10 +235,10 @@ impl Statement {
         };
         let outcome = reply::caught(|| state.call(call, &session, terms));
         if state.is_closed() {
-            conn.statements.remove(self.id);
+            conn.state.statements.remove(self.id);
         }
         for id in state.take_stale_results() {
-            conn.results.free(id);
+            conn.state.results.free(id);
         }
         reply::answer(ticket, &head, outcome, &mut state);
     }
@@ -277,7 +277,7 @@ pub(super) fn handle(ticket: Ticket, session: Arc<Session>, request: TextRequest
 fn init(ticket: &Ticket, action: &'static str, req_id: u64, generation: Generation) {
     let conn = &ticket.conn;
     let limit = conn.shared.limits.statements;
-    match conn.statements.open(generation, limit) {
+    match conn.state.statements.open(generation, limit) {
         Some(stmt_id) => ticket.ok(action, req_id, StmtBody { stmt_id }),
         None => {
             let message =
@@ -290,7 +290,7 @@ fn init(ticket: &Ticket, action: &'static str, req_id: u64, generation: Generati
 /// Hands a request to its statement.
 pub(super) fn submit(ticket: Ticket, session: Arc<Session>, head: Head, call: Call) {
     let generation = call.generation();
-    match ticket.conn.statements.get(head.stmt_id, generation) {
+    match ticket.conn.state.statements.get(head.stmt_id, generation) {
         Some(statement) => statement.submit(Job {
             ticket,
             session,
@@ -304,7 +304,7 @@ pub(super) fn submit(ticket: Ticket, session: Arc<Session>, head: Head, call: Ca
 /// Answers a request about a statement that is not there.
 fn nil(ticket: &Ticket, head: &Head, call: &Call) {
     let (stmt_id, generation) = (head.stmt_id, call.generation());
-    let statements = &ticket.conn.statements;
+    let statements = &ticket.conn.state.statements;
     match call {
         // not answered, unless it is the other generation's
         Call::Close if !statements.is_other(stmt_id, generation) => {}
@@ -328,7 +328,7 @@ pub(super) fn malformed(ticket: &Ticket, head: &Head, message: &str) {
 
 /// Reads a result that a statement has opened, away from the statement's jobs.
 fn read_on(conn: Arc<Conn>, id: u64, rows: crate::engine::ResultRows) {
-    if let Some(result) = conn.results.get(id) {
+    if let Some(result) = conn.state.results.get(id) {
         tokio::task::spawn_blocking(move || result.read_on(&conn, rows));
     }
 }

@@ -191,7 +191,7 @@ fn executed(ticket: &Ticket, head: &Head, rows: u64) {
 fn opened(ticket: Ticket, head: &Head, rows: ResultRows, state: &mut State) {
     let conn = Arc::clone(&ticket.conn);
     let limit = conn.shared.limits.results;
-    match conn.results.open(&rows, limit) {
+    match conn.state.results.open(&rows, limit) {
         Ok(result) => {
             state.result = Some(OpenedResult {
                 id: result.id(),

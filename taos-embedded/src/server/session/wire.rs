@@ -8,15 +8,15 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::tcp::OwnedReadHalf;
 
-use super::Conn;
+use super::{Kind, Line};
 
 /// Read half of the socket, with the session's outbox as its write half.
 ///
 /// tungstenite writes pongs and closing frames by itself, each whole in one call, so they queue up
 /// between the replies and never inside one.
-pub(super) struct Wire {
+pub(super) struct Wire<S> {
     pub(super) read: OwnedReadHalf,
-    pub(super) conn: Arc<Conn>,
+    pub(super) conn: Arc<Line<S>>,
     /// Bytes read since the last message was complete.
     pub(super) pending: usize,
 }
@@ -24,7 +24,7 @@ pub(super) struct Wire {
 /// Tells a client that has not logged in and sends more than it may.
 pub(super) const BEYOND: io::ErrorKind = io::ErrorKind::FileTooLarge;
 
-impl AsyncRead for Wire {
+impl<S: Kind> AsyncRead for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -34,14 +34,14 @@ impl AsyncRead for Wire {
         let outcome = Pin::new(&mut self.read).poll_read(cx, buf);
         self.pending += buf.filled().len() - before;
         let limit = self.conn.shared.limits.greeting;
-        if self.pending > limit && self.conn.session.get().is_none() {
+        if self.pending > limit && !self.conn.state.has_login() {
             return Poll::Ready(Err(BEYOND.into()));
         }
         outcome
     }
 }
 
-impl AsyncWrite for Wire {
+impl<S> AsyncWrite for Wire<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::net::tcp::OwnedWriteHalf;
@@ -35,6 +35,8 @@ struct Queue {
     socket: Option<Arc<OwnedWriteHalf>>,
     frames: VecDeque<Frame>,
     waiting: usize,
+    /// When the socket last took something that had waited.
+    taken: Option<Instant>,
 }
 
 struct Frame {
@@ -72,6 +74,7 @@ impl Outbox {
                 socket: Some(socket),
                 frames: VecDeque::new(),
                 waiting: 0,
+                taken: None,
             }),
             work: Notify::new(),
             relief: Notify::new(),
@@ -142,6 +145,11 @@ impl Outbox {
         self.shut(&mut self.queue());
     }
 
+    /// When the client last made room for something that had waited, which shows that it lives.
+    pub(super) fn last_taken(&self) -> Option<Instant> {
+        self.queue().taken
+    }
+
     /// True if requests should not be read until the client has taken some of its replies.
     pub(super) fn is_crowded(&self) -> bool {
         self.queue().waiting > HIGH_WATER
@@ -184,6 +192,7 @@ impl Outbox {
             socket: Some(socket),
             frames,
             waiting,
+            taken,
         } = &mut *queue
         else {
             return Err(io::ErrorKind::NotConnected.into());
@@ -201,6 +210,7 @@ impl Outbox {
             frames.pop_front();
         }
         if *waiting < before {
+            *taken = Some(Instant::now());
             self.relief.notify_one();
         }
         Ok(empty)
