@@ -24,6 +24,7 @@ pub use session::Session;
 use crate::exec::{Passwords, choose_administrator, ensure_administrator, set_administrator};
 use crate::server::Emulated;
 use crate::store::Store;
+use crate::tmq::{Broker, Consumer, Terms};
 
 /// Where the data lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub enum Storage {
 #[derive(Debug, Clone)]
 pub struct Engine {
     store: Store,
+    /// Consumer groups.
+    broker: Arc<Broker>,
     passwords: Arc<Passwords>,
     /// Shared by statements that may change tables; held alone by one that was overtaken by such
     /// changes again and again.
@@ -65,6 +68,7 @@ impl Engine {
         let store = Store::open(&storage)?;
         ensure_administrator(&store, now())?;
         Ok(Self {
+            broker: Broker::open(&store)?,
             store,
             passwords: Arc::default(),
             changes: Arc::default(),
@@ -112,6 +116,11 @@ impl Engine {
     /// A session of a user who is logged in.
     pub fn session(&self, user: &str) -> Session {
         Session::new(self.clone(), user)
+    }
+
+    /// Subscribes to topics as a member of a group; blocks until that is durable.
+    pub(crate) fn consumer(&self, terms: Terms) -> Result<Consumer, SqlError> {
+        Consumer::open(&self.broker, &self.store, terms)
     }
 
     /// True if statements wait because results that nobody reads hold all readers.

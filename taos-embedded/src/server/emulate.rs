@@ -7,7 +7,7 @@ use taos_ws::protocol::{BinaryAction, Version};
 /// What a release may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Feature {
-    /// The binary requests binary_query and fetch_raw_block, and TMQ's fetch_raw_data.
+    /// The binary requests binary_query and fetch_raw_block.
     BinarySql,
     /// `total_rows` in the reply to schemaless data.
     TotalRows,
@@ -33,6 +33,18 @@ pub(crate) enum Feature {
     NoResultOfInsert,
     /// Decimals bound in the second generation as text, not as integers without their point.
     DecimalText,
+    /// TMQ's request `fetch_raw_data`.
+    FetchRawData,
+    /// `enable_batch_meta` in `subscribe`.
+    BatchMeta,
+    /// The timeouts in `subscribe`.
+    ConsumerTimeouts,
+    /// `config` in `subscribe`, and `message_id` in `poll`.
+    ConsumerConfig,
+    /// What is wrong with a consumer's configuration is named, under a code of its own.
+    NamedConfig,
+    /// The version in the reply to `subscribe`.
+    VersionInSubscribe,
 }
 
 impl Feature {
@@ -50,6 +62,12 @@ impl Feature {
             Self::ConnectionInfo | Self::NoResultOfInsert => Version::new([3, 4, 0, 0]),
             Self::Stmt2BindExec => Version::new([3, 4, 1, 13]),
             Self::DecimalText => Version::DECIMAL_TEXT,
+            Self::FetchRawData => Version::new([3, 3, 1, 2]),
+            Self::BatchMeta => Version::new([3, 3, 2, 0]),
+            Self::ConsumerTimeouts => Version::new([3, 3, 3, 0]),
+            Self::ConsumerConfig => Version::new([3, 3, 6, 0]),
+            Self::NamedConfig => Version::new([3, 3, 6, 27]),
+            Self::VersionInSubscribe => Version::new([3, 3, 7, 0]),
         }
     }
 }

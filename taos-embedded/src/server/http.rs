@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::paced::Paced;
 use super::session::{self, Kind};
-use super::{Shared, Stop, rest, stopping, ws};
+use super::{Shared, Stop, rest, stopping, tmq, ws};
 
 /// Body of every reply.
 pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -75,6 +75,7 @@ async fn route(
     let path = request.uri().path();
     match path {
         "/ws" => upgrade::<ws::State>(request, shared, permit),
+        "/rest/tmq" => upgrade::<tmq::State>(request, shared, permit),
         "/-/ping" => allow(&request, &Method::GET).unwrap_or_else(|| text(StatusCode::OK, "")),
         _ if path == "/rest/sql" || path.starts_with("/rest/sql/") => {
             match allow(&request, &Method::POST) {

@@ -14,6 +14,7 @@ mod http;
 mod paced;
 mod rest;
 mod session;
+mod tmq;
 mod ws;
 
 #[cfg(test)]

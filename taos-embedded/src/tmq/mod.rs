@@ -4,13 +4,14 @@
 //! transaction of the change itself. Versions of a vgroup count from 0 without gaps; the first two stand
 //! for the making of the vgroup and are never delivered (as in 14-tmq-data and 16-tmq-db-meta).
 
+mod group;
 mod topic;
 
 use bytes::Bytes;
 use taos_query::tmq::raw::DataEntry;
 
 use crate::meta::{Meta, NewTable};
-#[allow(unused_imports, reason = "the endpoint reads topics")]
+pub(crate) use group::{Broker, Consumer, Delivery, Reset, Terms, foreign_topic};
 pub(crate) use topic::{ReadOptions, TopicReader};
 
 /// What one statement changed in one vgroup.

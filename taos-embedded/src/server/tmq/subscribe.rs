@@ -1,0 +1,64 @@
+//! Beginning and ending a subscription (taosadapter-ws §11.1).
+
+use std::sync::Arc;
+
+use taos_ws::protocol::{ReqArgs, SubscribeArgs, SubscribeBody};
+
+use super::options::terms;
+use super::{NOT_INIT, Phase, Ticket, lock};
+use crate::engine::SqlError;
+use crate::server::emulate::Feature;
+use crate::server::guarded;
+use crate::tmq::Consumer;
+
+/// Subscribes; blocks.
+pub(super) fn subscribe(ticket: &Ticket, args: &SubscribeArgs) {
+    const ACTION: &str = "subscribe";
+    let (conn, state) = (&ticket.conn, &ticket.conn.state);
+    let _turn = lock(&state.subscribing);
+    if *state.over.borrow() {
+        return;
+    }
+    if state.consumer().is_some() {
+        return ticket.refused(ACTION, args.req_id, "tmq should have unsubscribed first");
+    }
+    match guarded(|| open(ticket, args)) {
+        Ok(consumer) => {
+            *lock(&state.phase) = Phase::Subscribed(Arc::new(consumer));
+            let emulated = &conn.shared.emulated;
+            let tells = emulated.knows(Feature::VersionInSubscribe);
+            let version = tells.then(|| emulated.text());
+            ticket.ok(ACTION, args.req_id, SubscribeBody { version });
+        }
+        Err(error) => ticket.failed(ACTION, args.req_id, &error),
+    }
+}
+
+fn open(ticket: &Ticket, args: &SubscribeArgs) -> Result<Consumer, SqlError> {
+    let shared = &ticket.conn.shared;
+    let terms = terms(args, &shared.emulated)?;
+    if shared.engine.login(&args.user, &args.password).is_err() {
+        // The original does not tell why (15-tmq-errors).
+        return Err(SqlError::new(0xffff, "init tscObj failed"));
+    }
+    shared.engine.consumer(terms)
+}
+
+/// Ends the subscription and drops the message held.
+pub(super) fn unsubscribe(ticket: &Ticket, args: &ReqArgs) {
+    const ACTION: &str = "unsubscribe";
+    let state = &ticket.conn.state;
+    {
+        let mut phase = lock(&state.phase);
+        match &*phase {
+            Phase::New => return ticket.refused(ACTION, args.req_id, NOT_INIT),
+            Phase::Unsubscribed => {}
+            Phase::Subscribed(consumer) => {
+                consumer.close();
+                *phase = Phase::Unsubscribed;
+            }
+        }
+    }
+    lock(&state.holder).drop_message();
+    ticket.done(ACTION, args.req_id);
+}

@@ -1,0 +1,540 @@
+//! One member at work: what it has read, and its polls.
+//!
+//! A poll waits without a thread and reads on the blocking pool. Nothing is locked meanwhile, so that
+//! commits and questions do not wait for it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use taos_ws::protocol::{AssignmentReply, NO_OFFSET};
+use tokio::sync::{Notify, watch};
+
+use super::super::{Message, TopicReader};
+use super::{
+    Broker, Commit, Holding, MemberId, Reset, Terms, consumer_unknown, foreign_topic,
+    foreign_vgroup,
+};
+use crate::sql::SqlError;
+use crate::store::{Store, internal};
+
+const NO_COMMITTED: u32 = 0x0A0D;
+const OUT_OF_RANGE: u32 = 0x4007;
+const NOT_INITIALIZED: u32 = 0x4010;
+
+/// A subscription at work; ends its membership when it goes away.
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    broker: Arc<Broker>,
+    store: Store,
+    id: MemberId,
+    terms: Terms,
+    topics: BTreeMap<String, OpenTopic>,
+    epochs: watch::Receiver<u64>,
+    state: Mutex<State>,
+    /// A poll that waits is to look again.
+    nudge: Notify,
+    closed: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct OpenTopic {
+    name: Arc<str>,
+    db: Arc<str>,
+    reader: Arc<TopicReader>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The epoch that `held` is of.
+    epoch: Option<u64>,
+    held: Vec<Held>,
+    /// Whose turn it is.
+    turn: usize,
+    /// A poll or a question for the assignment came.
+    initialized: bool,
+    /// Polls that run; the time between them does not count meanwhile.
+    polling: usize,
+    polled: Instant,
+    committed: Option<Instant>,
+}
+
+/// A vgroup of a topic, and how far it is read.
+#[derive(Debug)]
+struct Held {
+    topic: String,
+    vgroup: i32,
+    /// Where reading goes on; nothing if nobody said where to begin.
+    position: Option<i64>,
+    /// Where the last message began.
+    last: Option<i64>,
+    /// Where the position was last committed.
+    committed: Option<i64>,
+    /// Goes up with each jump, so that what was read for the old place is dropped.
+    jumps: u64,
+}
+
+/// A message on its way to the client.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) topic: Arc<str>,
+    pub(crate) database: Arc<str>,
+    pub(crate) vgroup: i32,
+    pub(crate) message: Message,
+}
+
+/// What a poll is to read next.
+struct Job {
+    reader: Arc<TopicReader>,
+    topic: String,
+    vgroup: i32,
+    from: i64,
+    jumps: u64,
+}
+
+/// What there is to do for a poll.
+enum Next {
+    Read(Job),
+    /// Every vgroup is read to its end.
+    Done,
+}
+
+impl Consumer {
+    /// Joins the group; blocks.
+    ///
+    /// # Errors
+    /// 0x03E1 for an unknown topic; the storage fails.
+    pub(crate) fn open(
+        broker: &Arc<Broker>,
+        store: &Store,
+        terms: Terms,
+    ) -> Result<Self, SqlError> {
+        let mut topics = BTreeMap::new();
+        let catalog = store.catalog();
+        for name in &terms.topics {
+            let db = catalog.topics.get(name).map(|topic| topic.db.as_str());
+            let open = OpenTopic {
+                name: name.as_str().into(),
+                db: db.unwrap_or_default().into(),
+                reader: Arc::new(TopicReader::open(store, name)?),
+            };
+            topics.insert(name.clone(), open);
+        }
+        let (id, epochs) = broker.join(store, terms.clone())?;
+        Ok(Self {
+            broker: Arc::clone(broker),
+            store: store.clone(),
+            id,
+            terms,
+            topics,
+            epochs,
+            state: Mutex::new(State {
+                epoch: None,
+                held: Vec::new(),
+                turn: 0,
+                initialized: false,
+                polling: 0,
+                polled: Instant::now(),
+                committed: None,
+            }),
+            nudge: Notify::new(),
+            closed: watch::Sender::new(false),
+        })
+    }
+
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Ends the membership and the poll that waits.
+    pub(crate) fn close(&self) {
+        self.broker.leave(self.id);
+        self.closed.send_replace(true);
+    }
+
+    /// Takes the membership away; the next poll says so.
+    pub(crate) fn expire(&self) {
+        self.broker.leave(self.id);
+    }
+
+    /// When the member is overdue if nobody polls until then.
+    pub(crate) fn poll_due(&self) -> Option<Instant> {
+        let state = self.lock();
+        (state.polling == 0).then(|| state.polled + self.terms.max_poll_interval)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state with the vgroups that the member holds now.
+    fn current(&self) -> Result<MutexGuard<'_, State>, SqlError> {
+        let mut state = self.lock();
+        let epoch = self.broker.epoch(self.id).ok_or_else(consumer_unknown)?;
+        if state.epoch != Some(epoch) {
+            let holdings = self.broker.holdings(self.id).ok_or_else(consumer_unknown)?;
+            self.take_over(&mut state, holdings);
+        }
+        Ok(state)
+    }
+
+    fn take_over(&self, state: &mut State, (epoch, holdings): (u64, Vec<Holding>)) {
+        let mut before = std::mem::take(&mut state.held);
+        state.epoch = Some(epoch);
+        state.held = holdings
+            .into_iter()
+            .map(|holding| {
+                let same = |held: &Held| held.vgroup == holding.vgroup && held.topic == holding.topic;
+                match before.iter().position(same) {
+                    Some(at) => before.swap_remove(at),
+                    None => self.hold(holding),
+                }
+            })
+            .collect();
+    }
+
+    fn hold(&self, holding: Holding) -> Held {
+        let (begin, end) = self.store.log_bounds(holding.vgroup);
+        let reset = match self.terms.reset {
+            Reset::Earliest => Some(begin),
+            Reset::Latest => holding.start,
+            Reset::None => None,
+        };
+        // A group that began with earliest goes on at the begin whoever joins it.
+        let reset = reset.or((self.terms.reset == Reset::Latest).then_some(begin));
+        let position = holding.committed.or(reset);
+        Held {
+            topic: holding.topic,
+            vgroup: holding.vgroup,
+            position: position.map(|position| position.clamp(begin, end)),
+            last: None,
+            committed: position,
+            jumps: 0,
+        }
+    }
+
+    /// The next message; nothing if none comes within `patience` (`None` waits for ever).
+    ///
+    /// # Errors
+    /// 0x03E6 if the member was removed, 0x0A0D if it does not know where to begin; what reading fails with.
+    pub(crate) async fn poll(
+        &self,
+        patience: Option<Duration>,
+    ) -> Result<Option<Delivery>, SqlError> {
+        let until = patience.and_then(|patience| Instant::now().checked_add(patience));
+        let _polling = Polling::begin(self);
+        self.commit_by_itself().await;
+        let mut log = self.store.log_changes();
+        let mut epochs = self.epochs.clone();
+        let mut closed = self.closed.subscribe();
+        loop {
+            log.mark_unchanged();
+            epochs.mark_unchanged();
+            if *closed.borrow_and_update() {
+                return Ok(None);
+            }
+            if let Some(delivery) = self.scan(until).await? {
+                return Ok(Some(delivery));
+            }
+            let timeout = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = closed.wait_for(|closed| *closed) => return Ok(None),
+                () = timeout => return Ok(None),
+                Ok(()) = log.changed() => {}
+                // The sender goes with the membership.
+                _ = epochs.changed() => {}
+                () = self.nudge.notified() => {}
+            }
+        }
+    }
+
+    /// Reads on until there is a message, everything is read, or the time is over. Each vgroup gets its
+    /// turn, however short the time.
+    async fn scan(&self, until: Option<Instant>) -> Result<Option<Delivery>, SqlError> {
+        let mut pages = 0;
+        loop {
+            let Next::Read(job) = self.next(pages, until)? else {
+                return Ok(None);
+            };
+            let (reader, vgroup, from) = (Arc::clone(&job.reader), job.vgroup, job.from);
+            let options = self.terms.read;
+            let page = tokio::task::spawn_blocking(move || reader.read(vgroup, from, &options))
+                .await
+                .unwrap_or_else(|_| Err(internal("reading a topic ended in a panic")))?;
+            pages += 1;
+            let mut state = self.current()?;
+            let held = state.held.iter_mut().find(|held| {
+                held.vgroup == job.vgroup && held.topic == job.topic && held.jumps == job.jumps
+            });
+            // Another member reads it now, or the client went elsewhere.
+            let Some(held) = held else { continue };
+            held.position = Some(page.next.max(from));
+            let Some(message) = page.message else {
+                if page.next <= from {
+                    return Ok(None);
+                }
+                continue;
+            };
+            held.last = Some(message.begin);
+            drop(state);
+            let rows = message.entries.iter().map(|entry| entry.rows).sum();
+            self.broker.progress(self.id, &job.topic, vgroup, page.next, rows);
+            return Ok(self.topics.get(&job.topic).map(|topic| Delivery {
+                topic: Arc::clone(&topic.name),
+                database: Arc::clone(&topic.db),
+                vgroup,
+                message,
+            }));
+        }
+    }
+
+    /// Whose turn it is to be read.
+    fn next(&self, pages: usize, until: Option<Instant>) -> Result<Next, SqlError> {
+        let mut state = self.current()?;
+        state.initialized = true;
+        let count = state.held.len();
+        if pages >= count && until.is_some_and(|until| Instant::now() >= until) {
+            return Ok(Next::Done);
+        }
+        for _ in 0..count {
+            let turn = state.turn % count;
+            state.turn = turn + 1;
+            let Some(held) = state.held.get_mut(turn) else {
+                continue;
+            };
+            let position = held.position.ok_or_else(no_committed)?;
+            let (begin, end) = self.store.log_bounds(held.vgroup);
+            if position >= end {
+                continue;
+            }
+            if let Some(topic) = self.topics.get(&held.topic) {
+                return Ok(Next::Read(Job {
+                    reader: Arc::clone(&topic.reader),
+                    topic: held.topic.clone(),
+                    vgroup: held.vgroup,
+                    // What was older is gone.
+                    from: position.max(begin),
+                    jumps: held.jumps,
+                }));
+            }
+        }
+        Ok(Next::Done)
+    }
+
+    /// Commits what was consumed before this poll, if it is time to.
+    async fn commit_by_itself(&self) {
+        let Some(interval) = self.terms.auto_commit else {
+            return;
+        };
+        {
+            let mut state = self.lock();
+            if state.committed.is_some_and(|at| at.elapsed() < interval) {
+                return;
+            }
+            state.committed = Some(Instant::now());
+        }
+        let Some(places) = self.consumed() else {
+            return;
+        };
+        let (broker, store, id) = (Arc::clone(&self.broker), self.store.clone(), self.id);
+        let job = move || broker.commit(&store, id, places, false);
+        let outcome = tokio::task::spawn_blocking(job).await;
+        if let Ok(Err(error)) = outcome {
+            self.forget_commits();
+            tracing::warn!(?error, "a consumer's positions were not committed");
+        }
+    }
+
+    /// Nothing counts as committed any more, because a commit failed.
+    fn forget_commits(&self) {
+        for held in &mut self.lock().held {
+            held.committed = None;
+        }
+    }
+
+    /// What was consumed and is not yet committed; nothing if that is nothing.
+    fn consumed(&self) -> Option<Vec<Commit>> {
+        let mut state = self.current().ok()?;
+        let mut places = Vec::new();
+        for held in &mut state.held {
+            if let Some(offset) = held.position
+                && held.committed != Some(offset)
+            {
+                held.committed = Some(offset);
+                places.push(Commit {
+                    topic: held.topic.clone(),
+                    vgroup: held.vgroup,
+                    offset,
+                });
+            }
+        }
+        (!places.is_empty()).then_some(places)
+    }
+
+    /// Commits everything that was consumed; blocks.
+    ///
+    /// # Errors
+    /// 0x03E6 if the member was removed; the storage fails.
+    pub(crate) fn commit(&self) -> Result<(), SqlError> {
+        drop(self.current()?);
+        let Some(places) = self.consumed() else {
+            return Ok(());
+        };
+        let outcome = self.broker.commit(&self.store, self.id, places, false);
+        outcome.inspect_err(|_| self.forget_commits())
+    }
+
+    /// Commits a place; blocks.
+    ///
+    /// # Errors
+    /// 0x4009, 0x4008, 0x4007 for a topic, vgroup or offset that is not the member's; 0x03E6.
+    pub(crate) fn commit_offset(
+        &self,
+        topic: &str,
+        vgroup: i32,
+        offset: i64,
+    ) -> Result<(), SqlError> {
+        drop(self.held(topic, vgroup)?);
+        self.in_range(vgroup, offset)?;
+        let place = Commit {
+            topic: topic.to_owned(),
+            vgroup,
+            offset,
+        };
+        self.broker.commit(&self.store, self.id, vec![place], true)?;
+        if let Ok(mut state) = self.held(topic, vgroup)
+            && let Some(held) = find(&mut state, topic, vgroup)
+        {
+            held.committed = Some(offset);
+        }
+        Ok(())
+    }
+
+    /// The state, once it is sure that the member holds the vgroup.
+    fn held(&self, topic: &str, vgroup: i32) -> Result<MutexGuard<'_, State>, SqlError> {
+        let mut state = self.current()?;
+        if !self.topics.contains_key(topic) {
+            return Err(foreign_topic());
+        }
+        if find(&mut state, topic, vgroup).is_none() {
+            return Err(foreign_vgroup());
+        }
+        Ok(state)
+    }
+
+    fn in_range(&self, vgroup: i32, offset: i64) -> Result<(), SqlError> {
+        let (begin, end) = self.store.log_bounds(vgroup);
+        if (begin..=end).contains(&offset) {
+            return Ok(());
+        }
+        Err(SqlError::new(OUT_OF_RANGE, "Offset out of range"))
+    }
+
+    /// Goes on reading elsewhere.
+    ///
+    /// # Errors
+    /// As [`commit_offset`](Self::commit_offset), and 0x4010 before the first poll or assignment.
+    pub(crate) fn seek(&self, topic: &str, vgroup: i32, offset: i64) -> Result<(), SqlError> {
+        let mut state = self.held(topic, vgroup)?;
+        if !state.initialized {
+            let text = "Assignment or poll interface need to be called first";
+            return Err(SqlError::new(NOT_INITIALIZED, text));
+        }
+        self.in_range(vgroup, offset)?;
+        if let Some(held) = find(&mut state, topic, vgroup) {
+            held.position = Some(offset);
+            held.last = None;
+            held.jumps += 1;
+        }
+        drop(state);
+        self.nudge.notify_one();
+        Ok(())
+    }
+
+    /// The vgroups of a topic that the member holds.
+    ///
+    /// # Errors
+    /// 0x4009 for a topic that is not the member's; 0x03E6.
+    pub(crate) fn assignment(&self, topic: &str) -> Result<Vec<AssignmentReply>, SqlError> {
+        let mut state = self.current()?;
+        if !self.topics.contains_key(topic) {
+            return Err(foreign_topic());
+        }
+        state.initialized = true;
+        let held = state.held.iter().filter(|held| held.topic == topic);
+        let rows = held.map(|held| {
+            let (begin, end) = self.store.log_bounds(held.vgroup);
+            let offset = held.last.or(held.position).unwrap_or(begin);
+            AssignmentReply {
+                vgroup_id: held.vgroup,
+                offset: offset.max(begin),
+                begin,
+                end,
+            }
+        });
+        Ok(rows.collect())
+    }
+
+    /// What the group has committed in a vgroup.
+    ///
+    /// # Errors
+    /// 0x4009, 0x4008 for a topic or vgroup that is not the member's; 0x03E6.
+    pub(crate) fn committed(&self, topic: &str, vgroup: i32) -> Result<i64, SqlError> {
+        let committed = self.broker.committed(self.id, topic, vgroup)?;
+        Ok(committed.unwrap_or(NO_OFFSET))
+    }
+
+    /// Where reading goes on in a vgroup.
+    ///
+    /// # Errors
+    /// As [`committed`](Self::committed).
+    pub(crate) fn position(&self, topic: &str, vgroup: i32) -> Result<i64, SqlError> {
+        let mut state = self.held(topic, vgroup)?;
+        let initialized = state.initialized;
+        let position = find(&mut state, topic, vgroup).and_then(|held| held.position);
+        drop(state);
+        match position {
+            Some(position) if initialized => Ok(position),
+            _ => self.committed(topic, vgroup),
+        }
+    }
+}
+
+fn find<'a>(state: &'a mut State, topic: &str, vgroup: i32) -> Option<&'a mut Held> {
+    let mut held = state.held.iter_mut();
+    held.find(|held| held.vgroup == vgroup && held.topic == topic)
+}
+
+fn no_committed() -> SqlError {
+    SqlError::new(NO_COMMITTED, "TQ no committed offset")
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// A poll under way.
+struct Polling<'a>(&'a Consumer);
+
+impl<'a> Polling<'a> {
+    fn begin(consumer: &'a Consumer) -> Self {
+        consumer.lock().polling += 1;
+        Self(consumer)
+    }
+}
+
+impl Drop for Polling<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.polling -= 1;
+        state.polled = Instant::now();
+    }
+}

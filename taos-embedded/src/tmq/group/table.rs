@@ -1,0 +1,74 @@
+//! What groups have committed, in the store.
+
+use rusqlite::Connection;
+
+use crate::sql::SqlError;
+use crate::store::{Store, Write};
+
+const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS grp_offset (grp TEXT NOT NULL, topic TEXT NOT NULL, \
+    vgroup INTEGER NOT NULL, committed INTEGER, start INTEGER, PRIMARY KEY (grp, topic, vgroup)) \
+    WITHOUT ROWID";
+
+/// One group's place in one vgroup of a topic.
+pub(super) struct Row {
+    pub(super) group: String,
+    pub(super) topic: String,
+    pub(super) vgroup: i32,
+    pub(super) committed: Option<i64>,
+    pub(super) start: Option<i64>,
+}
+
+/// Reads the table, and makes it in a file that has none yet.
+pub(super) fn load(store: &Store) -> Result<Vec<Row>, SqlError> {
+    store.write(|write| write.batch(SCHEMA).map(|()| 0))?;
+    store.read(rows)
+}
+
+fn rows(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
+    let sql = "SELECT grp, topic, vgroup, committed, start FROM grp_offset";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| {
+        Ok(Row {
+            group: row.get(0)?,
+            topic: row.get(1)?,
+            vgroup: row.get(2)?,
+            committed: row.get(3)?,
+            start: row.get(4)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Makes a group known in a vgroup, with the place where it begins if that is not the log's begin.
+pub(super) fn begin(
+    write: &Write<'_>,
+    group: &str,
+    topic: &str,
+    vgroup: i32,
+    start: Option<i64>,
+) -> Result<(), SqlError> {
+    let sql = "INSERT INTO grp_offset (grp, topic, vgroup, start) VALUES (?1, ?2, ?3, ?4) \
+               ON CONFLICT DO UPDATE SET start = excluded.start";
+    write.execute(sql, (group, topic, vgroup, start)).map(drop)
+}
+
+pub(super) fn commit(
+    write: &Write<'_>,
+    group: &str,
+    topic: &str,
+    vgroup: i32,
+    offset: i64,
+) -> Result<(), SqlError> {
+    let sql = "UPDATE grp_offset SET committed = ?4 WHERE grp = ?1 AND topic = ?2 AND vgroup = ?3";
+    write.execute(sql, (group, topic, vgroup, offset)).map(drop)
+}
+
+pub(super) fn forget_topic(write: &Write<'_>, topic: &str) -> Result<(), SqlError> {
+    let sql = "DELETE FROM grp_offset WHERE topic = ?1";
+    write.execute(sql, [topic]).map(drop)
+}
+
+pub(super) fn forget_group(write: &Write<'_>, group: &str, topic: &str) -> Result<(), SqlError> {
+    let sql = "DELETE FROM grp_offset WHERE grp = ?1 AND topic = ?2";
+    write.execute(sql, (group, topic)).map(drop)
+}
