@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::value::RawValue;
-use taos_query::common::Ty;
-use taos_query::tmq::raw::{DataEntry, EntryColumn};
+use taos_query::common::Field;
+use taos_query::tmq::raw::DataEntry;
 use taos_ws::protocol::{
     ADAPTER_ERROR, JsonMetaBody, MessageArgs, MessageBody, RawDataOutcome, RawDataReply,
     RawMessageReply, ServerReply, TmqBlockReply, TmqFetchBody,
@@ -119,28 +119,18 @@ pub(super) fn fetch(ticket: &Ticket, args: &MessageArgs) {
 }
 
 fn shown(message_id: u64, entry: &DataEntry) -> TmqFetchBody<'_> {
-    let columns = entry.schema.as_ref().map(|(_, columns)| columns.as_slice());
-    let columns = columns.unwrap_or_default();
+    let fields = entry.schema.as_ref().map(|schema| schema.fields());
+    let fields = fields.map(|fields| &**fields).unwrap_or_default();
     TmqFetchBody {
         message_id,
         completed: false,
         table_name: entry.table.as_deref().unwrap_or_default(),
         rows: usize::try_from(entry.rows).unwrap_or(usize::MAX),
-        fields_count: columns.len(),
-        fields_names: Some(columns.iter().map(|c| c.name.as_str()).collect()),
-        fields_types: Some(columns.iter().map(|c| c.ty).collect()),
-        fields_lengths: Some(columns.iter().map(declared).collect()),
+        fields_count: fields.len(),
+        fields_names: Some(fields.iter().map(Field::name).collect()),
+        fields_types: Some(fields.iter().map(|field| field.ty() as u8).collect()),
+        fields_lengths: Some(fields.iter().map(|f| i64::from(f.bytes())).collect()),
         precision: entry.precision,
-    }
-}
-
-/// A column's length as it was declared, out of its width in the message.
-fn declared(column: &EntryColumn) -> i64 {
-    let bytes = i64::from(column.bytes);
-    match Ty::from_u8_option(column.ty) {
-        Some(Ty::VarChar | Ty::VarBinary | Ty::Geometry) => bytes - 2,
-        Some(Ty::NChar) => (bytes - 2) / 4,
-        _ => bytes,
     }
 }
 

@@ -51,9 +51,11 @@ pub(super) fn terms(args: &SubscribeArgs, emulated: &Emulated) -> Result<Terms, 
     let group = config.text("group.id", MAX_NAME)?;
     let client = config.text("client.id", MAX_CLIENT)?;
     let batch_meta = config.flag("msg.enable.batchmeta")?;
-    let excluded = config.flag("msg.consume.excluded")?;
-    // Rows go out as data messages, which replay as well as those in the original's storage form.
-    config.flag("msg.consume.rawdata")?;
+    // Rows go out as data messages, which replay as well as those in the original's storage form; and
+    // nothing here is written by a replication that a consumer had to leave out.
+    for key in ["msg.consume.rawdata", "msg.consume.excluded"] {
+        config.flag(key)?;
+    }
     // Whatever is older than the log is not there any more, and names are always told where there are any.
     for key in ["experimental.snapshot.enable", "msg.with.table.name", "enable.heartbeat.background"] {
         config.boolean(key)?;
@@ -78,7 +80,6 @@ pub(super) fn terms(args: &SubscribeArgs, emulated: &Emulated) -> Result<Terms, 
         max_poll_interval,
         read: ReadOptions {
             batch_meta,
-            excluded,
             max_rows: usize::try_from(max_rows).unwrap_or(usize::MAX),
             ..ReadOptions::default()
         },
