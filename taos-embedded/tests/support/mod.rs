@@ -36,7 +36,7 @@ pub fn connect(addr: SocketAddr) -> TcpStream {
     stream
 }
 
-/// A WebSocket to `/ws`.
+/// A WebSocket, to `/ws` unless told otherwise.
 pub struct Ws {
     pub socket: WebSocket<TcpStream>,
     next_id: u64,
@@ -45,7 +45,12 @@ pub struct Ws {
 impl Ws {
     /// Opened, but not logged in.
     pub fn open(addr: SocketAddr) -> Self {
-        let request = format!("ws://{addr}/ws").into_client_request().unwrap();
+        Self::open_at(addr, "/ws")
+    }
+
+    /// Opened on this path.
+    pub fn open_at(addr: SocketAddr, path: &str) -> Self {
+        let request = format!("ws://{addr}{path}").into_client_request().unwrap();
         let (socket, _) = client(request, connect(addr)).unwrap();
         Self { socket, next_id: 0 }
     }
