@@ -117,7 +117,10 @@ impl TopicReader {
         from: i64,
         options: &ReadOptions,
     ) -> Result<Page, SqlError> {
-        self.page(vgroup, from, options, &mut |_| Ok(Vec::new()))
+        self.page(vgroup, from, options, &mut |at| {
+            self.store
+                .log_read(vgroup, at, options.max_rows, options.max_bytes)
+        })
     }
 
     /// The first message made of what `log` has from `from` on. Without one, everything below the page's
