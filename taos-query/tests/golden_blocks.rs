@@ -9,6 +9,7 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use taos_query::block::{RawBlock, fuzz_raw_block};
 use taos_query::common::{BorrowedValue, Field, Precision, Ty};
+use taos_query::tmq::raw::DataMessage;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
@@ -293,6 +294,123 @@ fn every_recorded_block_decodes_to_the_values_named() {
         blocks >= 60 && named >= 40,
         "{blocks} blocks, {named} named results"
     );
+}
+
+/// The type and bytes of a raw message (taosadapter-ws §11.5, §11.6), `None` of a refusal.
+fn unwrap_message(action: &str, frame: &Bytes) -> Option<(u64, u16, Bytes)> {
+    let u16_at = |at: usize| u16::from_le_bytes(frame[at..at + 2].try_into().unwrap());
+    let u32_at = |at: usize| u32::from_le_bytes(frame[at..at + 4].try_into().unwrap());
+    if action == "fetch_raw" {
+        return Some((u64_at(frame, 16), u16_at(36), frame.slice(38..)));
+    }
+    let id = 42 + usize::try_from(u32_at(38)).unwrap();
+    let raw_type = id + 8;
+    (u32_at(34) == 0).then(|| {
+        let raw = frame.slice(raw_type + 6..);
+        (u64_at(frame, id), u16_at(raw_type), raw)
+    })
+}
+
+/// The messages of rows of a scenario, which re-encode to the same bytes: type, and blocks.
+fn messages_of(folder: &Path) -> Vec<(u16, Vec<Recorded>)> {
+    let index = read_json(&folder.join("index.json")).unwrap();
+    let mut messages = Vec::new();
+    for frame in index["frames"].as_array().unwrap() {
+        let file = frame["file"].as_str().unwrap_or_default();
+        let action = frame["action"].as_str().unwrap_or_default();
+        let raw = matches!(action, "fetch_raw" | "fetch_raw_data");
+        if !raw || frame["direction"] != "s2c" || frame["kind"] != "binary" {
+            continue;
+        }
+        let bytes = Bytes::from(fs::read(folder.join(file)).unwrap());
+        let Some((id, raw_type, raw)) = unwrap_message(action, &bytes) else {
+            continue;
+        };
+        let message = match DataMessage::decode(raw_type, &raw) {
+            Ok(message) => message,
+            Err(error) => {
+                assert!(!matches!(raw_type, 2 | 4), "{file}: {error}");
+                continue;
+            }
+        };
+        assert_eq!(message.encode(raw_type), raw, "{file}");
+        assert!(message.begin.version() < message.end.version(), "{file}");
+        assert_eq!(message.creates.is_empty(), raw_type == 2, "{file}");
+        let blocks = message.entries.iter().map(|entry| {
+            let block = entry.open().unwrap();
+            Recorded {
+                file: file.to_owned(),
+                connection: frame["connection"].as_u64().unwrap(),
+                id,
+                subscription: true,
+                fields: block.field_names().map(|name| json!(name)).collect(),
+                types: entry.column_types().unwrap().map(|id| json!(id)).collect(),
+                block,
+            }
+        });
+        messages.push((raw_type, blocks.collect()));
+    }
+    messages
+}
+
+#[test]
+fn recorded_data_messages_decode_to_the_values_named_and_encode_to_their_bytes() {
+    let (mut plain, mut with_tables) = (0, 0);
+    for (scenario, parts) in [
+        // The first message of this one was taken block by block only.
+        ("14-tmq-data", &["second_message_blocks"][..]),
+        ("16-tmq-db-meta", &["messages"]),
+        ("21-tmq-types", &["golden_typetopic", "golden_blobtopic"]),
+    ] {
+        let folder = root().join(scenario);
+        let messages = messages_of(&folder);
+        plain += messages.iter().filter(|(ty, _)| *ty == 2).count();
+        with_tables += messages.iter().filter(|(ty, _)| *ty == 4).count();
+        let blocks: Vec<Recorded> = messages
+            .into_iter()
+            .flat_map(|(_, blocks)| blocks)
+            .collect();
+        let candidates = candidates(&blocks);
+        let expected = read_json(&folder.join("expected.json")).unwrap();
+        for part in parts {
+            let mut meant = Vec::new();
+            expectations(part, &expected[*part], &mut meant);
+            assert!(!meant.is_empty(), "{scenario}/{part}");
+            for (name, one) in &meant {
+                let found = candidates.iter().any(|c| c.is_meant_by(one));
+                assert!(
+                    found,
+                    "no message of {scenario} has the values of {name}: {one}"
+                );
+            }
+        }
+    }
+    assert_eq!((plain, with_tables), (5, 2));
+}
+
+#[test]
+fn a_message_describes_its_blocks_as_fetch_and_fetch_block_do() {
+    let mut same = 0;
+    for scenario in ["14-tmq-data", "16-tmq-db-meta", "21-tmq-types"] {
+        let folder = root().join(scenario);
+        let fetched = blocks_of(&folder);
+        for (_, blocks) in messages_of(&folder) {
+            for (at, block) in blocks.iter().enumerate() {
+                let key = (block.connection, block.id);
+                let one = fetched
+                    .iter()
+                    .filter(|b| (b.connection, b.id) == key)
+                    .nth(at);
+                let Some(one) = one else { continue };
+                let (own, other) = (&block.block, &one.block);
+                assert_eq!(own.as_raw_bytes(), other.as_raw_bytes(), "{}", block.file);
+                assert_eq!(own.fields(), other.fields(), "{}", block.file);
+                assert_eq!(own.precision(), other.precision(), "{}", block.file);
+                same += 1;
+            }
+        }
+    }
+    assert!(same >= 9, "{same}");
 }
 
 #[test]

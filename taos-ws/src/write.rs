@@ -2,14 +2,14 @@
 
 use crate::connection::{Failure, Link, Payload, text};
 use crate::protocol::{
-    Action, InsertArgs, RawField, TextReply, Version, data_message_types, encode_write_raw,
-    encode_write_raw_block,
+    Action, InsertArgs, RawField, TextReply, Version, encode_write_raw, encode_write_raw_block,
 };
 use crate::query::Taos;
 use crate::resend::Effect;
 use serde_json::value::RawValue;
 use taos_query::common::{Field, Ty};
 use taos_query::schemaless::{SchemalessProtocol, SmlData};
+use taos_query::tmq::raw::DataReader;
 use taos_query::util::generate_req_id;
 use taos_query::{Code, ErrorKind, RawBlock, RawError, RawMeta, RawResult};
 
@@ -108,13 +108,12 @@ impl Taos {
             let mut blobs = false;
             // Of the data messages only these two can be looked into (tmq-raw §4).
             if matches!(message.raw_type(), 2 | 4) {
-                let types = data_message_types(message.raw()).map_err(|reason| {
+                blobs = message_has_blobs(message).map_err(|reason| {
                     wrong(&format!(
                         "the raw message of type {} is no data message: {reason}",
                         message.raw_type()
                     ))
                 })?;
-                blobs = has_blobs(types.into_iter().filter_map(Ty::from_u8_option));
             }
             self.replay(message, blobs).await
         };
@@ -161,6 +160,15 @@ impl Taos {
 
 fn has_blobs(mut types: impl Iterator<Item = Ty>) -> bool {
     types.any(|ty| matches!(ty, Ty::Blob | Ty::MediumBlob))
+}
+
+fn message_has_blobs(message: &RawMeta) -> RawResult<bool> {
+    let mut reader = DataReader::open(message.raw_type(), message.raw().clone())?;
+    let mut blobs = false;
+    while let Some(entry) = reader.next_entry()? {
+        blobs |= has_blobs(entry.column_types()?.filter_map(Ty::from_u8_option));
+    }
+    Ok(blobs)
 }
 
 /// Whether a server lives on after a raw write, with or without BLOB columns.

@@ -9,10 +9,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
+use taos_query::tmq::raw::DataMessage;
 use taos_ws::protocol::{
     Action, BinaryRequest, EmptyBody, InsertBody, Reply, ServerReply, TextRequest, classify_text,
-    data_message_types, decode_binary, decode_text, encode_text, encode_write_raw,
-    encode_write_raw_block,
+    decode_binary, decode_text, encode_text, encode_write_raw, encode_write_raw_block,
 };
 
 /// The recorded frames of one direction whose file name holds `word`.
@@ -43,7 +43,12 @@ fn raw_writes_decode_and_encode_to_the_recorded_bytes() {
             BinaryRequest::WriteRaw { req_id, write, .. } => {
                 messages += 1;
                 if matches!(write.raw_type, 2 | 4) {
-                    let types = data_message_types(&write.raw).unwrap();
+                    let message = DataMessage::decode(write.raw_type, &write.raw).unwrap();
+                    assert_eq!(message.encode(write.raw_type), write.raw);
+                    let entries = message.entries.iter();
+                    let types: Vec<u8> = entries
+                        .flat_map(|entry| entry.column_types().unwrap())
+                        .collect();
                     assert!(!types.is_empty() && !types.contains(&18), "{types:?}");
                 }
                 encode_write_raw(req_id, write.raw_type, &write.raw)

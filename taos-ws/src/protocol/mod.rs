@@ -10,7 +10,6 @@ mod binary;
 mod body;
 mod classify;
 mod fetch;
-mod raw_message;
 mod raw_write;
 mod reader;
 mod reply;
@@ -38,7 +37,6 @@ pub use body::{
 };
 pub use classify::{Reply, classify_binary, classify_text, fuzz_reply};
 pub use fetch::{FetchOutcome, FetchReply, OldBlockReply};
-pub use raw_message::data_message_types;
 pub use raw_write::{RawBlockWrite, RawField, RawWrite, encode_write_raw, encode_write_raw_block};
 pub use reply::{StmtFieldReply, TextReply};
 pub use request::{BadRequest, TextRequest, decode_text, encode_text};

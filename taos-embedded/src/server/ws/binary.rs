@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use taos_query::common::Field;
+use taos_query::tmq::raw::{self, DataMessage};
 use taos_ws::protocol::{
     BadBinary, BinaryAction, BinaryRequest, RawBlockWrite, RawWrite, ValidateBody,
 };
 
 use super::Ticket;
-use super::raw_message;
 use super::results::{Fetch, Style};
 use super::stmt::{self, Call, Head};
 use super::text::{NOT_CONNECTED, run_sql};
 use crate::engine::{RawBlockRows, Session, SqlError, TableName};
-use crate::meta::{self, NewTable};
+use crate::meta::{self, NewTable, decode_new_table};
 use crate::server::{MAX_STATEMENT, guarded, statement_too_long};
 
 /// Answers a binary request, or starts what will.
@@ -160,8 +160,7 @@ fn write_block(ticket: &Ticket, session: &Session, write: &RawBlockWrite) -> Res
 /// Does what a message of a topic says: writes its rows, changes tables or deletes rows.
 fn replay(ticket: &Ticket, session: &Session, write: &RawWrite) -> Result<u64, SqlError> {
     match write.raw_type {
-        raw_message::DATA => replay_rows(ticket, session, &write.raw, false),
-        raw_message::DATA_AND_TABLES => replay_rows(ticket, session, &write.raw, true),
+        raw::DATA | raw::DATA_AND_TABLES => replay_rows(ticket, session, write),
         meta::BATCH => session.write_meta(meta::decode_batch(&write.raw)?),
         raw_type if meta::is_meta(raw_type) => {
             session.write_meta(vec![meta::decode(raw_type, &write.raw)?])
@@ -172,32 +171,36 @@ fn replay(ticket: &Ticket, session: &Session, write: &RawWrite) -> Result<u64, S
     }
 }
 
-fn replay_rows(
-    ticket: &Ticket,
-    session: &Session,
-    raw: &Bytes,
-    with_tables: bool,
-) -> Result<u64, SqlError> {
-    let (entries, rest) = raw_message::decode(raw)
-        .map_err(|text| SqlError::new(0x0118, format!("Invalid parameters: {text}")))?;
-    let tables = match with_tables {
-        true => raw_message::decode_tables(rest)?,
-        false => Vec::new(),
-    };
+fn replay_rows(ticket: &Ticket, session: &Session, write: &RawWrite) -> Result<u64, SqlError> {
+    let invalid = |what: &str| SqlError::new(0x0118, format!("Invalid parameters: {what}"));
+    let message = DataMessage::decode(write.raw_type, &write.raw)
+        .map_err(|error| invalid(&error.message()))?;
+    let tables = message.creates.iter().map(decode_new_table);
+    let tables = tables.collect::<Result<Vec<_>, _>>()?;
     let new: HashMap<&str, &NewTable> = tables.iter().map(|t| (t.name.as_str(), t)).collect();
-    let blocks: Vec<_> = entries
-        .iter()
-        .map(|entry| RawBlockRows {
-            table: TableName::plain(&entry.table),
-            rows: entry.rows,
+    let blocks = message.entries.iter().map(|entry| {
+        let (Some(table), Some(schema)) = (&entry.table, &entry.schema) else {
+            return Err(invalid(
+                "a message without names of tables and columns cannot be written",
+            ));
+        };
+        Ok(RawBlockRows {
+            table: TableName::plain(table),
+            rows: u32::try_from(entry.rows).map_err(|_| invalid("too many rows"))?,
             precision: Some(entry.precision),
             block: &entry.block,
+<<<<<<< HEAD
             columns: Some(entry.names.iter().map(String::as_str).collect()),
             new: new.get(entry.table.as_str()).copied(),
             room: ticket.conn.state.statements.room(),
+=======
+            columns: Some(schema.fields().iter().map(Field::name).collect()),
+            new: new.get(table.as_str()).copied(),
+            room: ticket.conn.statements.room(),
+>>>>>>> d913143 (Leave data messages to the one codec that knows them)
         })
-        .collect();
-    session.write_raw_blocks(&tables, &blocks)
+    });
+    session.write_raw_blocks(&tables, &blocks.collect::<Result<Vec<_>, _>>()?)
 }
 
 /// Answers what the emulated release does not have (taosadapter-ws §3.3).

@@ -14,7 +14,6 @@ use super::{Limits, Shared};
 use crate::engine::Session;
 
 mod binary;
-mod raw_message;
 mod reply;
 mod request;
 mod results;
