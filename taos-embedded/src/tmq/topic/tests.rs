@@ -1,1 +1,0 @@
-//! What topics make of logs.
