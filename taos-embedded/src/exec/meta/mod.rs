@@ -21,8 +21,8 @@ use crate::sql::ast::{AlterAction, ColumnDef, CreateTable, ObjectName, OptionVal
 use crate::store::Write;
 pub(super) use tags::child_target;
 use tags::set_tags;
-pub(crate) use words::compression_words as packing_words;
 pub(super) use words::compression_form;
+pub(crate) use words::compression_words as packing_words;
 use words::{column_defs, ident, is_done, option, super_actions, table_action};
 
 const INVALID_PARAMETERS: u32 = 0x0118;

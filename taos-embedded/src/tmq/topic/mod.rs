@@ -117,10 +117,19 @@ impl TopicReader {
         from: i64,
         options: &ReadOptions,
     ) -> Result<Page, SqlError> {
-        self.page(vgroup, from, options, &mut |at| {
-            self.store
-                .log_read(vgroup, at, options.max_rows, options.max_bytes)
-        })
+        let (_, end) = self.store.log_bounds(vgroup);
+        let mut is_read = false;
+        let mut page = self.page(vgroup, from, options, &mut |from| {
+            let (rows, bytes) = (options.max_rows, options.max_bytes);
+            let entries = self.store.log_read(vgroup, from, rows, bytes)?;
+            is_read |= entries.is_empty();
+            Ok(entries)
+        })?;
+        // a log has no entries for its first versions, nor for those that were trimmed
+        if is_read && page.message.is_none() {
+            page.next = page.next.max(end);
+        }
+        Ok(page)
     }
 
     /// The first message made of what `log` has from `from` on. Without one, everything below the page's
