@@ -189,15 +189,9 @@ fn replay_rows(ticket: &Ticket, session: &Session, write: &RawWrite) -> Result<u
             rows: u32::try_from(entry.rows).map_err(|_| invalid("too many rows"))?,
             precision: Some(entry.precision),
             block: &entry.block,
-<<<<<<< HEAD
-            columns: Some(entry.names.iter().map(String::as_str).collect()),
-            new: new.get(entry.table.as_str()).copied(),
-            room: ticket.conn.state.statements.room(),
-=======
             columns: Some(schema.fields().iter().map(Field::name).collect()),
             new: new.get(table.as_str()).copied(),
-            room: ticket.conn.statements.room(),
->>>>>>> d913143 (Leave data messages to the one codec that knows them)
+            room: ticket.conn.state.statements.room(),
         })
     });
     session.write_raw_blocks(&tables, &blocks.collect::<Result<Vec<_>, _>>()?)
