@@ -72,6 +72,8 @@ struct Held {
     committed: Option<i64>,
     /// Goes up with each jump, so that what was read for the old place is dropped.
     jumps: u64,
+    /// Of the group, when the member got the vgroup.
+    tenure: u64,
 }
 
 /// A message on its way to the client.
@@ -90,6 +92,7 @@ struct Job {
     vgroup: i32,
     from: i64,
     jumps: u64,
+    tenure: u64,
 }
 
 /// What there is to do for a poll.
@@ -184,7 +187,11 @@ impl Consumer {
         state.held = holdings
             .into_iter()
             .map(|holding| {
-                let same = |held: &Held| held.vgroup == holding.vgroup && held.topic == holding.topic;
+                let same = |held: &Held| {
+                    held.vgroup == holding.vgroup
+                        && held.topic == holding.topic
+                        && held.tenure == holding.tenure
+                };
                 match before.iter().position(same) {
                     Some(at) => before.swap_remove(at),
                     None => self.hold(holding),
@@ -210,6 +217,7 @@ impl Consumer {
             last: None,
             committed: position,
             jumps: 0,
+            tenure: holding.tenure,
         }
     }
 
@@ -270,7 +278,9 @@ impl Consumer {
             pages += 1;
             let mut state = self.current()?;
             let held = state.held.iter_mut().find(|held| {
-                held.vgroup == job.vgroup && held.topic == job.topic && held.jumps == job.jumps
+                held.vgroup == job.vgroup
+                    && held.topic == job.topic
+                    && (held.jumps, held.tenure) == (job.jumps, job.tenure)
             });
             // Another member reads it now, or the client went elsewhere.
             let Some(held) = held else { continue };
@@ -321,6 +331,7 @@ impl Consumer {
                     // What was older is gone.
                     from: position.max(begin),
                     jumps: held.jumps,
+                    tenure: held.tenure,
                 }));
             }
         }

@@ -92,6 +92,8 @@ struct Group {
 #[derive(Debug, Default)]
 struct Slot {
     owner: Option<MemberId>,
+    /// Goes up with each change of the owner: one who gets it back does not know what was read meanwhile.
+    tenure: u64,
     committed: Option<i64>,
     /// Where the log ended when the group began to read its newest part.
     start: Option<i64>,
@@ -116,6 +118,7 @@ struct Member {
 struct Holding {
     topic: String,
     vgroup: i32,
+    tenure: u64,
     committed: Option<i64>,
     start: Option<i64>,
 }
@@ -273,6 +276,7 @@ impl Broker {
                     holdings.push(Holding {
                         topic: topic.clone(),
                         vgroup: *vgroup,
+                        tenure: slot.tenure,
                         committed: slot.committed,
                         start: slot.start,
                     });
@@ -455,6 +459,7 @@ impl State {
                 concerned.extend(owner);
                 *slot = Slot {
                     owner,
+                    tenure: slot.tenure + 1,
                     committed: slot.committed,
                     start: slot.start,
                     ..Slot::default()
