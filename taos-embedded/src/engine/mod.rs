@@ -40,7 +40,7 @@ pub enum Storage {
 pub struct Engine {
     store: Store,
     /// Consumer groups.
-    broker: Arc<Broker>,
+    pub(crate) broker: Arc<Broker>,
     passwords: Arc<Passwords>,
     /// Shared by statements that may change tables; held alone by one that was overtaken by such
     /// changes again and again.
