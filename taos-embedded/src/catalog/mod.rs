@@ -146,6 +146,14 @@ pub(crate) enum Found<'a> {
 }
 
 impl<'a> Found<'a> {
+    /// The number of the table, and the version of its columns.
+    pub(crate) fn version(&self) -> (i64, u32) {
+        match self {
+            Self::Super(def) | Self::Normal(def) => (def.id, def.version),
+            Self::Child(child, def) => (child.id, def.version),
+        }
+    }
+
     /// The columns and tags, for a subtable those of its super table.
     pub(crate) const fn def(&self) -> &'a Arc<TableDef> {
         match self {
@@ -241,8 +249,10 @@ pub(crate) struct Topic {
     pub(crate) id: i64,
     /// The table that it reads; 0 for a whole database.
     pub(crate) table: i64,
-    /// Numbers of the columns and tags that it uses; `None` for all there are and will be.
-    pub(crate) columns: Option<BTreeSet<u32>>,
+    /// The super table or normal table that has its columns; 0 for a whole database.
+    pub(crate) def: i64,
+    /// Numbers of the columns and tags that it uses.
+    pub(crate) columns: BTreeSet<u32>,
     pub(crate) db: String,
     pub(crate) sql: String,
     pub(crate) created: i64,

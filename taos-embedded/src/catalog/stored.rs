@@ -188,17 +188,21 @@ fn load_users(connection: &Connection, catalog: &mut Catalog) -> rusqlite::Resul
 }
 
 fn load_topics(connection: &Connection, catalog: &mut Catalog) -> rusqlite::Result<()> {
-    let mut statement = connection
-        .prepare("SELECT name, db, sql, created, kind, with_meta, id, tbl, columns FROM topic")?;
+    let mut statement = connection.prepare(
+        "SELECT name, db, sql, created, kind, with_meta, id, tbl, columns, def \
+         FROM topic",
+    )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let columns: Option<String> = row.get(8)?;
         let columns = columns
             .map(|json| serde_json::from_str(&json).map_err(|_| damaged("columns of a topic")))
-            .transpose()?;
+            .transpose()?
+            .unwrap_or_default();
         let topic = Topic {
             id: row.get(6)?,
             table: row.get(7)?,
+            def: row.get(9)?,
             columns,
             db: row.get(1)?,
             sql: row.get(2)?,

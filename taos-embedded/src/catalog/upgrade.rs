@@ -25,6 +25,7 @@ const SECOND: &str = "
 ALTER TABLE db ADD COLUMN vgroup INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE topic ADD COLUMN id INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE topic ADD COLUMN tbl INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE topic ADD COLUMN def INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE topic ADD COLUMN columns TEXT;
 CREATE TABLE log (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE log_begin (vgroup INTEGER PRIMARY KEY, begin INTEGER NOT NULL);
@@ -83,4 +84,75 @@ fn second(connection: &Connection) -> rusqlite::Result<()> {
     connection
         .execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [FORMAT])
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engine, Storage};
+
+    /// A file as the first release left it, with two databases, a table in each, and a topic.
+    fn first_format(path: &std::path::Path) {
+        let connection = Connection::open(path).unwrap();
+        let options = |vgroups: i64| {
+            let mut options = serde_json::to_value(Options::default()).unwrap();
+            options["numbers"][11] = vgroups.into();
+            options.to_string()
+        };
+        let definition = serde_json::json!({
+            "columns": [
+                {"name": "ts", "id": 0, "ty": 9, "length": 8, "precision": 0, "scale": 0, "key": false},
+                {"name": "v", "id": 1, "ty": 4, "length": 4, "precision": 0, "scale": 0, "key": false},
+            ],
+            "tags": [], "version": 0, "next_column": 2,
+        });
+        connection
+            .execute_batch(&format!(
+                "PRAGMA application_id = 1952542579; {FIRST}
+                 INSERT INTO meta VALUES ('format', 1), ('next_id', 5);
+                 INSERT INTO db VALUES (1, 'b', 0, '{}'), (2, 'a', 0, '{}');
+                 INSERT INTO tbl VALUES (3, 1, 'n', 0, '{definition}'), (4, 2, 'n', 0, '{definition}');
+                 CREATE TABLE d3 (tbl INTEGER NOT NULL, ts INTEGER NOT NULL, c1 INTEGER,
+                     PRIMARY KEY (tbl, ts)) WITHOUT ROWID;
+                 CREATE TABLE d4 (tbl INTEGER NOT NULL, ts INTEGER NOT NULL, c1 INTEGER,
+                     PRIMARY KEY (tbl, ts)) WITHOUT ROWID;
+                 INSERT INTO d3 VALUES (3, 1700000000000, 7);
+                 INSERT INTO topic VALUES ('t', 'b', 'create topic t as database b', 0, 'db', 0);",
+                options(3),
+                options(4),
+            ))
+            .unwrap();
+    }
+
+    #[test]
+    fn a_file_of_the_first_format_opens_with_vgroups_and_empty_logs_and_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        first_format(&dir.path().join("taos.db"));
+        for restart in 0..2 {
+            let engine = Engine::open(Storage::Dir(dir.path().to_owned())).unwrap();
+            let session = engine.session("root");
+            let store = engine.store();
+            let catalog = store.catalog();
+            let vgroups = |name: &str| catalog.database(name).unwrap().vgroups();
+            assert_eq!((vgroups("a"), vgroups("b")), (2..6, 6..9));
+            assert_eq!(catalog.topics["t"].id, 5);
+            let vgroup = catalog.database("b").unwrap().vgroup_of(3);
+            assert_eq!(store.log_bounds(vgroup), (0, 2 + restart));
+            session
+                .execute("insert into b.n values (1700000000001, 8)")
+                .unwrap();
+            let log = store.log_read(vgroup, 0, 9, usize::MAX).unwrap();
+            assert_eq!(log.len(), usize::try_from(restart).unwrap() + 1);
+            session
+                .execute(&format!("create database new{restart} vgroups 1"))
+                .unwrap();
+            let new = store
+                .catalog()
+                .database(&format!("new{restart}"))
+                .unwrap()
+                .vgroups();
+            assert_eq!(i64::from(new.start), 9 + restart);
+            engine.close();
+        }
+    }
 }

@@ -109,6 +109,7 @@ impl Engine {
     }
 
     /// What everything lies in.
+    #[cfg(test)]
     pub(crate) const fn store(&self) -> &Store {
         &self.store
     }

@@ -142,6 +142,7 @@ impl Session {
             zone: self.timezone(),
             user: &self.user,
             version: &self.engine.version,
+            broker: &self.engine.broker,
             sql,
         }
     }

@@ -7,14 +7,17 @@ use rusqlite::types::Value;
 use taos_query::common::Ty;
 
 use super::Exec;
+use super::changes::{altered, log_change, log_table, log_tags};
 use super::rows::{column_name, stale};
 use super::table::{
     MOST_COLUMNS, MOST_TAGS, affinity, bad_tag_count, check_column_name, check_row_length,
     column_info, compression, duplicate, measure, one_json_tag, save, table_options,
     too_many_columns,
 };
+use super::topic::check_alter;
 use super::values::Reading;
 use crate::catalog::{Child, Entry, Found, TableDef};
+use crate::meta::Action;
 use crate::plan::ColumnInfo;
 use crate::sql::SqlError;
 use crate::sql::ast::{AlterAction, AlterTable, DataType, Ident, InsertValue, SqlOption, TimeExpr};
@@ -129,10 +132,20 @@ impl Change {
         Ok(())
     }
 
-    /// Makes the table so.
-    pub(super) fn store(self, write: &mut Write<'_>, db: &str) -> Result<(), SqlError> {
+    /// Makes the table so, and logs each of the actions that led to it.
+    pub(super) fn store(
+        self,
+        write: &mut Write<'_>,
+        db: &str,
+        actions: &[&AlterAction],
+        said: (&str, i64),
+    ) -> Result<(), SqlError> {
         write.batch(&self.sql)?;
-        save(write, db, self.def)
+        let def = save(write, db, self.def)?;
+        for action in actions {
+            log_change(write, db, &def, action, said)?;
+        }
+        Ok(())
     }
 
     fn new_number(&mut self) -> u32 {
@@ -294,6 +307,8 @@ impl Exec<'_> {
         change.apply(&alter.action)?;
         self.check_stored_columns(change.def.columns.len())?;
         let version = def.version;
+        let (before, action) = (Arc::clone(def), alter.action.clone());
+        let (sql, now) = (self.sql.to_owned(), self.now);
         self.store().write(move |write| {
             let unchanged = write
                 .catalog()
@@ -302,7 +317,8 @@ impl Exec<'_> {
             if !unchanged {
                 return Err(stale());
             }
-            change.store(write, &db)?;
+            check_alter(write.catalog(), &before, &action)?;
+            change.store(write, &db, &[&action], (&sql, now))?;
             Ok(0)
         })
     }
@@ -316,12 +332,21 @@ impl Exec<'_> {
     ) -> Result<u64, SqlError> {
         let mut new = Child::clone(child);
         let mut cells: Vec<(String, Value)> = Vec::new();
+        let mut set: Vec<(ColumnInfo, Value)> = Vec::new();
+        let mut changed = None;
         match action {
             AlterAction::SetTags { tags, times } => {
-                cells = self.tag_values(&db, def, tags, times)?;
+                set = self.tag_values(&db, def, tags, times)?;
+                let cell =
+                    |(tag, value): &(ColumnInfo, Value)| (format!("g{}", tag.id), value.clone());
+                cells = set.iter().map(cell).collect();
             }
             AlterAction::Options(options) => {
                 let (comment, ttl) = table_options(options)?;
+                changed = Some(Action::Options {
+                    ttl,
+                    comment: comment.clone(),
+                });
                 if let Some(comment) = comment {
                     cells.push(("comment".to_owned(), Value::Text(comment.clone())));
                     new.comment = Some(comment);
@@ -333,7 +358,7 @@ impl Exec<'_> {
             }
             _ => return Err(not_allowed("Table is not a super table or a normal table")),
         }
-        let (def_id, version) = (def.id, def.version);
+        let (def_id, version, now) = (def.id, def.version, self.now);
         self.store().write(move |write| {
             let unchanged = match write.catalog().find(&db, &new.name)? {
                 Some(Found::Child(now, def)) => now.id == new.id && def.version == version,
@@ -345,6 +370,12 @@ impl Exec<'_> {
             for (cell, value) in &cells {
                 let sql = format!("UPDATE t{def_id} SET {cell} = ?2 WHERE tbl = ?1");
                 write.execute(&sql, (new.id, value))?;
+            }
+            match changed {
+                Some(action) => log_table(write, &db, new.id, || {
+                    Ok(altered(&new.name, action, 0, now))
+                })?,
+                None => log_tags(write, &db, &new, &set, now)?,
             }
             let database = write.catalog_mut().database_mut(&db)?;
             let name = new.name.clone();
@@ -359,7 +390,7 @@ impl Exec<'_> {
         def: &TableDef,
         tags: &[(Ident, InsertValue)],
         times: &[TimeExpr],
-    ) -> Result<Vec<(String, Value)>, SqlError> {
+    ) -> Result<Vec<(ColumnInfo, Value)>, SqlError> {
         let reading = Reading {
             sql: self.sql,
             times,
@@ -372,7 +403,7 @@ impl Exec<'_> {
             let (_, tag) = def
                 .tag(&name.name)
                 .ok_or_else(|| not_allowed(format!("Invalid tag name: {}", name.name)))?;
-            cells.push((format!("g{}", tag.id), reading.convert(value, tag)?));
+            cells.push((tag.clone(), reading.convert(value, tag)?));
         }
         Ok(cells)
     }

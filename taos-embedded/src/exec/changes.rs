@@ -491,11 +491,11 @@ pub(super) fn log_tags(
     write: &mut Write<'_>,
     db: &str,
     child: &Child,
-    tags: &[(&ColumnInfo, &Value)],
+    tags: &[(ColumnInfo, Value)],
     now: i64,
 ) -> Result<(), SqlError> {
     let is_one = tags.len() == 1;
-    let setting = |(tag, value): &(&ColumnInfo, &Value)| {
+    let setting = |(tag, value): &(ColumnInfo, Value)| {
         Ok(TagSetting {
             id: if is_one { 0 } else { number(tag) },
             name: tag.name.clone(),

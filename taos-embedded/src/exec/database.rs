@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::Exec;
+use super::topic::{must_be_dropped, no_log};
 use crate::catalog::{Database, Entry, Options, Tables, is_system_database};
 use crate::sql::SqlError;
 use crate::sql::ast::{AlterDatabase, CreateDatabase, DropDatabase};
@@ -14,7 +15,6 @@ use crate::store::{Write, internal};
 const DATABASE_NAME: usize = 64;
 const EXISTS: u32 = 0x0381;
 const SYSTEM: u32 = 0x0200;
-const HAS_TOPIC: u32 = 0x03ED;
 
 impl Exec<'_> {
     pub(super) fn create_database(&self, create: &CreateDatabase) -> Result<u64, SqlError> {
@@ -70,6 +70,10 @@ impl Exec<'_> {
         let before = self.catalog().database(&name)?.options.clone();
         let options = before.with(&alter.options, true, self.sql)?;
         self.store().write(move |write| {
+            let has_topic = write.catalog().topics.values().any(|t| t.db == name);
+            if has_topic && options.number("wal_retention_period") == 0 {
+                return Err(no_log());
+            }
             let database = write.catalog_mut().database_mut(&name)?;
             let id = database.id;
             database.options = options.clone();
@@ -97,7 +101,7 @@ impl Exec<'_> {
                 None => return Err(SqlError::unknown_database()),
             };
             if write.catalog().topics.values().any(|t| t.db == name) {
-                return Err(SqlError::new(HAS_TOPIC, "Topic must be dropped first"));
+                return Err(must_be_dropped());
             }
             drop_data(write, &database)?;
             write.catalog_mut().databases.remove(&name);

@@ -21,6 +21,8 @@ mod show;
 mod table;
 mod time;
 mod topic;
+#[cfg(test)]
+mod topic_tests;
 mod users;
 pub(crate) mod values;
 
@@ -37,6 +39,7 @@ use crate::plan::{Context, ResultColumn};
 use crate::sql::SqlError;
 use crate::sql::ast::{Ident, ObjectName, Statement};
 use crate::store::{Store, blocks_of};
+use crate::tmq::Broker;
 
 pub(crate) use meta::packing_words;
 pub(crate) use rows::{STALE, TableRows};
@@ -60,6 +63,8 @@ pub(crate) struct Exec<'a> {
     /// What `server_version()` says.
     pub(crate) version: &'a str,
     pub(crate) sql: &'a str,
+    /// Who reads topics.
+    pub(crate) broker: &'a Arc<Broker>,
 }
 
 impl Exec<'_> {
@@ -129,6 +134,7 @@ impl Exec<'_> {
             Statement::AlterTable(alter) => self.alter_table(alter)?,
             Statement::CreateTopic(create) => self.create_topic(create)?,
             Statement::DropTopic(drop) => self.drop_topic(drop)?,
+            Statement::DropConsumerGroup(drop) => self.drop_consumer_group(drop)?,
             Statement::CreateUser(create) => self.create_user(create)?,
             Statement::DropUser(drop) => self.drop_user(drop)?,
             Statement::DropFunction(drop) if drop.if_exists => 0,

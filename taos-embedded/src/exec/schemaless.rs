@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::types::Value;
 use taos_query::common::Ty;
 
+use super::changes::{grown_field, log_super_change};
 use super::insert::{check_table_name, no_key};
 use super::rows::{NewChild, TableRows, Target, create_child, stale, table_exists};
 use super::table::{
@@ -249,13 +250,20 @@ fn ensure(
     };
     check_counts(&new, most)?;
     write.batch(&sql)?;
-    save(write, db, new)?;
-    let database = write.catalog().database(db)?;
-    database
-        .stables
-        .get(&measure.name)
-        .map(Arc::clone)
-        .ok_or_else(stale)
+    let new = save(write, db, new)?;
+    for (tags, before, after) in [
+        (true, &def.tags, &new.tags),
+        (false, &def.columns, &new.columns),
+    ] {
+        for column in after.iter() {
+            let old = before.iter().find(|old| old.id == column.id);
+            if old.is_none_or(|old| old.length != column.length) {
+                let grown = grown_field(column, tags, old.is_none());
+                log_super_change(write, db, &new, grown, "")?;
+            }
+        }
+    }
+    Ok(new)
 }
 
 /// Positions of fields among a table's columns or tags.

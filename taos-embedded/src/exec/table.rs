@@ -11,6 +11,7 @@ use super::Exec;
 use super::changes::{created, log_new_def, log_super, log_table};
 use super::insert::check_table_name;
 use super::rows::{NewChild, column_name, create_child, stale, table_exists};
+use super::topic::check_drop;
 use crate::catalog::{Definition, Entry, Found, TableDef, byte_length};
 use crate::meta::{DroppedTable, Meta};
 use crate::plan::ColumnInfo;
@@ -318,13 +319,17 @@ fn tag_table_sql(def: &TableDef) -> String {
 }
 
 /// Stores a changed definition and puts it into the catalog.
-pub(super) fn save(write: &mut Write<'_>, db: &str, def: TableDef) -> Result<(), SqlError> {
+pub(super) fn save(
+    write: &mut Write<'_>,
+    db: &str,
+    def: TableDef,
+) -> Result<Arc<TableDef>, SqlError> {
     let json = Definition::json(&def).map_err(internal)?;
     write.execute(
         "UPDATE tbl SET definition = ?2 WHERE id = ?1",
         (def.id, json),
     )?;
-    put(write, db, def).map(drop)
+    put(write, db, def)
 }
 
 /// Makes the tables of a new definition and puts it into the catalog.
@@ -531,6 +536,7 @@ pub(super) fn drop_one(
         None => Err(SqlError::unknown_table()),
         Some(Found::Child(child, def)) => {
             let (id, def) = (child.id, def.id);
+            check_drop(write.catalog(), id)?;
             log_table(write, db, id, || Ok(dropped(name, def, id, if_exists)))?;
             write.execute(&format!("DELETE FROM d{def} WHERE tbl = ?1"), [id])?;
             write.execute(&format!("DELETE FROM t{def} WHERE tbl = ?1"), [id])?;
@@ -539,6 +545,7 @@ pub(super) fn drop_one(
         }
         Some(Found::Normal(def)) => {
             let id = def.id;
+            check_drop(write.catalog(), id)?;
             log_table(write, db, id, || Ok(dropped(name, 0, id, if_exists)))?;
             write.batch(&format!("DROP TABLE d{id}"))?;
             write.execute("DELETE FROM tbl WHERE id = ?1", [id])?;
@@ -547,6 +554,7 @@ pub(super) fn drop_one(
         }
         Some(Found::Super(def)) => {
             let id = def.id;
+            check_drop(write.catalog(), id)?;
             log_super(write, db, || Meta::DropSuper {
                 name: name.to_owned(),
                 uid: id,

@@ -1,15 +1,24 @@
-//! CREATE and DROP TOPIC: topics as objects (DIALECT §11); nothing reads them yet.
+//! CREATE and DROP TOPIC (DIALECT §11), and what topics forbid.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Exec;
-use crate::catalog::Topic;
+use crate::catalog::{Catalog, Found, TableDef, Topic};
 use crate::plan;
-use crate::sql::SqlError;
-use crate::sql::ast::{CreateTopic, DropNamed, ExprKind, Query, QueryBody, TableRef, TopicSource};
+use crate::sql::ast::{
+    AlterAction, CreateTopic, DropConsumerGroup, DropNamed, Expr, ExprKind, Query, QueryBody,
+    Select, Statement, TableRef, TopicSource,
+};
+use crate::sql::{self, SqlError};
+use crate::store::internal;
 
 const EXISTS: u32 = 0x03E0;
 const UNKNOWN: u32 = 0x03E1;
+const MUST_BE_DROPPED: u32 = 0x03ED;
+const FIELD_USED: u32 = 0x03C4;
+const NO_LOG: u32 = 0x038C;
 const BAD_QUERY: u32 = 0x2639;
 const STABLE_UNKNOWN: u32 = 0x0362;
 
@@ -48,57 +57,144 @@ const AGGREGATES: &[&str] = &[
     "stateduration",
 ];
 
+fn bad_query() -> SqlError {
+    SqlError::new(BAD_QUERY, "Invalid topic query")
+}
+
+/// Topics cannot be read from a database that keeps no log.
+pub(super) fn no_log() -> SqlError {
+    SqlError::new(
+        NO_LOG,
+        "WAL retention period is zero: set WAL_RETENTION_PERIOD of the database first",
+    )
+}
+
+/// A topic stands in the way.
+pub(super) fn must_be_dropped() -> SqlError {
+    SqlError::new(MUST_BE_DROPPED, "Topic must be dropped first")
+}
+
+/// Refuses to drop a table that a topic is made on.
+pub(super) fn check_drop(catalog: &Catalog, id: i64) -> Result<(), SqlError> {
+    let mut topics = catalog.topics.values();
+    match topics.any(|topic| topic.table == id || topic.def == id) {
+        true => Err(must_be_dropped()),
+        false => Ok(()),
+    }
+}
+
+/// Refuses to change a column or tag that a topic uses.
+pub(super) fn check_alter(
+    catalog: &Catalog,
+    def: &TableDef,
+    action: &AlterAction,
+) -> Result<(), SqlError> {
+    let found = match action {
+        AlterAction::DropColumn(name)
+        | AlterAction::ModifyColumn(name, _)
+        | AlterAction::RenameColumn(name, _) => def.column(&name.name),
+        AlterAction::DropTag(name)
+        | AlterAction::ModifyTag(name, _)
+        | AlterAction::RenameTag(name, _) => def.tag(&name.name),
+        _ => None,
+    };
+    let Some((_, column)) = found else {
+        return Ok(());
+    };
+    let mut topics = catalog.topics.values();
+    match topics.any(|topic| topic.def == def.id && topic.columns.contains(&column.id)) {
+        true => Err(SqlError::new(FIELD_USED, "Field used by topic")),
+        false => Ok(()),
+    }
+}
+
+/// Calls `each` with the name of every column that an expression has.
+fn columns_in(expr: &Expr, each: &dyn Fn(&str)) {
+    plan::any_part(expr, &|part| {
+        if let ExprKind::Column { name, .. } = &part.kind {
+            each(&name.name);
+        }
+        false
+    });
+}
+
+fn is_wildcard(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Wildcard(_))
+}
+
+/// Numbers of the columns and tags that a query uses.
+fn columns_of(select: &Select, def: &TableDef) -> BTreeSet<u32> {
+    let numbers = RefCell::new(BTreeSet::new());
+    let all = def.columns.iter().chain(&*def.tags);
+    if select.items.iter().any(|item| is_wildcard(&item.expr)) {
+        numbers.borrow_mut().extend(all.map(|column| column.id));
+    }
+    let parts = select.items.iter().map(|item| &item.expr);
+    for part in parts.chain(&select.filter) {
+        columns_in(part, &|name| {
+            let found = def.column(name).or_else(|| def.tag(name));
+            numbers.borrow_mut().extend(found.map(|(_, c)| c.id));
+        });
+    }
+    numbers.into_inner()
+}
+
+/// What a topic is made on.
+struct Source {
+    db: String,
+    kind: &'static str,
+    /// The table; `None` for a whole database.
+    name: Option<String>,
+    table: i64,
+    def: i64,
+    columns: BTreeSet<u32>,
+}
+
 impl Exec<'_> {
     pub(super) fn create_topic(&self, create: &CreateTopic) -> Result<u64, SqlError> {
         let name = create.name.name.clone();
-        if self.catalog().topics.contains_key(&name) && !create.if_not_exists {
-            return Err(SqlError::new(EXISTS, "Topic already exists"));
+        if self.catalog().topics.contains_key(&name) {
+            return match create.if_not_exists {
+                true => Ok(0),
+                false => Err(SqlError::new(EXISTS, "Topic already exists")),
+            };
         }
-        let no_database = || SqlError::new(super::NO_DATABASE, "Database not specified");
-        let (kind, db) = match &create.source {
-            TopicSource::Query(query) => {
-                let db = self.topic_query(query)?.or_else(|| self.db.clone());
-                ("column", db.ok_or_else(no_database)?)
-            }
-            TopicSource::Database(db) => {
-                self.catalog().database(&db.name)?;
-                ("db", db.name.clone())
-            }
-            TopicSource::Stable(stable, filter) => {
-                let (db, stable) = self.writable_object(stable)?;
-                if !self.catalog().database(&db)?.stables.contains_key(&stable) {
-                    return Err(SqlError::new(STABLE_UNKNOWN, "STable not exist"));
-                }
-                if filter.is_some() {
-                    return Err(SqlError::unsupported(
-                        "condition of a topic on a super table",
-                    ));
-                }
-                ("stable", db)
-            }
-        };
+        let source = self.topic_source(&create.source)?;
         let mut topic = Topic {
             id: 0,
-            table: 0,
-            columns: None,
-            db,
+            table: source.table,
+            def: source.def,
+            columns: source.columns,
+            db: source.db,
             sql: self.sql.trim().trim_end_matches(';').to_owned(),
             created: self.now / 1_000_000,
-            kind: kind.to_owned(),
+            kind: source.kind.to_owned(),
             with_meta: create.with_meta,
         };
         let if_not_exists = create.if_not_exists;
+        let table = source.name;
+        let database = self.catalog().database(&topic.db)?;
+        let found = table.as_deref().and_then(|name| database.find(name));
+        let version = found.map(|found| found.version());
         self.store().write(move |write| {
             if write.catalog().topics.contains_key(&name) {
-                if if_not_exists {
-                    return Ok(0);
-                }
-                return Err(SqlError::new(EXISTS, "Topic already exists"));
+                return match if_not_exists {
+                    true => Ok(0),
+                    false => Err(SqlError::new(EXISTS, "Topic already exists")),
+                };
+            }
+            let database = write.catalog().database(&topic.db)?;
+            if !database.keeps_log() {
+                return Err(no_log());
+            }
+            let now = table.as_deref().and_then(|name| database.find(name));
+            if now.map(|found| found.version()) != version {
+                return Err(super::rows::stale());
             }
             topic.id = write.new_id();
             write.execute(
-                "INSERT INTO topic (name, db, sql, created, kind, with_meta, id, tbl) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO topic (name, db, sql, created, kind, with_meta, id, tbl, def, columns) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 (
                     &name,
                     &topic.db,
@@ -108,6 +204,8 @@ impl Exec<'_> {
                     topic.with_meta,
                     topic.id,
                     topic.table,
+                    topic.def,
+                    serde_json::to_string(&topic.columns).map_err(internal)?,
                 ),
             )?;
             write.catalog_mut().topics.insert(name, Arc::new(topic));
@@ -115,14 +213,82 @@ impl Exec<'_> {
         })
     }
 
-    /// Checks a topic's query, and gives the database that it names.
-    fn topic_query(&self, query: &Query) -> Result<Option<String>, SqlError> {
-        let bad = || SqlError::new(BAD_QUERY, "Invalid topic query");
+    fn topic_source(&self, source: &TopicSource) -> Result<Source, SqlError> {
+        match source {
+            TopicSource::Query(query) => self.topic_query(query),
+            TopicSource::Database(db) => {
+                self.catalog().database(&db.name)?;
+                Ok(Source {
+                    db: db.name.clone(),
+                    kind: "db",
+                    name: None,
+                    table: 0,
+                    def: 0,
+                    columns: BTreeSet::new(),
+                })
+            }
+            TopicSource::Stable(stable, filter) => {
+                let (db, stable) = self.writable_object(stable)?;
+                let database = self.catalog().database(&db)?;
+                let def = database
+                    .stables
+                    .get(&stable)
+                    .ok_or_else(|| SqlError::new(STABLE_UNKNOWN, "STable not exist"))?;
+                let columns = match filter {
+                    Some(filter) => self.topic_filter(&db, def, filter)?,
+                    None => BTreeSet::new(),
+                };
+                Ok(Source {
+                    kind: "stable",
+                    name: Some(stable),
+                    table: def.id,
+                    def: def.id,
+                    columns,
+                    db,
+                })
+            }
+        }
+    }
+
+    /// Checks the condition of a topic on a super table, which may only ask for tags and names of
+    /// subtables, and gives the numbers of the tags.
+    fn topic_filter(
+        &self,
+        db: &str,
+        def: &TableDef,
+        filter: &Expr,
+    ) -> Result<BTreeSet<u32>, SqlError> {
+        let (numbers, is_bad) = (RefCell::new(BTreeSet::new()), RefCell::new(false));
+        columns_in(filter, &|name| match def.tag(name) {
+            Some((_, tag)) => drop(numbers.borrow_mut().insert(tag.id)),
+            // an unknown name is told when the condition is planned
+            None => {
+                if def.column(name).is_some() {
+                    is_bad.replace(true);
+                }
+            }
+        });
+        if is_bad.into_inner() || plan::has_aggregate(filter) {
+            return Err(bad_query());
+        }
+        let condition = filter.span.of(self.sql);
+        let sql = format!("select tbname from `{db}`.`{}` where {condition}", def.name);
+        let Statement::Query(query) = sql::parse(&sql)? else {
+            return Err(bad_query());
+        };
+        plan::plan(&query, &sql, &self.context())?;
+        Ok(numbers.into_inner())
+    }
+
+    /// Checks a topic's query.
+    fn topic_query(&self, query: &Query) -> Result<Source, SqlError> {
         let QueryBody::Select(select) = &query.body else {
-            return Err(bad());
+            return Err(bad_query());
         };
         let aggregate = select.items.iter().any(|item| {
-            matches!(&item.expr.kind, ExprKind::Function { name, .. } if AGGREGATES.contains(&name.as_str()))
+            plan::any_part(&item.expr, &|part| {
+                matches!(&part.kind, ExprKind::Function { name, .. } if AGGREGATES.contains(&name.as_str()))
+            })
         });
         let plain = query.order_by.is_empty()
             && query.limit.is_none()
@@ -134,26 +300,63 @@ impl Exec<'_> {
             && select.window.is_none()
             && select.having.is_none();
         let Some(TableRef::Table { name, .. }) = &select.from else {
-            return Err(bad());
+            return Err(bad_query());
         };
         if aggregate || !plain {
-            return Err(bad());
+            return Err(bad_query());
         }
         plan::plan(query, self.sql, &self.context())?;
-        Ok(name.db.as_ref().map(|db| db.name.clone()))
+        let (db, name) = self
+            .writable_object(name)
+            .map_err(|error| match error.code {
+                super::SYSTEM_TABLE => bad_query(),
+                _ => error,
+            })?;
+        let found = self.find(&db, &name)?;
+        let def = found.def();
+        let table = match found {
+            Found::Child(child, _) => child.id,
+            Found::Super(def) | Found::Normal(def) => def.id,
+        };
+        Ok(Source {
+            kind: "column",
+            name: Some(name),
+            table,
+            def: def.id,
+            columns: columns_of(select, def),
+            db,
+        })
     }
 
     pub(super) fn drop_topic(&self, drop: &DropNamed) -> Result<u64, SqlError> {
-        let (name, if_exists) = (drop.name.name.clone(), drop.if_exists);
+        let (name, if_exists, force) = (drop.name.name.clone(), drop.if_exists, drop.force);
+        let broker = Arc::clone(self.broker);
         self.store().write(move |write| {
-            if write.catalog_mut().topics.remove(&name).is_none() {
-                return if if_exists {
-                    Ok(0)
-                } else {
-                    Err(SqlError::new(UNKNOWN, "Topic not exist"))
+            if !write.catalog().topics.contains_key(&name) {
+                return match if_exists {
+                    true => Ok(0),
+                    false => Err(SqlError::new(UNKNOWN, "Topic not exist")),
                 };
             }
+            broker.drop_topic(write, &name, force)?;
+            write.catalog_mut().topics.remove(&name);
             write.execute("DELETE FROM topic WHERE name = ?1", [&name])?;
+            Ok(0)
+        })
+    }
+
+    pub(super) fn drop_consumer_group(&self, drop: &DropConsumerGroup) -> Result<u64, SqlError> {
+        let broker = Arc::clone(self.broker);
+        let drop = drop.clone();
+        self.store().write(move |write| {
+            if !write.catalog().topics.contains_key(&drop.topic.name) {
+                return match drop.if_exists {
+                    true => Ok(0),
+                    false => Err(SqlError::new(UNKNOWN, "Topic not exist")),
+                };
+            }
+            let (group, topic) = (&drop.group.name, &drop.topic.name);
+            broker.drop_group(write, group, topic, drop.if_exists, drop.force)?;
             Ok(0)
         })
     }

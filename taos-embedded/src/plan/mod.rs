@@ -24,6 +24,7 @@ mod time;
 mod types;
 mod zone;
 
+pub(crate) use aggregate::{any as any_part, contains as has_aggregate};
 pub(crate) use delete::plan_delete;
 pub(crate) use functions::register_functions;
 pub(crate) use schema::{ColumnInfo, Schema, SystemTable, TableInfo, TableKind};

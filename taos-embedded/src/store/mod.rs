@@ -4,7 +4,6 @@
 
 mod encode;
 mod error;
-#[allow(dead_code, reason = "what reads the logs comes with the endpoint")]
 mod log;
 mod query;
 mod readers;
@@ -177,7 +176,6 @@ impl Store {
     }
 
     /// The first version that is still in the log of a vgroup, and the one that the next entry will have.
-    #[allow(dead_code, reason = "for the endpoint of topics")]
     pub(crate) fn log_bounds(&self, vgroup: i32) -> (i64, i64) {
         self.inner.logs.bounds(vgroup)
     }
@@ -187,7 +185,6 @@ impl Store {
     ///
     /// # Errors
     /// What SQLite says, or that an entry is damaged.
-    #[allow(dead_code, reason = "for the endpoint of topics")]
     pub(crate) fn log_read(
         &self,
         vgroup: i32,
@@ -204,7 +201,6 @@ impl Store {
     }
 
     /// Ticks after each commit that added to a log.
-    #[allow(dead_code, reason = "for the endpoint of topics")]
     pub(crate) fn log_changes(&self) -> tokio::sync::watch::Receiver<u64> {
         self.inner.logs.changes()
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::alter::Change;
 use super::changes::{created, log_table};
+use super::delete::Rows;
 use super::insert::check_table_name;
 use super::rows::{NewChild, TableRows, Target, create_child, table_exists};
 use super::table::{STABLE_EXISTS, check_columns, create_def, definition, drop_one};
@@ -184,18 +185,18 @@ impl Replay {
         actions: &[AlterAction],
     ) -> Result<(), SqlError> {
         let mut change = Change::new(def);
-        let mut is_changed = false;
+        let mut applied = Vec::new();
         for action in actions {
             if !is_done(&change.def, action) {
                 change.apply(action)?;
-                is_changed = true;
+                applied.push(action);
             }
         }
-        if !is_changed {
+        if applied.is_empty() {
             return Ok(());
         }
         self.check_stored_columns(change.def.columns.len())?;
-        change.store(write, &self.db)
+        change.store(write, &self.db, &applied, ("", self.now))
     }
 
     fn create(&self, write: &mut Write<'_>, new: &NewTable) -> Result<(), SqlError> {
@@ -250,11 +251,12 @@ impl Replay {
             (Action::Options { .. }, _) | (_, None) => Ok(()),
             (Action::SetTag(setting), Some(Found::Child(child, def))) => {
                 let (child, def) = (Arc::clone(child), Arc::clone(def));
-                set_tags(write, &self.db, &child, &def, std::slice::from_ref(setting))
+                let set = std::slice::from_ref(setting);
+                set_tags(write, &self.db, (&child, &def), set, self.now)
             }
             (Action::SetTags(settings), Some(Found::Child(child, def))) => {
                 let (child, def) = (Arc::clone(child), Arc::clone(def));
-                set_tags(write, &self.db, &child, &def, settings)
+                set_tags(write, &self.db, (&child, &def), settings, self.now)
             }
             (action, Some(Found::Normal(def))) => {
                 let def = Arc::clone(def);
@@ -267,14 +269,13 @@ impl Replay {
         }
     }
 
-    fn delete(&self, write: &Write<'_>, rows: &Deletion) -> Result<(), SqlError> {
-        let (storage, tables) = match write.catalog().find(&self.db, &rows.table)? {
-            None => return Ok(()),
-            Some(Found::Super(def)) => (def.id, format!("IN (SELECT tbl FROM t{})", def.id)),
-            Some(Found::Normal(def)) => (def.id, format!("= {}", def.id)),
-            Some(Found::Child(child, def)) => (def.id, format!("= {}", child.id)),
+    fn delete(&self, write: &mut Write<'_>, rows: &Deletion) -> Result<(), SqlError> {
+        let deletion = Rows {
+            db: &self.db,
+            range: rows.range,
+            now: self.now,
+            tables: None,
         };
-        let sql = format!("DELETE FROM d{storage} WHERE tbl {tables} AND ts BETWEEN ?1 AND ?2");
-        write.execute(&sql, rows.range).map(drop)
+        deletion.delete(write, &rows.table).map(drop)
     }
 }

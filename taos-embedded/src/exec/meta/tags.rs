@@ -7,6 +7,7 @@ use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
 use super::super::bound::{Packed, Rules, Source};
+use super::super::changes::log_tags;
 use super::super::insert::check_table_name;
 use super::super::rows::Target;
 use super::unfit;
@@ -44,13 +45,14 @@ pub(in super::super) fn child_target(
 
 /// Gives a subtable's tags other values.
 pub(super) fn set_tags(
-    write: &Write<'_>,
+    write: &mut Write<'_>,
     db: &str,
-    child: &Child,
-    def: &TableDef,
+    (child, def): (&Child, &TableDef),
     settings: &[TagSetting],
+    now: i64,
 ) -> Result<(), SqlError> {
     let precision = write.catalog().database(db)?.precision();
+    let mut set = Vec::with_capacity(settings.len());
     for setting in settings {
         let (_, tag) = def
             .tag(&setting.name)
@@ -61,9 +63,10 @@ pub(super) fn set_tags(
             Some(data) => stored(tag, setting.ty, data, precision)?,
         };
         let sql = format!("UPDATE t{} SET g{} = ?2 WHERE tbl = ?1", def.id, tag.id);
-        write.execute(&sql, (child.id, value))?;
+        write.execute(&sql, (child.id, &value))?;
+        set.push((tag.clone(), value));
     }
-    Ok(())
+    log_tags(write, db, child, &set, now)
 }
 
 /// A value for each tag of a super table.

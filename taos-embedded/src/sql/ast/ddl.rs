@@ -239,6 +239,19 @@ pub(crate) enum TopicSource {
     Stable(ObjectName, Option<Expr>),
 }
 
+/// DROP CONSUMER GROUP.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DropConsumerGroup {
+    /// IF EXISTS.
+    pub if_exists: bool,
+    /// FORCE.
+    pub force: bool,
+    /// The group.
+    pub group: Ident,
+    /// The topic.
+    pub topic: Ident,
+}
+
 /// DROP of something with one name.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DropNamed {

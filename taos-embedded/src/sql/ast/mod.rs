@@ -191,6 +191,8 @@ pub(crate) enum Statement {
     CreateTopic(CreateTopic),
     /// DROP TOPIC.
     DropTopic(DropNamed),
+    /// DROP CONSUMER GROUP.
+    DropConsumerGroup(DropConsumerGroup),
     /// CREATE USER.
     CreateUser(CreateUser),
     /// DROP USER.

@@ -2,8 +2,8 @@ use super::{Parser, duration_of};
 use crate::sql::SqlError;
 use crate::sql::ast::{
     AlterAction, AlterDatabase, AlterTable, ColumnDef, CreateDatabase, CreateSubtable, CreateTable,
-    CreateTopic, CreateUser, DropDatabase, DropNamed, DropTable, OptionValue, Password, SqlOption,
-    Statement, TopicSource,
+    CreateTopic, CreateUser, DropConsumerGroup, DropDatabase, DropNamed, DropTable, OptionValue,
+    Password, SqlOption, Statement, TopicSource,
 };
 use crate::sql::lexer::Kind;
 
@@ -217,7 +217,10 @@ impl Parser<'_> {
         let if_not_exists = self.if_not_exists()?;
         let name = self.ident()?;
         let mut with_meta = false;
-        if self.accept_word("with") || self.accept_word("only") {
+        if self.is_word("only") {
+            return Err(SqlError::unsupported("topics of meta only"));
+        }
+        if self.accept_word("with") {
             self.expect_word("meta")?;
             with_meta = true;
         }
@@ -228,6 +231,9 @@ impl Parser<'_> {
         } else if self.accept_word("stable") {
             let table = self.object_name()?;
             TopicSource::Stable(table, self.filter_clause()?)
+        } else if with_meta {
+            // a query carries rows alone
+            return Err(self.unexpected());
         } else {
             TopicSource::Query(Box::new(self.query()?))
         };
@@ -279,10 +285,19 @@ impl Parser<'_> {
             }
             "topic" => {
                 self.advance();
-                if self.is_word("consumer") || self.is_word("force") {
-                    self.advance();
-                }
                 self.drop_named().map(Statement::DropTopic)
+            }
+            "consumer" => {
+                self.advance();
+                self.expect_word("group")?;
+                let group = self.drop_named()?;
+                self.expect_word("on")?;
+                Ok(Statement::DropConsumerGroup(DropConsumerGroup {
+                    if_exists: group.if_exists,
+                    force: group.force,
+                    group: group.name,
+                    topic: self.ident()?,
+                }))
             }
             "user" => {
                 self.advance();
