@@ -50,14 +50,14 @@ enum State {
 
 /// Why the last attempt to connect failed, for those who waited for it.
 #[derive(Debug, Clone)]
-struct Refusal {
+pub(crate) struct Refusal {
     kind: ErrorKind,
     code: Code,
     message: String,
 }
 
 impl Refusal {
-    fn of(error: &RawError) -> Self {
+    pub(crate) fn of(error: &RawError) -> Self {
         Self {
             kind: error.kind(),
             code: error.code(),
@@ -65,7 +65,7 @@ impl Refusal {
         }
     }
 
-    fn error(&self) -> RawError {
+    pub(crate) fn error(&self) -> RawError {
         RawError::of(self.kind, self.message.clone()).with_code(self.code)
     }
 }
@@ -185,7 +185,7 @@ impl Client {
 
     /// Lets the next use connect again, because the adapter lost its own connection. Of no interest
     /// if another link has taken the place of this one.
-    fn retire(&self, link: &Arc<Link>, error: &RawError) {
+    pub(crate) fn retire(&self, link: &Arc<Link>, error: &RawError) {
         let mut shared = self.shared();
         if matches!(&shared.state, State::Ready(current) if Arc::ptr_eq(current, link)) {
             self.events.set(ConnectionState::broken(error.to_string()));
@@ -446,12 +446,12 @@ fn is_hopeless(error: &RawError) -> bool {
 }
 
 /// Server codes after which only a new connection helps (taosadapter-ws §13).
-fn is_dead(code: Code) -> bool {
+pub(crate) fn is_dead(code: Code) -> bool {
     matches!(i32::from(code), 0x020B | 0x0213 | 0x0215)
 }
 
 /// Server codes of a state that passes: no network, busy, starting, stopping (taosadapter-ws §13).
-fn is_passing(code: Code) -> bool {
+pub(crate) fn is_passing(code: Code) -> bool {
     matches!(
         i32::from(code),
         0x000B | 0x0018..=0x0021 | 0x0022..=0x0024 | 0x0130 | 0x0131

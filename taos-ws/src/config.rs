@@ -130,8 +130,18 @@ pub(crate) struct TlsOptions {
     pub(crate) tls13: bool,
 }
 
+/// What the connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// Statements.
+    Sql,
+    /// A consumer of topics.
+    Topics,
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
+    pub(crate) endpoint: Endpoint,
     pub(crate) addresses: Vec<Address>,
     /// Whether TLS is used from the start; a server may ask for it later.
     pub(crate) secure: bool,
@@ -168,7 +178,12 @@ pub(crate) struct Config {
 
 impl Config {
     pub(crate) fn from_dsn(dsn: &Dsn) -> RawResult<Self> {
-        dsn.check_params(WEBSOCKET_PARAMS)?;
+        Self::parse(dsn, WEBSOCKET_PARAMS, Endpoint::Sql)
+    }
+
+    /// As [`from_dsn`](Self::from_dsn), for another endpoint, which has parameters of its own.
+    pub(crate) fn parse(dsn: &Dsn, known: &[&str], endpoint: Endpoint) -> RawResult<Self> {
+        dsn.check_params(known)?;
         refuse_path(dsn)?;
         let secret = |keys: [&str; 2]| {
             keys.iter()
@@ -183,6 +198,7 @@ impl Config {
         let addresses = addresses(dsn, secure && dsn.get("token").is_some());
         let conn_timeout = limit(dsn, "conn_timeout", seconds(10))?;
         Ok(Self {
+            endpoint,
             conn_timeout,
             conn_total_timeout: limit(
                 dsn,

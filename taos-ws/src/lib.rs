@@ -26,6 +26,7 @@
 //! - `connection`: one task a connection that owns the socket, and pairs replies with requests;
 //! - `client`: the state machine around it: login, reconnecting, resending;
 //! - [`mod@stmt`]: prepared statements;
+//! - [`consumer`]: consumers of topics;
 //! - [`Taos`], [`TaosBuilder`], [`ResultSet`]: the common traits over all that.
 //!
 //! # Features
@@ -40,6 +41,7 @@ mod builder;
 mod client;
 mod config;
 mod connection;
+pub mod consumer;
 mod driver;
 mod events;
 mod login;
@@ -53,6 +55,7 @@ mod tries;
 mod write;
 
 pub use builder::TaosBuilder;
+pub use consumer::{Consumer, TmqBuilder};
 pub use driver::WsTaos;
 pub use query::{ResultSet, ServerStatus, Taos, check_server_status};
 pub use stmt::{Stmt, Stmt2};

@@ -1,7 +1,7 @@
 //! The first messages of a connection: version, login, session state (taosadapter-ws §4).
 
 use crate::client::{Session, check};
-use crate::config::{Config, Totp};
+use crate::config::{Config, Endpoint, Totp};
 use crate::connection::{Link, Options};
 use crate::events::Lease;
 use crate::protocol::{
@@ -42,6 +42,12 @@ pub(crate) async fn login(
         told if old => Some(told.map_or(Version::OLD_ENDPOINT, |v| v.min(Version::OLD_ENDPOINT))),
         told => told,
     };
+    if config.endpoint == Endpoint::Topics {
+        let version = told.unwrap_or(config.version_prefer);
+        let mut link = start(talk.socket, config, address, version, lease);
+        link.version_text = version_text.unwrap_or_default();
+        return Ok((link, String::new()));
+    }
     let mut database = session.database.clone();
     let reply = talk.conn(config, &database, told).await?;
     let reply = if i32::from(Code::from(reply.code)) == NO_DATABASE && database != config.database {
@@ -72,15 +78,26 @@ pub(crate) async fn login(
             ))
         })?;
     }
+    let mut link = start(talk.socket, config, address, version, lease);
+    link.old_endpoint = old;
+    link.version_text = version_text.unwrap_or_default();
+    Ok((link, database))
+}
+
+fn start<S: Socket + 'static>(
+    socket: WebSocket<S>,
+    config: &Config,
+    address: &str,
+    version: Version,
+    lease: Lease,
+) -> Link {
     let options = Options {
+        endpoint: config.endpoint,
         binary: version >= Version::BINARY_SQL,
         ping_interval: PING_INTERVAL,
         pong_timeout: config.conn_timeout,
     };
-    let mut link = Link::start(talk.socket, address.to_owned(), version, options, lease);
-    link.old_endpoint = old;
-    link.version_text = version_text.unwrap_or_default();
-    Ok((link, database))
+    Link::start(socket, address.to_owned(), version, options, lease)
 }
 
 /// What was refused and what to look at.

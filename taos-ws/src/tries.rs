@@ -146,7 +146,7 @@ impl<'a> Tries<'a> {
 }
 
 /// A limit for work on a link. Outside of any runtime the timer is that of the link's own.
-fn within<W: Future>(limit: Duration, link: &Link, work: W) -> Timeout<W> {
+pub(crate) fn within<W: Future>(limit: Duration, link: &Link, work: W) -> Timeout<W> {
     let _entered = Handle::try_current().is_err().then(|| link.runtime.enter());
     timeout(limit, work)
 }

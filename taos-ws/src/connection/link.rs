@@ -2,7 +2,7 @@ use super::result::{ResultHandle, ResultShared};
 use super::status::Status;
 use super::task::{Connection, Options};
 use crate::events::Lease;
-use crate::protocol::{Action, TextReply, Version};
+use crate::protocol::{Action, TextReply, TmqFrame, Version};
 use crate::transport::{Cause, Socket, WebSocket};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -27,6 +27,8 @@ pub(crate) enum Slot {
     Query(QuerySlot, Reading),
     /// `init` and `stmt2_init`.
     Stmt(oneshot::Sender<Result<StmtAnswer, Failure>>),
+    /// Any request of a consumer.
+    Topics(oneshot::Sender<Result<TmqFrame, Failure>>),
 }
 
 pub(crate) type QuerySlot = oneshot::Sender<Result<QueryAnswer, Failure>>;
@@ -46,6 +48,7 @@ impl Slot {
             Self::Call(slot) => slot.is_closed(),
             Self::Query(slot, _) => slot.is_closed(),
             Self::Stmt(slot) => slot.is_closed(),
+            Self::Topics(slot) => slot.is_closed(),
         }
     }
 
@@ -55,6 +58,7 @@ impl Slot {
             Self::Call(slot) => drop(slot.send(Err(failure))),
             Self::Query(slot, _) => drop(slot.send(Err(failure))),
             Self::Stmt(slot) => drop(slot.send(Err(failure))),
+            Self::Topics(slot) => drop(slot.send(Err(failure))),
         }
     }
 }
@@ -255,6 +259,13 @@ impl Link {
     ) -> Result<StmtAnswer, Failure> {
         let (slot, answer) = oneshot::channel();
         self.send(req_id, payload, Slot::Stmt(slot)).await?;
+        answer.await.unwrap_or_else(|_| Err(self.vanished()))
+    }
+
+    /// Sends a request of a consumer.
+    pub(crate) async fn ask(&self, req_id: u64, payload: Payload) -> Result<TmqFrame, Failure> {
+        let (slot, answer) = oneshot::channel();
+        self.send(req_id, payload, Slot::Topics(slot)).await?;
         answer.await.unwrap_or_else(|_| Err(self.vanished()))
     }
 

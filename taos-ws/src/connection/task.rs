@@ -4,9 +4,11 @@ use super::link::{
 };
 use super::result::{Next, ResultHandle, ResultShared};
 use super::status::Status;
+use crate::config::Endpoint;
 use crate::protocol::{
     Action, FetchArgs, FetchOutcome, FetchReply, OldBlockReply, Reply, StmtArgs, TextReply,
-    classify_binary, classify_text, encode_fetch_raw_block,
+    TmqFrame, classify_binary, classify_text, classify_tmq_binary, classify_tmq_text,
+    encode_fetch_raw_block,
 };
 use crate::transport::{Cause, Message, Socket, WebSocket};
 use bytes::Bytes;
@@ -31,6 +33,8 @@ const MAX_PENDING: usize = 65_536;
 /// How a connection behaves.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Options {
+    /// What the frames are read as.
+    pub(crate) endpoint: Endpoint,
     /// Blocks come by fetch_raw_block, else by `fetch` and `fetch_block`.
     pub(crate) binary: bool,
     /// Silence of the server after which it is asked whether it lives.
@@ -264,11 +268,16 @@ impl<S: Socket> Connection<S> {
     }
 
     fn on_message(&mut self, message: Message) -> Result<(), Cause> {
+        let topics = self.options.endpoint == Endpoint::Topics;
         let reply = match message {
             Message::Text(text) => match std::str::from_utf8(&text) {
+                Ok(text) if topics => return self.on_topics(classify_tmq_text(text)),
                 Ok(text) => classify_text(text),
                 Err(_) => return Err(Cause::malformed("a text frame is not UTF-8")),
             },
+            Message::Binary(frame) if topics => {
+                return self.on_topics(classify_tmq_binary(&frame));
+            }
             Message::Binary(frame) => classify_binary(&frame),
             Message::Ping(payload) => {
                 self.pong = Some(payload);
@@ -294,6 +303,22 @@ impl<S: Socket> Connection<S> {
         Ok(())
     }
 
+    /// A frame of a consumer's connection. All of them say which request they answer.
+    fn on_topics(&mut self, frame: TmqFrame) -> Result<(), Cause> {
+        let req_id = match (&frame, frame.req_id()) {
+            (TmqFrame::Malformed { reason, .. }, _) => {
+                return Err(Cause::malformed(reason.clone()));
+            }
+            (_, Some(req_id)) => req_id,
+            (_, None) => return Ok(()),
+        };
+        match self.pending.remove(&req_id).map(|pending| pending.what) {
+            Some(Waiting::Slot(Slot::Topics(slot))) => drop(slot.send(Ok(frame))),
+            _ => self.unexpected(req_id),
+        }
+        Ok(())
+    }
+
     fn on_text(&mut self, mut reply: Box<TextReply>) {
         if reply.action == Action::UseResult {
             reply.id = reply.result_id;
@@ -311,6 +336,8 @@ impl<S: Socket> Connection<S> {
         };
         match pending.what {
             Waiting::Slot(Slot::Call(slot)) => drop(slot.send(Ok(reply))),
+            // Not on this endpoint.
+            Waiting::Slot(Slot::Topics(_)) => {}
             Waiting::Slot(Slot::Stmt(slot)) => {
                 let answer = self.stmt_answer(reply);
                 // If the caller has left, dropping the answer closes the statement.

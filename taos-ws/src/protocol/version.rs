@@ -32,6 +32,13 @@ impl Version {
     pub const DECIMAL: Self = Self([3, 3, 6, 0]);
     /// First version whose statements take decimals as text.
     pub const DECIMAL_TEXT: Self = Self([3, 4, 0, 0]);
+    /// First version that gives a topic's message in one binary frame, errors included (§11.6).
+    pub const RAW_DATA: Self = Self([3, 3, 1, 2]);
+    /// First version that takes a consumer's timeouts by name (§11.1).
+    pub const CONSUMER_TIMEOUTS: Self = Self([3, 3, 3, 0]);
+    /// First version that takes any key of a consumer's configuration, and the number of the last
+    /// message in `poll` (§11.1, §11.2).
+    pub const CONSUMER_CONFIG: Self = Self([3, 3, 6, 0]);
     /// First version that knows tokens and one-time codes in `conn`.
     pub const TOKENS: Self = Self([3, 4, 0, 0]);
 

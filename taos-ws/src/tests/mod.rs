@@ -3,6 +3,7 @@
 mod cancel;
 #[cfg(feature = "deflate")]
 mod compression;
+mod consumer;
 mod endpoints;
 mod faults;
 mod peer;
@@ -15,5 +16,6 @@ mod stmt_server;
 mod stmt_types;
 #[cfg(feature = "rustls")]
 mod tls;
+mod topics;
 mod tries;
 mod writes;

@@ -26,6 +26,10 @@ pub(super) const REFUSED: &str = "refused";
 pub(super) struct Accepts(mpsc::UnboundedReceiver<DuplexStream>);
 
 impl Accepts {
+    pub(super) const fn new(ends: mpsc::UnboundedReceiver<DuplexStream>) -> Self {
+        Self(ends)
+    }
+
     /// The next connection, or `None` when the client is gone.
     pub(super) async fn next(&mut self) -> Option<Peer> {
         Some(Peer {

@@ -1,6 +1,6 @@
 use super::upgrade::{Refusal, Request, upgrade};
 use super::{BoxSocket, WebSocket};
-use crate::config::{Address, Config};
+use crate::config::{Address, Config, Endpoint};
 use std::future::Future;
 #[cfg(feature = "rustls")]
 use std::sync::OnceLock;
@@ -16,6 +16,8 @@ pub(crate) type Pipes = std::sync::Arc<dyn Fn(&Address) -> Option<BoxSocket> + S
 /// The endpoint of servers before 3.1.1.15 and 3.2.2.0 (taosadapter-ws §12).
 const OLD_PATH: &str = "/rest/ws";
 const PATH: &str = "/ws";
+/// The endpoint of consumers (taosadapter-ws §1).
+const TOPICS_PATH: &str = "/rest/tmq";
 
 /// A connection that is not logged in yet.
 pub(crate) struct Dialed {
@@ -74,7 +76,11 @@ impl Dialer {
         config: &Config,
         address: &Address,
     ) -> Result<Dialed, RawError> {
-        let (mut secure, mut path) = (config.secure, PATH);
+        let (usual, may_be_old) = match config.endpoint {
+            Endpoint::Sql => (PATH, true),
+            Endpoint::Topics => (TOPICS_PATH, false),
+        };
+        let (mut secure, mut path) = (config.secure, usual);
         let mut missing = None;
         loop {
             let io = self.open(config, address, secure).await?;
@@ -85,7 +91,7 @@ impl Dialer {
                     tracing::debug!(%address, "the server asks for TLS");
                     secure = true;
                 }
-                Err(Refusal::NoEndpoint(error)) if !old => {
+                Err(Refusal::NoEndpoint(error)) if may_be_old && !old => {
                     missing = Some(error);
                     path = OLD_PATH;
                 }

@@ -1,0 +1,507 @@
+//! The consumer's task: asks for messages, subscribes again, and commits what was moved past.
+
+use super::content::{Lazy, Origin, STORED, Whole};
+use super::places::Mark;
+use super::session::{Session, Trouble};
+use super::shared::{Message, Phase, Plan, Shared};
+use crate::protocol::{Action, PollArgs, SNAPSHOT_OFFSET, TmqReply};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use taos_query::tmq::{Data, MessageContent, MessageSet, Meta, Offset};
+use taos_query::util::generate_req_id;
+use taos_query::{Code, ErrorKind, RawError, RawResult};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+/// What the answer to a poll may be late.
+const POLL_MARGIN: Duration = Duration::from_secs(10);
+/// Between looks at which vgroups there are, while it is not known and while nothing comes.
+const LEARN_SOON: Duration = Duration::from_millis(500);
+const LEARN_LATER: Duration = Duration::from_secs(10);
+/// Longest time that a consumer that was dropped takes for its last commit.
+const LAST_COMMIT: Duration = Duration::from_secs(2);
+/// `message_type` of meta, and of meta with rows (taosadapter-ws §11.2).
+const META: i32 = 2;
+const META_AND_ROWS: i32 = 3;
+
+/// What only the task may do, because nothing may be asked for meanwhile.
+#[derive(Debug)]
+pub(super) enum Order {
+    Subscribe(Vec<String>, oneshot::Sender<RawResult<()>>),
+    Seek {
+        topic: String,
+        vgroup: i32,
+        offset: i64,
+        done: oneshot::Sender<RawResult<()>>,
+    },
+    Unsubscribe(oneshot::Sender<RawResult<()>>),
+}
+
+enum Step {
+    Order(Order),
+    Poll(Arc<Session>, Duration),
+    Restore,
+    Commit,
+    /// The consumer was dropped.
+    End,
+}
+
+pub(super) struct Driver {
+    shared: Arc<Shared>,
+    orders: mpsc::UnboundedReceiver<Order>,
+    /// The last message that was received whole; they count anew with each subscription.
+    last_message: u64,
+    /// Losses since something came.
+    losses: u32,
+    next_commit: Instant,
+    next_learn: Instant,
+    origin: Origin,
+}
+
+impl Driver {
+    pub(super) fn new(shared: Arc<Shared>, orders: mpsc::UnboundedReceiver<Order>) -> Self {
+        let now = Instant::now();
+        Self {
+            origin: Origin {
+                database: Arc::default(),
+                zone: shared.config.connection.timezone,
+                home: Handle::try_current().ok().map(|runtime| runtime.id()),
+                schema: Arc::new(Mutex::new(None)),
+            },
+            shared,
+            orders,
+            last_message: 0,
+            losses: 0,
+            next_commit: now,
+            next_learn: now,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            match self.step().await {
+                Step::Poll(session, blocking) => self.poll(&session, blocking).await,
+                Step::Restore => self.restore().await,
+                Step::Commit => self.commit(),
+                Step::Order(Order::Subscribe(topics, done)) => {
+                    self.last_commit().await;
+                    let subscribed = self.shared.subscribe(topics).await;
+                    self.fresh();
+                    drop(done.send(subscribed));
+                }
+                Step::Order(Order::Seek {
+                    topic,
+                    vgroup,
+                    offset,
+                    done,
+                }) => {
+                    let sought = self.seek(&topic, vgroup, offset).await;
+                    drop(done.send(sought));
+                }
+                Step::Order(Order::Unsubscribe(done)) => {
+                    self.last_commit().await;
+                    let left = self.leave().await;
+                    drop(done.send(left));
+                    return;
+                }
+                Step::End => {
+                    let _ = timeout(LAST_COMMIT, self.last_commit()).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn fresh(&mut self) {
+        let now = Instant::now();
+        self.last_message = 0;
+        self.losses = 0;
+        self.next_learn = now + LEARN_SOON;
+        self.next_commit = now + self.shared.config.auto_commit.unwrap_or_default();
+    }
+
+    async fn step(&mut self) -> Step {
+        loop {
+            match self.orders.try_recv() {
+                Ok(order) => return Step::Order(order),
+                Err(mpsc::error::TryRecvError::Disconnected) => return Step::End,
+                Err(mpsc::error::TryRecvError::Empty) => {}
+            }
+            let commit = self.commit_due();
+            if commit.is_some_and(|due| due <= Instant::now()) {
+                return Step::Commit;
+            }
+            match self.shared.plan() {
+                Plan::Poll(session, blocking) => return Step::Poll(session, blocking),
+                Plan::Restore => return Step::Restore,
+                Plan::Wait => {}
+            }
+            tokio::select! {
+                order = self.orders.recv() => {
+                    return order.map_or(Step::End, Step::Order);
+                }
+                () = self.shared.wake.notified() => {}
+                () = sleep_until(commit.unwrap_or(self.next_commit)), if commit.is_some() => {}
+            }
+        }
+    }
+
+    /// When the next automatic commit is to be made, if there is something to commit.
+    fn commit_due(&self) -> Option<Instant> {
+        self.shared.config.auto_commit?;
+        let state = self.shared.state();
+        let live = matches!(&state.phase, Phase::Live(session) if session.link.is_usable());
+        (live && !state.committing && state.places.has_passed()).then_some(self.next_commit)
+    }
+
+    /// Commits in a task of its own, so that no message waits for it.
+    fn commit(&mut self) {
+        let Some(interval) = self.shared.config.auto_commit else {
+            return;
+        };
+        self.next_commit = Instant::now() + interval;
+        let (session, marks) = {
+            let mut state = self.shared.state();
+            let Phase::Live(session) = &state.phase else {
+                return;
+            };
+            let session = Arc::clone(session);
+            state.committing = true;
+            (session, state.places.passed())
+        };
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            shared.commit_marks(&session, marks).await;
+            shared.state().committing = false;
+            shared.wake.notify_one();
+        });
+    }
+
+    /// Commits what was moved past, before the subscription ends.
+    async fn last_commit(&self) {
+        if self.shared.config.auto_commit.is_none() {
+            return;
+        }
+        let (session, marks): (_, Vec<Mark>) = {
+            let state = self.shared.state();
+            match &state.phase {
+                Phase::Live(session) => (Arc::clone(session), state.places.passed()),
+                _ => return,
+            }
+        };
+        self.shared.commit_marks(&session, marks).await;
+    }
+
+    /// Where only the server knows what comes behind a message, it commits all that it has sent: the
+    /// user has taken all of that, and asks for more.
+    async fn commit_unplaced(&mut self, session: &Session) {
+        let Some(interval) = self.shared.config.auto_commit else {
+            return;
+        };
+        if !self.shared.state().unplaced || self.next_commit > Instant::now() {
+            return;
+        }
+        self.next_commit = Instant::now() + interval;
+        match session.commit_all(self.last_message).await {
+            Ok(()) => self.shared.state().unplaced = false,
+            Err(trouble) => {
+                let error = trouble.into_error();
+                tracing::warn!(group = %self.shared.config.group_id, %error, "an automatic commit failed");
+            }
+        }
+    }
+
+    async fn leave(&self) -> RawResult<()> {
+        let phase = self.shared.state().phase.clone();
+        match phase {
+            Phase::Live(session) => session.unsubscribe().await.map_err(Trouble::into_error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn seek(&mut self, topic: &str, vgroup: i32, offset: i64) -> RawResult<()> {
+        let mut again = self.shared.config.reconnect;
+        loop {
+            if let Plan::Restore = self.restore_plan() {
+                self.shared.restore().await?;
+                self.fresh();
+            }
+            let session = match self.shared.state().usable()? {
+                Some(session) => session,
+                None => return Err(super::ended_task()),
+            };
+            match session.seek(topic, vgroup, offset).await {
+                Ok(()) => {
+                    self.shared.sought(topic, vgroup, offset);
+                    return Ok(());
+                }
+                Err(Trouble::Refused(error)) => return Err(error),
+                Err(Trouble::Lost(error)) => {
+                    self.shared.lose(&session, &error);
+                    if !std::mem::take(&mut again) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// A link that was lost while nobody used it is noticed here.
+    fn restore_plan(&self) -> Plan {
+        let phase = self.shared.state().phase.clone();
+        if let Phase::Live(session) = &phase
+            && !session.link.is_usable()
+        {
+            let error = session.link.cause().into_error(session.link.address());
+            self.shared.lose(session, &error);
+        }
+        match &self.shared.state().phase {
+            Phase::Broken => Plan::Restore,
+            _ => Plan::Wait,
+        }
+    }
+
+    async fn restore(&mut self) {
+        if self.losses > 1 {
+            // The server lets us in and then fails: not faster and faster.
+            sleep(self.shared.config.connection.backoff(self.losses - 1)).await;
+        }
+        match self.shared.restore().await {
+            Ok(()) => {
+                let losses = self.losses;
+                self.fresh();
+                self.losses = losses;
+            }
+            Err(error) => self.shared.restore_failed(error),
+        }
+    }
+
+    async fn poll(&mut self, session: &Arc<Session>, blocking: Duration) {
+        self.commit_unplaced(session).await;
+        match self.exchange(session, blocking).await {
+            Ok(Some(message)) => {
+                self.losses = 0;
+                self.shared.deliver(message);
+            }
+            Ok(None) => {
+                self.losses = 0;
+                self.look_around(session).await;
+                self.shared.answered();
+            }
+            Err(Trouble::Refused(error)) => self.shared.report(error),
+            Err(Trouble::Lost(error)) => {
+                self.losses += 1;
+                self.shared.lose(session, &error);
+                if self.losses > self.shared.config.connection.conn_retries + 1 {
+                    self.losses = 0;
+                    self.shared.report(error);
+                } else {
+                    self.shared.interrupted();
+                }
+            }
+        }
+    }
+
+    /// Nothing came: time to see whether the vgroups are still the same.
+    async fn look_around(&mut self, session: &Arc<Session>) {
+        let now = Instant::now();
+        if now < self.next_learn {
+            return;
+        }
+        let settled = self.shared.settle(session).await;
+        if let Err(Trouble::Lost(error)) = settled {
+            self.shared.lose(session, &error);
+            return;
+        }
+        let topics = self.shared.state().topics.clone();
+        let complete = self.shared.learn(session, &topics).await;
+        let unsettled = self.shared.state().places.is_unsettled();
+        self.next_learn = Instant::now()
+            + if complete && !unsettled {
+                LEARN_LATER
+            } else {
+                LEARN_SOON
+            };
+    }
+
+    /// Asks for one message and fetches it.
+    async fn exchange(
+        &mut self,
+        session: &Arc<Session>,
+        blocking: Duration,
+    ) -> Result<Option<Message>, Trouble> {
+        let Some(reply) = self.ask(session, blocking).await? else {
+            return Ok(None);
+        };
+        let topic = reply.topic.as_deref().unwrap_or_default();
+        let place = {
+            let mut state = self.shared.state();
+            let place = state.places.entry(topic, reply.vgroup_id);
+            let database = reply.database.as_deref().unwrap_or_default();
+            if &*place.database != database {
+                place.database = database.into();
+            }
+            (Arc::clone(&place.topic), Arc::clone(&place.database))
+        };
+        self.origin.database = Arc::clone(&place.1);
+        let (set, next) = self.content(session, &reply).await?;
+        self.last_message = reply.message_id;
+        let offset = reply.offset;
+        if !self
+            .shared
+            .settle_with(session, topic, reply.vgroup_id, offset)
+            .await?
+            || self
+                .shared
+                .is_repeated(topic, reply.vgroup_id, offset, next)
+        {
+            return Ok(None);
+        }
+        let nanos = u64::try_from(reply.timing).unwrap_or_default();
+        let offset = Offset::new(place.0, place.1, reply.vgroup_id, offset)
+            .with_next(next)
+            .with_message_id(reply.message_id)
+            .with_timing(Duration::from_nanos(nanos));
+        Ok(Some(Message { offset, set }))
+    }
+
+    /// The answer to a poll, if there is a message. One that is lost on its way is asked for again
+    /// where the server can tell by the last message that this is so.
+    async fn ask(
+        &self,
+        session: &Session,
+        blocking: Duration,
+    ) -> Result<Option<Box<TmqReply>>, Trouble> {
+        let wait = i64::try_from(blocking.as_micros().div_ceil(1000)).unwrap_or(i64::MAX);
+        let limit = blocking + POLL_MARGIN.min(session.limit);
+        let last = session.means.repeats.then_some(self.last_message);
+        let mut again = session.means.repeats;
+        loop {
+            let req_id = generate_req_id();
+            let args = PollArgs::new(req_id, wait, last);
+            let reply = match session.ask(Action::Poll, req_id, &args, limit).await {
+                Ok(frame) => session.reply(frame)?,
+                Err(Trouble::Refused(error)) if error.kind() == ErrorKind::Timeout => {
+                    if std::mem::take(&mut again) {
+                        tracing::debug!(%error, "asking again");
+                        continue;
+                    }
+                    return Err(Trouble::Lost(error));
+                }
+                Err(trouble) => return Err(trouble),
+            };
+            // One that was received whole already was sent again without need.
+            let new = reply.have_message
+                && !(session.means.repeats && reply.message_id == self.last_message);
+            return Ok(new.then_some(reply));
+        }
+    }
+
+    /// The message's content, and the version behind it. What cannot be fetched would be missed: only
+    /// a new subscription brings it again.
+    async fn content(
+        &self,
+        session: &Arc<Session>,
+        reply: &TmqReply,
+    ) -> Result<(MessageSet<Meta, Data>, Option<i64>), Trouble> {
+        let (id, kind) = (reply.message_id, reply.message_type);
+        if !session.means.whole {
+            let lazy = Lazy::new(session, id, kind, self.origin.clone());
+            return Ok((set(kind, Arc::new(lazy))?, None));
+        }
+        let missed = |trouble: Trouble| Trouble::Lost(trouble.into_error());
+        let (raw_type, raw) = session.raw_data(id).await.map_err(missed)?;
+        let json = if matches!(kind, META | META_AND_ROWS) {
+            Some(session.json_meta(id).await.map_err(missed)?)
+        } else {
+            None
+        };
+        let (whole, mut next) = Whole::new(raw_type, raw, json, self.origin.clone(), kind);
+        if next.is_none() && reply.offset != SNAPSHOT_OFFSET {
+            next = self.place_behind(session, reply).await?;
+        }
+        Ok((set(kind, Arc::new(whole))?, next))
+    }
+
+    /// Messages without rows do not tell what comes behind them; the server does. Where it does not,
+    /// the message's own place is committed, and the message may come again.
+    async fn place_behind(
+        &self,
+        session: &Session,
+        reply: &TmqReply,
+    ) -> Result<Option<i64>, Trouble> {
+        let topic = reply.topic.as_deref().unwrap_or_default();
+        let position = session
+            .offsets(Action::Position, topic, &[reply.vgroup_id])
+            .await;
+        let next = match position {
+            Ok(offsets) => offsets.first().copied().filter(|next| *next >= 0),
+            Err(Trouble::Refused(error)) => {
+                tracing::debug!(%error, topic, "the position is not known");
+                None
+            }
+            Err(lost) => return Err(lost),
+        };
+        Ok(next.or(Some(reply.offset).filter(|offset| *offset >= 0)))
+    }
+}
+
+fn set(kind: i32, content: Arc<dyn MessageContent>) -> Result<MessageSet<Meta, Data>, Trouble> {
+    match kind {
+        1 | STORED => Ok(MessageSet::Data(Data::new(content))),
+        META => Ok(MessageSet::Meta(Meta::new(content))),
+        META_AND_ROWS => Ok(MessageSet::MetaData(
+            Meta::new(Arc::clone(&content)),
+            Data::new(content),
+        )),
+        other => Err(Trouble::Refused(
+            RawError::of(
+                ErrorKind::Protocol,
+                format!("the server sent a message of the unknown type {other}"),
+            )
+            .with_code(Code::WS_BAD_ANSWER),
+        )),
+    }
+}
+
+impl Shared {
+    /// The poll under way came to nothing; those who want one answer still do.
+    fn interrupted(&self) {
+        self.state().interrupt();
+        self.changed.notify_waiters();
+    }
+
+    /// Reading goes on elsewhere; what was fetched ahead from there is not what the user wants now.
+    fn sought(&self, topic: &str, vgroup: i32, offset: i64) {
+        let mut state = self.state();
+        state.discard(topic, vgroup);
+        state.places.entry(topic, vgroup).seek(offset);
+        state.ahead = false;
+    }
+
+    /// True for what was received before the subscription was made anew. Notes how far it goes.
+    fn is_repeated(&self, topic: &str, vgroup: i32, begin: i64, next: Option<i64>) -> bool {
+        let mut state = self.state();
+        let place = state.places.entry(topic, vgroup);
+        let Some(next) = next else {
+            return false;
+        };
+        if place.repeats && place.received.is_some_and(|received| next <= received) {
+            return true;
+        }
+        place.repeats = false;
+        place.received = Some(next);
+        if place.start.is_none() {
+            place.start = Some(begin);
+        }
+        false
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Whoever still waits must not wait for ever.
+        self.shared.set_phase(Phase::Closed);
+    }
+}

@@ -1,0 +1,241 @@
+//! Consumers of topics over `/rest/tmq` (taosadapter-ws §11).
+//!
+//! # How a message comes
+//!
+//! One task a consumer asks for messages, and only while someone waits for one; after a message was
+//! taken it asks for one more, so that the next is there when the user comes back. What came and was
+//! not taken stays: neither a wait that ended nor a dropped future loses it. At most two messages are
+//! held, the user's and the next.
+//!
+//! A message is fetched whole before the server is asked for another, because the server keeps only
+//! one. Servers before 3.3.1.2 cannot give it whole; there a message is read from the server piece by
+//! piece, nothing is asked for ahead, and a message is gone once the next one was asked for. The same
+//! holds, but for the reading, with `experimental.snapshot.enable`.
+//!
+//! # Commits
+//!
+//! The server's own automatic commit is never switched on: it would commit what the user has not
+//! taken. [`commit`](AsAsyncConsumer::commit) writes down the place behind its message. With
+//! `enable.auto.commit=true` the consumer does so each `auto.commit.interval.ms` for what the user
+//! has taken and moved past, that is: asked for another message after it; and once more at the end.
+//! An automatic commit that fails is logged and made again with the next one; nothing is lost by it,
+//! and `commit_all` and `unsubscribe` commit the same places and more.
+//!
+//! # After a loss
+//!
+//! When the connection breaks, or the server does not know the consumer any more, the next
+//! use subscribes again and reading goes on where it was: behind what was received, or where the
+//! group has committed if that is further. What the log has lost meanwhile is logged and listed by
+//! [`Consumer::gaps`]. `auto.reconnect=false` switches this off.
+
+mod builder;
+mod calls;
+mod config;
+mod content;
+mod driver;
+mod places;
+mod receive;
+mod restore;
+mod session;
+mod shared;
+
+pub use builder::TmqBuilder;
+pub use shared::Gap;
+
+use driver::{Driver, Order};
+use shared::{Phase, Shared};
+use std::future::Future;
+use std::sync::Arc;
+use taos_query::tmq::{
+    AsAsyncConsumer, Assignment, Data, MessageSet, Meta, Offset, Timeout, VGroupId,
+};
+use taos_query::{Code, ErrorKind, RawError, RawResult};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+/// A member of a consumer group.
+#[derive(Debug)]
+pub struct Consumer {
+    shared: Arc<Shared>,
+    task: Option<Task>,
+}
+
+#[derive(Debug)]
+struct Task {
+    orders: mpsc::UnboundedSender<Order>,
+    abort: AbortHandle,
+}
+
+impl Consumer {
+    const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, task: None }
+    }
+
+    /// What was no longer in the log when the consumer came back to it, the oldest first.
+    pub fn gaps(&self) -> Vec<Gap> {
+        self.shared.state().gaps.clone()
+    }
+
+    /// The version of the server, in its own words.
+    pub fn server_version(&self) -> &str {
+        self.shared
+            .client
+            .first_version
+            .get()
+            .map_or("", String::as_str)
+    }
+
+    fn order(&mut self) -> RawResult<&mpsc::UnboundedSender<Order>> {
+        let ended = self
+            .task
+            .as_ref()
+            .is_some_and(|task| task.orders.is_closed());
+        if ended {
+            self.task = None;
+            self.shared.set_phase(Phase::Idle);
+        }
+        if self.task.is_none() {
+            let runtime = Handle::try_current().map_err(|_| {
+                RawError::of(
+                    ErrorKind::Config,
+                    "subscribing needs a tokio runtime: call this from inside one, or use the \
+                     blocking API",
+                )
+            })?;
+            let _ = self.shared.runtime.set(runtime.clone());
+            let (orders, queue) = mpsc::unbounded_channel();
+            let driver = Driver::new(Arc::clone(&self.shared), queue);
+            let abort = runtime.spawn(driver.run()).abort_handle();
+            self.task = Some(Task { orders, abort });
+        }
+        self.task
+            .as_ref()
+            .map(|task| &task.orders)
+            .ok_or_else(ended_task)
+    }
+
+    /// Has the task do something, to the end even if the caller leaves.
+    async fn obeyed<T>(
+        &mut self,
+        order: impl FnOnce(oneshot::Sender<RawResult<T>>) -> Order,
+    ) -> RawResult<T> {
+        let (done, result) = oneshot::channel();
+        let orders = self.order()?;
+        orders.send(order(done)).map_err(|_| ended_task())?;
+        result.await.unwrap_or_else(|_| Err(ended_task()))
+    }
+}
+
+fn ended_task() -> RawError {
+    RawError::of(
+        ErrorKind::Closed,
+        "the consumer's task has ended with the runtime that it lived on",
+    )
+    .with_code(Code::WS_CLOSED)
+}
+
+impl AsAsyncConsumer for Consumer {
+    type Offset = Offset;
+    type Meta = Meta;
+    type Data = Data;
+
+    fn default_timeout(&self) -> Timeout {
+        self.shared.config.timeout
+    }
+
+    fn home(&self) -> Option<tokio::runtime::Id> {
+        self.shared
+            .runtime
+            .get()
+            .map(Handle::id)
+            .or_else(|| self.shared.client.home())
+    }
+
+    /// A second call leaves the first topics and reads only these.
+    async fn subscribe<T: Into<String>, I: IntoIterator<Item = T> + Send>(
+        &mut self,
+        topics: I,
+    ) -> RawResult<()> {
+        let topics: Vec<String> = topics.into_iter().map(Into::into).collect();
+        self.obeyed(|done| Order::Subscribe(topics, done)).await
+    }
+
+    fn recv_timeout(
+        &self,
+        timeout: Timeout,
+    ) -> impl Future<Output = RawResult<Option<(Offset, MessageSet<Meta, Data>)>>> + Send {
+        self.shared.receive(timeout)
+    }
+
+    async fn commit(&self, offset: Offset) -> RawResult<()> {
+        self.shared.commit(&offset).await
+    }
+
+    async fn commit_all(&self) -> RawResult<()> {
+        self.shared.commit_all().await
+    }
+
+    async fn commit_offset(&self, topic: &str, vgroup_id: VGroupId, offset: i64) -> RawResult<()> {
+        self.shared.commit_offset(topic, vgroup_id, offset).await
+    }
+
+    async fn unsubscribe(mut self) {
+        if self.task.is_some() {
+            let left = self.obeyed(Order::Unsubscribe).await;
+            if let Err(error) = left {
+                tracing::warn!(group = %self.shared.config.group_id, %error, "unsubscribing failed");
+            }
+        }
+    }
+
+    async fn list_topics(&self) -> RawResult<Vec<String>> {
+        self.shared.list_topics().await
+    }
+
+    async fn try_topic_assignment(&self, topic: &str) -> RawResult<Vec<Assignment>> {
+        self.shared.assignment(topic).await
+    }
+
+    async fn offset_seek(
+        &mut self,
+        topic: &str,
+        vgroup_id: VGroupId,
+        offset: i64,
+    ) -> RawResult<()> {
+        let topic = topic.to_owned();
+        self.obeyed(|done| Order::Seek {
+            topic,
+            vgroup: vgroup_id,
+            offset,
+            done,
+        })
+        .await
+    }
+
+    /// -2147467247 (0x80004011) if the group has committed nothing there.
+    async fn committed(&self, topic: &str, vgroup_id: VGroupId) -> RawResult<i64> {
+        self.shared.committed(topic, vgroup_id).await
+    }
+
+    /// What the user has taken counts, not what was fetched ahead. -2147467247 (0x80004011) before the
+    /// first message.
+    async fn position(&self, topic: &str, vgroup_id: VGroupId) -> RawResult<i64> {
+        self.shared.position(topic, vgroup_id).await
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        let Some(task) = self.task.take() else {
+            return;
+        };
+        let state = self.shared.state();
+        let last_commit = self.shared.config.auto_commit.is_some() && state.places.has_passed();
+        drop(state);
+        // With its orders gone the task commits what was moved past, and ends.
+        if !last_commit {
+            task.abort.abort();
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! How far a consumer is in each vgroup. Nothing here waits or talks to anyone.
+
+use std::sync::Arc;
+use taos_query::tmq::VGroupId;
+
+/// A vgroup of a topic. All numbers are the next version to be read.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) topic: Arc<str>,
+    pub(super) database: Arc<str>,
+    pub(super) vgroup: VGroupId,
+    /// Where reading began.
+    pub(super) start: Option<i64>,
+    /// Behind what came from the server.
+    pub(super) received: Option<i64>,
+    /// Behind what the user has taken.
+    pub(super) taken: Option<i64>,
+    /// Where the message that the user took last begins.
+    pub(super) last: Option<i64>,
+    /// Behind what the user has taken and moved past.
+    pub(super) passed: Option<i64>,
+    /// What this consumer has committed.
+    pub(super) committed: Option<i64>,
+    /// After a new subscription: where reading must go on, until that is made sure of.
+    pub(super) resume: Option<i64>,
+    /// After a new subscription: what lies before `received` may come again.
+    pub(super) repeats: bool,
+}
+
+impl Place {
+    /// Where a new subscription must go on.
+    pub(super) fn known(&self) -> Option<i64> {
+        self.received.or(self.start)
+    }
+
+    /// What is to be committed of `wanted`.
+    fn dirty(&self, wanted: Option<i64>) -> Option<i64> {
+        wanted.filter(|wanted| self.committed.is_none_or(|committed| committed < *wanted))
+    }
+
+    /// Reading goes on elsewhere, by the will of the user.
+    pub(super) fn seek(&mut self, offset: i64) {
+        self.start = Some(offset);
+        self.received = None;
+        self.taken = None;
+        self.last = None;
+        self.passed = None;
+        // What was committed before may lie behind what is taken next.
+        self.committed = None;
+        self.resume = None;
+        self.repeats = false;
+    }
+}
+
+/// A place to be committed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    pub(super) topic: Arc<str>,
+    pub(super) vgroup: VGroupId,
+    pub(super) offset: i64,
+}
+
+/// All vgroups that the consumer has seen. There are few, so they are looked through.
+#[derive(Debug, Default)]
+pub(super) struct Places(Vec<Place>);
+
+impl Places {
+    pub(super) fn get(&self, topic: &str, vgroup: VGroupId) -> Option<&Place> {
+        self.0
+            .iter()
+            .find(|place| place.vgroup == vgroup && &*place.topic == topic)
+    }
+
+    pub(super) fn get_mut(&mut self, topic: &str, vgroup: VGroupId) -> Option<&mut Place> {
+        self.0
+            .iter_mut()
+            .find(|place| place.vgroup == vgroup && &*place.topic == topic)
+    }
+
+    /// The place, made if it is new.
+    pub(super) fn entry(&mut self, topic: &str, vgroup: VGroupId) -> &mut Place {
+        let at = self
+            .0
+            .iter()
+            .position(|place| place.vgroup == vgroup && &*place.topic == topic);
+        let at = at.unwrap_or_else(|| {
+            let topic = self
+                .0
+                .iter()
+                .find(|place| &*place.topic == topic)
+                .map_or_else(|| topic.into(), |place| Arc::clone(&place.topic));
+            self.0.push(Place {
+                topic,
+                database: Arc::default(),
+                vgroup,
+                start: None,
+                received: None,
+                taken: None,
+                last: None,
+                passed: None,
+                committed: None,
+                resume: None,
+                repeats: false,
+            });
+            self.0.len() - 1
+        });
+        #[allow(
+            clippy::indexing_slicing,
+            reason = "just found there, or just put there"
+        )]
+        &mut self.0[at]
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The user asks for the next message, and so has moved past all those taken.
+    pub(super) fn pass(&mut self) {
+        for place in &mut self.0 {
+            place.passed = place.taken;
+        }
+    }
+
+    /// A new subscription knows nothing of the old one's progress.
+    pub(super) fn resume(&mut self) {
+        for place in &mut self.0 {
+            place.resume = place.known();
+        }
+    }
+
+    /// True while it is not made sure everywhere that reading goes on where it was.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.0.iter().any(|place| place.resume.is_some())
+    }
+
+    /// What automatic commits have to write down.
+    pub(super) fn passed(&self) -> Vec<Mark> {
+        self.marks(|place| place.dirty(place.passed))
+    }
+
+    pub(super) fn has_passed(&self) -> bool {
+        self.0
+            .iter()
+            .any(|place| place.dirty(place.passed).is_some())
+    }
+
+    /// What a commit of everything has to write down.
+    pub(super) fn taken(&self) -> Vec<Mark> {
+        self.marks(|place| place.dirty(place.taken))
+    }
+
+    fn marks(&self, wanted: impl Fn(&Place) -> Option<i64>) -> Vec<Mark> {
+        self.0
+            .iter()
+            .filter_map(|place| {
+                Some(Mark {
+                    topic: Arc::clone(&place.topic),
+                    vgroup: place.vgroup,
+                    offset: wanted(place)?,
+                })
+            })
+            .collect()
+    }
+
+    /// A commit has succeeded.
+    pub(super) fn committed(&mut self, topic: &str, vgroup: VGroupId, offset: i64) {
+        if let Some(place) = self.get_mut(topic, vgroup) {
+            place.committed = Some(offset);
+        }
+    }
+
+    /// The vgroup is another consumer's now.
+    pub(super) fn lost(&mut self, mark: &Mark) {
+        if let Some(place) = self.get_mut(&mark.topic, mark.vgroup) {
+            place.committed = Some(mark.offset);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_was_moved_past_and_not_committed_yet_is_to_be_committed() {
+        let mut places = Places::default();
+        places.entry("t", 2).taken = Some(5);
+        assert!(!places.has_passed() && places.passed().is_empty());
+        assert_eq!(places.taken().len(), 1);
+        places.pass();
+        places.entry("t", 2).taken = Some(9);
+        let [mark] = &places.passed()[..] else {
+            panic!("{places:?}");
+        };
+        assert_eq!((mark.vgroup, mark.offset), (2, 5));
+        places.committed("t", 2, 5);
+        assert!(!places.has_passed());
+        places.pass();
+        assert!(places.has_passed());
+    }
+
+    #[test]
+    fn a_seek_forgets_what_came_before_it() {
+        let mut places = Places::default();
+        let place = places.entry("t", 2);
+        (place.received, place.taken, place.passed) = (Some(9), Some(7), Some(7));
+        place.seek(3);
+        assert_eq!(place.known(), Some(3));
+        assert!(!places.has_passed() && places.taken().is_empty());
+        places.resume();
+        assert!(places.is_unsettled());
+    }
+}

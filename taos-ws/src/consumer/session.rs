@@ -1,0 +1,447 @@
+//! One subscription on one connection: what is asked there, and what the answers mean.
+
+use super::config::TmqConfig;
+use super::places::Mark;
+use crate::client::{is_dead, is_passing};
+use crate::connection::{Failure, Link, text};
+use crate::protocol::{
+    Action, AssignmentReply, MessageArgs, OffsetArgs, RawDataOutcome, ReqArgs, SubscribeArgs,
+    TmqFrame, TmqReply, TopicArgs, TopicVgroup, Version, VgroupsArgs,
+};
+use crate::tries::within;
+use bytes::Bytes;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use taos_query::util::generate_req_id;
+use taos_query::{Code, ErrorKind, RawError, RawResult};
+
+/// "Topic not exist".
+const NO_TOPIC: i32 = 0x03E1;
+/// "consumer not ready", while the group is being balanced.
+const NOT_READY: i32 = 0x03EA;
+/// Invalid parameter.
+const INVALID: i32 = 0x0118;
+/// What adapters before 3.3.6.27 say of a key that they do not know (taosadapter-ws §11.1).
+const UNKNOWN_KEY: i32 = 0xFFFE;
+/// Asked for a place before the first poll.
+const TOO_EARLY: i32 = 0x4010;
+/// The place is not in the log.
+pub(super) const OUT_OF_RANGE: i32 = 0x4007;
+/// The vgroup is not one of this consumer's.
+pub(super) const FOREIGN: i32 = 0x4008;
+
+/// Why a request has no result.
+#[derive(Debug)]
+pub(super) enum Trouble {
+    /// The subscription is gone; another may do.
+    Lost(RawError),
+    /// The server refuses, or does not answer; the subscription stands.
+    Refused(RawError),
+}
+
+impl Trouble {
+    pub(super) fn into_error(self) -> RawError {
+        match self {
+            Self::Lost(error) | Self::Refused(error) => error,
+        }
+    }
+}
+
+/// What the server can do.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Means {
+    /// Messages come whole, by fetch_raw_data; else by `fetch` and `fetch_block`.
+    pub(super) whole: bool,
+    /// The next message may be asked for while the user has this one.
+    pub(super) ahead: bool,
+    /// `poll` says which message came last, so that a lost one is sent again.
+    pub(super) repeats: bool,
+}
+
+/// A subscription.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) link: Arc<Link>,
+    pub(super) means: Means,
+    /// Longest wait for an answer.
+    pub(super) limit: Duration,
+}
+
+impl Session {
+    pub(super) fn new(link: Arc<Link>, config: &TmqConfig) -> Self {
+        let whole = link.version >= Version::RAW_DATA;
+        Self {
+            means: Means {
+                whole,
+                ahead: whole && !config.snapshot,
+                repeats: link.version >= Version::CONSUMER_CONFIG,
+            },
+            limit: config.connection.read_timeout,
+            link,
+        }
+    }
+
+    /// Any request and its answer.
+    pub(super) async fn ask<A: Serialize>(
+        &self,
+        action: Action,
+        req_id: u64,
+        args: &A,
+        limit: Duration,
+    ) -> Result<TmqFrame, Trouble> {
+        let answer = self.link.ask(req_id, text(&action, args));
+        match within(limit, &self.link, answer).await {
+            Ok(Ok(frame)) => Ok(frame),
+            Ok(Err(Failure::Lost { cause, .. })) => {
+                Err(Trouble::Lost(cause.into_error(self.link.address())))
+            }
+            Ok(Err(Failure::DuplicateId | Failure::TooLong)) => Err(Trouble::Refused(
+                RawError::of(ErrorKind::Config, format!("`{action}` could not be sent")),
+            )),
+            Err(_) => Err(Trouble::Refused(
+                RawError::of(
+                    ErrorKind::Timeout,
+                    format!(
+                        "`{action}` was not answered by {} within {limit:?}; read_timeout sets the \
+                         limit",
+                        self.link.address()
+                    ),
+                )
+                .with_code(Code::WS_RECV_TIMEOUT),
+            )),
+        }
+    }
+
+    /// A request that is answered by text.
+    pub(super) async fn text<A: Serialize>(
+        &self,
+        action: Action,
+        req_id: u64,
+        args: &A,
+    ) -> Result<Box<TmqReply>, Trouble> {
+        let frame = self.ask(action, req_id, args, self.limit).await?;
+        self.reply(frame)
+    }
+
+    /// The reply in a frame, if it tells of success.
+    pub(super) fn reply(&self, frame: TmqFrame) -> Result<Box<TmqReply>, Trouble> {
+        match frame {
+            TmqFrame::Text(reply) if reply.code == 0 => Ok(reply),
+            TmqFrame::Text(reply) => Err(refusal(reply.code, reply.message)),
+            _ => Err(self.unexpected("a binary frame in the place of text")),
+        }
+    }
+
+    fn unexpected(&self, what: &str) -> Trouble {
+        Trouble::Lost(
+            RawError::of(
+                ErrorKind::Protocol,
+                format!("{} sent {what}", self.link.address()),
+            )
+            .with_code(Code::WS_BAD_ANSWER),
+        )
+    }
+
+    /// A message whole: its type and bytes.
+    pub(super) async fn raw_data(&self, message_id: u64) -> Result<(u16, Bytes), Trouble> {
+        let req_id = generate_req_id();
+        let args = MessageArgs::new(req_id, message_id);
+        match self
+            .ask(Action::FetchRawData, req_id, &args, self.limit)
+            .await?
+        {
+            TmqFrame::RawData(reply) => match reply.outcome {
+                RawDataOutcome::Message { raw_type, raw } => Ok((raw_type, raw)),
+                RawDataOutcome::Error { code, message } => Err(refusal(code, message)),
+            },
+            TmqFrame::Text(reply) if reply.code != 0 => Err(refusal(reply.code, reply.message)),
+            _ => Err(self.unexpected("an answer of another kind to fetch_raw_data")),
+        }
+    }
+
+    /// The same from servers that do not know that request.
+    pub(super) async fn raw_message(&self, message_id: u64) -> Result<(u16, Bytes), Trouble> {
+        let req_id = generate_req_id();
+        let args = MessageArgs::new(req_id, message_id);
+        match self
+            .ask(Action::FetchRaw, req_id, &args, self.limit)
+            .await?
+        {
+            TmqFrame::RawMessage(reply) => Ok((reply.raw_type, reply.raw)),
+            TmqFrame::Text(reply) if reply.code != 0 => Err(refusal(reply.code, reply.message)),
+            _ => Err(self.unexpected("an answer of another kind to fetch_raw")),
+        }
+    }
+
+    /// What a message says of tables.
+    pub(super) async fn json_meta(&self, message_id: u64) -> Result<String, Trouble> {
+        let req_id = generate_req_id();
+        let args = MessageArgs::new(req_id, message_id);
+        let reply = self.text(Action::FetchJsonMeta, req_id, &args).await?;
+        Ok(reply.data.unwrap_or_else(|| "null".to_owned()))
+    }
+
+    pub(super) async fn commit_offset(&self, mark: &Mark) -> Result<(), Trouble> {
+        let req_id = generate_req_id();
+        let args = OffsetArgs::new(req_id, &*mark.topic, mark.vgroup, mark.offset);
+        self.text(Action::CommitOffset, req_id, &args)
+            .await
+            .map(drop)
+    }
+
+    /// Commits whatever the server has sent.
+    pub(super) async fn commit_all(&self, message_id: u64) -> Result<(), Trouble> {
+        let req_id = generate_req_id();
+        let args = MessageArgs::new(req_id, message_id);
+        self.text(Action::Commit, req_id, &args).await.map(drop)
+    }
+
+    pub(super) async fn seek(&self, topic: &str, vgroup: i32, offset: i64) -> Result<(), Trouble> {
+        for early in [false, true] {
+            let req_id = generate_req_id();
+            let args = OffsetArgs::new(req_id, topic, vgroup, offset);
+            match self.text(Action::Seek, req_id, &args).await {
+                Err(Trouble::Refused(error)) if !early && is(&error, TOO_EARLY) => {
+                    self.assignment(topic).await?;
+                }
+                ended => return ended.map(drop),
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn assignment(&self, topic: &str) -> Result<Vec<AssignmentReply>, Trouble> {
+        let req_id = generate_req_id();
+        let args = TopicArgs::new(req_id, topic);
+        let reply = self.text(Action::Assignment, req_id, &args).await?;
+        Ok(reply.assignment.unwrap_or_default())
+    }
+
+    /// `committed` or `position` of vgroups of one topic, in their order.
+    pub(super) async fn offsets(
+        &self,
+        action: Action,
+        topic: &str,
+        vgroups: &[i32],
+    ) -> Result<Vec<i64>, Trouble> {
+        let req_id = generate_req_id();
+        let ids = vgroups.iter().map(|id| TopicVgroup::new(topic, *id));
+        let args = VgroupsArgs::new(req_id, ids.collect());
+        let name = action.clone();
+        let reply = self.text(action, req_id, &args).await?;
+        let offsets = reply.committed.or(reply.position).unwrap_or_default();
+        if offsets.len() == vgroups.len() {
+            Ok(offsets)
+        } else {
+            Err(self.unexpected(&format!(
+                "{} numbers for {} vgroups in the answer to `{name}`",
+                offsets.len(),
+                vgroups.len()
+            )))
+        }
+    }
+
+    pub(super) async fn topics(&self) -> Result<Vec<String>, Trouble> {
+        let req_id = generate_req_id();
+        let reply = self
+            .text(Action::ListTopics, req_id, &ReqArgs::new(req_id))
+            .await?;
+        Ok(reply.topics.unwrap_or_default())
+    }
+
+    pub(super) async fn unsubscribe(&self) -> Result<(), Trouble> {
+        let req_id = generate_req_id();
+        self.text(Action::Unsubscribe, req_id, &ReqArgs::new(req_id))
+            .await
+            .map(drop)
+    }
+
+    /// Joins the group. A server that does not know batches of meta is asked without them.
+    pub(super) async fn subscribe(
+        &self,
+        config: &TmqConfig,
+        topics: &[String],
+    ) -> Result<(), Trouble> {
+        let mut batch_meta = config.batch_meta;
+        loop {
+            let req_id = generate_req_id();
+            let args = self.arguments(config, topics, req_id, batch_meta)?;
+            let payload = text(&Action::Subscribe, &args);
+            wipe(args);
+            let answer = within(self.limit, &self.link, self.link.ask(req_id, payload)).await;
+            let error = match answer {
+                Ok(Ok(frame)) => match self.reply(frame) {
+                    Ok(_) => return Ok(()),
+                    Err(trouble) => trouble.into_error(),
+                },
+                Ok(Err(Failure::Lost { cause, .. })) => {
+                    return Err(Trouble::Lost(cause.into_error(self.link.address())));
+                }
+                Ok(Err(_)) => return Err(self.unexpected("nothing")),
+                Err(_) => {
+                    return Err(Trouble::Lost(
+                        RawError::of(
+                            ErrorKind::Timeout,
+                            format!(
+                                "`subscribe` was not answered by {} within {:?}; read_timeout sets \
+                                 the limit",
+                                self.link.address(),
+                                self.limit
+                            ),
+                        )
+                        .with_code(Code::WS_RECV_TIMEOUT),
+                    ));
+                }
+            };
+            if batch_meta && is_about_batches(&error) {
+                tracing::debug!(address = self.link.address(), "no batches of meta");
+                batch_meta = false;
+                continue;
+            }
+            return Err(self.explain(config, topics, error));
+        }
+    }
+
+    fn arguments(
+        &self,
+        config: &TmqConfig,
+        topics: &[String],
+        req_id: u64,
+        batch_meta: bool,
+    ) -> Result<SubscribeArgs, Trouble> {
+        let version = self.link.version;
+        let mut rest = self.further(config)?;
+        let mut args = SubscribeArgs::new(req_id, config.group_id.clone(), topics.to_vec());
+        let yes = |on: bool| if on { "true" } else { "false" }.to_owned();
+        args.user.clone_from(&config.connection.user);
+        config
+            .connection
+            .password
+            .expose()
+            .clone_into(&mut args.password);
+        args.db.clone_from(&config.connection.database);
+        args.client_id.clone_from(&config.client_id);
+        args.offset_reset.clone_from(&config.offset_reset);
+        // Servers before 3.1 know only this spelling.
+        args.offset_rest.clone_from(&config.offset_reset);
+        // It would commit what the user has not seen yet.
+        args.auto_commit = yes(false);
+        args.snapshot_enable = yes(config.snapshot);
+        args.with_table_name = yes(config.table_names);
+        if batch_meta {
+            args.enable_batch_meta = "1".to_owned();
+        }
+        args.msg_consume_excluded.clone_from(&config.excluded);
+        args.msg_consume_rawdata.clone_from(&config.raw_rows);
+        if version >= Version::CONSUMER_TIMEOUTS {
+            args.session_timeout_ms
+                .clone_from(&config.session_timeout_ms);
+            args.max_poll_interval_ms
+                .clone_from(&config.max_poll_interval_ms);
+        }
+        if version >= Version::CONNECTION_OPTIONS {
+            args.tz = config
+                .connection
+                .timezone
+                .map(|zone| zone.name().to_owned())
+                .unwrap_or_default();
+            args.app.clone_from(&config.connection.user_app);
+            args.ip.clone_from(&config.connection.user_ip);
+            args.connector.clone_from(&config.connection.connector_info);
+        }
+        if let Some(token) = &config.token {
+            rest.insert("td.connect.token".to_owned(), token.expose().to_owned());
+        }
+        args.config = rest;
+        Ok(args)
+    }
+
+    /// The keys that have no member of their own. Older servers would pass over them silently.
+    fn further(&self, config: &TmqConfig) -> Result<BTreeMap<String, String>, Trouble> {
+        let since = if config.token.is_some() {
+            Version::TOKENS
+        } else {
+            Version::CONSUMER_CONFIG
+        };
+        let key = match config.rest.keys().next() {
+            _ if config.token.is_some() => "a token for consumers",
+            Some(key) => key.as_str(),
+            None => return Ok(BTreeMap::new()),
+        };
+        if self.link.version < since {
+            return Err(Trouble::Refused(self.link.too_old(key, since)));
+        }
+        Ok(config.rest.clone())
+    }
+
+    /// What was tried, and what to look at.
+    fn explain(&self, config: &TmqConfig, topics: &[String], error: RawError) -> Trouble {
+        let (code, message) = (i32::from(error.code()), error.message());
+        let address = self.link.address();
+        let names = topics.join("`, `");
+        let user = &config.connection.user;
+        let what = match code {
+            NO_TOPIC => format!(
+                "subscribing at {address}: there is no topic `{names}`; SHOW TOPICS lists them"
+            ),
+            _ if message.contains("init tscObj failed") => format!(
+                "subscribing as `{user}` at {address} failed; check user and password in the DSN"
+            ),
+            _ if message.contains("group is empty") => {
+                format!("subscribing at {address}: check `group.id` in the DSN")
+            }
+            _ => format!(
+                "subscribing to `{names}` in the group `{}` at {address} failed",
+                config.group_id
+            ),
+        };
+        let passing = is_passing(error.code()) || code == NOT_READY || is_dead(error.code());
+        let error = error.context(what);
+        if passing {
+            Trouble::Lost(error)
+        } else {
+            Trouble::Refused(error)
+        }
+    }
+}
+
+fn is(error: &RawError, code: i32) -> bool {
+    error.kind() == ErrorKind::Server && i32::from(error.code()) == code
+}
+
+fn is_about_batches(error: &RawError) -> bool {
+    let message = error.message().to_ascii_lowercase();
+    match i32::from(error.code()) {
+        UNKNOWN_KEY => true,
+        INVALID => message.contains("batch"),
+        _ => false,
+    }
+}
+
+/// The server's own error. After some of them only a new subscription helps (taosadapter-ws §13).
+fn refusal(code: u32, message: String) -> Trouble {
+    let gone = matches!(code, 0x03E6 | 0x4002 | 0x4017)
+        || (code == 0xFFFF && message.contains("tmq not init"));
+    let error = RawError::new(code, message);
+    if gone || is_dead(error.code()) {
+        Trouble::Lost(error)
+    } else {
+        Trouble::Refused(error)
+    }
+}
+
+/// Does not leave the login behind in memory.
+fn wipe(mut args: SubscribeArgs) {
+    use zeroize::Zeroize as _;
+    args.password.zeroize();
+    for value in args.config.values_mut() {
+        value.zeroize();
+    }
+}
+
+/// The result, whatever became of the subscription.
+pub(super) fn plain<T>(ended: Result<T, Trouble>) -> RawResult<T> {
+    ended.map_err(Trouble::into_error)
+}
