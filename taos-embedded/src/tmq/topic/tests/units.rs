@@ -197,7 +197,7 @@ fn a_json_tag_is_its_text() {
         ty: 15,
         value: Some(tags.encode().unwrap().into()),
     };
-    let json = super::super::json::unit(&alter(Action::SetTag(setting)), &nobody).to_string();
+    let json = unit(&alter(Action::SetTag(setting)), &nobody).to_string();
     assert!(json.contains(r#""colValue":"{\"a\":1,"#), "{json}");
 }
 
