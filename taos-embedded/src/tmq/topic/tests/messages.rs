@@ -143,7 +143,6 @@ fn blocks_keep_the_columns_of_their_time() {
 }
 
 #[test]
-#[ignore = "the log does not tell of every change yet"]
 fn the_tags_of_now_choose_the_subtables() {
     let bed = Bed::new(&[
         DATABASE,
