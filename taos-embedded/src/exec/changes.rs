@@ -378,9 +378,16 @@ fn super_fields(def: &TableDef, action: &AlterAction) -> (u8, Vec<ChangedField>)
 
 /// What stands behind the fields of a change: no options, then the text of the statement.
 fn rest(sql: &str) -> Bytes {
-    let mut out = BytesMut::with_capacity(sql.len() + 25);
+    let mut out = BytesMut::with_capacity(sql.len() + 32);
     out.put_bytes(0, 16);
     out.put_u32_le(u32::try_from(sql.len()).unwrap_or_default());
+    // the length once more, in groups of seven bits
+    let mut length = sql.len();
+    while length > 0 {
+        let more = if length >= 0x80 { 0x80 } else { 0 };
+        out.put_u8(u8::try_from(length & 0x7f).unwrap_or_default() | more);
+        length >>= 7;
+    }
     out.put_slice(sql.as_bytes());
     out.put_slice(&[1, 0, 0, 0, 0]);
     out.freeze()

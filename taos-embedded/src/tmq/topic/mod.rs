@@ -209,8 +209,10 @@ impl TopicReader {
                 let mut work = self.work();
                 let plan = match work.plan.take().filter(|plan| is_good(plan, view)) {
                     Some(plan) => Some(plan),
-                    None => statement.query(query)?.map(Arc::new),
+                    None => statement.query(query, &self.topic.columns)?.map(Arc::new),
                 };
+                // a table that was made anew is another one
+                let plan = plan.filter(|plan| plan.def.id == self.topic.def);
                 work.plan.clone_from(&plan);
                 Wanted::query(&statement, plan, work, entries)
             }

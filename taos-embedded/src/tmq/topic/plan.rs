@@ -1,5 +1,6 @@
 //! The statement of a topic, planned for the tables as they are.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use taos_query::block::{BlockWriter, ColumnBuilder};
@@ -12,7 +13,7 @@ use crate::plan::{self, Context, Plan, ResultColumn, TableInfo, TableKind};
 use crate::server::Emulated;
 use crate::sql::SqlError;
 use crate::sql::ast::{
-    Expr, ExprKind, Ident, Query, QueryBody, Select, SelectItem, Span, TableRef,
+    Expr, ExprKind, Ident, ObjectName, Query, QueryBody, Select, SelectItem, Span, TableRef,
 };
 use crate::store::internal;
 
@@ -34,6 +35,16 @@ pub(super) enum How {
     Cut(Vec<Output>),
     /// The statement runs on the rows.
     Run(Plan),
+}
+
+impl How {
+    /// True if the tags of tables must be known.
+    pub(super) fn asks_for_tags(&self) -> bool {
+        match self {
+            Self::Cut(outputs) => outputs.iter().any(|one| matches!(one, Output::Tag(_))),
+            Self::Run(_) => true,
+        }
+    }
 }
 
 /// The statement of a query topic, good until its table changes.
@@ -81,15 +92,25 @@ impl Statement<'_> {
         &self.view.catalog
     }
 
-    /// Plans the query of a topic; `None` if its table is gone.
-    pub(super) fn query(&self, query: &Query) -> Result<Option<QueryPlan>, SqlError> {
+    /// Plans the query of a topic; `None` if its table is gone. A wildcard stands for those of the columns
+    /// that the topic was made on.
+    pub(super) fn query(
+        &self,
+        query: &Query,
+        columns: &BTreeSet<u32>,
+    ) -> Result<Option<QueryPlan>, SqlError> {
         let (QueryBody::Select(select), Some((database, found))) =
             (&query.body, self.table(query)?)
         else {
             return Ok(None);
         };
         let info = database.info(&found);
-        let plan = plan::plan(query, self.sql, &self.context())?;
+        let select = &without_wildcards(select, &info, columns);
+        let query = Query {
+            body: QueryBody::Select(Box::new(select.clone())),
+            ..query.clone()
+        };
+        let plan = plan::plan(&query, self.sql, &self.context())?;
         let heads = heads(&plan.columns)?;
         let described = plan.columns.iter().zip(&heads).zip(1..);
         let described = described.map(|((column, head), id)| EntryColumn {
@@ -140,28 +161,16 @@ impl Statement<'_> {
 
     /// The names of the subtables whose tags fulfil the condition of a topic on a super table.
     pub(super) fn condition(&self, stable: &str, filter: &Expr) -> Result<Plan, SqlError> {
-        let word = |name: &str, quoted| Ident {
-            name: name.to_owned(),
-            quoted,
-            span: Span::default(),
-        };
-        let tbname = Expr {
-            kind: ExprKind::Column {
-                table: None,
-                name: word("tbname", false),
-            },
-            span: Span::default(),
-        };
         let select = Select {
             tags: true,
             items: vec![SelectItem {
-                expr: tbname,
+                expr: column_named("tbname", false),
                 alias: None,
             }],
             from: Some(TableRef::Table {
-                name: crate::sql::ast::ObjectName {
-                    db: Some(word(self.db, true)),
-                    name: word(stable, true),
+                name: ObjectName {
+                    db: Some(ident(self.db, true)),
+                    name: ident(stable, true),
                 },
                 alias: None,
             }),
@@ -179,6 +188,48 @@ impl Statement<'_> {
     }
 }
 
+/// The statement with the names of these columns and tags in place of wildcards.
+fn without_wildcards(select: &Select, table: &TableInfo, columns: &BTreeSet<u32>) -> Select {
+    let tags = match table.kind {
+        TableKind::Super => &*table.tags,
+        TableKind::Normal | TableKind::Child { .. } => &[],
+    };
+    let all = table.columns.iter().chain(tags);
+    let named = all.filter(|column| columns.contains(&column.id));
+    let named: Vec<SelectItem> = named
+        .map(|column| SelectItem {
+            expr: column_named(&column.name, true),
+            alias: Some(ident(&column.name, true)),
+        })
+        .collect();
+    let items = select.items.iter().flat_map(|item| match item.expr.kind {
+        ExprKind::Wildcard(_) => named.clone(),
+        _ => vec![item.clone()],
+    });
+    Select {
+        items: items.collect(),
+        ..select.clone()
+    }
+}
+
+fn ident(name: &str, quoted: bool) -> Ident {
+    Ident {
+        name: name.to_owned(),
+        quoted,
+        span: Span::default(),
+    }
+}
+
+fn column_named(name: &str, quoted: bool) -> Expr {
+    Expr {
+        kind: ExprKind::Column {
+            table: None,
+            name: ident(name, quoted),
+        },
+        span: Span::default(),
+    }
+}
+
 /// Where each column of the result comes from, if nothing is computed or left out.
 fn outputs(select: &Select, table: &TableInfo) -> Option<Vec<Output>> {
     if select.filter.is_some() {
@@ -188,14 +239,6 @@ fn outputs(select: &Select, table: &TableInfo) -> Option<Vec<Output>> {
     let mut all = Vec::new();
     for item in &select.items {
         match &item.expr.kind {
-            ExprKind::Wildcard(_) => {
-                for column in &*table.columns {
-                    all.push(Output::Column(number(column.id)?));
-                }
-                if table.kind == TableKind::Super {
-                    all.extend((0..table.tags.len()).map(Output::Tag));
-                }
-            }
             ExprKind::Column { name, .. } => {
                 let column = table.columns.iter().find(|c| c.name == name.name);
                 let tag = table.tags.iter().position(|t| t.name == name.name);

@@ -28,7 +28,11 @@ pub(super) fn number(database: &Database, name: &str) -> Option<i64> {
 }
 
 /// Reads names and tags of subtables; those that are gone are left out.
-pub(super) fn with_tags(store: &Store, def: &TableDef, ids: &[i64]) -> Result<Tables, SqlError> {
+pub(super) fn with_tags<'i>(
+    store: &Store,
+    def: &TableDef,
+    ids: impl Iterator<Item = &'i i64>,
+) -> Result<Tables, SqlError> {
     let mut sql = "SELECT tbl, name".to_owned();
     for tag in &*def.tags {
         sql.push_str(&format!(", g{}", tag.id));
@@ -37,7 +41,7 @@ pub(super) fn with_tags(store: &Store, def: &TableDef, ids: &[i64]) -> Result<Ta
         " FROM t{} WHERE tbl IN (SELECT value FROM json_each(?1))",
         def.id
     ));
-    let list = serde_json::Value::from(ids.to_vec()).to_string();
+    let list = serde_json::Value::from(ids.copied().collect::<Vec<_>>()).to_string();
     let width = def.tags.len();
     store.read(move |connection| {
         let mut statement = connection.prepare_cached(&sql)?;

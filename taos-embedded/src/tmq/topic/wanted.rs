@@ -11,7 +11,7 @@ use super::block::stamped;
 use super::page;
 use super::plan::{How, QueryPlan, Statement};
 use super::project::Projector;
-use super::tables::{self, Tables};
+use super::tables::{self, Known, Tables};
 use crate::catalog::{Database, TableDef, View};
 use crate::meta::{Meta, NewKind};
 use crate::sql::SqlError;
@@ -62,7 +62,7 @@ impl<'a> Wanted<'a> {
             Some(filter) => {
                 let plan = statement.condition(name, filter)?;
                 let ids = concerned(entries, database, def);
-                let tables = tables::with_tags(&statement.view.store, def, &ids)?;
+                let tables = tables::with_tags(&statement.view.store, def, ids.keys())?;
                 let scratch = work.scratch()?;
                 scratch.prepare(def, &tables)?;
                 let names = scratch.names(&plan)?;
@@ -95,10 +95,14 @@ impl<'a> Wanted<'a> {
         let def = &plan.def;
         let tables = if def.is_super() {
             let mut ids = concerned(entries, &database, def);
-            ids.retain(|id| plan.only.is_none_or(|only| only == *id));
-            tables::with_tags(&statement.view.store, def, &ids)?
+            ids.retain(|id, _| plan.only.is_none_or(|only| only == *id));
+            if plan.how.asks_for_tags() {
+                tables::with_tags(&statement.view.store, def, ids.keys())?
+            } else {
+                ids
+            }
         } else {
-            let known = tables::Known {
+            let known = Known {
                 name: def.name.clone(),
                 tags: Vec::new(),
             };
@@ -116,26 +120,32 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// The numbers of a super table's subtables that the entries name and that are there.
-fn concerned(entries: &[Entry], database: &Database, def: &TableDef) -> Vec<i64> {
-    let mut ids = HashSet::new();
-    let number = |name: &str| tables::number(database, name);
+/// A super table's subtables that the entries name and that are there, without their tags.
+fn concerned(entries: &[Entry], database: &Database, def: &TableDef) -> Tables {
+    let mut all = Tables::new();
+    let mut add = |name: &str| {
+        if let Some(number) = tables::number(database, name) {
+            all.entry(number).or_insert_with(|| Known {
+                name: name.to_owned(),
+                tags: Vec::new(),
+            });
+        }
+    };
     for entry in entries {
         match &entry.body {
             Body::Rows(parts) => {
-                for part in parts.iter().filter(|part| part.def == def.id) {
-                    ids.extend(part.rows.table.as_deref().and_then(number));
-                }
+                let ours = parts.iter().filter(|part| part.def == def.id);
+                ours.for_each(|part| add(part.rows.table.as_deref().unwrap_or_default()));
             }
             Body::Meta(Meta::CreateTables { tables, .. }) => {
-                ids.extend(tables.iter().filter_map(|table| number(&table.name)));
+                tables.iter().for_each(|table| add(&table.name));
             }
-            Body::Meta(Meta::AlterTable(alter)) => ids.extend(number(&alter.table)),
-            Body::Meta(Meta::Delete(rows)) => ids.extend(rows.uids.iter().copied()),
+            Body::Meta(Meta::AlterTable(alter)) => add(&alter.table),
+            Body::Meta(Meta::Delete(rows)) => add(&rows.table),
             Body::Meta(_) => {}
         }
     }
-    ids.into_iter().collect()
+    all
 }
 
 /// True if the part's table is still there.

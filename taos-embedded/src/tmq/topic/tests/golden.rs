@@ -89,7 +89,9 @@ fn meta(raw_type: u16, raw: &Bytes) -> Meta {
     let mut meta = decode(raw_type, raw).unwrap();
     match &mut meta {
         // the original counts changes of tags apart
-        Meta::CreateSuper(table) | Meta::AlterSuper(table) => (table.uid, table.tags.version) = (0, 0),
+        Meta::CreateSuper(table) | Meta::AlterSuper(table) => {
+            (table.uid, table.tags.version) = (0, 0)
+        }
         Meta::DropSuper { uid, .. } => *uid = 0,
         Meta::CreateTables { tables, .. } => tables.iter_mut().for_each(without_numbers),
         Meta::AlterTable(alter) => alter.changed = 0,

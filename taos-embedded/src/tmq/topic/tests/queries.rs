@@ -175,24 +175,40 @@ fn topics_on_one_table_pass_over_the_others() {
 }
 
 #[test]
-fn a_statement_goes_on_when_columns_and_tags_come_and_change() {
+fn a_statement_keeps_the_columns_that_there_were_and_has_the_tags_of_now() {
     let bed = filled();
     bed.run("create topic t as select * from q.st");
     bed.run("create topic u as select *, v + 1 from q.st where v > 0");
-    let width = |topic| rows(&bed, topic).iter().map(Vec::len).collect::<Vec<_>>();
-    assert_eq!(width("t"), [9; 5]);
-    assert_eq!(width("u"), [10; 5]);
+    let widths = |topic| -> Vec<usize> { rows(&bed, topic).iter().map(Vec::len).collect() };
+    assert_eq!((widths("t"), widths("u")), (vec![9; 5], vec![10; 5]));
     bed.run("alter table q.st add column w bigint");
     bed.run("insert into q.a (ts, v, w) values (10, 7, 70)");
     bed.run("alter table q.a set tag tg = 11");
+    assert_eq!((widths("t"), widths("u")), (vec![9; 6], vec![10; 6]));
     for topic in ["t", "u"] {
         let rows = rows(&bed, topic);
-        assert_eq!(rows.len(), 6);
-        // ts v s n f b d w tg name
-        assert!(rows[0][7].is_null());
-        assert_eq!(rows[5][7], Value::BigInt(70));
-        assert_eq!(rows[0][8], Value::Int(11));
+        // ts v s n f b d tg name
+        assert_eq!(
+            (&rows[0][1], &rows[0][7]),
+            (&Value::Int(5), &Value::Int(11))
+        );
+        assert_eq!(
+            (&rows[5][1], &rows[5][7]),
+            (&Value::Int(7), &Value::Int(11))
+        );
     }
+    bed.run("create topic x as select w, * from q.st");
+    bed.run("create topic y as select w, * from q.st where v = 5 or v = 7");
+    let news = |topic| -> Vec<Value> {
+        rows(&bed, topic)
+            .into_iter()
+            .map(|mut row| row.remove(0))
+            .collect()
+    };
+    let null = Value::Null(taos_query::common::Ty::BigInt);
+    assert_eq!(news("y"), [null.clone(), null, Value::BigInt(70)]);
+    assert_eq!(news("x").last(), Some(&Value::BigInt(70)));
+    assert_eq!(widths("x"), [11; 6]);
 }
 
 #[test]
