@@ -276,6 +276,7 @@ fn the_messages_are_those_of_the_recording() {
     assert_eq!((change.full_name.as_str(), change.kind), ("1.d.st", 5));
     let mut rest = vec![0; 16];
     rest.extend(37_u32.to_le_bytes());
+    rest.push(37);
     rest.extend(b"alter table d.st add column extra int");
     rest.extend([1, 0, 0, 0, 0]);
     assert_eq!(change.rest, rest);
