@@ -13,6 +13,10 @@
 //! | `schemaless` | lines in three languages, tables made by the server |
 //! | `pool` | connections shared by workers |
 //! | `raw-block-copy` | a table copied in the form of the wire |
+//! | `subscribe` | a topic over a database: tables and rows as they come, committed message by message |
+//! | `tmq-block` | a topic over a query, read in columns, then again from the start |
+//! | `tmq-typed` | rows of a topic as structs, acknowledged one by one, with a graceful end |
+//! | `raw-dump`, `raw-restore` | a topic copied into a file, and from there into another database |
 //! | `embedded-in-tests` | a test suite that brings its own server |
 //!
 //! Run one with `cargo run --example quickstart`. All but the last take `TAOS_DSN=ws://host:6041` to

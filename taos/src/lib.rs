@@ -44,6 +44,9 @@
 //! - [`ResultSet`] brings rows block by block: as [`blocks`](AsyncFetchable::blocks), as
 //!   [`rows`](AsyncFetchable::rows) of names and values, or read by serde with
 //!   [`deserialize`](AsyncFetchable::deserialize). Dropping it early frees it on the server.
+//! - [`Consumer`] reads topics as a member of a group: message by message with
+//!   [`stream`](AsAsyncConsumer::stream), or row by row as structs with
+//!   [`records`](AsAsyncConsumer::records). [`TmqBuilder`] makes it from a DSN with a `group.id`.
 //! - [`sync`] has the same calls without `await`, for programs without a runtime and, carefully,
 //!   inside one.
 //! - [`Error`] carries the server's own code and words, and a [kind](ErrorKind) to decide by.
@@ -59,8 +62,8 @@
 //!
 //! | DSN begins with | backend | feature |
 //! | --- | --- | --- |
-//! | `ws`, `http`, `taosws`, `taos+ws`, `taos+http` | TDengine over WebSocket | `ws` |
-//! | `wss`, `https`, `taoswss`, `taos+wss`, `taos+https`, `taos` with a `token` | the same over TLS | `ws-rustls` |
+//! | `ws`, `http`, `taosws`, `taos+ws`, `taos+http`, `tmq+ws` | TDengine over WebSocket | `ws` |
+//! | `wss`, `https`, `taoswss`, `taos+wss`, `taos+https`, `tmq+wss`, `taos` with a `token` | the same over TLS | `ws-rustls` |
 //!
 //! # Features
 //!
@@ -81,6 +84,7 @@ compile_error!(
 );
 
 mod client;
+mod consumer;
 mod creating;
 mod driver;
 mod statement;
@@ -88,6 +92,7 @@ mod statement;
 pub use taos_query;
 pub use taos_query::RawError as Error;
 pub use taos_query::prelude::*;
+pub use taos_query::tmq::{self, Data, Meta, Offset};
 #[cfg(feature = "ws")]
 pub use taos_ws;
 
@@ -96,6 +101,7 @@ pub use taos_ws;
 pub type TaosPool = Pool<TaosBuilder>;
 
 pub use client::{ResultSet, Taos, TaosBuilder};
+pub use consumer::{Consumer, TmqBuilder};
 pub use statement::{Stmt, Stmt2};
 
 /// The same types with blocking calls.
@@ -118,7 +124,9 @@ pub mod sync {
     pub use taos_query::RawError as Error;
     pub use taos_query::prelude::sync::*;
 
-    pub use crate::{ResultSet, Stmt, Stmt2, Taos, TaosBuilder};
+    pub use crate::{
+        Consumer, Data, Meta, Offset, ResultSet, Stmt, Stmt2, Taos, TaosBuilder, TmqBuilder, tmq,
+    };
 
     /// A pool of connections.
     #[cfg(feature = "r2d2")]

@@ -113,7 +113,7 @@ pub(crate) fn counts(line: &str) -> Option<Count> {
 }
 
 /// Programs that newcomers run, and what each must print.
-const EXAMPLES: [(&str, &[&str]); 8] = [
+const EXAMPLES: [(&str, &[&str]); 13] = [
     ("quickstart", &["Seattle", "New York", "2,922"]),
     ("bind", &["2 rows written", "1000 more", "Tromsø"]),
     (
@@ -128,6 +128,11 @@ const EXAMPLES: [(&str, &[&str]); 8] = [
     ("schemaless", &["place=Oslo celsius=-3.5 rain=2 wind=NULL"]),
     ("pool", &["32 rows by 16 workers", "the table has 32 rows"]),
     ("raw-block-copy", &["4096 rows copied", "equal: "]),
+    ("subscribe", &["d1 ", "10 rows in all", ": 0 behind"]),
+    ("tmq-block", &["rows above 225 V", "the same once more"]),
+    ("tmq-typed", &["5000 orders by two consumers, none twice"]),
+    ("raw-dump", &[" messages, "]),
+    ("raw-restore", &["d0: 1 rows", "d1: 2 rows"]),
 ];
 
 /// The first things a newcomer runs must do what the guide says.
