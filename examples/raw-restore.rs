@@ -36,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
     let mut dump = BufReader::new(dump);
     let mut messages = 0;
     while !dump.fill_buf().await?.is_empty() {
-        let raw: RawMeta = AsyncInlinable::read_inlined(&mut dump).await?;
+        let raw = <RawMeta as AsyncInlinable>::read_inlined(&mut dump).await?;
         taos.write_raw_meta(&raw)
             .await
             .with_context(|| format!("message {messages} of raw type {}", raw.raw_type()))?;

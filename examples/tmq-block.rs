@@ -16,7 +16,10 @@ async fn sum(consumer: &Consumer) -> RawResult<(usize, i64)> {
         let mut blocks = data.blocks();
         while let Some(block) = blocks.try_next().await? {
             if rows == 0 {
-                println!("{}", block.pretty_format());
+                for row in block.rows().take(3) {
+                    let mut cells = row.map(|(name, value)| format!("{name}={value}"));
+                    println!("{}", cells.join(" "));
+                }
             }
             rows += block.nrows();
             // Columns are read where they stand; no row is made of them.

@@ -1,7 +1,7 @@
 //! Consumers through the facade, in both flavours, on a server in this process.
 
 use serde::Deserialize;
-use taos::{ErrorKind, tmq};
+use taos::ErrorKind;
 use taos_embedded::Embedded;
 
 #[derive(Debug, Deserialize)]
@@ -178,7 +178,7 @@ fn what_programs_import_is_there() {
     }
     both::<taos::Consumer>();
     fn place<O: IsOffset>() {}
-    place::<tmq::Offset>();
+    place::<Offset>();
     let message: MessageSet<taos::Meta, taos::Data>;
     let same: Option<Blocking<taos::Meta, taos::Data>> = None;
     if let Some(same) = same {

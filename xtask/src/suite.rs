@@ -129,7 +129,7 @@ const EXAMPLES: [(&str, &[&str]); 13] = [
     ("pool", &["32 rows by 16 workers", "the table has 32 rows"]),
     ("raw-block-copy", &["4096 rows copied", "equal: "]),
     ("subscribe", &["d1 ", "10 rows in all", ": 0 behind"]),
-    ("tmq-block", &["rows above 225 V", "the same once more"]),
+    ("tmq-block", &["volts=226", "the same once more"]),
     ("tmq-typed", &["5000 orders by two consumers, none twice"]),
     ("raw-dump", &[" messages, "]),
     ("raw-restore", &["d0: 1 rows", "d1: 2 rows"]),
