@@ -126,6 +126,16 @@ pub(crate) fn topic_message(data: &[u8]) {
     taos_embedded::fuzz_topic_message(data);
 }
 
+/// A message of rows of a topic.
+pub(crate) fn data_message(data: &[u8]) {
+    taos_query::tmq::raw::fuzz_data_message(data);
+}
+
+/// What a topic tells of tables, as JSON.
+pub(crate) fn json_meta(data: &[u8]) {
+    taos_query::tmq::fuzz_json_meta(data);
+}
+
 /// A compressed message, and the header that agrees on compression.
 pub(crate) fn inflate(data: &[u8]) {
     taos_ws::fuzz_inflate(data);

@@ -67,6 +67,16 @@ fn no_message_of_the_corpus_about_tables_breaks_its_reader_or_changes_when_writt
 }
 
 #[test]
+fn no_message_of_rows_of_the_corpus_breaks_its_reader_or_changes_when_written() {
+    each_seed("data_message", checks::data_message);
+}
+
+#[test]
+fn no_json_of_the_corpus_about_tables_breaks_its_reader_or_changes_when_written() {
+    each_seed("json_meta", checks::json_meta);
+}
+
+#[test]
 fn no_compressed_message_of_the_corpus_breaks_the_inflater_or_passes_its_limit() {
     each_seed("inflate", checks::inflate);
 }

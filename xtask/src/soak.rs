@@ -4,7 +4,7 @@ use anyhow::Result;
 
 use crate::process::{self, cargo, has_subcommand, root};
 
-const TARGETS: [&str; 7] = [
+const TARGETS: [&str; 10] = [
     "raw_block",
     "dump",
     "dsn",
@@ -12,6 +12,9 @@ const TARGETS: [&str; 7] = [
     "bind",
     "inflate",
     "schemaless",
+    "topic_message",
+    "data_message",
+    "json_meta",
 ];
 
 /// The ignored tests, then each fuzz target for `seconds`.

@@ -7,6 +7,8 @@ mod cases;
 mod measure;
 #[path = "../../shared/readings.rs"]
 mod readings;
+#[path = "../../shared/topics.rs"]
+mod topics;
 #[path = "../../shared/writes.rs"]
 mod writes;
 
@@ -30,6 +32,10 @@ async fn main() -> Result<(), cases::Failure> {
             writes::run(&taos, &job).await?
         }
         None => None,
+    };
+    let report = match report {
+        Some(report) => Some(report),
+        None => topics::run(&dsn, &case).await?,
     };
     let report = match report {
         Some(report) => report,

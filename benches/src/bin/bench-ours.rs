@@ -12,10 +12,14 @@ mod echo;
 mod load;
 #[path = "../../shared/measure.rs"]
 mod measure;
+#[path = "../own_topics.rs"]
+mod own_topics;
 #[path = "../own_writes.rs"]
 mod own_writes;
 #[path = "../../shared/readings.rs"]
 mod readings;
+#[path = "../../shared/topics.rs"]
+mod topics;
 #[path = "../../shared/writes.rs"]
 mod writes;
 
@@ -32,6 +36,9 @@ async fn main() -> Result<(), cases::Failure> {
     let report = match case.split_once(':') {
         None if case == "echo" => echo::run(&dsn).await?,
         Some(("load", rows)) => load::run(&dsn, rows.parse()?).await?,
+        _ if case.starts_with("tmq-") => own_topics::run(&dsn, &case)
+            .await?
+            .ok_or_else(|| format!("no case is called {case}"))?,
         _ => match own_writes::run(&dsn, &case).await? {
             Some(report) => report,
             None => cases::run(&dsn, &case).await?,

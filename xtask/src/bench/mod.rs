@@ -1,6 +1,7 @@
 //! `cargo xtask bench …`: ours and the published crate in turn, in one run, against one server.
 
 mod report;
+mod topics;
 mod write;
 
 use std::fs;
@@ -20,6 +21,8 @@ pub(crate) enum What {
     Read(Read),
     /// Writing: SQL text, statements, records and lines, and the cost of encoding alone
     Write(write::Write),
+    /// Reading topics: raw blocks and typed rows, from the embedded server
+    Tmq(topics::Topics),
 }
 
 #[derive(Args)]
@@ -39,6 +42,7 @@ pub(crate) fn run(what: &What) -> Result<()> {
     match what {
         What::Read(options) => read(options),
         What::Write(options) => write::run(options),
+        What::Tmq(options) => topics::run(options),
     }
 }
 

@@ -78,6 +78,16 @@ impl Case {
         median(&self.ours, |run| self.metric.of(run))
     }
 
+    /// Ours over the peer's, of what counts.
+    pub(super) fn metric_ratio(&self) -> f64 {
+        self.ratio(|run| self.metric.of(run))
+    }
+
+    /// Ours over the peer's, of rows or queries per second.
+    pub(super) fn wall_ratio(&self) -> f64 {
+        self.ratio(|run| run.units / run.wall)
+    }
+
     fn ratio(&self, figure: impl Fn(&Run) -> f64) -> f64 {
         median(&self.ours, &figure) / median(&self.peer, &figure)
     }
@@ -98,7 +108,8 @@ impl Case {
             "unit": self.metric.unit(),
             "ours": figures(&self.ours),
             "peer": figures(&self.peer),
-            "ratio": self.ratio(|run| self.metric.of(run)),
+            "ratio": self.metric_ratio(),
+            "wall_ratio": self.wall_ratio(),
             "beside": {
                 "wall_us_each": series(|run| run.wall / run.units * 1e6),
                 "cpu_us_each": series(|run| run.cpu / run.units * 1e6),
