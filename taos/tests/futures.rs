@@ -17,6 +17,10 @@ async fn the_futures_of_calls_are_small_enough_to_nest() -> Result<(), Error> {
         .data(vec![])
         .build()?;
     let inserter = taos.inserter::<(i64,)>("t");
+    let tmq = TmqBuilder::from_dsn(format!("{}?group.id=g", server.dsn()))?;
+    let mut consumer = tmq.build().await?;
+    let subscribe = size_of_val(&consumer.subscribe(["t"]));
+    let offset = Offset::new("t", "d", 2, 0);
     let prepare = size_of_val(&stmt.prepare("x"));
     let prepare2 = size_of_val(&stmt2.prepare("x"));
     let sizes = [
@@ -34,6 +38,12 @@ async fn the_futures_of_calls_are_small_enough_to_nest() -> Result<(), Error> {
         ("Stmt::execute", size_of_val(&stmt.execute())),
         ("Stmt2::exec", size_of_val(&stmt2.exec())),
         ("inserter", size_of_val(&inserter.open())),
+        ("TmqBuilder::build", size_of_val(&tmq.build())),
+        ("subscribe", subscribe),
+        ("recv", size_of_val(&consumer.recv())),
+        ("commit", size_of_val(&consumer.commit(offset))),
+        ("lag", size_of_val(&consumer.lag())),
+        ("next", size_of_val(&consumer.records::<(i64,)>().next())),
     ];
     println!("{sizes:?}");
     for (call, size) in sizes {

@@ -121,6 +121,10 @@ impl MessageContent for Whole {
         ready(self.next_block()).boxed()
     }
 
+    fn ready_block(&self) -> Option<RawResult<Option<RawBlock>>> {
+        Some(self.next_block())
+    }
+
     fn raw(&self) -> BoxFuture<'_, RawResult<RawData>> {
         ready(Ok(RawData::new(self.raw_type, self.raw.clone()))).boxed()
     }
