@@ -4,6 +4,7 @@ mod cancel;
 #[cfg(feature = "deflate")]
 mod compression;
 mod consumer;
+mod consumer_faults;
 mod endpoints;
 mod faults;
 mod peer;
