@@ -7,7 +7,7 @@ mod support;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
-use support::{Ws, memory};
+use support::{Program, Ws, memory};
 use taos_ws::protocol::{RawDataOutcome, TmqFrame, classify_tmq_binary};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -107,4 +107,265 @@ fn a_message_is_had_block_by_block_and_whole_in_both_frames() {
     assert_eq!(tmq.ask("commit", json!({"message_id": id}))["code"], 0);
     assert_eq!(tmq.poll(0)["have_message"], false);
     assert_eq!(tmq.ask("unsubscribe", json!({}))["code"], 0);
+}
+
+#[test]
+fn what_is_no_request_is_not_answered_and_the_version_needs_no_subscription() {
+    let server = memory();
+    let mut tmq = Tmq::open(server.addr());
+    for text in ["{", r#"{"action":"dance","args":{"req_id":1}}"#, r#"{"action":"poll","args":{"req_id":"x"}}"#] {
+        tmq.0.send_text(text);
+    }
+    tmq.0.send_binary(vec![1_u8, 2, 3]);
+    tmq.0.send_text(r#"{"action":"version"}"#);
+    let reply = tmq.0.receive_json();
+    assert_eq!((&reply["req_id"], &reply["version"]), (&json!(0), &json!("3.3.7.5")));
+    for (action, args) in [
+        ("commit", json!({"message_id": 0})),
+        ("commit_offset", json!({"topic": "t", "vgroup_id": 2, "offset": 0})),
+        ("assignment", json!({"topic": "t"})),
+        ("seek", json!({"topic": "t", "vgroup_id": 2, "offset": 0})),
+        ("committed", json!({"topic_vgroup_ids": []})),
+        ("position", json!({"topic_vgroup_ids": []})),
+        ("list_topics", json!({})),
+        ("unsubscribe", json!({})),
+        ("fetch", json!({"message_id": 1})),
+        ("fetch_block", json!({"message_id": 1})),
+        ("fetch_raw", json!({"message_id": 1})),
+        ("fetch_json_meta", json!({"message_id": 1})),
+    ] {
+        let reply = tmq.ask(action, args);
+        assert_eq!((&reply["code"], &reply["message"]), (&json!(65535), &json!("tmq not init")));
+        assert_eq!(reply.get("message_id").is_some(), action.starts_with("fetch"), "{reply}");
+    }
+}
+
+#[test]
+fn texts_of_a_subscription_are_checked_one_by_one() {
+    let (server, _ws) = four_vgroups();
+    let mut tmq = Tmq::open(server.addr());
+    let invalid = |key: &str, value: &str| (280, format!("invalid value for key '{key}': {value}"));
+    for (more, (code, text)) in [
+        (json!({"session_timeout_ms": "5999"}), invalid("session.timeout.ms", "5999")),
+        (json!({"session_timeout_ms": "x"}), invalid("session.timeout.ms", "x")),
+        (json!({"max_poll_interval_ms": "999"}), invalid("max.poll.interval.ms", "999")),
+        (json!({"group_id": "a:b"}), invalid("group.id", "a:b")),
+        (json!({"config": {"auto.offset.reset": "never"}}), invalid("auto.offset.reset", "never")),
+        (json!({"config": {"heartbeat.interval.ms": "12000"}}), invalid("heartbeat.interval.ms", "12000")),
+        (json!({"config": {"enable.replay": "true"}}), (256, "unsupported feature: enable.replay".into())),
+        (json!({"user": "nobody"}), (65535, "init tscObj failed".into())),
+    ] {
+        let reply = tmq.subscribe("g", "t", more);
+        assert_eq!((&reply["code"], &reply["message"]), (&json!(code), &json!(text)));
+    }
+    // What the clients send (clients-need §5).
+    let more = json!({"db": "", "auto_commit": "T", "auto_commit_interval_ms": null, "offset_seek": null,
+        "session_timeout_ms": "", "max_poll_interval_ms": "", "snapshot_enable": "false",
+        "with_table_name": "true", "enable_batch_meta": "1", "connector": "x", "tz": "", "app": null,
+        "config": {"td.connect.user": "ignored", "min.poll.rows": "100"}});
+    let reply = tmq.subscribe("g", "t", more);
+    assert_eq!((&reply["code"], &reply["version"]), (&json!(0), &json!("3.3.7.5")), "{reply}");
+    let again = tmq.subscribe("g", "t", json!({}));
+    assert_eq!(again["message"], "tmq should have unsubscribed first");
+}
+
+#[test]
+fn after_unsubscribing_the_topic_may_go_and_another_group_may_come() {
+    let (server, mut ws) = four_vgroups();
+    ws.run("create topic u as select v from d.st");
+    ws.run("insert into d.c0 values (1700000000000, 1)");
+    let mut tmq = Tmq::subscribed(server.addr(), "g", "t");
+    assert_eq!(tmq.poll(2000)["message_id"], 1);
+    assert_eq!(ws.sql("drop topic t")["code"], 1003);
+    assert_eq!(tmq.ask("unsubscribe", json!({}))["code"], 0);
+    let freed = tmq.ask("fetch", json!({"message_id": 1}));
+    assert_eq!(freed["message"], "message has been freed");
+    assert_eq!(tmq.poll(10)["have_message"], false);
+    assert_eq!(tmq.ask("list_topics", json!({}))["topics"], Value::Null);
+    assert_eq!(tmq.ask("commit", json!({"message_id": 0}))["code"], 0);
+    ws.run("drop topic t");
+    assert_eq!(tmq.subscribe("h", "t", json!({}))["code"], 993);
+    assert_eq!(tmq.subscribe("h", "u", json!({}))["code"], 0);
+    let poll = tmq.poll(2000);
+    assert_eq!((&poll["topic"], &poll["message_id"]), (&json!("u"), &json!(2)), "{poll}");
+}
+
+#[test]
+fn a_lost_reply_is_repeated_for_who_tells_the_last_message_received() {
+    let (server, mut ws) = four_vgroups();
+    ws.run("insert into d.c0 values (1700000000000, 1)");
+    ws.run("insert into d.c1 values (1700000000000, 1)");
+    let mut tmq = Tmq::subscribed(server.addr(), "g", "t");
+    let mut poll = |received: Value| tmq.ask("poll", json!({"blocking_time": 300, "message_id": received}));
+    let first = poll(json!(0));
+    assert_eq!(first["message_id"], 1, "{first}");
+    let mut again = poll(json!(0));
+    for member in ["req_id", "timing"] {
+        again[member] = first[member].clone();
+    }
+    assert_eq!(again, first);
+    let second = poll(json!(1));
+    assert_eq!(second["message_id"], 2, "{second}");
+    // Without the number nothing is repeated, and an empty answer leaves the message where it is.
+    assert_eq!(poll(Value::Null)["have_message"], false);
+    assert_eq!(poll(json!(1))["message_id"], 2);
+    assert_eq!(poll(json!(2))["have_message"], false);
+}
+
+#[test]
+fn one_poll_runs_one_waits_and_a_third_takes_its_place_unanswered() {
+    let (server, mut ws) = four_vgroups();
+    let mut tmq = Tmq::open(server.addr());
+    let send = |tmq: &mut Tmq, req_id: u64| {
+        let args = json!({"req_id": req_id, "blocking_time": 200});
+        tmq.0.send_text(json!({"action": "poll", "args": args}).to_string());
+    };
+    // Held until there is something to poll from.
+    send(&mut tmq, 100);
+    send(&mut tmq, 101);
+    assert_eq!(tmq.subscribe("g", "t", json!({}))["code"], 0);
+    assert_eq!(tmq.0.receive_json()["req_id"], 101);
+    for req_id in [102, 103, 104] {
+        send(&mut tmq, req_id);
+    }
+    // Requests that need not wait are answered meanwhile.
+    assert_eq!(tmq.ask("list_topics", json!({}))["topics"], json!(["t"]));
+    let answered: Vec<Value> = (0..2).map(|_| tmq.0.receive_json()["req_id"].clone()).collect();
+    assert_eq!(answered, [102, 104]);
+    // A poll that waits for ever ends with its subscription.
+    let args = json!({"req_id": 105, "blocking_time": -1});
+    tmq.0.send_text(json!({"action": "poll", "args": args}).to_string());
+    ws.run("insert into d.c0 values (1700000000000, 1)");
+    let reply = tmq.0.receive_json();
+    assert_eq!((&reply["req_id"], &reply["have_message"]), (&json!(105), &json!(true)));
+}
+
+#[test]
+fn the_vgroups_of_a_socket_that_closes_go_to_the_others_at_once() {
+    let (server, mut ws) = four_vgroups();
+    for n in 0..12 {
+        ws.run(&format!("insert into d.c{n} values (1700000000000, {n})"));
+    }
+    let mut first = Tmq::subscribed(server.addr(), "g", "t");
+    let mut second = Tmq::subscribed(server.addr(), "g", "t");
+    assert_eq!((first.vgroups("t").len(), second.vgroups("t").len()), (2, 2));
+    let args = json!({"req_id": 9, "blocking_time": -1});
+    while first.poll(0)["have_message"] == true {}
+    first.0.send_text(json!({"action": "poll", "args": args}).to_string());
+    drop(second);
+    let poll = first.0.receive_json();
+    assert_eq!(poll["have_message"], true, "{poll}");
+    assert_eq!(first.vgroups("t").len(), 4);
+}
+
+#[test]
+fn a_member_that_is_silent_for_its_session_timeout_is_removed_and_told_so() {
+    let (server, _ws) = four_vgroups();
+    let mut silent = Tmq::open(server.addr());
+    let more = json!({"session_timeout_ms": "6000"});
+    assert_eq!(silent.subscribe("g", "t", more)["code"], 0);
+    let mut lively = Tmq::subscribed(server.addr(), "g", "t");
+    let started = std::time::Instant::now();
+    // This one reads, and so answers pings; the other is not read.
+    while lively.vgroups("t").len() < 4 {
+        assert_eq!(lively.poll(200)["have_message"], false);
+        assert!(started.elapsed() < std::time::Duration::from_secs(8));
+    }
+    let reply = silent.poll(0);
+    assert_eq!((&reply["code"], &reply["message"]), (&json!(0x03E6), &json!("Consumer not exist")));
+    assert_eq!(silent.ask("unsubscribe", json!({}))["code"], 0);
+    assert_eq!(silent.subscribe("g", "t", json!({}))["code"], 0);
+    assert_eq!(silent.vgroups("t").len(), 2);
+}
+
+#[test]
+fn a_member_that_does_not_poll_in_its_time_is_removed() {
+    let (server, _ws) = four_vgroups();
+    let mut idle = Tmq::open(server.addr());
+    let more = json!({"max_poll_interval_ms": "1000"});
+    assert_eq!(idle.subscribe("g", "t", more)["code"], 0);
+    let mut other = Tmq::subscribed(server.addr(), "g", "t");
+    let started = std::time::Instant::now();
+    while other.vgroups("t").len() < 4 {
+        other.poll(100);
+        assert!(started.elapsed() < std::time::Duration::from_secs(5));
+    }
+    assert_eq!(idle.poll(0)["code"], 0x03E6);
+}
+
+#[test]
+fn what_was_committed_survives_the_death_of_the_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().to_str().unwrap();
+    let insert = |ws: &mut Ws, v: i64| {
+        ws.run(&format!("insert into d.c values ({}, {v})", 1_700_000_000_000_i64 + v));
+    };
+    {
+        let program = Program::start(&["--data-dir", dir]);
+        let mut ws = Ws::login(program.addr);
+        ws.run("create database d vgroups 1");
+        ws.run("create table d.c (ts timestamp, v int)");
+        ws.run("create topic t as select ts, v from d.c");
+        insert(&mut ws, 1);
+        let mut tmq = Tmq::subscribed(program.addr, "g", "t");
+        assert_eq!(tmq.poll(2000)["have_message"], true);
+        assert_eq!(tmq.ask("commit", json!({"message_id": 0}))["code"], 0);
+        insert(&mut ws, 2);
+        assert_eq!(tmq.poll(2000)["have_message"], true);
+        // Dropping the program kills it.
+    }
+    let program = Program::start(&["--data-dir", dir]);
+    let mut tmq = Tmq::subscribed(program.addr, "g", "t");
+    let poll = tmq.poll(2000);
+    assert_eq!(poll["have_message"], true);
+    let step = tmq.ask("fetch", json!({"message_id": poll["message_id"]}));
+    assert_eq!(step["rows"], 1, "{step}");
+    assert_eq!(tmq.poll(100)["have_message"], false);
+}
+
+#[test]
+fn releases_know_of_consumers_what_they_knew() {
+    for (version, raw_data, batch, version_told) in
+        [("3.2.3.0", false, false, false), ("3.3.2.0", true, true, false), ("3.4.1.0", true, true, true)]
+    {
+        let server = taos_embedded::Embedded::builder().emulate(version).start_blocking().unwrap();
+        let mut ws = Ws::login(server.addr());
+        for sql in ["create database d", "create table d.c (ts timestamp, v int)", "create topic t as select ts, v from d.c"] {
+            assert_eq!(ws.ask("query", json!({"sql": sql}))["code"], 0, "{sql}");
+        }
+        let mut tmq = Tmq::open(server.addr());
+        let reply = tmq.subscribe("g", "t", json!({"enable_batch_meta": "1"}));
+        assert_eq!(reply["code"], if batch { 0 } else { 0xfffe }, "{reply}");
+        if !batch {
+            let reply = tmq.subscribe("g", "t", json!({"config": {"no.such.key": "1"}}));
+            assert_eq!(reply["code"], 0, "{reply}");
+        }
+        assert_eq!(reply.get("version").is_some(), version_told, "{reply}");
+        let args = json!({"req_id": 50, "message_id": 1});
+        tmq.0.send_text(json!({"action": "fetch_raw_data", "args": args}).to_string());
+        if raw_data {
+            assert!(matches!(tmq.0.receive(), Message::Binary(_)));
+        }
+        assert_eq!(tmq.ask("list_topics", json!({}))["topics"], json!(["t"]));
+    }
+}
+
+#[test]
+fn many_large_replies_to_a_client_that_reads_slowly_share_one_message() {
+    let (server, mut ws) = four_vgroups();
+    let rows: String = (0..20_000).map(|n| format!("({},{n})", 1_700_000_000_000_i64 + n)).collect();
+    ws.run(&format!("insert into d.c0 values {rows}"));
+    let mut tmq = Tmq::subscribed(server.addr(), "g", "t");
+    let id = tmq.poll(2000)["message_id"].clone();
+    const REQUESTS: u64 = 200;
+    for req_id in 0..REQUESTS {
+        let args = json!({"req_id": req_id, "message_id": id});
+        tmq.0.send_text(json!({"action": "fetch_raw_data", "args": args}).to_string());
+    }
+    for req_id in 0..REQUESTS {
+        let Message::Binary(frame) = tmq.0.receive() else {
+            panic!("no message");
+        };
+        assert_eq!(classify_tmq_binary(&frame).req_id(), Some(req_id));
+    }
 }
