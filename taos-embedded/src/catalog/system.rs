@@ -143,6 +143,20 @@ const SUBSCRIPTIONS: Columns = &[
     ("rows", Ty::BigInt, 0),
 ];
 
+const CONSUMERS: Columns = &[
+    ("consumer_id", Ty::VarChar, 32),
+    ("consumer_group", Ty::VarChar, 193),
+    ("client_id", Ty::VarChar, 256),
+    ("user", Ty::VarChar, 24),
+    ("fqdn", Ty::VarChar, 128),
+    ("status", Ty::VarChar, 20),
+    ("topics", Ty::VarChar, 205),
+    ("up_time", Ty::Timestamp, 0),
+    ("subscribe_time", Ty::Timestamp, 0),
+    ("rebalance_time", Ty::Timestamp, 0),
+    ("parameters", Ty::VarChar, 192),
+];
+
 const FUNCTIONS: Columns = &[
     ("name", Ty::VarChar, 64),
     ("comment", Ty::VarChar, 255),
@@ -197,6 +211,8 @@ const SYSTEM_TABLES: &[(&str, Columns)] = &[
     ("ins_users", USERS),
 ];
 
+const PERFORMANCE_TABLES: &[(&str, Columns)] = &[("perf_consumers", CONSUMERS)];
+
 /// Real servers have these too.
 const KNOWN_ONLY: &[&str] = &[
     "ins_dnodes",
@@ -218,16 +234,17 @@ const KNOWN_ONLY: &[&str] = &[
     "ins_anodes",
     "perf_connections",
     "perf_queries",
-    "perf_consumers",
     "perf_trans",
     "perf_apps",
 ];
 
 /// The columns of a system table; `Err` for one that real servers have and this one lacks.
 pub(crate) fn system_columns(db: &str, table: &str) -> Result<Option<Vec<ColumnInfo>>, ()> {
-    let found = SYSTEM_TABLES
-        .iter()
-        .find(|(name, _)| db == "information_schema" && *name == table);
+    let tables = match db {
+        "information_schema" => SYSTEM_TABLES,
+        _ => PERFORMANCE_TABLES,
+    };
+    let found = tables.iter().find(|(name, _)| *name == table);
     match found {
         Some((_, columns)) => Ok(Some(infos(columns))),
         None if KNOWN_ONLY.contains(&table) => Err(()),
@@ -317,7 +334,7 @@ fn system_database_row(name: &str, tables: usize) -> Vec<Value> {
 pub(super) fn databases(catalog: &Catalog) -> Vec<Vec<Value>> {
     let mut rows = vec![
         system_database_row("information_schema", SYSTEM_TABLES.len()),
-        system_database_row("performance_schema", 0),
+        system_database_row("performance_schema", PERFORMANCE_TABLES.len()),
     ];
     rows.extend(catalog.databases.values().map(|db| database_row(db)));
     rows
@@ -349,10 +366,13 @@ pub(super) fn stables(catalog: &Catalog) -> Vec<Vec<Value>> {
 
 pub(super) fn tables(catalog: &Catalog) -> Vec<Vec<Value>> {
     let mut rows = Vec::new();
-    for (name, columns) in SYSTEM_TABLES {
+    let of = |db: &'static str| move |table: &'static (&str, Columns)| (db, table);
+    let system = SYSTEM_TABLES.iter().map(of("information_schema"));
+    let performance = PERFORMANCE_TABLES.iter().map(of("performance_schema"));
+    for (db, (name, columns)) in system.chain(performance) {
         rows.push(vec![
             text(*name),
-            text("information_schema"),
+            text(db),
             Value::Null,
             int(columns.len()),
             Value::Null,

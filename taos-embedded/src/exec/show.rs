@@ -66,33 +66,30 @@ impl Exec<'_> {
     }
 
     fn show_other(&self, words: &str) -> Result<ResultRows, SqlError> {
-        let (table, columns): (&str, &[&str]) = match words {
+        let (table, columns): (&str, Option<&[&str]>) = match words {
             "cluster alive" => {
                 let columns = vec![result_column("status", Ty::Int, 0)];
                 return computed(columns, Precision::Millisecond, &[vec![Value::Integer(1)]]);
             }
-            "users" => (
-                "ins_users",
-                &[
-                    "name",
-                    "super",
-                    "enable",
-                    "sysinfo",
-                    "createdb",
-                    "create_time",
-                    "allowed_host",
-                ],
-            ),
-            "topics" => ("ins_topics", &["topic_name"]),
+            "users" => ("ins_users", None),
+            "topics" => ("ins_topics", Some(&["topic_name"])),
+            "subscriptions" => ("ins_subscriptions", None),
+            "consumers" => ("perf_consumers", None),
             _ => return Err(SqlError::unsupported(format!("show {words}"))),
+        };
+        let db = match table.starts_with("perf_") {
+            true => "performance_schema",
+            false => "information_schema",
         };
         let system = self
             .view
-            .system_table("information_schema", table)?
+            .system_table(db, table)?
             .ok_or_else(SqlError::unknown_table)?;
-        let kept: Vec<usize> = columns
-            .iter()
-            .filter_map(|name| system.columns.iter().position(|c| c.name == *name))
+        let is_kept = |name: &str| columns.is_none_or(|columns| columns.contains(&name));
+        let all = system.columns.iter().enumerate();
+        let kept: Vec<usize> = all
+            .filter(|(_, column)| is_kept(&column.name))
+            .map(|(at, _)| at)
             .collect();
         let infos = kept.iter().filter_map(|&i| system.columns.get(i));
         let columns = infos

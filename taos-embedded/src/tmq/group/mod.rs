@@ -5,6 +5,7 @@
 
 mod assign;
 mod consumer;
+mod rows;
 mod table;
 #[cfg(test)]
 mod tests;
