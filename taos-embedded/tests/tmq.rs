@@ -369,3 +369,35 @@ fn many_large_replies_to_a_client_that_reads_slowly_share_one_message() {
         assert_eq!(classify_tmq_binary(&frame).req_id(), Some(req_id));
     }
 }
+
+#[test]
+fn groups_and_members_are_shown_in_the_system_tables() {
+    let (server, mut ws) = four_vgroups();
+    let query = |sql: &str| -> Value {
+        let (_, body) = support::rest(server.addr(), "/rest/sql", sql);
+        serde_json::from_str::<Value>(&body).unwrap()["data"].clone()
+    };
+    ws.run("insert into d.c0 values (1700000000000, 1)(1700000000001, 2)");
+    let mut tmq = Tmq::open(server.addr());
+    let more = json!({"client_id": "me", "auto_commit": "true", "auto_commit_interval_ms": "700"});
+    assert_eq!(tmq.subscribe("g", "t", more)["code"], 0);
+    assert_eq!(tmq.poll(2000)["have_message"], true);
+    let sql = "select consumer_group, client_id, user, status, topics, parameters \
+               from performance_schema.perf_consumers";
+    let parameters = "tbname:1,commit:1,interval:700ms,reset:earliest";
+    assert_eq!(query(sql), json!([["g", "me", "root", "ready", "t", parameters]]));
+    let sql = "select sum(`rows`), count(*), count(consumer_id) from information_schema.ins_subscriptions \
+               where topic_name = 't' and consumer_group = 'g'";
+    assert_eq!(query(sql), json!([[2, 4, 4]]));
+    assert_eq!(query("show subscriptions").as_array().unwrap().len(), 4);
+    let shown = query("show consumers");
+    assert_eq!((&shown[0][1], shown[0].as_array().unwrap().len()), (&json!("g"), 11));
+    tmq.ask("commit", json!({"message_id": 0}));
+    tmq.ask("unsubscribe", json!({}));
+    assert_eq!(query("show consumers"), json!([]));
+    let sql = "select consumer_id, `offset` from information_schema.ins_subscriptions \
+               where `offset` like 'wal:%'";
+    assert_eq!(query(sql).as_array().unwrap().len(), 4);
+    ws.run("drop consumer group g on t");
+    assert_eq!(query("show subscriptions"), json!([]));
+}

@@ -12,12 +12,14 @@ use crate::exec::geometry;
 use crate::plan::{ColumnInfo, Schema, SystemTable, TableInfo};
 use crate::sql::SqlError;
 use crate::store::Store;
+use crate::tmq::Broker;
 
-/// One picture of the catalog, with the store that holds the tags.
+/// One picture of the catalog, with the store that holds the tags and the groups that read topics.
 #[derive(Debug, Clone)]
 pub(crate) struct View {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) store: Store,
+    pub(crate) broker: Arc<Broker>,
 }
 
 impl Schema for View {
@@ -47,6 +49,8 @@ impl Schema for View {
             "ins_columns" => system::columns(catalog),
             "ins_tags" => self.all_tags()?,
             "ins_topics" => system::topics(catalog),
+            "ins_subscriptions" => self.broker.subscriptions(),
+            "perf_consumers" => self.broker.consumers(),
             "ins_vgroups" => system::vgroups(catalog),
             "ins_mnodes" => system::mnodes(),
             "ins_users" => system::users(catalog),

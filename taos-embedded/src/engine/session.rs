@@ -136,13 +136,13 @@ impl Session {
             view: View {
                 catalog: store.catalog(),
                 store,
+                broker: Arc::clone(&self.engine.broker),
             },
             db: db.map(str::to_owned).or_else(|| self.current_db()),
             now: now(),
             zone: self.timezone(),
             user: &self.user,
             version: &self.engine.version,
-            broker: &self.engine.broker,
             sql,
         }
     }

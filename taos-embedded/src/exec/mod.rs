@@ -39,7 +39,6 @@ use crate::plan::{Context, ResultColumn};
 use crate::sql::SqlError;
 use crate::sql::ast::{Ident, ObjectName, Statement};
 use crate::store::{Store, blocks_of};
-use crate::tmq::Broker;
 
 pub(crate) use meta::packing_words;
 pub(crate) use rows::{STALE, TableRows};
@@ -63,8 +62,6 @@ pub(crate) struct Exec<'a> {
     /// What `server_version()` says.
     pub(crate) version: &'a str,
     pub(crate) sql: &'a str,
-    /// Who reads topics.
-    pub(crate) broker: &'a Arc<Broker>,
 }
 
 impl Exec<'_> {

@@ -330,7 +330,7 @@ impl Exec<'_> {
 
     pub(super) fn drop_topic(&self, drop: &DropNamed) -> Result<u64, SqlError> {
         let (name, if_exists, force) = (drop.name.name.clone(), drop.if_exists, drop.force);
-        let broker = Arc::clone(self.broker);
+        let broker = Arc::clone(&self.view.broker);
         self.store().write(move |write| {
             if !write.catalog().topics.contains_key(&name) {
                 return match if_exists {
@@ -346,7 +346,7 @@ impl Exec<'_> {
     }
 
     pub(super) fn drop_consumer_group(&self, drop: &DropConsumerGroup) -> Result<u64, SqlError> {
-        let broker = Arc::clone(self.broker);
+        let broker = Arc::clone(&self.view.broker);
         let drop = drop.clone();
         self.store().write(move |write| {
             if !write.catalog().topics.contains_key(&drop.topic.name) {

@@ -175,6 +175,8 @@ impl TopicReader {
             let view = View {
                 catalog: self.store.catalog(),
                 store: self.store.clone(),
+                // No topic reads a system table.
+                broker: Arc::default(),
             };
             match self.wanted_in(&view, entries) {
                 // a table or column may have gone since the catalog was looked at
