@@ -176,10 +176,7 @@ impl Cells {
         } else {
             bytes.resize(rows.div_ceil(8), 0);
         }
-        bytes.reserve(length);
-        for _ in 0..rows {
-            bytes.extend_from_slice(value);
-        }
+        bytes.extend(value.repeat(rows));
         Self {
             length,
             bytes: bytes.into(),

@@ -169,7 +169,7 @@ impl TopicReader {
     }
 
     /// What of these entries concerns the topic, by the tables as they are now.
-    fn wanted(&self, entries: &[Entry]) -> Result<Wanted<'_>, SqlError> {
+    fn wanted(&self, entries: &[Entry]) -> Result<Wanted, SqlError> {
         let mut attempt = 1;
         loop {
             let view = View {
@@ -191,7 +191,7 @@ impl TopicReader {
         }
     }
 
-    fn wanted_in(&self, view: &View, entries: &[Entry]) -> Result<Wanted<'_>, SqlError> {
+    fn wanted_in(&self, view: &View, entries: &[Entry]) -> Result<Wanted, SqlError> {
         let statement = Statement {
             view,
             db: &self.topic.db,

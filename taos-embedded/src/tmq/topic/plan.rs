@@ -4,18 +4,56 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use taos_query::block::{BlockWriter, ColumnBuilder};
-use taos_query::common::Precision;
+use taos_query::common::{Precision, Ty};
 use taos_query::tmq::raw::{EntryColumn, EntrySchema};
 
 use super::block::{self, Head};
 use crate::catalog::{Catalog, Database, Found, TableDef, View};
-use crate::plan::{self, Context, Plan, ResultColumn, TableInfo, TableKind};
+use crate::plan::{
+    self, ColumnInfo, Context, Plan, ResultColumn, Schema, SystemTable, TableInfo, TableKind,
+};
 use crate::server::Emulated;
 use crate::sql::SqlError;
 use crate::sql::ast::{
     Expr, ExprKind, Ident, ObjectName, Query, QueryBody, Select, SelectItem, Span, TableRef,
 };
 use crate::store::internal;
+
+/// The number of a column that tells which part of the log a row is of.
+pub(super) const PART: u32 = u32::MAX;
+/// A name that no statement has.
+const PART_NAME: &str = "\0part";
+
+/// The catalog, where tables have that column too.
+#[derive(Debug)]
+struct WithParts<'a>(&'a View);
+
+impl Schema for WithParts<'_> {
+    fn database(&self, name: &str) -> Result<Option<Precision>, SqlError> {
+        self.0.database(name)
+    }
+
+    fn table(&self, db: &str, name: &str) -> Result<Option<TableInfo>, SqlError> {
+        let table = self.0.table(db, name)?;
+        let part = ColumnInfo {
+            name: PART_NAME.to_owned(),
+            id: PART,
+            ty: Ty::BigInt,
+            length: 8,
+            precision: 0,
+            scale: 0,
+            composite_key: false,
+        };
+        Ok(table.map(|mut table| {
+            table.columns = table.columns.iter().cloned().chain([part]).collect();
+            table
+        }))
+    }
+
+    fn system_table(&self, db: &str, name: &str) -> Result<Option<SystemTable>, SqlError> {
+        self.0.system_table(db, name)
+    }
+}
 
 /// Where a column of the result comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +71,7 @@ pub(super) enum Output {
 pub(super) enum How {
     /// Columns of the log's blocks are taken as they are.
     Cut(Vec<Output>),
-    /// The statement runs on the rows.
+    /// The statement runs on the rows; a column behind those of the result tells their parts.
     Run(Plan),
 }
 
@@ -79,8 +117,12 @@ pub(super) struct Statement<'a> {
 
 impl Statement<'_> {
     fn context(&self) -> Context<'_> {
+        self.context_of(self.view)
+    }
+
+    fn context_of<'s>(&'s self, schema: &'s dyn Schema) -> Context<'s> {
         Context {
-            schema: self.view,
+            schema,
             db: Some(self.db.to_owned()),
             now: self.now,
             zone: None,
@@ -106,11 +148,11 @@ impl Statement<'_> {
         };
         let info = database.info(&found);
         let select = &without_wildcards(select, &info, columns);
-        let query = Query {
+        let of = |select: &Select| Query {
             body: QueryBody::Select(Box::new(select.clone())),
             ..query.clone()
         };
-        let plan = plan::plan(&query, self.sql, &self.context())?;
+        let plan = plan::plan(&of(select), self.sql, &self.context())?;
         let heads = heads(&plan.columns)?;
         let described = plan.columns.iter().zip(&heads).zip(1..);
         let described = described.map(|((column, head), id)| EntryColumn {
@@ -137,7 +179,16 @@ impl Statement<'_> {
             precision: plan.precision,
             how: match outputs(select, &info).filter(|all| all.len() == plan.columns.len()) {
                 Some(outputs) => How::Cut(outputs),
-                None => How::Run(plan),
+                None => {
+                    let mut select = select.clone();
+                    select.items.push(SelectItem {
+                        expr: column_named(PART_NAME, true),
+                        alias: None,
+                    });
+                    let schema = WithParts(self.view);
+                    let context = self.context_of(&schema);
+                    How::Run(plan::plan(&of(&select), self.sql, &context)?)
+                }
             },
             is_passing: ["now", "today"].iter().any(|word| lower.contains(word)),
         }))

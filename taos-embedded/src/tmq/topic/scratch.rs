@@ -6,6 +6,8 @@ use taos_query::block::RawBlock;
 use taos_query::common::Precision;
 use taos_query::tmq::raw::DataEntry;
 
+use super::super::Part;
+use super::plan::PART;
 use super::tables::{Known, Tables};
 use crate::catalog::TableDef;
 use crate::exec::affinity;
@@ -75,40 +77,59 @@ impl Scratch {
         names().map_err(sqlite_error)
     }
 
-    /// What a plan makes of the rows of one table.
+    /// What a plan makes of the rows of several parts, each apart. The plan's last column is the number of
+    /// the part.
     pub(super) fn run(
         &self,
         plan: &Plan,
         def: &TableDef,
-        table: i64,
-        rows: &DataEntry,
-    ) -> Result<Vec<RawBlock>, SqlError> {
-        let values = stored(def, table, rows)?;
-        let width = plan.columns.len();
-        let run = || -> rusqlite::Result<Vec<Vec<Value>>> {
-            let sql = insert_sql(&format!("d{}", def.id), def.columns.len() + 1);
-            let mut insert = self.connection.prepare_cached(&sql)?;
-            for row in &values {
-                insert.execute(params_from_iter(row))?;
-            }
-            let mut statement = self.connection.prepare_cached(&plan.sql)?;
-            bind(&mut statement, &plan.params)?;
-            let mut rows = statement.raw_query();
-            let mut all = Vec::new();
-            while let Some(row) = rows.next()? {
-                let cells: rusqlite::Result<Vec<Value>> = (0..width).map(|i| row.get(i)).collect();
-                all.push(cells?);
-            }
-            Ok(all)
-        };
-        let outcome = run().map_err(sqlite_error);
+        parts: &[&Part],
+    ) -> Result<Vec<Vec<RawBlock>>, SqlError> {
+        let outcome = self.insert(def, parts).and_then(|()| {
+            let rows = self.select(plan, parts.len());
+            rows.map_err(sqlite_error)
+        });
         let emptied = self
             .connection
             .prepare_cached(&format!("DELETE FROM d{}", def.id))
             .and_then(|mut delete| delete.execute([]));
         let all = outcome?;
         emptied.map_err(sqlite_error)?;
-        blocks_of(&plan.columns, plan.precision, &all)
+        let columns = plan.columns.split_last().map_or(&[][..], |(_, rest)| rest);
+        all.iter()
+            .map(|rows| blocks_of(columns, plan.precision, rows))
+            .collect()
+    }
+
+    fn insert(&self, def: &TableDef, parts: &[&Part]) -> Result<(), SqlError> {
+        let sql = insert_sql(&format!("d{}", def.id), def.columns.len() + 2);
+        let mut insert = self.connection.prepare_cached(&sql).map_err(sqlite_error)?;
+        for (number, part) in parts.iter().enumerate() {
+            let number = i64::try_from(number).map_err(internal)?;
+            for row in stored(def, part.table, number, &part.rows)? {
+                insert
+                    .execute(params_from_iter(&row))
+                    .map_err(sqlite_error)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn select(&self, plan: &Plan, parts: usize) -> rusqlite::Result<Vec<Vec<Vec<Value>>>> {
+        let mut statement = self.connection.prepare_cached(&plan.sql)?;
+        bind(&mut statement, &plan.params)?;
+        let mut rows = statement.raw_query();
+        let mut all = vec![Vec::new(); parts];
+        let width = plan.columns.len().saturating_sub(1);
+        while let Some(row) = rows.next()? {
+            let cells: rusqlite::Result<Vec<Value>> = (0..width).map(|i| row.get(i)).collect();
+            let number: u32 = row.get(width)?;
+            let part = usize::try_from(number).ok().and_then(|at| all.get_mut(at));
+            if let Some(part) = part {
+                part.push(cells?);
+            }
+        }
+        Ok(all)
     }
 }
 
@@ -127,14 +148,19 @@ fn tables_sql(def: &TableDef) -> String {
     let columns: String = def.columns.iter().skip(1).map(|c| column('c', c)).collect();
     let tags: String = def.tags.iter().map(|t| column('g', t)).collect();
     format!(
-        "CREATE TABLE d{0} (tbl INTEGER NOT NULL, ts INTEGER NOT NULL{columns});
+        "CREATE TABLE d{0} (tbl INTEGER NOT NULL, ts INTEGER NOT NULL{columns}, c{PART} INTEGER);
          CREATE TABLE t{0} (tbl INTEGER PRIMARY KEY, name TEXT NOT NULL{tags});",
         def.id
     )
 }
 
-/// Rows in the stored forms of the table's columns, behind the number of the table.
-fn stored(def: &TableDef, table: i64, rows: &DataEntry) -> Result<Vec<Vec<Value>>, SqlError> {
+/// Rows in the stored forms of the table's columns, between the numbers of the table and of the part.
+fn stored(
+    def: &TableDef,
+    table: i64,
+    part: i64,
+    rows: &DataEntry,
+) -> Result<Vec<Vec<Value>>, SqlError> {
     let schema = rows.schema.as_ref();
     let schema = schema.ok_or_else(|| internal("rows of the log without a description"))?;
     let precision = Precision::from_u8_option(rows.precision)
@@ -146,9 +172,9 @@ fn stored(def: &TableDef, table: i64, rows: &DataEntry) -> Result<Vec<Vec<Value>
         now: 0,
         decimal_text: false,
     };
-    let mut row = vec![Value::Null; def.columns.len() + 1];
-    if let Some(first) = row.first_mut() {
-        *first = Value::Integer(table);
+    let mut row = vec![Value::Null; def.columns.len() + 2];
+    if let [first, .., last] = row.as_mut_slice() {
+        (*first, *last) = (Value::Integer(table), Value::Integer(part));
     }
     let mut all = vec![row; block.nrows()];
     for (named, view) in schema.columns().iter().zip(block.column_views()) {

@@ -1,8 +1,9 @@
 //! Which entries concern a topic.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, MutexGuard};
 
+use taos_query::RawBlock;
 use taos_query::tmq::raw::DataEntry;
 
 use super::super::{Body, Entry, Part};
@@ -16,11 +17,12 @@ use crate::catalog::{Database, TableDef, View};
 use crate::meta::{Meta, NewKind};
 use crate::sql::SqlError;
 use crate::sql::ast::Expr;
+use crate::store::internal;
 
 /// What of a piece of the log a topic carries.
-pub(super) struct Wanted<'a>(Kind<'a>);
+pub(super) struct Wanted(Kind);
 
-enum Kind<'a> {
+enum Kind {
     /// All tables of a database.
     Database(Option<Arc<Database>>),
     Stable {
@@ -33,13 +35,14 @@ enum Kind<'a> {
         plan: Arc<QueryPlan>,
         tables: Tables,
         projector: Projector,
-        work: MutexGuard<'a, Work>,
+        /// What the statement made of the parts that are still to come.
+        results: VecDeque<Vec<RawBlock>>,
     },
     /// The table is gone.
     Nothing,
 }
 
-impl<'a> Wanted<'a> {
+impl Wanted {
     pub(super) fn database(view: &View, db: &str) -> Self {
         Self(Kind::Database(view.catalog.databases.get(db).cloned()))
     }
@@ -82,7 +85,7 @@ impl<'a> Wanted<'a> {
     pub(super) fn query(
         statement: &Statement<'_>,
         plan: Option<Arc<QueryPlan>>,
-        mut work: MutexGuard<'a, Work>,
+        mut work: MutexGuard<'_, Work>,
         entries: &[Entry],
     ) -> Result<Self, SqlError> {
         let catalog = &statement.view.catalog;
@@ -108,14 +111,23 @@ impl<'a> Wanted<'a> {
             };
             [(def.id, known)].into()
         };
-        if let How::Run(_) = plan.how {
-            work.scratch()?.prepare(def, &tables)?;
+        let mut results = VecDeque::new();
+        if let How::Run(statement) = &plan.how {
+            let rows = entries.iter().filter_map(|entry| match &entry.body {
+                Body::Rows(parts) => Some(parts),
+                Body::Meta(_) => None,
+            });
+            let ours = |part: &&Part| part.def == def.id && tables.contains_key(&part.table);
+            let parts: Vec<&Part> = rows.flatten().filter(ours).collect();
+            let scratch = work.scratch()?;
+            scratch.prepare(def, &tables)?;
+            results = scratch.run(statement, def, &parts)?.into();
         }
         Ok(Self(Kind::Query {
             plan,
             tables,
             projector: Projector::default(),
-            work,
+            results,
         }))
     }
 }
@@ -161,7 +173,7 @@ fn whole(part: &Part) -> Vec<DataEntry> {
     vec![rows]
 }
 
-impl page::View for Wanted<'_> {
+impl page::View for Wanted {
     fn rows(&mut self, part: &Part) -> Result<Vec<DataEntry>, SqlError> {
         if self.carries(part) {
             return Ok(whole(part));
@@ -171,7 +183,7 @@ impl page::View for Wanted<'_> {
                 plan,
                 tables,
                 projector,
-                work,
+                results,
             } if part.def == plan.def.id => {
                 let Some(known) = tables.get(&part.table) else {
                     return Ok(Vec::new());
@@ -181,16 +193,16 @@ impl page::View for Wanted<'_> {
                         let row = projector.rows(plan, outputs, part.table, known, &part.rows)?;
                         Ok(vec![row])
                     }
-                    How::Run(statement) => {
-                        let scratch = work.scratch()?;
-                        let blocks = scratch.run(statement, &plan.def, part.table, &part.rows)?;
-                        let entry = |block: &taos_query::RawBlock| DataEntry {
+                    How::Run(_) => {
+                        let entry = |block: &RawBlock| DataEntry {
                             block: stamped(block.as_raw_bytes()),
                             rows: block.nrows() as u64,
                             precision: plan.precision.as_u8(),
                             schema: Some(Arc::clone(&plan.schema)),
                             table: None,
                         };
+                        let blocks = results.pop_front();
+                        let blocks = blocks.ok_or_else(|| internal("rows without a result"))?;
                         Ok(blocks.iter().map(entry).collect())
                     }
                 }
