@@ -28,6 +28,10 @@ pub use fuzz::fuzz_json_meta;
 use crate::error::{ErrorKind, RawError, RawResult};
 
 /// The meta of a message.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "few are held at a time, and a box would be in the way of matching them"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum JsonMeta {
@@ -147,6 +151,10 @@ impl<'de> Deserialize<'de> for JsonMeta {
 }
 
 /// One change. Prints as SQL.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "few are held at a time, and a box would be in the way of matching them"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "camelCase")]
 pub enum MetaUnit {
