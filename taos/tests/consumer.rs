@@ -1,7 +1,7 @@
 //! Consumers through the facade, in both flavours, on a server in this process.
 
 use serde::Deserialize;
-use taos::ErrorKind;
+use taos::{Error, ErrorKind};
 use taos_embedded::Embedded;
 
 #[derive(Debug, Deserialize)]
@@ -16,24 +16,23 @@ const TABLES: [&str; 4] = [
     "insert into d.t1 using d.s tags (1) values (now, 1) (now + 1s, 2) d.t2 using d.s tags (2) values (now, 3)",
 ];
 
-async fn server() -> Embedded {
+async fn server() -> Result<Embedded, Error> {
     use taos::{AsyncQueryable as _, AsyncTBuilder as _};
-    let server = Embedded::builder().memory().start().await.unwrap();
-    let builder = taos::TaosBuilder::from_dsn(server.dsn()).unwrap();
-    let taos = builder.build().await.unwrap();
-    taos.exec_many(TABLES).await.unwrap();
-    server
+    let server = Embedded::builder().memory().start().await?;
+    let taos = taos::TaosBuilder::from_dsn(server.dsn())?.build().await?;
+    taos.exec_many(TABLES).await?;
+    Ok(server)
 }
 
 fn dsn(server: &Embedded, driver: &str) -> String {
-    let place = server.dsn().split_once("://").unwrap().1;
-    format!("{driver}://{place}?group.id=g&auto.offset.reset=earliest&timeout=500ms")
+    let place = server.dsn().trim_start_matches("ws");
+    format!("{driver}{place}?group.id=g&auto.offset.reset=earliest&timeout=500ms")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_resumed_behind_what_was_acknowledged() {
     use taos::*;
-    let server = server().await;
+    let server = server().await.unwrap();
     let builder = TmqBuilder::from_dsn(dsn(&server, "tmq+ws")).unwrap();
     let mut numbers = Vec::new();
     for part in [2, 1] {
@@ -67,7 +66,7 @@ async fn records_are_resumed_behind_what_was_acknowledged() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_record_comes_again() {
     use taos::*;
-    let server = server().await;
+    let server = server().await.unwrap();
     let builder = TmqBuilder::from_dsn(dsn(&server, "ws")).unwrap();
     for _ in 0..2 {
         let mut consumer = builder.build().await.unwrap();
@@ -91,49 +90,50 @@ async fn a_dropped_record_comes_again() {
     }
 }
 
-fn blocking(dsn: &str) {
+fn blocking(dsn: &str) -> Result<(), Error> {
     use taos::sync::*;
-    let mut consumer = TmqBuilder::from_dsn(dsn).unwrap().build().unwrap();
+    let mut consumer = TmqBuilder::from_dsn(dsn)?.build()?;
     assert_eq!(consumer.default_timeout(), Timeout::from_millis(500));
-    consumer.subscribe(["readings"]).unwrap();
-    assert_eq!(consumer.list_topics().unwrap(), ["readings"]);
+    consumer.subscribe(["readings"])?;
+    assert_eq!(consumer.list_topics()?, ["readings"]);
     let mut rows = 0;
     for message in consumer.iter() {
-        let (offset, message) = message.unwrap();
+        let (offset, message) = message?;
         assert_eq!(offset.topic(), "readings");
         let (topic, vgroup) = (offset.topic().to_owned(), offset.vgroup_id());
         if let MessageSet::Data(data) | MessageSet::MetaData(_, data) = message {
             for block in data {
-                rows += block.unwrap().nrows();
+                rows += block?.nrows();
             }
         }
-        consumer.commit(offset).unwrap();
-        let committed = consumer.committed(&topic, vgroup).unwrap();
-        assert_eq!(committed, consumer.position(&topic, vgroup).unwrap());
+        consumer.commit(offset)?;
+        let committed = consumer.committed(&topic, vgroup)?;
+        assert_eq!(committed, consumer.position(&topic, vgroup)?);
     }
     assert_eq!(rows, 3);
-    let (topic, vgroups) = consumer.assignments().unwrap().remove(0);
-    for vgroup in &vgroups {
-        consumer
-            .offset_seek(&topic, vgroup.vgroup_id(), vgroup.begin())
-            .unwrap();
+    for (topic, vgroups) in consumer.assignments().unwrap_or_default() {
+        for vgroup in vgroups {
+            consumer.offset_seek(&topic, vgroup.vgroup_id(), vgroup.begin())?;
+        }
     }
-    let again: usize = consumer
-        .iter_data_only(Timeout::from_millis(500))
-        .map(|message| message.unwrap().1)
-        .flat_map(|data| data.map(|block| block.unwrap().nrows()))
-        .sum();
-    assert_eq!(again, 3);
-    consumer.commit_all().unwrap();
+    for message in consumer.iter_data_only(Timeout::from_millis(500)) {
+        for block in message?.1 {
+            rows += block?.nrows();
+        }
+    }
+    assert_eq!(rows, 6, "all of them again");
+    consumer.commit_all()?;
     consumer.unsubscribe();
+    Ok(())
 }
 
 #[tokio::test]
 async fn the_blocking_calls_work_from_plain_threads_and_inside_runtimes() {
-    let (inside, outside) = (server().await, server().await);
+    let (inside, outside) = (server().await.unwrap(), server().await.unwrap());
     tokio::task::spawn_blocking(move || {
         let dsn = dsn(&outside, "taos+ws");
-        std::thread::spawn(move || blocking(&dsn)).join().unwrap();
+        let thread = std::thread::spawn(move || blocking(&dsn));
+        thread.join().unwrap().unwrap();
         // The server ends with the runtime that it was started on.
         drop(outside);
     })
@@ -146,6 +146,7 @@ async fn the_blocking_calls_work_from_plain_threads_and_inside_runtimes() {
     let dsn = dsn(&inside, "ws");
     tokio::task::spawn_blocking(move || runtime.block_on(async { blocking(&dsn) }))
         .await
+        .unwrap()
         .unwrap();
 }
 
