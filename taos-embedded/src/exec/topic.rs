@@ -276,8 +276,23 @@ impl Exec<'_> {
         let Statement::Query(query) = sql::parse(&sql)? else {
             return Err(bad_query());
         };
-        plan::plan(&query, &sql, &self.context())?;
+        self.check_plan(&query, &sql)?;
         Ok(numbers.into_inner())
+    }
+
+    /// Checks that a query can be planned, and means the same without the zone of this connection: consumers
+    /// have others.
+    fn check_plan(&self, query: &Query, sql: &str) -> Result<(), SqlError> {
+        let mut context = self.context();
+        let ours = plan::plan(query, sql, &context)?;
+        context.zone = None;
+        let utc = plan::plan(query, sql, &context)?;
+        if (ours.sql, ours.params) != (utc.sql, utc.params) {
+            return Err(SqlError::unsupported(
+                "a topic that depends on the connection's time zone; write times with their offset",
+            ));
+        }
+        Ok(())
     }
 
     /// Checks a topic's query.
@@ -305,7 +320,7 @@ impl Exec<'_> {
         if aggregate || !plain {
             return Err(bad_query());
         }
-        plan::plan(query, self.sql, &self.context())?;
+        self.check_plan(query, self.sql)?;
         let (db, name) = self
             .writable_object(name)
             .map_err(|error| match error.code {

@@ -234,3 +234,19 @@ fn json_tags_and_members_of_them_are_those_of_the_query() {
     check(&bed, "t", "ts, v, info", "");
     check(&bed, "u", "ts, info->'k', tbname", "where v > 0");
 }
+
+#[test]
+fn times_of_a_topic_mean_the_same_to_everybody() {
+    let bed = filled();
+    bed.session.set_timezone(Some(chrono_tz::Asia::Shanghai));
+    let create = |topic: &str, time: &str| {
+        let sql = format!("create topic {topic} as select ts, v from q.st where ts < '{time}'");
+        bed.session.execute(&sql).map(drop).map_err(|error| error.code)
+    };
+    assert_eq!(create("t", "1970-01-01 08:00:00.003"), Err(0x0100));
+    assert_eq!(create("t", "1970-01-01T08:00:00.003+08:00"), Ok(()));
+    assert_eq!(rows(&bed, "t").len(), 2);
+    bed.session.set_timezone(Some(chrono_tz::UTC));
+    assert_eq!(create("u", "1970-01-01 00:00:00.003"), Ok(()));
+    assert_eq!(rows(&bed, "u"), rows(&bed, "t"));
+}
