@@ -8,8 +8,8 @@ use crate::resend::RESENDS;
 use crate::telemetry::span;
 use std::future::Future;
 use std::sync::Arc;
+use taos_query::RawResult;
 use taos_query::tmq::{Assignment, IsOffset as _, Offset, VGroupId};
-use taos_query::{ErrorKind, RawError, RawResult};
 
 impl Shared {
     /// Asks on the subscription, made anew if it is lost. All that is asked this way may be asked
@@ -72,24 +72,13 @@ impl Shared {
     /// Commits a message of which only the server knows what comes behind it, and so all that the
     /// server has sent: which must be what the user has taken.
     async fn commit_message(&self, offset: &Offset) -> RawResult<()> {
-        let waiting = {
-            let state = self.state();
-            state.slot.as_ref().map(|message| {
-                let next = &message.offset;
-                (next.topic().to_owned(), next.vgroup_id(), next.offset())
-            })
-        };
-        if let Some((topic, vgroup, begin)) = waiting {
-            // What was received for a wait that ended is not to be committed with it.
-            if topic == offset.topic() && vgroup == offset.vgroup_id() && begin >= 0 {
-                return self.commit_offset(&topic, vgroup, begin).await;
-            }
-            let position = self
-                .server_offset(Action::Position, offset.topic(), offset.vgroup_id())
-                .await?;
-            return self
-                .commit_offset(offset.topic(), offset.vgroup_id(), position)
-                .await;
+        let waiting = self
+            .state()
+            .slot
+            .as_ref()
+            .map(|message| message.offset.clone());
+        if let Some(waiting) = waiting {
+            return self.commit_before(&waiting).await;
         }
         let message_id = offset.message_id();
         self.call("commit", |session| async move {
@@ -103,7 +92,8 @@ impl Shared {
     pub(super) async fn commit_all(&self) -> RawResult<()> {
         let (marks, unplaced, waiting) = {
             let state = self.state();
-            (state.places.taken(), state.unplaced, state.slot.is_some())
+            let waiting = state.slot.as_ref().map(|message| message.offset.clone());
+            (state.places.taken(), state.unplaced, waiting)
         };
         for mark in &marks {
             self.commit_offset(&mark.topic, mark.vgroup, mark.offset)
@@ -113,12 +103,8 @@ impl Shared {
             // An unsubscribed consumer has nothing to commit, and should know it.
             return self.session().await.map(drop);
         }
-        if waiting {
-            return Err(RawError::of(
-                ErrorKind::Unsupported,
-                "this server can commit only all that it has sent, and a message waits that was not \
-                 taken yet: take it, or commit single messages",
-            ));
+        if let Some(waiting) = waiting {
+            return self.commit_before(&waiting).await;
         }
         self.call(
             "commit",
@@ -126,6 +112,25 @@ impl Shared {
         )
         .await?;
         self.state().unplaced = false;
+        Ok(())
+    }
+
+    /// Commits what the user has taken of vgroups where only the server knows how far that is, while
+    /// a message waits that was received for a wait that ended.
+    async fn commit_before(&self, waiting: &Offset) -> RawResult<()> {
+        let unplaced = self.state().places.unplaced();
+        for (topic, vgroup) in unplaced {
+            let same = &*topic == waiting.topic() && vgroup == waiting.vgroup_id();
+            let behind = if same {
+                waiting.offset()
+            } else {
+                self.server_offset(Action::Position, &topic, vgroup).await?
+            };
+            // Of a snapshot there is no place; it is committed when nothing waits.
+            if behind >= 0 {
+                self.commit_offset(&topic, vgroup, behind).await?;
+            }
+        }
         Ok(())
     }
 
@@ -177,7 +182,7 @@ impl Shared {
             state
                 .places
                 .get(topic, vgroup)
-                .and_then(|place| place.taken.or(place.start.filter(|_| waiting)))
+                .and_then(|place| place.taken.or_else(|| place.start.filter(|_| waiting)))
         };
         match own {
             Some(position) => Ok(position),

@@ -21,6 +21,9 @@ const LEARN_SOON: Duration = Duration::from_millis(500);
 const LEARN_LATER: Duration = Duration::from_secs(10);
 /// Longest time that a consumer that was dropped takes for its last commit.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
+/// Longest wait for a server to let a consumer go, which takes it a second or so
+/// (taosadapter-ws §11.1).
+const LEAVE: Duration = Duration::from_secs(15);
 /// `message_type` of meta, and of meta with rows (taosadapter-ws §11.2).
 const META: i32 = 2;
 const META_AND_ROWS: i32 = 3;
@@ -105,10 +108,7 @@ impl Driver {
                     drop(done.send(left));
                     return;
                 }
-                Step::End => {
-                    let _ = timeout(LAST_COMMIT, self.last_commit()).await;
-                    return;
-                }
+                Step::End => return self.last_commit().await,
             }
         }
     }
@@ -190,7 +190,13 @@ impl Driver {
                 _ => return,
             }
         };
-        self.shared.commit_marks(&session, marks).await;
+        let commit = self.shared.commit_marks(&session, marks);
+        if timeout(LAST_COMMIT, commit).await.is_err() {
+            tracing::warn!(
+                group = %self.shared.config.group_id,
+                "the last automatic commit was not answered"
+            );
+        }
     }
 
     /// Where only the server knows what comes behind a message, it commits all that it has sent: the
@@ -215,7 +221,18 @@ impl Driver {
     async fn leave(&self) -> RawResult<()> {
         let phase = self.shared.state().phase.clone();
         match phase {
-            Phase::Live(session) => session.unsubscribe().await.map_err(Trouble::into_error),
+            Phase::Live(session) => match timeout(LEAVE, session.unsubscribe()).await {
+                Ok(left) => left.map_err(Trouble::into_error),
+                Err(_) => Err(RawError::of(
+                    ErrorKind::Timeout,
+                    format!(
+                        "`unsubscribe` was not answered by {} within {LEAVE:?}; closing the \
+                         connection ends the subscription too",
+                        session.link.address()
+                    ),
+                )
+                .with_code(Code::WS_RECV_TIMEOUT)),
+            },
             _ => Ok(()),
         }
     }
@@ -224,7 +241,8 @@ impl Driver {
         let mut again = self.shared.config.reconnect;
         loop {
             if let Plan::Restore = self.restore_plan() {
-                self.shared.restore().await?;
+                let restored = self.shared.restore().await;
+                restored.map_err(Trouble::into_error)?;
                 self.fresh();
             }
             let session = match self.shared.state().usable()? {
@@ -273,7 +291,16 @@ impl Driver {
                 self.fresh();
                 self.losses = losses;
             }
-            Err(error) => self.shared.restore_failed(error),
+            Err(Trouble::Lost(error))
+                if self.losses <= self.shared.config.connection.conn_retries =>
+            {
+                tracing::debug!(%error, "lost again while subscribing");
+                self.losses += 1;
+            }
+            Err(trouble) => {
+                self.losses = 0;
+                self.shared.restore_failed(trouble.into_error());
+            }
         }
     }
 
@@ -443,7 +470,7 @@ impl Driver {
             }
             Err(lost) => return Err(lost),
         };
-        Ok(next.or(Some(reply.offset).filter(|offset| *offset >= 0)))
+        Ok(next.or_else(|| Some(reply.offset).filter(|offset| *offset >= 0)))
     }
 }
 

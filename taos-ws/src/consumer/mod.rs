@@ -86,6 +86,12 @@ impl Consumer {
             .map_or("", String::as_str)
     }
 
+    /// True while no message waits to be taken.
+    #[cfg(test)]
+    pub(crate) fn waits_for_nobody(&self) -> bool {
+        self.shared.state().slot.is_none()
+    }
+
     fn order(&mut self) -> RawResult<&mpsc::UnboundedSender<Order>> {
         let ended = self
             .task

@@ -150,6 +150,15 @@ impl Places {
         self.marks(|place| place.dirty(place.taken))
     }
 
+    /// The vgroups from which messages were taken that do not tell what comes behind them.
+    pub(super) fn unplaced(&self) -> Vec<(Arc<str>, VGroupId)> {
+        self.0
+            .iter()
+            .filter(|place| place.last.is_some() && place.taken.is_none())
+            .map(|place| (Arc::clone(&place.topic), place.vgroup))
+            .collect()
+    }
+
     fn marks(&self, wanted: impl Fn(&Place) -> Option<i64>) -> Vec<Mark> {
         self.0
             .iter()

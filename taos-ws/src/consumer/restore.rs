@@ -156,14 +156,14 @@ impl Shared {
         complete
     }
 
-    /// Subscribes again after a loss.
-    pub(super) async fn restore(&self) -> RawResult<()> {
+    /// Subscribes again after a loss; another loss on the way is told as such.
+    pub(super) async fn restore(&self) -> Result<(), Trouble> {
         let work = async {
             let topics = self.state().topics.clone();
             let session = self.join(&topics).await?;
             if let Err(Trouble::Lost(error)) = self.settle(&session).await {
                 self.client.retire(&session.link, &error);
-                return Err(error);
+                return Ok(Some(error));
             }
             tracing::info!(
                 address = session.link.address(),
@@ -171,9 +171,13 @@ impl Shared {
                 "subscribed again"
             );
             self.set_phase(Phase::Live(session));
-            Ok(())
+            Ok(None)
         };
-        self.client.traced(span("subscribe"), work).await
+        match self.client.traced(span("subscribe"), work).await {
+            Ok(None) => Ok(()),
+            Ok(Some(error)) => Err(Trouble::Lost(error)),
+            Err(error) => Err(Trouble::Refused(error)),
+        }
     }
 
     /// Makes sure that reading goes on where it was in the vgroups that are assigned by now; others

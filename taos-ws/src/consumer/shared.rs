@@ -369,7 +369,9 @@ impl State {
             Until::At(_) | Until::Look => None,
         });
         // What is ready already may come while the user is busy, but nothing shall wait behind that.
-        wanted.max().or(self.ahead.then_some(Duration::ZERO))
+        wanted
+            .max()
+            .or_else(|| self.ahead.then_some(Duration::ZERO))
     }
 
     /// Notes one who waits.

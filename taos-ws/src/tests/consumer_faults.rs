@@ -443,3 +443,58 @@ fn futures_of_a_consumer_are_small() {
         }
     });
 }
+
+#[tokio::test]
+async fn a_cut_while_subscribing_again_is_only_another_try() {
+    let (consumer, peer, mut accepts) = with_one_taken(DSN).await;
+    drop(peer);
+    let script = async {
+        for asked in 0..2 {
+            let mut peer = accepts.greet("3.3.7.5").await;
+            let Some(TmqRequest::Subscribe(args)) = peer.request().await else {
+                panic!("`subscribe` was expected");
+            };
+            if asked > 0 {
+                peer.ok("subscribe", args.req_id, "").await;
+                peer.request().await.unwrap();
+            }
+        }
+        let mut peer = again(&mut accepts, 4, 4).await;
+        peer.serve_rows(1, 4, 7, &[2]).await;
+        peer
+    };
+    let (second, _peer) = tokio::join!(consumer.recv(), script);
+    assert_eq!(read(second.unwrap()).await, (4, vec![2]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_commit_on_an_older_server_leaves_out_what_waits() {
+    let (mut consumer, mut peer, _accepts) = connected(DSN, "3.2.3.0").await;
+    let (done, _) = tokio::join!(consumer.subscribe([TOPIC]), peer.subscribe(0));
+    done.unwrap();
+    let script = async {
+        let poll = peer.poll().await;
+        peer.message(poll.req_id, 1, 1, 0).await;
+    };
+    let (first, ()) = tokio::join!(consumer.recv(), script);
+    let (offset, _) = first.unwrap().unwrap();
+    let gave_up = consumer.recv_timeout(Timeout::from_millis(10));
+    let (gave_up, poll) = tokio::join!(gave_up, peer.poll());
+    assert!(gave_up.unwrap().is_none());
+    peer.message(poll.req_id, 2, 1, 4).await;
+    while consumer.waits_for_nobody() {
+        tokio::task::yield_now().await;
+    }
+    for all in [false, true] {
+        let commit = async {
+            if all {
+                consumer.commit_all().await
+            } else {
+                consumer.commit(offset.clone()).await
+            }
+        };
+        let (done, place) = tokio::join!(commit, peer.commit_offset());
+        done.unwrap();
+        assert_eq!(place, 4);
+    }
+}
