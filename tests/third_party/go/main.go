@@ -1,5 +1,5 @@
 // Checks of the published Go client against the server at TAOS_ADDRESS: its drivers of database/sql
-// over WebSocket and REST, and its own interfaces for statements and schemaless lines.
+// over WebSocket and REST, and its own interfaces for statements, schemaless lines and subscriptions.
 package main
 
 import (
@@ -98,6 +98,7 @@ func main() {
 	rest()
 	statements()
 	schemalessLines()
+	consumers()
 	if failed {
 		os.Exit(1)
 	}

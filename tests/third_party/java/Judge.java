@@ -110,6 +110,7 @@ public final class Judge {
         Rest.checks();
         Prepared.checks();
         Schemaless.checks();
+        Consumers.checks();
         // The driver leaves threads behind that would keep the program alive.
         System.exit(failed ? 1 : 0);
     }

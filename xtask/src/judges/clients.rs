@@ -30,7 +30,7 @@ pub(super) const CLIENTS: [Client; 6] = [
     Client {
         name: "taos-ws-py",
         needs: PYTHON,
-        prepare: || python(&["websocket.py", "statements.py"]),
+        prepare: || python(&["websocket.py", "statements.py", "consumers.py"]),
     },
     Client {
         name: "taospy",

@@ -147,7 +147,7 @@ impl Parser<'_> {
                 self.word().to_ascii_lowercase().as_str(),
                 "encode" | "compress" | "level" | "comment"
             ) {
-                options.push(self.option()?);
+                options.push(self.column_option()?);
             } else {
                 break;
             }
@@ -157,6 +157,19 @@ impl Parser<'_> {
             data_type,
             composite_key,
             options,
+        })
+    }
+
+    /// One value: behind a comma comes the next column.
+    fn column_option(&mut self) -> Result<SqlOption, SqlError> {
+        let start = self.token.span.start;
+        let name = self.word().to_ascii_lowercase();
+        self.expect(Kind::Word)?;
+        let values = vec![self.option_value()?];
+        Ok(SqlOption {
+            name,
+            values,
+            span: self.span_from(start),
         })
     }
 

@@ -33,6 +33,21 @@ fn names_are_folded_unless_backquoted() {
 }
 
 #[test]
+fn a_comma_behind_the_compression_of_a_column_begins_the_next_column() {
+    let sql = "create table t (ts timestamp encode 'delta-i' compress 'lz4' level 'medium', \
+               v int encode 'simple8b' level 'high', w int)";
+    let Statement::CreateTable(create) = parse(sql).unwrap() else {
+        panic!("create table expected");
+    };
+    let options: Vec<_> = create
+        .columns
+        .iter()
+        .map(|column| column.options.len())
+        .collect();
+    assert_eq!(options, [3, 2, 0]);
+}
+
+#[test]
 fn insert_takes_many_tables_with_all_that_belongs_to_them() {
     let sql = "insert into a values (now + 1s, -1.5, 'it''s', null) (0x1F, true, ?, '2024-01-01' - 1d), \
                (1, 2, 3, 4) db.b using st (g) tags ('x') (ts, v) values (today(), 0b101)";

@@ -1,5 +1,6 @@
 //! Checks of the published `taos` crate against the server at TAOS_ADDRESS; each prints one line, `ok …` or `FAILED …`.
 
+mod consumers;
 mod lines;
 mod queries;
 mod statements;
@@ -70,15 +71,19 @@ fn nchar(value: &str) -> Value {
     Value::NChar(value.to_owned())
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let mut failed = false;
-    for Check(name, body) in [queries::CHECKS, statements::CHECKS, lines::CHECKS].concat() {
-        // A panic of the client ends its task, not the run.
-        match tokio::spawn(body()).await {
+/// Starts checks side by side and tells of each; whether all passed.
+async fn run(checks: &[Check]) -> bool {
+    // A panic of the client ends its task, not the run.
+    let running: Vec<_> = checks
+        .iter()
+        .map(|Check(name, body)| (name, tokio::spawn(body())))
+        .collect();
+    let mut passed = true;
+    for (name, task) in running {
+        match task.await {
             Ok(Ok(())) => println!("ok taos 0.12: {name}"),
             outcome => {
-                failed = true;
+                passed = false;
                 println!("FAILED taos 0.12: {name}");
                 match outcome {
                     Ok(Err(error)) => println!("{error:#}"),
@@ -88,5 +93,22 @@ async fn main() -> ExitCode {
             }
         }
     }
-    ExitCode::from(u8::from(failed))
+    passed
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut passed = true;
+    let one_by_one = [
+        queries::CHECKS,
+        statements::CHECKS,
+        lines::CHECKS,
+        consumers::PREPARATION,
+    ];
+    for check in one_by_one.concat() {
+        passed &= run(&[check]).await;
+    }
+    // The client's requests wait for delayed acknowledgements, some forty milliseconds each.
+    passed &= run(consumers::CHECKS).await;
+    ExitCode::from(u8::from(!passed))
 }

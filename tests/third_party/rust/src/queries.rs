@@ -57,6 +57,10 @@ pub(crate) const POINT: [u8; 21] = [
     1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0x40,
 ];
 
+pub(crate) fn list(part: fn((&'static str, &'static str, &'static str)) -> &'static str) -> String {
+    COLUMNS.map(part).join(", ")
+}
+
 pub(crate) fn declarations() -> String {
     COLUMNS
         .map(|(name, kind, _)| format!("{name} {kind}"))
@@ -103,8 +107,8 @@ async fn version() -> Result<()> {
 
 async fn creates() -> Result<()> {
     let taos = connect("").await?;
-    let values = COLUMNS.map(|(_, _, literal)| literal).join(", ");
-    let nothing = COLUMNS.map(|_| "null").join(", ");
+    let values = list(|(_, _, literal)| literal);
+    let nothing = list(|_| "null");
     let mut affected = Vec::new();
     for sql in [
         format!("create database {DATABASE} precision 'ms'"),
