@@ -9,9 +9,10 @@ use serde::de::DeserializeOwned;
 use tokio::runtime;
 
 use super::{
-    Assignment, IsAsyncData, IsAsyncMeta, IsOffset, Lag, MessageSet, Records, Timeout, VGroupId,
+    Assignment, IsAsyncData, IsAsyncMeta, IsOffset, Lag, MessageSet, Records, Shutdown, Timeout,
+    VGroupId,
 };
-use crate::error::{Code, RawResult};
+use crate::error::RawResult;
 
 /// A message and where it comes from, as the streams of a consumer `C` give them.
 pub type Received<C> = (
@@ -82,6 +83,13 @@ pub trait AsAsyncConsumer: Sized + Send + Sync {
             Some((message, ()))
         });
         Box::pin(messages.fuse())
+    }
+
+    /// The messages as they come, however long the silence, until `shutdown` is asked for. A message that was given by
+    /// then is the user's to finish and commit; none is begun after it.
+    fn stream_until(&self, shutdown: &Shutdown) -> MessageStream<'_, Self> {
+        let messages = self.stream_with_timeout(Timeout::Never);
+        Box::pin(messages.take_until(shutdown.requested()))
     }
 
     /// The rows of all messages as values of `T`, endlessly; see [`Records`].
@@ -184,6 +192,10 @@ pub trait AsAsyncConsumer: Sized + Send + Sync {
 
 /// What the server answers for a vgroup of which nothing has been read (tmq-raw §7).
 const NOTHING_YET: i64 = -2_147_467_247;
+/// The same as an error's code.
+const NOTHING_READ: i32 = 0x4011;
+/// The vgroup belongs to another consumer by now (taosadapter-ws §11.8).
+pub(super) const NOT_OURS: i32 = 0x4008;
 
 async fn topic_lag<C: AsAsyncConsumer>(consumer: &C, topic: &str) -> RawResult<Vec<Lag>> {
     let name: Arc<str> = topic.into();
@@ -195,18 +207,17 @@ async fn topic_lag<C: AsAsyncConsumer>(consumer: &C, topic: &str) -> RawResult<V
     vgroups
         .iter()
         .zip(positions)
-        .map(|(vgroup, position)| {
+        .filter_map(|(vgroup, position)| {
             let position = match position {
-                Ok(NOTHING_YET) => Some(vgroup.current_offset()),
-                Ok(position) => Some(position),
-                Err(error) if error.code() == Code::new(0x4011) => Some(vgroup.current_offset()),
-                Err(error) => return Err(error),
+                Ok(NOTHING_YET) => vgroup.current_offset(),
+                Ok(position) => position,
+                Err(error) if error.code() == NOTHING_READ => vgroup.current_offset(),
+                // It went to another consumer meanwhile.
+                Err(error) if error.code() == NOT_OURS => return None,
+                Err(error) => return Some(Err(error)),
             };
-            Ok(Lag::new(
-                Arc::clone(&name),
-                vgroup,
-                position.filter(|&place| place >= 0),
-            ))
+            let position = Some(position).filter(|&place| place >= 0);
+            Some(Ok(Lag::new(Arc::clone(&name), vgroup, position)))
         })
         .collect()
 }

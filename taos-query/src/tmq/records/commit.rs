@@ -8,11 +8,9 @@ use tokio::time::{Instant, Sleep};
 
 use super::tracker::{Place, Tracker};
 use crate::error::{RawError, RawResult};
+use crate::tmq::consumer::NOT_OURS;
 use crate::tmq::{AsAsyncConsumer, IsOffset as _};
 use crate::util::pause;
-
-/// The vgroup belongs to another consumer by now (taosadapter-ws §11.8).
-const NOT_OURS: i32 = 0x4008;
 
 /// What became of a commit of one vgroup.
 type Outcome<O> = (Place, O, RawResult<()>);

@@ -4,7 +4,9 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 
 use super::fake::{Fake, block};
 use crate::error::{ErrorKind, RawError, RawResult};
-use crate::tmq::{AsAsyncConsumer, IsAsyncData as _, IsAsyncMeta as _, IsOffset as _, Timeout};
+use crate::tmq::{
+    AsAsyncConsumer, IsAsyncData as _, IsAsyncMeta as _, IsOffset as _, Shutdown, Timeout,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_ends_at_the_first_silence_and_a_new_one_goes_on() {
@@ -40,6 +42,24 @@ async fn without_a_timeout_a_stream_outlasts_silence() {
     assert!(silence.is_err());
     consumer.rows(1, 5, &[("d1", &[1])]);
     assert!(stream.next().await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_when_it_is_asked_to_and_loses_nothing() {
+    let consumer = Fake::new();
+    let shutdown = Shutdown::new();
+    consumer.rows(1, 5, &[("d1", &[1])]);
+    let mut stream = consumer.stream_until(&shutdown);
+    assert!(stream.next().await.is_some());
+    let asked = async {
+        tokio::time::sleep(Duration::from_secs(86_400)).await;
+        shutdown.shutdown();
+        consumer.rows(1, 6, &[("d1", &[2])]);
+    };
+    let (end, ()) = tokio::join!(stream.next(), asked);
+    assert!(end.is_none());
+    let (offset, _) = consumer.recv().await.unwrap().unwrap();
+    assert_eq!(offset.offset(), 6);
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,6 +104,8 @@ async fn lag_is_counted_from_what_was_taken() {
     // Nothing was read of it yet, said as a value and as an error: it will begin at 3.
     consumer.position_of(5, Ok(-2_147_467_247));
     consumer.position_of(6, Err(RawError::from_code(0x4011)));
+    // Another consumer's by now.
+    consumer.position_of(8, Err(RawError::from_code(0x4008)));
     // A snapshot has no place in the log.
     consumer.position_of(7, Ok(-2_147_467_258));
     let lags = consumer.lag().await.unwrap();
