@@ -71,6 +71,28 @@ fn times(addr: SocketAddr, table: &str) -> Vec<u64> {
         .collect()
 }
 
+/// How many entries of rows the logs in a data directory have, each of them one statement of one table;
+/// their versions must have no gaps.
+fn logged_statements(dir: &std::path::Path) -> usize {
+    let connection = rusqlite::Connection::open(dir.join("taos.db")).unwrap();
+    let sql = "SELECT id >> 40, id & ((1 << 40) - 1), hex(substr(body, 1, 1)) FROM log ORDER BY id";
+    let mut statement = connection.prepare(sql).unwrap();
+    let entries = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .unwrap();
+    let entries: Vec<(i64, i64, String)> = entries.map(Result::unwrap).collect();
+    let mut last = None;
+    for (vgroup, version, _) in &entries {
+        let expected = match last {
+            Some((of, version)) if of == *vgroup => version + 1,
+            _ => 2,
+        };
+        assert_eq!(*version, expected, "a gap in the log of vgroup {vgroup}");
+        last = Some((*vgroup, *version));
+    }
+    entries.iter().filter(|(_, _, kind)| kind == "01").count()
+}
+
 fn writers(addr: SocketAddr, window: u64) -> (Arc<Barrier>, Vec<JoinHandle<Vec<u64>>>) {
     let ready = Arc::new(Barrier::new(usize::try_from(WRITERS).unwrap() + 1));
     let writers = (0..WRITERS)
@@ -103,9 +125,12 @@ fn every_acknowledged_row_survives_sigkill_at_any_moment() {
         server.child.kill().unwrap();
         let acknowledged: Vec<Vec<u64>> = writers.into_iter().map(|w| w.join().unwrap()).collect();
         drop(server);
+        let logged = logged_statements(dir.path());
         let server = Program::start(&args);
+        let mut stored_rows = 0;
         for (writer, acknowledged) in (0..WRITERS).zip(acknowledged) {
             let stored = times(server.addr, &format!("t{writer}"));
+            stored_rows += stored.len();
             for n in &acknowledged {
                 assert!(
                     stored.binary_search(n).is_ok(),
@@ -120,6 +145,11 @@ fn every_acknowledged_row_survives_sigkill_at_any_moment() {
                 );
             }
         }
+        assert_eq!(
+            logged * 2,
+            stored_rows,
+            "seed {seed}: the rows and the log of changes differ"
+        );
     }
 }
 

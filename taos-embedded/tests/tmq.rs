@@ -47,7 +47,8 @@ impl Tmq {
     /// The binary reply to a request about a message.
     fn binary(&mut self, action: &str, message_id: &Value) -> TmqFrame {
         let args = json!({"req_id": 77, "message_id": message_id});
-        self.0.send_text(json!({"action": action, "args": args}).to_string());
+        self.0
+            .send_text(json!({"action": action, "args": args}).to_string());
         match self.0.receive() {
             Message::Binary(frame) => classify_tmq_binary(&frame),
             other => panic!("binary expected, got {other:?}"),
@@ -59,7 +60,9 @@ impl Tmq {
         let reply = self.ask("assignment", json!({"topic": topic}));
         assert_eq!(reply["code"], 0, "{reply}");
         let rows = reply["assignment"].as_array().cloned().unwrap_or_default();
-        rows.iter().map(|row| row["vgroup_id"].as_i64().unwrap()).collect()
+        rows.iter()
+            .map(|row| row["vgroup_id"].as_i64().unwrap())
+            .collect()
     }
 }
 
@@ -83,7 +86,10 @@ fn a_message_is_had_block_by_block_and_whole_in_both_frames() {
     let mut tmq = Tmq::subscribed(server.addr(), "g", "t");
     let poll = tmq.poll(2000);
     assert_eq!(poll["have_message"], true, "{poll}");
-    assert_eq!((&poll["topic"], &poll["database"]), (&json!("t"), &json!("d")));
+    assert_eq!(
+        (&poll["topic"], &poll["database"]),
+        (&json!("t"), &json!("d"))
+    );
     let id = poll["message_id"].clone();
     let TmqFrame::RawData(whole) = tmq.binary("fetch_raw_data", &id) else {
         panic!("no message");
@@ -96,12 +102,19 @@ fn a_message_is_had_block_by_block_and_whole_in_both_frames() {
     };
     assert_eq!((older.raw_type, &older.raw), (raw_type, &raw));
     let step = tmq.ask("fetch", json!({"message_id": id}));
-    assert_eq!((&step["completed"], &step["rows"]), (&json!(false), &json!(2)), "{step}");
+    assert_eq!(
+        (&step["completed"], &step["rows"]),
+        (&json!(false), &json!(2)),
+        "{step}"
+    );
     assert_eq!(step["fields_names"], json!(["ts", "v"]));
     let TmqFrame::Block(block) = tmq.binary("fetch_block", &id) else {
         panic!("no block");
     };
-    assert!(raw.windows(block.block.len()).any(|part| part == block.block));
+    assert!(
+        raw.windows(block.block.len())
+            .any(|part| part == block.block)
+    );
     let end = tmq.ask("fetch", json!({"message_id": id}));
     assert_eq!(end["completed"], true, "{end}");
     assert_eq!(tmq.ask("commit", json!({"message_id": id}))["code"], 0);

@@ -26,6 +26,7 @@ pub(crate) struct Entry {
 
 /// What was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "few of them are held at once")]
 pub(crate) enum Body {
     /// Rows were written.
     Rows(Vec<Part>),

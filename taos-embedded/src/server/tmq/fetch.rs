@@ -221,7 +221,12 @@ pub(super) fn fetch_json_meta(ticket: &Ticket, args: &MessageArgs) {
         }
         Err(error) => {
             tracing::error!(%error, "what a message says of tables is not JSON");
-            refuse(ticket, ACTION, args, "internal error: the metadata is not JSON");
+            refuse(
+                ticket,
+                ACTION,
+                args,
+                "internal error: the metadata is not JSON",
+            );
         }
     }
 }

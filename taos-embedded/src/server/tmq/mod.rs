@@ -115,7 +115,10 @@ impl Kind for State {
         let mut next = now + conn.shared.limits.ping.min(PING);
         if let Some(consumer) = conn.state.consumer() {
             let silent = conn.alive() + consumer.terms().session_timeout;
-            let overdue = [Some(silent), consumer.poll_due()].into_iter().flatten().min();
+            let overdue = [Some(silent), consumer.poll_due()]
+                .into_iter()
+                .flatten()
+                .min();
             match overdue {
                 Some(at) if at <= now => consumer.expire(),
                 Some(at) => next = next.min(at),

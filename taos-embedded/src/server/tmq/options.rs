@@ -57,7 +57,11 @@ pub(super) fn terms(args: &SubscribeArgs, emulated: &Emulated) -> Result<Terms, 
         config.flag(key)?;
     }
     // Whatever is older than the log is not there any more, and names are always told where there are any.
-    for key in ["experimental.snapshot.enable", "msg.with.table.name", "enable.heartbeat.background"] {
+    for key in [
+        "experimental.snapshot.enable",
+        "msg.with.table.name",
+        "enable.heartbeat.background",
+    ] {
         config.boolean(key)?;
     }
     if config.flag("enable.replay")? {
@@ -100,7 +104,11 @@ impl<'a> Config<'a> {
         let named = [
             ("group.id", &args.group_id, true),
             ("client.id", &args.client_id, true),
-            ("auto.commit.interval.ms", &args.auto_commit_interval_ms, true),
+            (
+                "auto.commit.interval.ms",
+                &args.auto_commit_interval_ms,
+                true,
+            ),
             ("experimental.snapshot.enable", &args.snapshot_enable, true),
             ("msg.with.table.name", &args.with_table_name, true),
             ("msg.enable.batchmeta", &args.enable_batch_meta, true),
@@ -188,7 +196,10 @@ impl<'a> Config<'a> {
             true => INVALID,
             false => OLD_UNKNOWN,
         };
-        Err(SqlError::new(code, format!("unknown configuration key: {key}")))
+        Err(SqlError::new(
+            code,
+            format!("unknown configuration key: {key}"),
+        ))
     }
 }
 

@@ -96,7 +96,9 @@ async fn poll(ticket: &Ticket, args: &PollArgs) {
 }
 
 async fn wait(conn: &Conn, args: &PollArgs) -> Result<Option<Delivery>, SqlError> {
-    let patience = u64::try_from(args.blocking_time).ok().map(Duration::from_millis);
+    let patience = u64::try_from(args.blocking_time)
+        .ok()
+        .map(Duration::from_millis);
     if let Some(consumer) = conn.state.consumer() {
         return consumer.poll(patience).await;
     }

@@ -5,8 +5,7 @@ use serde::Serialize;
 use taos_query::RawBlock;
 use taos_query::common::Ty;
 use taos_ws::protocol::{
-    ADAPTER_ERROR, FetchBody, FetchOutcome, FetchReply, OldBlockReply, QueryBody,
-    mask_code,
+    ADAPTER_ERROR, FetchBody, FetchOutcome, FetchReply, OldBlockReply, QueryBody, mask_code,
 };
 
 use super::Ticket;

@@ -204,7 +204,11 @@ fn insert(ticket: &Ticket, session: &Session, args: &InsertArgs) {
 /// Checks in the original's order: login and database, then mode, then zone (taosadapter-ws §5.2).
 fn log_in(ticket: &Ticket, args: &ConnArgs) {
     let conn = &ticket.conn;
-    let _turn = conn.state.login.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = conn
+        .state
+        .login
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     if conn.state.session.get().is_some() {
         return ticket.refused("conn", args.req_id, "duplicate connections");
     }

@@ -119,7 +119,7 @@ impl Logs {
 enum Pending {
     /// Rows, in their stored form.
     Rows(Vec<u8>),
-    Meta(Meta),
+    Meta(Box<Meta>),
 }
 
 /// What the statements of one transaction do to the logs.
@@ -190,15 +190,16 @@ impl Additions {
             }
             Body::Meta(meta) => meta,
         };
-        match (self.statement.last(vgroup), meta) {
-            (
-                Some(Pending::Meta(Meta::CreateTables { tables, .. })),
-                Meta::CreateTables { tables: more, .. },
-            ) => tables.extend(more),
-            (Some(Pending::Meta(Meta::DropTables(tables))), Meta::DropTables(more)) => {
-                tables.extend(more);
+        let last = match self.statement.last(vgroup) {
+            Some(Pending::Meta(last)) => Some(&mut **last),
+            _ => None,
+        };
+        match (last, meta) {
+            (Some(Meta::CreateTables { tables, .. }), Meta::CreateTables { tables: more, .. }) => {
+                tables.extend(more)
             }
-            (_, meta) => self.statement.push(vgroup, Pending::Meta(meta)),
+            (Some(Meta::DropTables(tables)), Meta::DropTables(more)) => tables.extend(more),
+            (_, meta) => self.statement.push(vgroup, Pending::Meta(Box::new(meta))),
         }
         Ok(())
     }
@@ -318,7 +319,7 @@ impl Additions {
 fn append(connection: &Connection, key: i64, at: i64, pending: Pending) -> Result<(), SqlError> {
     let body = match pending {
         Pending::Rows(body) => body,
-        Pending::Meta(meta) => codec::encode(&Body::Meta(meta)).map_err(too_long)?,
+        Pending::Meta(meta) => codec::encode(&Body::Meta(*meta)).map_err(too_long)?,
     };
     connection
         .prepare_cached(APPEND)

@@ -294,7 +294,8 @@ impl Consumer {
             held.last = Some(message.begin);
             drop(state);
             let rows = message.entries.iter().map(|entry| entry.rows).sum();
-            self.broker.progress(self.id, &job.topic, vgroup, page.next, rows);
+            self.broker
+                .progress(self.id, &job.topic, vgroup, page.next, rows);
             return Ok(self.topics.get(&job.topic).map(|topic| Delivery {
                 topic: Arc::clone(&topic.name),
                 database: Arc::clone(&topic.db),
@@ -418,7 +419,8 @@ impl Consumer {
             vgroup,
             offset,
         };
-        self.broker.commit(&self.store, self.id, vec![place], true)?;
+        self.broker
+            .commit(&self.store, self.id, vec![place], true)?;
         if let Ok(mut state) = self.held(topic, vgroup)
             && let Some(held) = find(&mut state, topic, vgroup)
         {

@@ -254,7 +254,12 @@ impl Broker {
         state.members.insert(id, member);
         for topic in topics {
             let key = (group.clone(), topic);
-            state.groups.entry(key.clone()).or_default().members.insert(id);
+            state
+                .groups
+                .entry(key.clone())
+                .or_default()
+                .members
+                .insert(id);
             state.rebalance(&key);
         }
         Ok(())
@@ -295,7 +300,9 @@ impl Broker {
 
     /// What a group has committed, as one of its members may know it.
     fn committed(&self, id: MemberId, topic: &str, vgroup: i32) -> Result<Option<i64>, SqlError> {
-        self.state().slot(id, topic, vgroup).map(|slot| slot.committed)
+        self.state()
+            .slot(id, topic, vgroup)
+            .map(|slot| slot.committed)
     }
 
     /// Remembers how far a member has read.
@@ -323,7 +330,11 @@ impl Broker {
             for place in &places {
                 match state.slot(id, &place.topic, place.vgroup) {
                     Ok(slot) => {
-                        let Commit { topic, vgroup, offset } = place;
+                        let Commit {
+                            topic,
+                            vgroup,
+                            offset,
+                        } = place;
                         table::commit(write, &group, topic, *vgroup, *offset)?;
                         slot.committed = Some(*offset);
                     }
@@ -406,9 +417,10 @@ impl State {
         topic: &'a str,
         group: Option<&'a str>,
     ) -> impl Iterator<Item = MemberId> + 'a {
-        let groups = self.groups.iter().filter(move |((of, on), _)| {
-            on == topic && group.is_none_or(|group| group == of)
-        });
+        let groups = self
+            .groups
+            .iter()
+            .filter(move |((of, on), _)| on == topic && group.is_none_or(|group| group == of));
         groups.flat_map(|(_, group)| group.members.iter().copied())
     }
 
@@ -419,8 +431,12 @@ impl State {
             return Err(foreign_topic());
         }
         let key = (member.terms.group.clone(), topic.to_owned());
-        let slot = self.groups.get_mut(&key).and_then(|g| g.slots.get_mut(&vgroup));
-        slot.filter(|slot| slot.owner == Some(id)).ok_or_else(foreign_vgroup)
+        let slot = self
+            .groups
+            .get_mut(&key)
+            .and_then(|g| g.slots.get_mut(&vgroup));
+        slot.filter(|slot| slot.owner == Some(id))
+            .ok_or_else(foreign_vgroup)
     }
 
     fn remove(&mut self, id: MemberId) {

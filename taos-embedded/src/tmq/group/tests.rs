@@ -58,7 +58,13 @@ async fn values(consumer: &Consumer) -> Vec<i64> {
     let mut values = Vec::new();
     while let Some(delivery) = consumer.poll(Some(Duration::ZERO)).await.unwrap() {
         for entry in &delivery.message.entries {
-            values.extend(entry.open().unwrap().deserialize::<(i64, i64)>().map(|row| row.unwrap().1));
+            values.extend(
+                entry
+                    .open()
+                    .unwrap()
+                    .deserialize::<(i64, i64)>()
+                    .map(|row| row.unwrap().1),
+            );
         }
     }
     values.sort_unstable();
@@ -69,7 +75,10 @@ fn insert(engine: &Engine, values: std::ops::Range<i64>) {
     for v in values {
         let at = 1_700_000_000_000 + v;
         let table = v % 8;
-        run(engine, &format!("insert into d.c{table} using d.st tags ({table}) values ({at}, {v})"));
+        run(
+            engine,
+            &format!("insert into d.c{table} using d.st tags ({table}) values ({at}, {v})"),
+        );
     }
 }
 
@@ -98,7 +107,11 @@ fn members_share_evenly_take_over_from_those_who_leave_and_others_are_fenced() {
     assert_eq!(vgroups(&first, "t"), all);
     assert_eq!(first.committed("t", lost), Ok(1));
     assert_eq!(first.position("t", lost), Ok(1));
-    for error in [code(second.commit()), code(second.assignment("t")), code(second.commit_offset("t", lost, 1))] {
+    for error in [
+        code(second.commit()),
+        code(second.assignment("t")),
+        code(second.commit_offset("t", lost, 1)),
+    ] {
         assert_eq!(error, CONSUMER_UNKNOWN);
     }
 }
@@ -107,7 +120,13 @@ fn members_share_evenly_take_over_from_those_who_leave_and_others_are_fenced() {
 fn seeking_needs_a_poll_or_assignment_first_and_nothing_read_is_nothing_told() {
     let engine = engine(Storage::Memory);
     let consumer = consumer(&engine, "g", Reset::Earliest);
-    let vgroup = engine.store().catalog().database("d").unwrap().vgroups().start;
+    let vgroup = engine
+        .store()
+        .catalog()
+        .database("d")
+        .unwrap()
+        .vgroups()
+        .start;
     assert_eq!(code(consumer.seek("t", vgroup, 0)), 0x4010);
     let nothing = taos_ws::protocol::NO_OFFSET;
     assert_eq!(consumer.position("t", vgroup), Ok(nothing));
@@ -120,7 +139,9 @@ fn seeking_needs_a_poll_or_assignment_first_and_nothing_read_is_nothing_told() {
 #[test]
 fn a_member_of_two_topics_has_its_share_of_both() {
     let engine = engine(Storage::Memory);
-    let both = engine.consumer(terms("g", &["t", "u"], Reset::Earliest)).unwrap();
+    let both = engine
+        .consumer(terms("g", &["t", "u"], Reset::Earliest))
+        .unwrap();
     let one = consumer(&engine, "g", Reset::Earliest);
     assert_eq!(vgroups(&both, "t").len(), 2);
     assert_eq!(vgroups(&both, "u").len(), 4);
@@ -202,7 +223,10 @@ async fn a_poll_that_waits_wakes_at_an_insert_a_seek_a_rebalance_and_its_end() {
     let begin = delivery.message.begin;
     reader.seek("t", delivery.vgroup, begin).unwrap();
     let again = waiting.await.unwrap().unwrap().unwrap();
-    assert_eq!((again.vgroup, again.message.begin), (delivery.vgroup, begin));
+    assert_eq!(
+        (again.vgroup, again.message.begin),
+        (delivery.vgroup, begin)
+    );
 
     let waiting = poll();
     tokio::task::yield_now().await;
@@ -253,12 +277,16 @@ fn topics_and_groups_in_use_are_dropped_only_by_force_and_leave_nothing_behind()
     let broker = &engine.broker;
     let drop_topic = |force: bool| {
         let broker = Arc::clone(broker);
-        engine.store().write(move |write| broker.drop_topic(write, "t", force).map(|()| 0))
+        engine
+            .store()
+            .write(move |write| broker.drop_topic(write, "t", force).map(|()| 0))
     };
     let drop_group = |if_exists: bool, force: bool| {
         let broker = Arc::clone(broker);
         let change = move |write: &mut Write<'_>| {
-            broker.drop_group(write, "g", "t", if_exists, force).map(|()| 0)
+            broker
+                .drop_group(write, "g", "t", if_exists, force)
+                .map(|()| 0)
         };
         engine.store().write(change)
     };
@@ -273,7 +301,10 @@ fn topics_and_groups_in_use_are_dropped_only_by_force_and_leave_nothing_behind()
     drop_group(false, true).unwrap();
     assert_eq!(code(reader.assignment("t")), CONSUMER_UNKNOWN);
     let reader = consumer(&engine, "g", Reset::Earliest);
-    assert_eq!(reader.committed("t", vgroup), Ok(taos_ws::protocol::NO_OFFSET));
+    assert_eq!(
+        reader.committed("t", vgroup),
+        Ok(taos_ws::protocol::NO_OFFSET)
+    );
     drop_topic(true).unwrap();
     assert_eq!(code(reader.commit()), CONSUMER_UNKNOWN);
     assert!(table::load(engine.store()).unwrap().is_empty());
