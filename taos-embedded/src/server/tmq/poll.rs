@@ -8,7 +8,7 @@ use taos_ws::protocol::{PollArgs, PollBody};
 use super::{Conn, Phase, Ticket, lock};
 use crate::engine::SqlError;
 use crate::server::emulate::Feature;
-use crate::tmq::Delivery;
+use crate::tmq::{Delivery, Kind};
 
 const ACTION: &str = "poll";
 
@@ -117,7 +117,12 @@ fn answer(ticket: &Ticket, req_id: u64, message_id: u64, delivery: &Delivery) {
         vgroup_id: delivery.vgroup,
         message_type: delivery.message.kind as i32,
         message_id,
-        offset: delivery.message.begin,
+        // changes of tables are told with the place behind them (as 16-tmq-db-meta recorded: the rows
+        // behind a change at 3 begin at 3)
+        offset: match delivery.message.kind {
+            Kind::Meta => delivery.message.next,
+            Kind::Data | Kind::MetaData => delivery.message.begin,
+        },
     };
     ticket.ok(ACTION, req_id, body);
 }
