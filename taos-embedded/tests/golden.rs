@@ -169,7 +169,10 @@ impl Normalizer {
     fn new(vgroups: Vgroups) -> Self {
         Self {
             vgroups,
-            place: Regex::new(r#""(offset|begin|end|vgroup_id)":\d+|"(committed|position)":\[\d+\]"#).unwrap(),
+            place: Regex::new(
+                r#""(offset|begin|end|vgroup_id)":\d+|"(committed|position)":\[\d+\]"#,
+            )
+            .unwrap(),
             timing: Regex::new(r#""timing":\d+"#).unwrap(),
             version: Regex::new(r#""version":"[^"]*""#).unwrap(),
             info: Regex::new(r#""info":"ver:[^"\\]*\\nbuild:[^"\\]*\\ngitinfo:[^"\\]*""#).unwrap(),
@@ -293,7 +296,7 @@ fn replay(addr: SocketAddr, scenario: &str, vgroups: Vgroups) -> BTreeMap<u64, S
     let path = if is_consumer { "/rest/tmq" } else { "/ws" };
     let mut side = Ws::login(addr);
     let waits = Regex::new(r#""blocking_time": \d+"#).unwrap();
-        let mut connections: HashMap<u64, Connection> = HashMap::new();
+    let mut connections: HashMap<u64, Connection> = HashMap::new();
     let mut differences = BTreeMap::new();
     for frame in index(scenario)["frames"].as_array().unwrap() {
         let field = |name: &str| frame[name].as_str().unwrap_or_default();
@@ -321,7 +324,9 @@ fn replay(addr: SocketAddr, scenario: &str, vgroups: Vgroups) -> BTreeMap<u64, S
             ("c2s", _) if is_consumer => {
                 let text = normalizer.vgroups.as_here(&text());
                 // As long as it takes to be sure that there is nothing.
-                connection.ws.send_text(waits.replace(&text, r#""blocking_time": 100"#));
+                connection
+                    .ws
+                    .send_text(waits.replace(&text, r#""blocking_time": 100"#));
             }
             ("c2s", _) => connection.ws.send_text(text()),
             ("s2c", kind) => {

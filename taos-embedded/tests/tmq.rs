@@ -126,16 +126,26 @@ fn a_message_is_had_block_by_block_and_whole_in_both_frames() {
 fn what_is_no_request_is_not_answered_and_the_version_needs_no_subscription() {
     let server = memory();
     let mut tmq = Tmq::open(server.addr());
-    for text in ["{", r#"{"action":"dance","args":{"req_id":1}}"#, r#"{"action":"poll","args":{"req_id":"x"}}"#] {
+    for text in [
+        "{",
+        r#"{"action":"dance","args":{"req_id":1}}"#,
+        r#"{"action":"poll","args":{"req_id":"x"}}"#,
+    ] {
         tmq.0.send_text(text);
     }
     tmq.0.send_binary(vec![1_u8, 2, 3]);
     tmq.0.send_text(r#"{"action":"version"}"#);
     let reply = tmq.0.receive_json();
-    assert_eq!((&reply["req_id"], &reply["version"]), (&json!(0), &json!("3.3.7.5")));
+    assert_eq!(
+        (&reply["req_id"], &reply["version"]),
+        (&json!(0), &json!("3.3.7.5"))
+    );
     for (action, args) in [
         ("commit", json!({"message_id": 0})),
-        ("commit_offset", json!({"topic": "t", "vgroup_id": 2, "offset": 0})),
+        (
+            "commit_offset",
+            json!({"topic": "t", "vgroup_id": 2, "offset": 0}),
+        ),
         ("assignment", json!({"topic": "t"})),
         ("seek", json!({"topic": "t", "vgroup_id": 2, "offset": 0})),
         ("committed", json!({"topic_vgroup_ids": []})),
@@ -148,8 +158,15 @@ fn what_is_no_request_is_not_answered_and_the_version_needs_no_subscription() {
         ("fetch_json_meta", json!({"message_id": 1})),
     ] {
         let reply = tmq.ask(action, args);
-        assert_eq!((&reply["code"], &reply["message"]), (&json!(65535), &json!("tmq not init")));
-        assert_eq!(reply.get("message_id").is_some(), action.starts_with("fetch"), "{reply}");
+        assert_eq!(
+            (&reply["code"], &reply["message"]),
+            (&json!(65535), &json!("tmq not init"))
+        );
+        assert_eq!(
+            reply.get("message_id").is_some(),
+            action.starts_with("fetch"),
+            "{reply}"
+        );
     }
 }
 
@@ -159,17 +176,41 @@ fn texts_of_a_subscription_are_checked_one_by_one() {
     let mut tmq = Tmq::open(server.addr());
     let invalid = |key: &str, value: &str| (280, format!("invalid value for key '{key}': {value}"));
     for (more, (code, text)) in [
-        (json!({"session_timeout_ms": "5999"}), invalid("session.timeout.ms", "5999")),
-        (json!({"session_timeout_ms": "x"}), invalid("session.timeout.ms", "x")),
-        (json!({"max_poll_interval_ms": "999"}), invalid("max.poll.interval.ms", "999")),
+        (
+            json!({"session_timeout_ms": "5999"}),
+            invalid("session.timeout.ms", "5999"),
+        ),
+        (
+            json!({"session_timeout_ms": "x"}),
+            invalid("session.timeout.ms", "x"),
+        ),
+        (
+            json!({"max_poll_interval_ms": "999"}),
+            invalid("max.poll.interval.ms", "999"),
+        ),
         (json!({"group_id": "a:b"}), invalid("group.id", "a:b")),
-        (json!({"config": {"auto.offset.reset": "never"}}), invalid("auto.offset.reset", "never")),
-        (json!({"config": {"heartbeat.interval.ms": "12000"}}), invalid("heartbeat.interval.ms", "12000")),
-        (json!({"config": {"enable.replay": "true"}}), (256, "unsupported feature: enable.replay".into())),
-        (json!({"user": "nobody"}), (65535, "init tscObj failed".into())),
+        (
+            json!({"config": {"auto.offset.reset": "never"}}),
+            invalid("auto.offset.reset", "never"),
+        ),
+        (
+            json!({"config": {"heartbeat.interval.ms": "12000"}}),
+            invalid("heartbeat.interval.ms", "12000"),
+        ),
+        (
+            json!({"config": {"enable.replay": "true"}}),
+            (256, "unsupported feature: enable.replay".into()),
+        ),
+        (
+            json!({"user": "nobody"}),
+            (65535, "init tscObj failed".into()),
+        ),
     ] {
         let reply = tmq.subscribe("g", "t", more);
-        assert_eq!((&reply["code"], &reply["message"]), (&json!(code), &json!(text)));
+        assert_eq!(
+            (&reply["code"], &reply["message"]),
+            (&json!(code), &json!(text))
+        );
     }
     // What the clients send (clients-need §5).
     let more = json!({"db": "", "auto_commit": "T", "auto_commit_interval_ms": null, "offset_seek": null,
@@ -177,7 +218,11 @@ fn texts_of_a_subscription_are_checked_one_by_one() {
         "with_table_name": "true", "enable_batch_meta": "1", "connector": "x", "tz": "", "app": null,
         "config": {"td.connect.user": "ignored", "min.poll.rows": "100"}});
     let reply = tmq.subscribe("g", "t", more);
-    assert_eq!((&reply["code"], &reply["version"]), (&json!(0), &json!("3.3.7.5")), "{reply}");
+    assert_eq!(
+        (&reply["code"], &reply["version"]),
+        (&json!(0), &json!("3.3.7.5")),
+        "{reply}"
+    );
     let again = tmq.subscribe("g", "t", json!({}));
     assert_eq!(again["message"], "tmq should have unsubscribed first");
 }
@@ -200,7 +245,11 @@ fn after_unsubscribing_the_topic_may_go_and_another_group_may_come() {
     assert_eq!(tmq.subscribe("h", "t", json!({}))["code"], 993);
     assert_eq!(tmq.subscribe("h", "u", json!({}))["code"], 0);
     let poll = tmq.poll(2000);
-    assert_eq!((&poll["topic"], &poll["message_id"]), (&json!("u"), &json!(2)), "{poll}");
+    assert_eq!(
+        (&poll["topic"], &poll["message_id"]),
+        (&json!("u"), &json!(2)),
+        "{poll}"
+    );
 }
 
 #[test]
@@ -209,7 +258,12 @@ fn a_lost_reply_is_repeated_for_who_tells_the_last_message_received() {
     ws.run("insert into d.c0 values (1700000000000, 1)");
     ws.run("insert into d.c1 values (1700000000000, 1)");
     let mut tmq = Tmq::subscribed(server.addr(), "g", "t");
-    let mut poll = |received: Value| tmq.ask("poll", json!({"blocking_time": 300, "message_id": received}));
+    let mut poll = |received: Value| {
+        tmq.ask(
+            "poll",
+            json!({"blocking_time": 300, "message_id": received}),
+        )
+    };
     let first = poll(json!(0));
     assert_eq!(first["message_id"], 1, "{first}");
     let mut again = poll(json!(0));
@@ -231,7 +285,8 @@ fn one_poll_runs_one_waits_and_a_third_takes_its_place_unanswered() {
     let mut tmq = Tmq::open(server.addr());
     let send = |tmq: &mut Tmq, req_id: u64| {
         let args = json!({"req_id": req_id, "blocking_time": 200});
-        tmq.0.send_text(json!({"action": "poll", "args": args}).to_string());
+        tmq.0
+            .send_text(json!({"action": "poll", "args": args}).to_string());
     };
     // Held until there is something to poll from.
     send(&mut tmq, 100);
@@ -243,14 +298,20 @@ fn one_poll_runs_one_waits_and_a_third_takes_its_place_unanswered() {
     }
     // Requests that need not wait are answered meanwhile.
     assert_eq!(tmq.ask("list_topics", json!({}))["topics"], json!(["t"]));
-    let answered: Vec<Value> = (0..2).map(|_| tmq.0.receive_json()["req_id"].clone()).collect();
+    let answered: Vec<Value> = (0..2)
+        .map(|_| tmq.0.receive_json()["req_id"].clone())
+        .collect();
     assert_eq!(answered, [102, 104]);
     // A poll that waits for ever ends with its subscription.
     let args = json!({"req_id": 105, "blocking_time": -1});
-    tmq.0.send_text(json!({"action": "poll", "args": args}).to_string());
+    tmq.0
+        .send_text(json!({"action": "poll", "args": args}).to_string());
     ws.run("insert into d.c0 values (1700000000000, 1)");
     let reply = tmq.0.receive_json();
-    assert_eq!((&reply["req_id"], &reply["have_message"]), (&json!(105), &json!(true)));
+    assert_eq!(
+        (&reply["req_id"], &reply["have_message"]),
+        (&json!(105), &json!(true))
+    );
 }
 
 #[test]
@@ -261,10 +322,15 @@ fn the_vgroups_of_a_socket_that_closes_go_to_the_others_at_once() {
     }
     let mut first = Tmq::subscribed(server.addr(), "g", "t");
     let mut second = Tmq::subscribed(server.addr(), "g", "t");
-    assert_eq!((first.vgroups("t").len(), second.vgroups("t").len()), (2, 2));
+    assert_eq!(
+        (first.vgroups("t").len(), second.vgroups("t").len()),
+        (2, 2)
+    );
     let args = json!({"req_id": 9, "blocking_time": -1});
     while first.poll(0)["have_message"] == true {}
-    first.0.send_text(json!({"action": "poll", "args": args}).to_string());
+    first
+        .0
+        .send_text(json!({"action": "poll", "args": args}).to_string());
     drop(second);
     let poll = first.0.receive_json();
     assert_eq!(poll["have_message"], true, "{poll}");
@@ -285,7 +351,10 @@ fn a_member_that_is_silent_for_its_session_timeout_is_removed_and_told_so() {
         assert!(started.elapsed() < std::time::Duration::from_secs(8));
     }
     let reply = silent.poll(0);
-    assert_eq!((&reply["code"], &reply["message"]), (&json!(0x03E6), &json!("Consumer not exist")));
+    assert_eq!(
+        (&reply["code"], &reply["message"]),
+        (&json!(0x03E6), &json!("Consumer not exist"))
+    );
     assert_eq!(silent.ask("unsubscribe", json!({}))["code"], 0);
     assert_eq!(silent.subscribe("g", "t", json!({}))["code"], 0);
     assert_eq!(silent.vgroups("t").len(), 2);
@@ -311,7 +380,10 @@ fn what_was_committed_survives_the_death_of_the_server() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path().to_str().unwrap();
     let insert = |ws: &mut Ws, v: i64| {
-        ws.run(&format!("insert into d.c values ({}, {v})", 1_700_000_000_000_i64 + v));
+        ws.run(&format!(
+            "insert into d.c values ({}, {v})",
+            1_700_000_000_000_i64 + v
+        ));
     };
     {
         let program = Program::start(&["--data-dir", dir]);
@@ -338,12 +410,21 @@ fn what_was_committed_survives_the_death_of_the_server() {
 
 #[test]
 fn releases_know_of_consumers_what_they_knew() {
-    for (version, raw_data, batch, version_told) in
-        [("3.2.3.0", false, false, false), ("3.3.2.0", true, true, false), ("3.4.1.0", true, true, true)]
-    {
-        let server = taos_embedded::Embedded::builder().emulate(version).start_blocking().unwrap();
+    for (version, raw_data, batch, version_told) in [
+        ("3.2.3.0", false, false, false),
+        ("3.3.2.0", true, true, false),
+        ("3.4.1.0", true, true, true),
+    ] {
+        let server = taos_embedded::Embedded::builder()
+            .emulate(version)
+            .start_blocking()
+            .unwrap();
         let mut ws = Ws::login(server.addr());
-        for sql in ["create database d", "create table d.c (ts timestamp, v int)", "create topic t as select ts, v from d.c"] {
+        for sql in [
+            "create database d",
+            "create table d.c (ts timestamp, v int)",
+            "create topic t as select ts, v from d.c",
+        ] {
             assert_eq!(ws.ask("query", json!({"sql": sql}))["code"], 0, "{sql}");
         }
         let mut tmq = Tmq::open(server.addr());
@@ -355,7 +436,8 @@ fn releases_know_of_consumers_what_they_knew() {
         }
         assert_eq!(reply.get("version").is_some(), version_told, "{reply}");
         let args = json!({"req_id": 50, "message_id": 1});
-        tmq.0.send_text(json!({"action": "fetch_raw_data", "args": args}).to_string());
+        tmq.0
+            .send_text(json!({"action": "fetch_raw_data", "args": args}).to_string());
         if raw_data {
             assert!(matches!(tmq.0.receive(), Message::Binary(_)));
         }
@@ -366,14 +448,17 @@ fn releases_know_of_consumers_what_they_knew() {
 #[test]
 fn many_large_replies_to_a_client_that_reads_slowly_share_one_message() {
     let (server, mut ws) = four_vgroups();
-    let rows: String = (0..20_000).map(|n| format!("({},{n})", 1_700_000_000_000_i64 + n)).collect();
+    let rows: String = (0..20_000)
+        .map(|n| format!("({},{n})", 1_700_000_000_000_i64 + n))
+        .collect();
     ws.run(&format!("insert into d.c0 values {rows}"));
     let mut tmq = Tmq::subscribed(server.addr(), "g", "t");
     let id = tmq.poll(2000)["message_id"].clone();
     const REQUESTS: u64 = 200;
     for req_id in 0..REQUESTS {
         let args = json!({"req_id": req_id, "message_id": id});
-        tmq.0.send_text(json!({"action": "fetch_raw_data", "args": args}).to_string());
+        tmq.0
+            .send_text(json!({"action": "fetch_raw_data", "args": args}).to_string());
     }
     for req_id in 0..REQUESTS {
         let Message::Binary(frame) = tmq.0.receive() else {
@@ -398,13 +483,19 @@ fn groups_and_members_are_shown_in_the_system_tables() {
     let sql = "select consumer_group, client_id, user, status, topics, parameters \
                from performance_schema.perf_consumers";
     let parameters = "tbname:1,commit:1,interval:700ms,reset:earliest";
-    assert_eq!(query(sql), json!([["g", "me", "root", "ready", "t", parameters]]));
+    assert_eq!(
+        query(sql),
+        json!([["g", "me", "root", "ready", "t", parameters]])
+    );
     let sql = "select sum(`rows`), count(*), count(consumer_id) from information_schema.ins_subscriptions \
                where topic_name = 't' and consumer_group = 'g'";
     assert_eq!(query(sql), json!([[2, 4, 4]]));
     assert_eq!(query("show subscriptions").as_array().unwrap().len(), 4);
     let shown = query("show consumers");
-    assert_eq!((&shown[0][1], shown[0].as_array().unwrap().len()), (&json!("g"), 11));
+    assert_eq!(
+        (&shown[0][1], shown[0].as_array().unwrap().len()),
+        (&json!("g"), 11)
+    );
     tmq.ask("commit", json!({"message_id": 0}));
     tmq.ask("unsubscribe", json!({}));
     assert_eq!(query("show consumers"), json!([]));

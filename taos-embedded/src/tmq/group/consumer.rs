@@ -202,14 +202,13 @@ impl Consumer {
 
     fn hold(&self, holding: Holding) -> Held {
         let (begin, end) = self.store.log_bounds(holding.vgroup);
-        let reset = match self.terms.reset {
+        let first = match self.terms.reset {
             Reset::Earliest => Some(begin),
-            Reset::Latest => holding.start,
+            // A group that began with the oldest goes on there, whoever joins it.
+            Reset::Latest => Some(holding.start.unwrap_or(begin)),
             Reset::None => None,
         };
-        // A group that began with earliest goes on at the begin whoever joins it.
-        let reset = reset.or((self.terms.reset == Reset::Latest).then_some(begin));
-        let position = holding.committed.or(reset);
+        let position = holding.committed.or(first);
         Held {
             topic: holding.topic,
             vgroup: holding.vgroup,

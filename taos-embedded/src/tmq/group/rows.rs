@@ -22,11 +22,11 @@ impl Broker {
         let mut rows = Vec::new();
         for ((name, topic), group) in &state.groups {
             for (vgroup, slot) in &group.slots {
-                let owner = slot.owner.and_then(|id| Some((id, state.members.get(&id)?)));
+                let owner = slot
+                    .owner
+                    .and_then(|id| Some((id, state.members.get(&id)?)));
                 let (id, user, host) = match owner {
-                    Some((id, member)) => {
-                        (consumer_text(id), text(&member.terms.user), text(HOST))
-                    }
+                    Some((id, member)) => (consumer_text(id), text(&member.terms.user), text(HOST)),
                     None => (Value::Null, Value::Null, Value::Null),
                 };
                 rows.push(vec![
@@ -74,7 +74,9 @@ impl Broker {
 fn place(slot: &Slot, owner: Option<&Member>) -> String {
     match slot.position.or(slot.committed).or(slot.start) {
         Some(version) => format!("wal:{version}"),
-        None => owner.map_or("none", |member| member.terms.reset.name()).to_owned(),
+        None => owner
+            .map_or("none", |member| member.terms.reset.name())
+            .to_owned(),
     }
 }
 
