@@ -9,7 +9,7 @@ use crate::engine::{Engine, Session, Storage};
 use crate::meta::{Action, Meta, NewKind};
 use crate::tmq::{Body, Entry, Part};
 
-const DATABASE: &str = "create database d vgroups 1";
+pub(super) const DATABASE: &str = "create database d vgroups 1";
 
 pub(super) struct Bed {
     pub(super) engine: Engine,
@@ -158,7 +158,7 @@ fn action(action: &Action) -> String {
 const SUPER: &str =
     "create stable st (ts timestamp, v int, name nchar(16)) tags (tg int, tn varchar(8))";
 
-fn with_super() -> Bed {
+pub(super) fn with_super() -> Bed {
     let bed = Bed::new(DATABASE);
     bed.run(SUPER);
     bed
@@ -447,30 +447,6 @@ fn points_without_a_schema_leave_tables_then_rows() {
             format!("{name}(_ts w) 2023-11-14T22:13:20.001+00:00 xy"),
         ]
     );
-}
-
-#[test]
-fn replayed_messages_leave_the_entries_that_they_were_made_of() {
-    let from = with_super();
-    for sql in [
-        "create table d1 using st tags (1, 'a')",
-        "create table n (ts timestamp, v int)",
-        "alter table st add column extra int",
-        "alter table n add column w int",
-        "alter table d1 set tag tg = 9, tn = null",
-        "drop table n",
-        "drop table st",
-    ] {
-        from.run(sql);
-    }
-    let to = Bed::new(DATABASE);
-    for entry in from.log(2) {
-        let Body::Meta(meta) = entry.body else {
-            panic!("{entry:?}")
-        };
-        to.session.write_meta(vec![meta]).unwrap();
-    }
-    assert_eq!(to.lines(), from.lines());
 }
 
 #[test]

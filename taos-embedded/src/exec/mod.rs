@@ -12,6 +12,8 @@ mod insert;
 mod json;
 mod likes;
 #[cfg(test)]
+mod log_replay_tests;
+#[cfg(test)]
 mod log_tests;
 mod meta;
 mod rows;
