@@ -166,6 +166,7 @@ func consumers() {
 	check(consumerClient, "shares four vgroups with another consumer of its group, two each", func() { share(db) })
 	check(consumerClient, "keeps a topic from being dropped until it unsubscribes", func() { dropTopic(db) })
 	check(consumerClient, "is told of a topic that is not there, and can subscribe to another", func() { unknownTopic(db) })
+	check(consumerClient, "subscribes to another topic after it unsubscribed", func() { subscribeAgain(db) })
 	check(consumerClient, "is refused with a wrong password", func() {
 		refusal := consumer("login", "td.connect.pass", "wrong").Subscribe("go_select", nil)
 		if refusal == nil {
@@ -503,6 +504,18 @@ func unknownTopic(db *sql.DB) {
 	must(reader.Subscribe("go_known", nil))
 	entries, _ := drain(reader, len(expected))
 	equal(numbered(entries), expected)
+}
+
+func subscribeAgain(db *sql.DB) {
+	reader := consumer("again")
+	defer reader.Close()
+	for _, topic := range []string{"go_again", "go_again_other"} {
+		expected := numbers(db, topic)
+		must(reader.Subscribe(topic, nil))
+		entries, _ := drain(reader, len(expected))
+		equal(numbered(entries), expected)
+		must(reader.Unsubscribe())
+	}
 }
 
 func compressed(db *sql.DB) {

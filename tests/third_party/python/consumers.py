@@ -207,6 +207,36 @@ def reads_a_database_topic():
 
 
 @check
+def reads_blobs():
+    """reads BLOBs, and times in nanoseconds"""
+    database, blobs = f"{DATABASE}_ns", f"{DATABASE}_ns.blobs"
+    connection = connect()
+    connection.execute(f"create database {database} precision 'ns' vgroups 1")
+    connection.execute(f"create table {blobs} (ts timestamp, b blob)")
+    connection.execute(f"create topic py_blobs as database {database}")
+    first = 1_700_000_000_123_456_789
+    values = [b"\x00\xff\x10", b"", None]
+    connection.execute(f"insert into {blobs} values ({first}, '\\x00ff10') ({first + 1}, '') ({first + 2}, null)")
+    reader = subscribed("blobs", "py_blobs")
+    equal(drain(reader, 3), [[first + n, value] for n, value in enumerate(values)])
+    reader.close()
+
+
+@check
+def reads_two_topics():
+    """reads two topics at once"""
+    topics = {name: numbers(name) for name in ("py_one", "py_other")}
+    reader = consumer("two")
+    reader.subscribe(list(topics))
+    equal(sorted(reader.list_topics()), list(topics))
+    found = {name: [] for name in topics}
+    for message, rows in messages(reader, sum(map(len, topics.values()))):
+        found[message.topic()] += rows
+    equal({name: numbered(rows) for name, rows in found.items()}, topics)
+    reader.close()
+
+
+@check
 def seeks_back():
     """lists four vgroups, seeks to their begin and reads all again"""
     expected = numbers("py_seek")
