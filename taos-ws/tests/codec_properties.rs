@@ -7,6 +7,7 @@ use taos_ws::protocol::{
     Action, BinaryRequest, BindTable, FetchOutcome, FetchReply, Reply, ServerReply, SqlArgs,
     TextRequest, VersionBody, classify_binary, classify_text, decode_binary, decode_text,
     encode_query, encode_stmt2_bind, encode_text, encode_validate_sql, fuzz_bind, fuzz_reply,
+    fuzz_tmq,
 };
 
 fn outcome() -> impl Strategy<Value = FetchOutcome> {
@@ -58,6 +59,7 @@ proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(data in prop::collection::vec(any::<u8>(), 0..200)) {
         fuzz_reply(&data);
+        fuzz_tmq(&data);
     }
 
     #[test]

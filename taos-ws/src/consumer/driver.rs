@@ -21,9 +21,6 @@ const LEARN_SOON: Duration = Duration::from_millis(500);
 const LEARN_LATER: Duration = Duration::from_secs(10);
 /// Longest time that a consumer that was dropped takes for its last commit.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
-/// Longest wait for a server to let a consumer go, which takes it a second or so
-/// (taosadapter-ws §11.1).
-const LEAVE: Duration = Duration::from_secs(15);
 /// `message_type` of meta, and of meta with rows (taosadapter-ws §11.2).
 const META: i32 = 2;
 const META_AND_ROWS: i32 = 3;
@@ -221,18 +218,7 @@ impl Driver {
     async fn leave(&self) -> RawResult<()> {
         let phase = self.shared.state().phase.clone();
         match phase {
-            Phase::Live(session) => match timeout(LEAVE, session.unsubscribe()).await {
-                Ok(left) => left.map_err(Trouble::into_error),
-                Err(_) => Err(RawError::of(
-                    ErrorKind::Timeout,
-                    format!(
-                        "`unsubscribe` was not answered by {} within {LEAVE:?}; closing the \
-                         connection ends the subscription too",
-                        session.link.address()
-                    ),
-                )
-                .with_code(Code::WS_RECV_TIMEOUT)),
-            },
+            Phase::Live(session) => session.unsubscribe().await.map_err(Trouble::into_error),
             _ => Ok(()),
         }
     }

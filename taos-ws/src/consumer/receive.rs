@@ -32,6 +32,8 @@ impl Shared {
     ) -> RawResult<Option<(Offset, MessageSet<Meta, Data>)>> {
         let until = match timeout {
             Timeout::None => Until::Look,
+            // As good as looking once, and unlike no poll at all it gets somewhere.
+            Timeout::Duration(wait) if wait.is_zero() => Until::Look,
             Timeout::Duration(wait) if wait < LONGEST_WAIT => Until::At(Instant::now() + wait),
             Timeout::Duration(_) | Timeout::Never => Until::Never,
         };

@@ -135,7 +135,7 @@ impl Shared {
         }
         let mut complete = true;
         for topic in topics {
-            match session.assignment(topic).await {
+            match session.assignment_soon(topic).await {
                 Ok(assigned) => {
                     complete &= !assigned.is_empty();
                     let mut state = self.state();
@@ -188,7 +188,7 @@ impl Shared {
         }
         let topics = self.state().topics.clone();
         for topic in &topics {
-            let assigned = match session.assignment(topic).await {
+            let assigned = match session.assignment_soon(topic).await {
                 Ok(assigned) => assigned,
                 Err(Trouble::Refused(error)) => {
                     tracing::debug!(%error, %topic, "the assignment is not known yet");

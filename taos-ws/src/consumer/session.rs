@@ -17,6 +17,11 @@ use std::time::Duration;
 use taos_query::util::generate_req_id;
 use taos_query::{Code, ErrorKind, RawError, RawResult};
 
+/// Longest wait for a server to let a consumer go, which takes it a second or so (taosadapter-ws
+/// §11.1). Closing the connection ends the subscription too.
+const LEAVE: Duration = Duration::from_secs(15);
+/// Longest wait for what is good to know and can be done without.
+const USEFUL: Duration = Duration::from_secs(5);
 /// "Topic not exist".
 const NO_TOPIC: i32 = 0x03E1;
 /// "consumer not ready", while the group is being balanced.
@@ -121,7 +126,18 @@ impl Session {
         req_id: u64,
         args: &A,
     ) -> Result<Box<TmqReply>, Trouble> {
-        let frame = self.ask(action, req_id, args, self.limit).await?;
+        self.text_within(self.limit, action, req_id, args).await
+    }
+
+    /// As [`text`](Self::text), for what need not be waited for as long as for other answers.
+    async fn text_within<A: Serialize>(
+        &self,
+        limit: Duration,
+        action: Action,
+        req_id: u64,
+        args: &A,
+    ) -> Result<Box<TmqReply>, Trouble> {
+        let frame = self.ask(action, req_id, args, limit).await?;
         self.reply(frame)
     }
 
@@ -212,6 +228,20 @@ impl Session {
         Ok(())
     }
 
+    /// As [`assignment`](Self::assignment), if it comes soon.
+    pub(super) async fn assignment_soon(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<AssignmentReply>, Trouble> {
+        let req_id = generate_req_id();
+        let args = TopicArgs::new(req_id, topic);
+        let limit = USEFUL.min(self.limit);
+        let reply = self
+            .text_within(limit, Action::Assignment, req_id, &args)
+            .await?;
+        Ok(reply.assignment.unwrap_or_default())
+    }
+
     pub(super) async fn assignment(&self, topic: &str) -> Result<Vec<AssignmentReply>, Trouble> {
         let req_id = generate_req_id();
         let args = TopicArgs::new(req_id, topic);
@@ -253,7 +283,8 @@ impl Session {
 
     pub(super) async fn unsubscribe(&self) -> Result<(), Trouble> {
         let req_id = generate_req_id();
-        self.text(Action::Unsubscribe, req_id, &ReqArgs::new(req_id))
+        let limit = LEAVE.min(self.limit);
+        self.text_within(limit, Action::Unsubscribe, req_id, &ReqArgs::new(req_id))
             .await
             .map(drop)
     }

@@ -141,7 +141,7 @@ async fn one_who_only_looks_has_exactly_one_poll_answered() {
     let (looked, ()) = tokio::join!(consumer.recv_timeout(Timeout::None), script);
     assert!(looked.unwrap().is_none());
     let (looked, poll) = tokio::join!(
-        consumer.recv_timeout(Timeout::None),
+        consumer.recv_timeout(Timeout::from_millis(0)),
         peer.serve_rows(1, 0, 4, &[1])
     );
     assert_eq!(poll.blocking_time, 0);
