@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use taos_ws::protocol::{AssignmentReply, NO_OFFSET};
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 
-use super::super::{Message, TopicReader};
+use super::super::{Message, Page, TopicReader};
 use super::{
     Broker, Commit, Holding, MemberId, Reset, Terms, consumer_unknown, foreign_topic,
     foreign_vgroup,
@@ -57,6 +58,8 @@ struct State {
     polling: usize,
     polled: Instant,
     committed: Option<Instant>,
+    /// What the next poll will probably want.
+    ahead: Option<(Job, Reading)>,
 }
 
 /// A vgroup of a topic, and how far it is read.
@@ -86,6 +89,7 @@ pub(crate) struct Delivery {
 }
 
 /// What a poll is to read next.
+#[derive(Debug)]
 struct Job {
     reader: Arc<TopicReader>,
     topic: String,
@@ -95,12 +99,8 @@ struct Job {
     tenure: u64,
 }
 
-/// What there is to do for a poll.
-enum Next {
-    Read(Job),
-    /// Every vgroup is read to its end.
-    Done,
-}
+/// A page on its way.
+type Reading = JoinHandle<Result<Page, SqlError>>;
 
 impl Consumer {
     /// Joins the group; blocks.
@@ -139,6 +139,7 @@ impl Consumer {
                 polling: 0,
                 polled: Instant::now(),
                 committed: None,
+                ahead: None,
             }),
             nudge: Notify::new(),
             closed: watch::Sender::new(false),
@@ -152,6 +153,7 @@ impl Consumer {
     /// Ends the membership and the poll that waits.
     pub(crate) fn close(&self) {
         self.broker.leave(self.id);
+        self.lock().ahead = None;
         self.closed.send_replace(true);
     }
 
@@ -266,12 +268,12 @@ impl Consumer {
     async fn scan(&self, until: Option<Instant>) -> Result<Option<Delivery>, SqlError> {
         let mut pages = 0;
         loop {
-            let Next::Read(job) = self.next(pages, until)? else {
+            let Some(job) = self.next(pages, until)? else {
                 return Ok(None);
             };
-            let (reader, vgroup, from) = (Arc::clone(&job.reader), job.vgroup, job.from);
-            let options = self.terms.read;
-            let page = tokio::task::spawn_blocking(move || reader.read(vgroup, from, &options))
+            let (vgroup, from) = (job.vgroup, job.from);
+            let reading = self.read_before(&job).unwrap_or_else(|| self.read(&job));
+            let page = reading
                 .await
                 .unwrap_or_else(|_| Err(internal("reading a topic ended in a panic")))?;
             pages += 1;
@@ -291,8 +293,11 @@ impl Consumer {
                 continue;
             };
             held.last = Some(message.begin);
-            drop(state);
             let rows = message.entries.iter().map(|entry| entry.rows).sum();
+            if usize::try_from(rows).is_ok_and(|rows| rows >= self.terms.read.max_rows) {
+                self.read_ahead(&mut state);
+            }
+            drop(state);
             self.broker
                 .progress(self.id, &job.topic, vgroup, page.next, rows);
             return Ok(self.topics.get(&job.topic).map(|topic| Delivery {
@@ -304,18 +309,48 @@ impl Consumer {
         }
     }
 
-    /// Whose turn it is to be read.
-    fn next(&self, pages: usize, until: Option<Instant>) -> Result<Next, SqlError> {
+    fn read(&self, job: &Job) -> Reading {
+        let (reader, vgroup, from) = (Arc::clone(&job.reader), job.vgroup, job.from);
+        let options = self.terms.read;
+        tokio::task::spawn_blocking(move || reader.read(vgroup, from, &options))
+    }
+
+    /// Reads for the next poll while the client is busy with a full message, behind which there is more.
+    fn read_ahead(&self, state: &mut State) {
+        let turn = state.turn;
+        // What is wrong is for the next poll to tell.
+        let job = self.pick(state).ok().flatten();
+        state.turn = turn;
+        state.ahead = job.map(|job| {
+            let reading = self.read(&job);
+            (job, reading)
+        });
+    }
+
+    /// What was read ahead, if it is what a job wants.
+    fn read_before(&self, job: &Job) -> Option<Reading> {
+        let (read, reading) = self.lock().ahead.take()?;
+        let same = (read.vgroup, read.from, &read.topic) == (job.vgroup, job.from, &job.topic);
+        same.then_some(reading)
+    }
+
+    /// What to read next; nothing if every vgroup is read to its end or the time is over.
+    fn next(&self, pages: usize, until: Option<Instant>) -> Result<Option<Job>, SqlError> {
         let mut state = self.current()?;
         state.initialized = true;
-        let count = state.held.len();
-        if pages >= count && until.is_some_and(|until| Instant::now() >= until) {
-            return Ok(Next::Done);
+        if pages >= state.held.len() && until.is_some_and(|until| Instant::now() >= until) {
+            return Ok(None);
         }
+        self.pick(&mut state)
+    }
+
+    /// Whose turn it is to be read.
+    fn pick(&self, state: &mut State) -> Result<Option<Job>, SqlError> {
+        let count = state.held.len();
         for _ in 0..count {
             let turn = state.turn % count;
             state.turn = turn + 1;
-            let Some(held) = state.held.get_mut(turn) else {
+            let Some(held) = state.held.get(turn) else {
                 continue;
             };
             let position = held.position.ok_or_else(no_committed)?;
@@ -324,7 +359,7 @@ impl Consumer {
                 continue;
             }
             if let Some(topic) = self.topics.get(&held.topic) {
-                return Ok(Next::Read(Job {
+                return Ok(Some(Job {
                     reader: Arc::clone(&topic.reader),
                     topic: held.topic.clone(),
                     vgroup: held.vgroup,
@@ -335,7 +370,7 @@ impl Consumer {
                 }));
             }
         }
-        Ok(Next::Done)
+        Ok(None)
     }
 
     /// Commits what was consumed before this poll, if it is time to.

@@ -310,6 +310,38 @@ fn topics_and_groups_in_use_are_dropped_only_by_force_and_leave_nothing_behind()
     assert!(table::load(engine.store()).unwrap().is_empty());
 }
 
+#[tokio::test]
+async fn what_is_read_ahead_comes_once_and_in_order_and_is_dropped_by_a_seek() {
+    let engine = Engine::open(Storage::Memory).unwrap();
+    for sql in [
+        "create database d vgroups 1",
+        "create table d.c (ts timestamp, v int)",
+        "create topic t as select ts, v from d.c",
+    ] {
+        run(&engine, sql);
+    }
+    for v in 0..20 {
+        let at = 1_700_000_000_000_i64 + v;
+        run(&engine, &format!("insert into d.c values ({at}, {v})"));
+    }
+    let mut asked = terms("g", &["t"], Reset::Earliest);
+    asked.read.max_rows = 1;
+    let reader = engine.consumer(asked).unwrap();
+    assert_eq!(values(&reader).await, (0..20).collect::<Vec<_>>());
+    let row = *reader.assignment("t").unwrap().first().unwrap();
+    let vgroup = row.vgroup_id;
+    reader.seek("t", vgroup, row.begin).unwrap();
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let delivery = reader.poll(Some(Duration::ZERO)).await.unwrap().unwrap();
+        seen.push(delivery.message.begin);
+    }
+    // The page behind the third message is on its way.
+    reader.seek("t", vgroup, row.begin).unwrap();
+    let again = reader.poll(Some(Duration::ZERO)).await.unwrap().unwrap();
+    assert_eq!(Some(&again.message.begin), seen.first());
+}
+
 #[test]
 fn an_unknown_topic_leaves_no_member_behind() {
     let engine = engine(Storage::Memory);

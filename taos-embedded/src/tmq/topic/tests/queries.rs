@@ -241,7 +241,10 @@ fn times_of_a_topic_mean_the_same_to_everybody() {
     bed.session.set_timezone(Some(chrono_tz::Asia::Shanghai));
     let create = |topic: &str, time: &str| {
         let sql = format!("create topic {topic} as select ts, v from q.st where ts < '{time}'");
-        bed.session.execute(&sql).map(drop).map_err(|error| error.code)
+        bed.session
+            .execute(&sql)
+            .map(drop)
+            .map_err(|error| error.code)
     };
     assert_eq!(create("t", "1970-01-01 08:00:00.003"), Err(0x0100));
     assert_eq!(create("t", "1970-01-01T08:00:00.003+08:00"), Ok(()));
