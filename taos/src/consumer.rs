@@ -4,7 +4,7 @@ use std::fmt;
 
 use taos_query::prelude::tokio::runtime;
 use taos_query::tmq::{
-    AsAsyncConsumer, Assignment, Data, MessageSet, Meta, Offset, Timeout, VGroupId,
+    AsAsyncConsumer, Assignment, Data, Leftovers, MessageSet, Meta, Offset, Timeout, VGroupId,
 };
 use taos_query::{AsyncTBuilder, Dsn, IntoDsn, RawError, RawResult};
 
@@ -236,6 +236,14 @@ impl AsAsyncConsumer for Consumer {
         timeout: Timeout,
     ) -> RawResult<Option<(Offset, MessageSet<Meta, Data>)>> {
         dispatch!(AnyConsumer, &self.0, consumer => consumer.recv_timeout(timeout).await)
+    }
+
+    fn leftovers(&self) -> Option<&Leftovers> {
+        dispatch!(AnyConsumer, &self.0, consumer => consumer.leftovers())
+    }
+
+    async fn go_back(&self, topic: &str, vgroup_id: VGroupId, offset: i64) -> RawResult<()> {
+        dispatch!(AnyConsumer, &self.0, consumer => consumer.go_back(topic, vgroup_id, offset).await)
     }
 
     async fn commit(&self, offset: Offset) -> RawResult<()> {

@@ -90,6 +90,46 @@ async fn a_dropped_record_comes_again() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dropped_stream_left_comes_with_the_next_one() {
+    use taos::*;
+    let server = server().await.unwrap();
+    let builder = TmqBuilder::from_dsn(dsn(&server, "ws")).unwrap();
+    let mut consumer = builder.build().await.unwrap();
+    consumer.subscribe(["readings"]).await.unwrap();
+    let mut records = consumer.records::<Reading>();
+    for _ in 0..3 {
+        // The first of a table is dealt with; what came of the second is not known.
+        let record = records.try_next().await.unwrap().unwrap();
+        if record.n != 2 {
+            record.ack();
+        }
+    }
+    drop(records);
+    let mut records = consumer.records::<Reading>();
+    let again = records.try_next().await.unwrap().unwrap().ack().n;
+    let more = records.try_next().await.unwrap().unwrap().ack().n;
+    assert_eq!((again, more), (1, 2), "the whole message");
+    records.shutdown_handle().shutdown();
+    assert!(records.try_next().await.unwrap().is_none());
+    drop(records);
+    assert!(consumer.recv().await.unwrap().is_none());
+    consumer.unsubscribe().await;
+    let mut consumer = builder.build().await.unwrap();
+    consumer.subscribe(["readings"]).await.unwrap();
+    if let Some((_, message)) = consumer.recv().await.unwrap() {
+        // Only the first stream had the other table's row, and ended without a commit.
+        let block = message
+            .into_data()
+            .unwrap()
+            .fetch_raw_block()
+            .await
+            .unwrap();
+        assert_eq!(block.unwrap().table_name(), Some("t2"));
+    }
+    consumer.unsubscribe().await;
+}
+
 fn blocking(dsn: &str) -> Result<(), Error> {
     use taos::sync::*;
     let mut consumer = TmqBuilder::from_dsn(dsn)?.build()?;

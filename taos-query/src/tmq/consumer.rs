@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use tokio::runtime;
 
 use super::{
-    Assignment, IsAsyncData, IsAsyncMeta, IsOffset, Lag, MessageSet, Records, Shutdown, Timeout,
-    VGroupId,
+    Assignment, IsAsyncData, IsAsyncMeta, IsOffset, Lag, Leftovers, MessageSet, Records, Shutdown,
+    Timeout, VGroupId,
 };
-use crate::error::RawResult;
+use crate::error::{RawError, RawResult};
 
 /// A message and where it comes from, as the streams of a consumer `C` give them.
 pub type Received<C> = (
@@ -95,6 +95,23 @@ pub trait AsAsyncConsumer: Sized + Send + Sync {
     /// The rows of all messages as values of `T`, endlessly; see [`Records`].
     fn records<T: DeserializeOwned>(&self) -> Records<'_, Self, T> {
         Records::new(self)
+    }
+
+    /// What streams of records left; `None` if this consumer commits by itself, or cannot go back.
+    #[doc(hidden)]
+    fn leftovers(&self) -> Option<&Leftovers> {
+        None
+    }
+
+    /// As [`offset_seek`](Self::offset_seek) on a consumer that is shared; never to what it has committed.
+    #[doc(hidden)]
+    fn go_back(
+        &self,
+        _topic: &str,
+        _vgroup_id: VGroupId,
+        _offset: i64,
+    ) -> impl Future<Output = RawResult<()>> + Send {
+        async { Err(RawError::unsupported("going back to a message", "this")) }
     }
 
     /// Commits the message at `offset` and all before it in its vgroup.
@@ -194,8 +211,12 @@ pub trait AsAsyncConsumer: Sized + Send + Sync {
 const NOTHING_YET: i64 = -2_147_467_247;
 /// The same as an error's code.
 const NOTHING_READ: i32 = 0x4011;
+/// The log does not have the version, or not any more.
+pub(super) const NOT_IN_LOG: i32 = 0x4007;
 /// The vgroup belongs to another consumer by now (taosadapter-ws §11.8).
 pub(super) const NOT_OURS: i32 = 0x4008;
+/// The topic is not subscribed to.
+pub(super) const NOT_SUBSCRIBED: i32 = 0x4009;
 
 async fn topic_lag<C: AsAsyncConsumer>(consumer: &C, topic: &str) -> RawResult<Vec<Lag>> {
     let name: Arc<str> = topic.into();

@@ -21,6 +21,8 @@ pub use json_meta::{
 };
 pub use message::{Data, IsAsyncData, IsAsyncMeta, MessageContent, MessageSet, Meta};
 pub use offset::{Assignment, IsOffset, Lag, Offset, VGroupId};
+#[doc(hidden)]
+pub use records::Leftovers;
 pub use records::{Ack, Record, Records};
 pub use shutdown::Shutdown;
 pub use timeout::{Timeout, TimeoutError};

@@ -47,7 +47,7 @@ use shared::{Phase, Shared};
 use std::future::Future;
 use std::sync::Arc;
 use taos_query::tmq::{
-    AsAsyncConsumer, Assignment, Data, MessageSet, Meta, Offset, Timeout, VGroupId,
+    AsAsyncConsumer, Assignment, Data, Leftovers, MessageSet, Meta, Offset, Timeout, VGroupId,
 };
 use taos_query::{Code, ErrorKind, RawError, RawResult};
 use tokio::runtime::Handle;
@@ -59,6 +59,7 @@ use tokio::task::AbortHandle;
 pub struct Consumer {
     shared: Arc<Shared>,
     task: Option<Task>,
+    leftovers: Leftovers,
 }
 
 #[derive(Debug)]
@@ -68,8 +69,12 @@ struct Task {
 }
 
 impl Consumer {
-    const fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, task: None }
+    fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            task: None,
+            leftovers: Leftovers::default(),
+        }
     }
 
     /// What was no longer in the log when the consumer came back to it, the oldest first.
@@ -164,7 +169,31 @@ impl AsAsyncConsumer for Consumer {
         topics: I,
     ) -> RawResult<()> {
         let topics: Vec<String> = topics.into_iter().map(Into::into).collect();
+        self.leftovers.clear();
         self.obeyed(|done| Order::Subscribe(topics, done)).await
+    }
+
+    fn leftovers(&self) -> Option<&Leftovers> {
+        let commits_by_itself = self.shared.config.auto_commit.is_some();
+        (!commits_by_itself).then_some(&self.leftovers)
+    }
+
+    async fn go_back(&self, topic: &str, vgroup_id: VGroupId, offset: i64) -> RawResult<()> {
+        let place = |state: &shared::State| {
+            let place = state.places.get(topic, vgroup_id);
+            place.and_then(|place| place.committed)
+        };
+        let committed = place(&self.shared.state());
+        let task = self.task.as_ref().ok_or_else(ended_task)?;
+        let (done, result) = oneshot::channel();
+        let order = Order::Seek {
+            topic: topic.to_owned(),
+            vgroup: vgroup_id,
+            offset: committed.map_or(offset, |committed| committed.max(offset)),
+            done,
+        };
+        task.orders.send(order).map_err(|_| ended_task())?;
+        result.await.unwrap_or_else(|_| Err(ended_task()))
     }
 
     fn recv_timeout(

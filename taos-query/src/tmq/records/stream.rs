@@ -13,12 +13,12 @@ use tokio::time::Sleep;
 
 use super::commit::Committer;
 use super::record::{Origin, Pending, Record, Signal, Source};
-use super::tracker::Tracker;
+use super::tracker::{Place, Tracker};
 use crate::block::RawBlock;
 use crate::common::Field;
 use crate::de::RowPlan;
 use crate::error::RawResult;
-use crate::tmq::consumer::Received;
+use crate::tmq::consumer::{NOT_IN_LOG, NOT_OURS, NOT_SUBSCRIBED, Received};
 use crate::tmq::{AsAsyncConsumer, IsAsyncData, IsOffset as _, Shutdown, Timeout};
 use crate::util::pause;
 
@@ -60,14 +60,17 @@ const GRACE: Duration = Duration::from_secs(5);
 /// acknowledged once the next item is asked for: a program that stops at it gets it again, one that goes on has passed
 /// it over.
 ///
+/// Dropping the stream commits nothing. What it gave and was not acknowledged comes again: with the next stream of the same
+/// consumer, or after a restart. Take one stream at a time from a consumer; what is taken besides it by `recv` or `stream` is
+/// not known to it, and is covered by its commits.
+///
 /// Records that are not acknowledged at all go with the consumer's own auto commit (`enable.auto.commit`), which commits
 /// a message when the stream goes on behind it. Use one of the two.
 ///
 /// # Ending it
 ///
 /// After [`Shutdown::shutdown`] the stream takes no more messages. It gives the records of the one that it has, waits at
-/// most [`grace`](Self::grace) for those in someone's hands to be acknowledged or dropped, commits, and ends. Dropping the
-/// stream commits nothing.
+/// most [`grace`](Self::grace) for those in someone's hands to be acknowledged or dropped, commits, and ends.
 ///
 /// # Cancel safety
 /// Dropping the future of a `next` loses nothing.
@@ -82,6 +85,7 @@ pub struct Records<'a, C: AsAsyncConsumer, T> {
     fields: Option<Arc<[Field]>>,
     message: Option<Message<'a, C::Data>>,
     receiving: Option<BoxFuture<'a, RawResult<Option<Received<C>>>>>,
+    returning: Option<BoxFuture<'a, (Place, RawResult<()>)>>,
     tracker: Tracker<C::Offset>,
     signal: Arc<Signal>,
     committer: Committer<'a, C>,
@@ -125,6 +129,7 @@ impl<'a, C: AsAsyncConsumer, T> Records<'a, C, T> {
             fields: None,
             message: None,
             receiving: None,
+            returning: None,
             tracker: Tracker::new(),
             signal: Arc::default(),
             committer: Committer::new(consumer),
@@ -314,7 +319,48 @@ where
         }
     }
 
+    /// Has what an earlier stream left delivered again.
+    fn poll_return(&mut self, cx: &mut Context<'_>) -> Poll<RawResult<()>> {
+        let consumer = self.consumer;
+        let Some(leftovers) = consumer.leftovers() else {
+            return Poll::Ready(Ok(()));
+        };
+        loop {
+            if let Some(returning) = &mut self.returning {
+                let (place, outcome) = ready!(returning.poll_unpin(cx));
+                self.returning = None;
+                let (topic, vgroup) = &place;
+                match outcome {
+                    Ok(()) => leftovers.done(&place),
+                    // Whoever has it now begins at what was committed.
+                    Err(error) if error.code() == NOT_OURS || error.code() == NOT_SUBSCRIBED => {
+                        tracing::debug!(%error, topic = &**topic, vgroup, "not delivered here again");
+                        leftovers.done(&place);
+                    }
+                    Err(error) => {
+                        if error.code() == NOT_IN_LOG {
+                            leftovers.done(&place);
+                        }
+                        return Poll::Ready(Err(error.context(format!(
+                            "going back to what was not acknowledged of topic `{topic}`, vgroup {vgroup}"
+                        ))));
+                    }
+                }
+            }
+            let Some((place, offset)) = leftovers.first() else {
+                return Poll::Ready(Ok(()));
+            };
+            self.returning = Some(Box::pin(async move {
+                let outcome = consumer.go_back(&place.0, place.1, offset).await;
+                (place, outcome)
+            }));
+        }
+    }
+
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<RawResult<Option<Received<C>>>> {
+        if self.receiving.is_none() {
+            ready!(self.poll_return(cx))?;
+        }
         let consumer = self.consumer;
         let receiving = self
             .receiving
@@ -410,6 +456,16 @@ where
             .as_ref()
             .map_or(0, |open| open.block.nrows().saturating_sub(open.row));
         (left, None)
+    }
+}
+
+impl<C: AsAsyncConsumer, T> Drop for Records<'_, C, T> {
+    fn drop(&mut self) {
+        if let Some(leftovers) = self.consumer.leftovers() {
+            for (place, offset) in self.tracker.unacknowledged() {
+                leftovers.leave(place.clone(), offset);
+            }
+        }
     }
 }
 

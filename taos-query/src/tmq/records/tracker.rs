@@ -120,6 +120,16 @@ impl<O: IsOffset> Tracker<O> {
         }
     }
 
+    /// For each vgroup the first message that is not acknowledged whole.
+    pub(super) fn unacknowledged(&mut self) -> impl Iterator<Item = (&Place, i64)> {
+        self.sweep();
+        self.lanes.iter().filter_map(|(place, lane)| {
+            let first = || lane.open.front().map(|(offset, _)| offset.offset());
+            let offset = lane.lost.or_else(first)?;
+            (offset >= 0).then_some((place, offset))
+        })
+    }
+
     /// True if something may be committed.
     pub(super) fn is_ready(&self) -> bool {
         self.lanes.values().any(|lane| lane.ready.is_some())

@@ -12,8 +12,8 @@ use crate::block::ColumnView;
 use crate::common::Precision;
 use crate::error::{RawError, RawResult};
 use crate::tmq::{
-    AsAsyncConsumer, Assignment, Data, IsOffset as _, MessageContent, MessageSet, Meta, Offset,
-    Received, Timeout, VGroupId,
+    AsAsyncConsumer, Assignment, Data, IsOffset as _, Leftovers, MessageContent, MessageSet, Meta,
+    Offset, Received, Timeout, VGroupId,
 };
 use crate::util::within;
 use crate::{RawBlock, RawData};
@@ -72,6 +72,7 @@ struct State {
     refusals: VecDeque<RawError>,
     positions: Vec<(VGroupId, RawResult<i64>)>,
     left: bool,
+    returns: Vec<(VGroupId, i64)>,
 }
 
 #[derive(Debug)]
@@ -82,6 +83,7 @@ pub(super) struct Fake {
     /// One commit may pass for each permit.
     gate: Semaphore,
     pub(super) slow_blocks: bool,
+    leftovers: Leftovers,
 }
 
 pub(super) fn offset(vgroup: VGroupId, version: i64) -> Offset {
@@ -96,6 +98,7 @@ impl Fake {
             committed: Notify::new(),
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             slow_blocks: false,
+            leftovers: Leftovers::default(),
         }
     }
 
@@ -148,6 +151,11 @@ impl Fake {
     /// Vgroup and offset of each message that was committed.
     pub(super) fn commits(&self) -> Vec<(VGroupId, i64)> {
         self.state().commits.clone()
+    }
+
+    /// Where streams had the consumer go back to.
+    pub(super) fn returns(&self) -> Vec<(VGroupId, i64)> {
+        self.state().returns.clone()
     }
 
     pub(super) async fn until_committed(&self, commits: &[(VGroupId, i64)]) {
@@ -204,6 +212,19 @@ impl AsAsyncConsumer for Fake {
             Timeout::Never => next.await,
             other => within(other.as_duration(), next).await.unwrap_or(Ok(None)),
         }
+    }
+
+    fn leftovers(&self) -> Option<&Leftovers> {
+        Some(&self.leftovers)
+    }
+
+    async fn go_back(&self, _: &str, vgroup: VGroupId, offset: i64) -> RawResult<()> {
+        tokio::task::yield_now().await;
+        if let Some(error) = self.state().refusals.pop_front() {
+            return Err(error);
+        }
+        self.state().returns.push((vgroup, offset));
+        Ok(())
     }
 
     async fn commit(&self, offset: Offset) -> RawResult<()> {

@@ -418,6 +418,53 @@ async fn the_last_commit_that_fails_is_told() {
 }
 
 #[tokio::test]
+async fn what_a_dropped_stream_left_is_delivered_again_to_the_next_one() {
+    let consumer = Fake::new();
+    consumer.rows(1, 5, &[("d1", &[1, 2])]);
+    consumer.rows(1, 6, &[("d1", &[3])]);
+    consumer.rows(2, 40, &[("d2", &[4])]);
+    let mut records = consumer.records::<Row>();
+    next(&mut records).await.ack();
+    drop(records);
+    consumer.refuse(RawError::of(ErrorKind::ConnectionLost, "cut"));
+    let mut records = consumer.records::<Row>();
+    let error = records.next().await.unwrap().unwrap_err();
+    assert!(
+        error.to_string().contains("topic `topic`, vgroup 1"),
+        "{error}"
+    );
+    assert!(
+        records.next().now_or_never().is_none(),
+        "it goes back first"
+    );
+    assert_eq!(next(&mut records).await.n, 3);
+    assert_eq!(consumer.returns(), [(1, 5)]);
+    // Dropped without an acknowledgement, as the next is.
+    next(&mut records).await;
+    drop(records);
+    consumer.refuse(RawError::from_code(0x4008));
+    let mut records = consumer.records::<Row>();
+    consumer.rows(1, 7, &[("d1", &[5])]);
+    next(&mut records).await.ack();
+    let mut returns = consumer.returns();
+    assert_eq!(returns.len(), 2, "one of the two has gone elsewhere");
+    returns.dedup();
+    assert!(
+        matches!(returns[..], [(1, 5), (1, 6) | (2, 40)]),
+        "{returns:?}"
+    );
+    records.commit_acked().await.unwrap();
+    drop(records);
+    next(&mut consumer_with_one_more(&consumer)).await;
+    assert_eq!(consumer.returns().len(), 2, "all was acknowledged");
+}
+
+fn consumer_with_one_more(consumer: &Fake) -> Numbers<'_> {
+    consumer.rows(1, 8, &[("d1", &[6])]);
+    consumer.records::<Row>()
+}
+
+#[tokio::test]
 async fn streams_of_records_may_go_to_other_tasks() {
     fn sent<T: Send>(value: T) -> T {
         value
