@@ -5,6 +5,7 @@ use super::places::Mark;
 use super::session::{Session, Trouble};
 use super::shared::{Message, Phase, Plan, Shared};
 use crate::protocol::{Action, PollArgs, SNAPSHOT_OFFSET, TmqReply};
+use crate::telemetry::span;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use taos_query::tmq::{Data, MessageContent, MessageSet, Meta, Offset};
@@ -292,7 +293,14 @@ impl Driver {
 
     async fn poll(&mut self, session: &Arc<Session>, blocking: Duration) {
         self.commit_unplaced(session).await;
-        match self.exchange(session, blocking).await {
+        let shared = Arc::clone(&self.shared);
+        let mut lost = false;
+        let work = async {
+            let ended = self.exchange(session, blocking).await;
+            lost = matches!(ended, Err(Trouble::Lost(_)));
+            ended.map_err(Trouble::into_error)
+        };
+        match shared.client.traced(span("poll"), work).await {
             Ok(Some(message)) => {
                 self.losses = 0;
                 self.shared.deliver(message);
@@ -302,8 +310,8 @@ impl Driver {
                 self.look_around(session).await;
                 self.shared.answered();
             }
-            Err(Trouble::Refused(error)) => self.shared.report(error),
-            Err(Trouble::Lost(error)) => {
+            Err(error) if !lost => self.shared.report(error),
+            Err(error) => {
                 self.losses += 1;
                 self.shared.lose(session, &error);
                 if self.losses > self.shared.config.connection.conn_retries + 1 {

@@ -43,13 +43,14 @@ pub use builder::TmqBuilder;
 pub use shared::Gap;
 
 use driver::{Driver, Order};
+use futures_util::stream::Stream;
 use shared::{Phase, Shared};
 use std::future::Future;
 use std::sync::Arc;
 use taos_query::tmq::{
     AsAsyncConsumer, Assignment, Data, Leftovers, MessageSet, Meta, Offset, Timeout, VGroupId,
 };
-use taos_query::{Code, ErrorKind, RawError, RawResult};
+use taos_query::{Code, ConnectionState, ErrorKind, RawError, RawResult};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::AbortHandle;
@@ -80,6 +81,16 @@ impl Consumer {
     /// What was no longer in the log when the consumer came back to it, the oldest first.
     pub fn gaps(&self) -> Vec<Gap> {
         self.shared.state().gaps.clone()
+    }
+
+    /// What the connection is doing right now.
+    pub fn connection_state(&self) -> ConnectionState {
+        self.shared.client.events.state()
+    }
+
+    /// The present state of the connection, and then each change.
+    pub fn connection_events(&self) -> impl Stream<Item = ConnectionState> + Send + use<> {
+        self.shared.client.events.watch()
     }
 
     /// The version of the server, in its own words.

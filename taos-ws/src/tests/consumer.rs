@@ -1,8 +1,9 @@
 //! Consumers against a scripted server that behaves.
 
 use super::topics::{DSN, TOPIC, connected, read, subscribed, values};
-use crate::protocol::{Action, NO_OFFSET, TmqRequest};
+use crate::protocol::{Action, NO_OFFSET, SNAPSHOT_OFFSET, TmqRequest};
 use std::time::Duration;
+use taos_query::tmq::raw::Place;
 use taos_query::tmq::{
     AsAsyncConsumer as _, IsAsyncData as _, IsAsyncMeta as _, IsOffset as _, Timeout,
 };
@@ -371,4 +372,66 @@ async fn a_group_is_required_and_unknown_parameters_are_named() {
     assert!(error.to_string().contains("group.id"), "{error}");
     assert!(crate::TaosBuilder::from_dsn("ws://h:1?group.id=g&timeout=5s").is_ok());
     assert_eq!(Action::from("poll"), Action::Poll);
+}
+
+#[tokio::test]
+async fn rows_as_they_are_stored_are_for_replay_only() {
+    let (consumer, mut peer, _accepts) = subscribed(DSN).await;
+    let script = async {
+        let poll = peer.poll().await;
+        peer.message(poll.req_id, 1, 4, 3).await;
+        peer.serve_raw(1, 6, (&b"stored"[..]).into()).await;
+        let Some(TmqRequest::Position(args)) = peer.request().await else {
+            panic!("`position` was expected");
+        };
+        peer.ok("position", args.req_id, r#","position":[5]"#).await;
+    };
+    let (message, ()) = tokio::join!(consumer.recv(), script);
+    let (offset, set) = message.unwrap().unwrap();
+    assert_eq!(offset.next(), Some(5));
+    let data = set.into_data().unwrap();
+    let error = data.fetch_raw_block().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("as_raw_data"), "{error}");
+    assert_eq!(data.as_raw_data().await.unwrap().raw_type(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_a_snapshot_have_no_place_and_are_committed_by_the_server() {
+    let dsn = format!("{DSN}&snapshot=true&enable.auto.commit=true&auto.commit.interval.ms=10");
+    let (mut consumer, mut peer, _accepts) = connected(&dsn, "3.3.7.5").await;
+    let script = async {
+        let Some(TmqRequest::Subscribe(args)) = peer.request().await else {
+            panic!("`subscribe` was expected");
+        };
+        assert_eq!(args.snapshot_enable, "true");
+        peer.ok("subscribe", args.req_id, "").await;
+    };
+    let (done, ()) = tokio::join!(consumer.subscribe([TOPIC]), script);
+    done.unwrap();
+    let snapshot = |values: &[i64]| {
+        let place = Place::Snapshot(0x12, bytes::Bytes::from_static(&[0; 25]));
+        super::topics::message(place.clone(), place, values)
+    };
+    let first = async {
+        let poll = peer.poll().await;
+        peer.message(poll.req_id, 1, 1, SNAPSHOT_OFFSET).await;
+        peer.serve_raw(1, 2, snapshot(&[1])).await;
+    };
+    let (message, ()) = tokio::join!(consumer.recv(), first);
+    let (offset, _) = message.unwrap().unwrap();
+    assert_eq!((offset.offset(), offset.next()), (SNAPSHOT_OFFSET, None));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Nothing was asked for ahead; what was moved past is committed before the next poll.
+    let second = async {
+        let Some(TmqRequest::Commit(args)) = peer.request().await else {
+            panic!("`commit` was expected");
+        };
+        peer.ok("commit", args.req_id, r#","message_id":1"#).await;
+        let poll = peer.poll().await;
+        peer.message(poll.req_id, 2, 1, SNAPSHOT_OFFSET).await;
+        peer.serve_raw(2, 2, snapshot(&[2])).await;
+    };
+    let (message, ()) = tokio::join!(consumer.recv(), second);
+    assert_eq!(read(message.unwrap()).await, (SNAPSHOT_OFFSET, vec![2]));
 }

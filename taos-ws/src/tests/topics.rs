@@ -46,9 +46,13 @@ pub(super) async fn subscribed(dsn: &str) -> (Consumer, Peer, Accepts) {
 
 /// The bytes of a message of one block of the table `d1`.
 pub(super) fn rows(begin: i64, end: i64, values: &[i64]) -> Bytes {
+    message(Place::Log(begin), Place::Log(end), values)
+}
+
+pub(super) fn message(begin: Place, end: Place, values: &[i64]) -> Bytes {
     let message = DataMessage {
-        begin: Place::Log(begin),
-        end: Place::Log(end),
+        begin,
+        end,
         entries: vec![DataEntry {
             block: block(values),
             rows: values.len().try_into().unwrap(),
