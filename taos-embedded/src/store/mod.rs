@@ -214,7 +214,7 @@ impl Store {
             readers: self.inner.readers.clone(),
             writer: self.inner.writer.clone(),
         };
-        tools.trim(now)
+        tools.trim(now, &mut log::Oldest::new())
     }
 
     /// True if reads wait and every reader is taken.

@@ -16,6 +16,8 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 pub(crate) use codec::{Rows, pack};
+#[cfg(test)]
+pub(super) use trim::Oldest;
 pub(super) use trim::{TrimTools, Trimmer};
 
 use super::{internal, sqlite_error};

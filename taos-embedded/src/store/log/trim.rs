@@ -1,6 +1,7 @@
 //! Entries that a database need not keep any longer are removed, a few at a time, so that no writer waits
 //! for long (WAL_RETENTION_PERIOD, WAL_RETENTION_SIZE).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -43,8 +44,9 @@ impl Trimmer {
         let thread = std::thread::Builder::new()
             .name("taos-trim".to_owned())
             .spawn(move || {
+                let mut oldest = Oldest::new();
                 while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                    if let Err(error) = tools.trim(now()) {
+                    if let Err(error) = tools.trim(now(), &mut oldest) {
                         tracing::debug!(%error, "old changes stay for now");
                     }
                 }
@@ -74,6 +76,10 @@ impl Drop for Trimmer {
     }
 }
 
+/// Where logs begin and how old their first entry is, so that those of which nothing may go are passed over
+/// without a look at the file.
+pub(in super::super) type Oldest = HashMap<i32, (i64, i64)>;
+
 /// What of a log may go.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -96,7 +102,7 @@ impl Limits {
 
 impl TrimTools {
     /// Removes what no log need keep at this time.
-    pub(in super::super) fn trim(&self, now: i64) -> Result<(), SqlError> {
+    pub(in super::super) fn trim(&self, now: i64, oldest: &mut Oldest) -> Result<(), SqlError> {
         let catalog = self.published.get();
         for database in catalog.databases.values() {
             let limits = Limits::of(database, now);
@@ -104,26 +110,42 @@ impl TrimTools {
                 continue;
             }
             for vgroup in database.vgroups() {
-                while self.step(database.id, &database.name, vgroup, limits)? {}
+                while self.step(database, vgroup, limits, oldest)? {}
             }
         }
         Ok(())
     }
 
     /// Removes a few entries; true if there are more to remove.
-    fn step(&self, id: i64, db: &str, vgroup: i32, limits: Limits) -> Result<bool, SqlError> {
+    fn step(
+        &self,
+        database: &Database,
+        vgroup: i32,
+        limits: Limits,
+        oldest: &mut Oldest,
+    ) -> Result<bool, SqlError> {
         let (begin, end) = self.logs.bounds(vgroup);
         if end <= begin.max(super::FIRST) {
+            return Ok(false);
+        }
+        let is_young = |(first, at): &(i64, i64)| {
+            *first == begin && limits.before.is_none_or(|before| *at >= before)
+        };
+        if limits.bytes.is_none() && oldest.get(&vgroup).is_some_and(is_young) {
             return Ok(false);
         }
         let versions = begin..end;
         let found = self
             .readers
             .run(move |connection| expired(connection, vgroup, versions, limits))?;
-        let Some((next, is_more)) = found else {
+        match found.kept {
+            Some(at) => oldest.insert(vgroup, (found.next.unwrap_or(begin), at)),
+            None => oldest.remove(&vgroup),
+        };
+        let Some(next) = found.next else {
             return Ok(false);
         };
-        let db = db.to_owned();
+        let (id, db) = (database.id, database.name.clone());
         self.writer.run(Box::new(move |write| {
             let is_same = |database: &Database| database.id == id;
             if write.catalog().database(&db).is_ok_and(|d| is_same(d)) {
@@ -131,17 +153,28 @@ impl TrimTools {
             }
             Ok(0)
         }))?;
-        Ok(is_more)
+        Ok(found.is_more)
     }
 }
 
-/// Where the log may begin after one step, and whether more than that may go; `None` if nothing may.
+/// What one step may remove.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Expired {
+    /// Where the log may begin then; `None` if nothing may go.
+    pub(super) next: Option<i64>,
+    /// More than that may go.
+    pub(super) is_more: bool,
+    /// The time of the first entry that stays, if it was met.
+    pub(super) kept: Option<i64>,
+}
+
+/// Looks for what one step may remove.
 pub(super) fn expired(
     connection: &Connection,
     vgroup: i32,
     versions: std::ops::Range<i64>,
     limits: Limits,
-) -> rusqlite::Result<Option<(i64, bool)>> {
+) -> rusqlite::Result<Expired> {
     let (first, end) = (key(vgroup, versions.start), key(vgroup, versions.end));
     let surplus = match limits.bytes {
         Some(bytes) => surplus(connection, first, end, bytes)?,
@@ -151,20 +184,23 @@ pub(super) fn expired(
         "SELECT id, at, length(body) FROM log WHERE id >= ?1 AND id < ?2 ORDER BY id",
     )?;
     let mut rows = statement.query([first, end])?;
-    let (mut next, mut entries, mut bytes) = (None, 0, 0_i64);
+    let mut found = Expired::default();
+    let (mut entries, mut bytes) = (0, 0_i64);
     while let Some(row) = rows.next()? {
         let (id, at): (i64, i64) = (row.get(0)?, row.get(1)?);
         if id >= surplus && limits.before.is_none_or(|before| at >= before) {
+            found.kept = Some(at);
             break;
         }
         if entries >= STEP_ENTRIES || bytes >= STEP_BYTES {
-            return Ok(next.map(|next| (next, true)));
+            found.is_more = true;
+            break;
         }
-        next = Some(version_of(id) + 1);
+        found.next = Some(version_of(id) + 1);
         entries += 1;
         bytes = bytes.saturating_add(row.get(2)?);
     }
-    Ok(next.map(|next| (next, false)))
+    Ok(found)
 }
 
 /// The first key whose entry and all behind it have no more than so many bytes.
