@@ -16,8 +16,8 @@
 //!
 //! # As a program
 //! `taos-embedded --listen 127.0.0.1:6041 --data-dir DIR` prints `listening on IP:PORT` when it is
-//! ready and stops with grace on SIGTERM or Ctrl-C. WebSocket clients use `/ws`, and
-//! `POST /rest/sql[/db]` takes one statement a request.
+//! ready and stops with grace on SIGTERM or Ctrl-C. WebSocket clients use `/ws`, consumers of topics
+//! `/rest/tmq`, and `POST /rest/sql[/db]` takes one statement a request.
 //!
 //! # Rooms
 //! `server` (sockets, sessions, replies) → [`engine`] (the door) → `sql` (text to syntax tree) →

@@ -505,3 +505,32 @@ fn groups_and_members_are_shown_in_the_system_tables() {
     ws.run("drop consumer group g on t");
     assert_eq!(query("show subscriptions"), json!([]));
 }
+
+#[test]
+fn polls_that_wait_for_ever_end_with_their_subscription_and_with_the_server() {
+    let (server, _ws) = four_vgroups();
+    let wait = |tmq: &mut Tmq| {
+        let args = json!({"req_id": 9, "blocking_time": -1});
+        tmq.0
+            .send_text(json!({"action": "poll", "args": args}).to_string());
+    };
+    let mut leaving = Tmq::subscribed(server.addr(), "g", "t");
+    wait(&mut leaving);
+    leaving
+        .0
+        .send_text(json!({"action": "unsubscribe", "args": {"req_id": 10}}).to_string());
+    let mut replies = [leaving.0.receive_json(), leaving.0.receive_json()];
+    replies.sort_by_key(|reply| reply["req_id"].as_u64());
+    assert_eq!(replies[0]["have_message"], false, "{}", replies[0]);
+    assert_eq!(replies[1]["code"], 0);
+
+    let mut staying = Tmq::subscribed(server.addr(), "g", "t");
+    wait(&mut staying);
+    // Answered only once the poll is under way.
+    assert_eq!(staying.ask("list_topics", json!({}))["code"], 0);
+    let started = std::time::Instant::now();
+    let stopped = std::thread::spawn(move || server.shutdown_blocking());
+    assert_eq!(staying.0.receive_json()["have_message"], false);
+    stopped.join().unwrap();
+    assert!(started.elapsed() < std::time::Duration::from_secs(4));
+}

@@ -152,9 +152,10 @@ impl Consumer {
 
     /// Ends the membership and the poll that waits.
     pub(crate) fn close(&self) {
+        // First, so that the poll does not take it for a removal.
+        self.closed.send_replace(true);
         self.broker.leave(self.id);
         self.lock().ahead = None;
-        self.closed.send_replace(true);
     }
 
     /// Takes the membership away; the next poll says so.
