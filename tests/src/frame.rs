@@ -157,6 +157,7 @@ fn binary_kind(payload: &[u8]) -> String {
             payload.get(30..).unwrap_or_default(),
         )),
         Some(7) => "fetch_raw_block".to_owned(),
+        Some(8) if answer => "fetch_raw_data".to_owned(),
         Some(9) => "stmt2_bind".to_owned(),
         // The answer to an old fetch_block carries no action.
         _ => "fetch_block".to_owned(),

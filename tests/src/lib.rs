@@ -6,7 +6,10 @@
 #![forbid(unsafe_code)]
 
 mod frame;
+pub mod process;
 pub mod proxy;
+mod random;
 mod targets;
 
+pub use random::Random;
 pub use targets::{Target, for_each_target, targets};

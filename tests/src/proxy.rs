@@ -19,8 +19,9 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -28,6 +29,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::Random;
 use crate::frame::{Frame, FrameReader};
 
 /// Which way a frame goes.
@@ -70,6 +72,14 @@ pub struct Builder {
     server: SocketAddr,
     rules: Vec<Rule>,
     pace: Option<Pace>,
+    chance: Option<Chance>,
+}
+
+/// Faults at no particular frame.
+#[derive(Debug)]
+struct Chance {
+    random: Mutex<Random>,
+    one_in: u64,
 }
 
 #[derive(Debug)]
@@ -108,13 +118,18 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct Shared {
-    server: SocketAddr,
+    server: Mutex<SocketAddr>,
     rules: Vec<Rule>,
     pace: Option<Pace>,
+    chance: Option<Chance>,
+    /// No more faults by chance.
+    calm: AtomicBool,
     connections: AtomicUsize,
     struck: watch::Sender<usize>,
     /// Counts the orders to cut all lines.
     cuts: watch::Sender<usize>,
+    /// Nothing passes any more.
+    mute: watch::Sender<bool>,
     /// The kinds of the data frames that were passed on whole.
     passed: Mutex<Vec<(Direction, String)>>,
 }
@@ -162,6 +177,17 @@ impl Builder {
         self
     }
 
+    /// Lets a fault strike one in so many data frames, in both directions: cuts, whole or within a
+    /// frame, answers that never come, lines that fall silent, closes and delays. `seed` decides which.
+    #[must_use]
+    pub const fn by_chance(mut self, seed: u64, one_in: u64) -> Self {
+        self.chance = Some(Chance {
+            random: Mutex::new(Random::new(seed)),
+            one_in,
+        });
+        self
+    }
+
     /// Listens on a free port of the loopback interface.
     ///
     /// # Errors
@@ -171,12 +197,15 @@ impl Builder {
         let address = listener.local_addr()?;
         let (struck, watcher) = watch::channel(0);
         let shared = Arc::new(Shared {
-            server: self.server,
+            server: Mutex::new(self.server),
             rules: self.rules,
             pace: self.pace,
+            chance: self.chance,
+            calm: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             struck,
             cuts: watch::Sender::new(0),
+            mute: watch::Sender::new(false),
             passed: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
@@ -197,6 +226,7 @@ impl Proxy {
             server,
             rules: Vec::new(),
             pace: None,
+            chance: None,
         }
     }
 
@@ -233,6 +263,21 @@ impl Proxy {
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
+    /// From now on nothing passes, on lines that are open and on those still to come; none is closed.
+    pub fn mute(&self) {
+        self.shared.mute.send_replace(true);
+    }
+
+    /// Ends the faults by chance.
+    pub fn calm(&self) {
+        self.shared.calm.store(true, Ordering::SeqCst);
+    }
+
+    /// Lines still to come lead to another server; those that are open stay as they are.
+    pub fn lead_to(&self, server: SocketAddr) {
+        *lock(&self.shared.server) = server;
+    }
+
     /// Cuts all lines and refuses further ones.
     pub async fn shut(&mut self) {
         self.accepting.abort();
@@ -265,16 +310,28 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 /// One connection, until either end closes it or a fault cuts it.
 async fn line(client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
-    let server = TcpStream::connect(shared.server).await?;
+    let server = *lock(&shared.server);
+    let server = TcpStream::connect(server).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let mut cuts = shared.cuts.subscribe();
+    let mut mute = shared.mute.subscribe();
+    let mut pumps = pin!(async {
+        tokio::select! {
+            ended = pump(from_client, to_server, Direction::ToServer, &shared) => ended,
+            ended = pump(from_server, to_client, Direction::ToClient, &shared) => ended,
+        }
+    });
     tokio::select! {
+        biased;
+        // The pumps stand still then, and keep both sockets open.
+        () = async { drop(mute.wait_for(|mute| *mute).await) } => {
+            let _ = cuts.changed().await;
+        }
         _ = cuts.changed() => {}
-        _ = pump(from_client, to_server, Direction::ToServer, &shared) => {}
-        _ = pump(from_server, to_client, Direction::ToClient, &shared) => {}
+        _ = &mut pumps => {}
     }
     Ok(())
 }
@@ -339,9 +396,31 @@ impl Rule {
     }
 }
 
+impl Chance {
+    fn fault(&self) -> Option<Fault> {
+        let mut random = lock(&self.random);
+        if random.below(self.one_in) != 0 {
+            return None;
+        }
+        let bytes = usize::try_from(random.below(64)).unwrap_or(0);
+        Some(match random.below(8) {
+            0 | 1 => Fault::Cut,
+            2 | 3 => Fault::CutAfter(bytes),
+            4 => Fault::Stall,
+            5 => Fault::Drop,
+            6 => Fault::Close,
+            _ => Fault::Delay(Duration::from_millis(400)),
+        })
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Shared {
-    fn passed(&self) -> std::sync::MutexGuard<'_, Vec<(Direction, String)>> {
-        self.passed.lock().unwrap_or_else(PoisonError::into_inner)
+    fn passed(&self) -> MutexGuard<'_, Vec<(Direction, String)>> {
+        lock(&self.passed)
     }
 
     async fn pass(
@@ -365,9 +444,14 @@ impl Shared {
     fn fault(&self, direction: Direction, nth: usize, kind: &str) -> Option<Fault> {
         let rule = self.rules.iter().find(|rule| {
             rule.concerns(direction, nth, kind) && !rule.spent.swap(true, Ordering::SeqCst)
-        })?;
+        });
+        let chance = self.chance.as_ref();
+        let chance = chance.filter(|_| !self.calm.load(Ordering::SeqCst));
+        let fault = rule
+            .map(|rule| rule.fault)
+            .or_else(|| chance.and_then(Chance::fault))?;
         self.struck.send_modify(|struck| *struck += 1);
-        Some(rule.fault)
+        Some(fault)
     }
 }
 

@@ -247,3 +247,54 @@ async fn an_answer_is_found_by_its_request() {
     assert_eq!(hear(&mut socket).await.unwrap(), exec);
     assert_eq!(proxy.struck(), 1);
 }
+
+#[tokio::test]
+async fn a_mute_proxy_passes_nothing_and_closes_nothing() {
+    let (proxy, mut socket) = through(|rules| rules).await;
+    say(&mut socket, "before").await;
+    assert_eq!(hear(&mut socket).await.unwrap(), "before");
+    proxy.mute();
+    let answer = async {
+        // The order may reach the line after the first of them.
+        loop {
+            say(&mut socket, "after").await;
+            hear(&mut socket).await.unwrap();
+        }
+    };
+    tokio::time::timeout(SHORT, answer).await.unwrap_err();
+    let late = tokio::time::timeout(SHORT, connect(&proxy)).await;
+    assert!(late.is_err(), "the handshake passed");
+}
+
+#[tokio::test]
+async fn a_proxy_can_lead_to_another_server() {
+    let (proxy, _) = through(|rules| rules).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    proxy.lead_to(listener.local_addr().unwrap());
+    let stream = TcpStream::connect(proxy.address()).await.unwrap();
+    let accepted = tokio::time::timeout(LONG, listener.accept()).await;
+    assert!(accepted.unwrap().is_ok());
+    drop(stream);
+}
+
+#[tokio::test]
+async fn faults_by_chance_are_those_of_their_seed_and_end_in_a_calm() {
+    let run = async |seed| {
+        let (proxy, mut socket) = through(|rules| rules.by_chance(seed, 5)).await;
+        for n in 0..1_000 {
+            if proxy.struck() > 0 {
+                proxy.calm();
+                let mut socket = connect(&proxy).await;
+                for _ in 0..100 {
+                    say(&mut socket, "calm").await;
+                    assert_eq!(hear(&mut socket).await.unwrap(), "calm");
+                }
+                return n;
+            }
+            let _ = socket.send(Message::text("x")).await;
+            let _ = tokio::time::timeout(SHORT, socket.next()).await;
+        }
+        panic!("no fault in a thousand frames");
+    };
+    assert_eq!(run(7).await, run(7).await);
+}

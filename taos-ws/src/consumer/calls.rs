@@ -8,8 +8,8 @@ use crate::resend::RESENDS;
 use crate::telemetry::span;
 use std::future::Future;
 use std::sync::Arc;
-use taos_query::RawResult;
 use taos_query::tmq::{Assignment, IsOffset as _, Offset, VGroupId};
+use taos_query::{Code, ErrorKind, RawError, RawResult};
 
 impl Shared {
     /// Asks on the subscription, made anew if it is lost. All that is asked this way may be asked
@@ -72,11 +72,17 @@ impl Shared {
     /// Commits a message of which only the server knows what comes behind it, and so all that the
     /// server has sent: which must be what the user has taken.
     async fn commit_message(&self, offset: &Offset) -> RawResult<()> {
-        let waiting = self
-            .state()
-            .slot
-            .as_ref()
-            .map(|message| message.offset.clone());
+        let (newest, waiting) = {
+            let state = self.state();
+            let waiting = state.slot.as_ref().map(|message| message.offset.clone());
+            (state.newest.as_ref() == Some(offset), waiting)
+        };
+        if !newest && offset.offset() >= 0 {
+            // Others were taken since, or it came by a subscription that was lost. Only this much is
+            // sure not to lie behind what is not to be committed.
+            let (topic, vgroup) = (offset.topic(), offset.vgroup_id());
+            return self.commit_offset(topic, vgroup, offset.offset() + 1).await;
+        }
         if let Some(waiting) = waiting {
             return self.commit_before(&waiting).await;
         }
@@ -90,10 +96,11 @@ impl Shared {
     }
 
     pub(super) async fn commit_all(&self) -> RawResult<()> {
-        let (marks, unplaced, waiting) = {
+        let (marks, unplaced, waiting, lost) = {
             let state = self.state();
             let waiting = state.slot.as_ref().map(|message| message.offset.clone());
-            (state.places.taken(), state.unplaced, waiting)
+            let lost = state.unplaced && state.newest.is_none();
+            (state.places.taken(), state.unplaced, waiting, lost)
         };
         for mark in &marks {
             self.commit_offset(&mark.topic, mark.vgroup, mark.offset)
@@ -102,6 +109,14 @@ impl Shared {
         if !unplaced {
             // An unsubscribed consumer has nothing to commit, and should know it.
             return self.session().await.map(drop);
+        }
+        if lost {
+            return Err(RawError::of(
+                ErrorKind::ConnectionLost,
+                "what was taken came by a subscription that was lost, and this server cannot commit all \
+                 of it by another: it comes again; single messages can be committed",
+            )
+            .with_code(Code::WS_DISCONNECTED));
         }
         if let Some(waiting) = waiting {
             return self.commit_before(&waiting).await;

@@ -126,8 +126,16 @@ impl TmqConfig {
     }
 }
 
+/// Bytes in the name of a group.
+const LONGEST_GROUP: usize = 192;
+
 fn group_id(dsn: &Dsn) -> RawResult<String> {
     match dsn.get("group.id") {
+        Some(group) if group.contains(':') || group.len() > LONGEST_GROUP => Err(dsn
+            .invalid_param(
+                "group.id",
+                "a name without colons of at most 192 bytes",
+            )),
         Some(group) if !group.is_empty() => Ok(group.clone()),
         _ => {
             let meant = ["group_id", "groupid", "groupId", "group"];
@@ -264,6 +272,7 @@ mod tests {
         for (params, word) in [
             ("", "group.id"),
             ("group.id=", "group.id"),
+            ("group.id=a:b", "without colons"),
             ("group_id=g", "group_id"),
             ("group.id=g&offset=1", "offset"),
             ("group.id=g&offset=1:x", "offset"),

@@ -32,6 +32,8 @@ const INVALID: i32 = 0x0118;
 const UNKNOWN_KEY: i32 = 0xFFFE;
 /// Asked for a place before the first poll.
 const TOO_EARLY: i32 = 0x4010;
+/// What servers say of a wrong user or password, under the code of any failure (taosadapter-ws §11.1).
+const NO_LOGIN: &str = "init tscObj failed";
 /// The place is not in the log.
 pub(super) const OUT_OF_RANGE: i32 = 0x4007;
 /// The vgroup is not one of this consumer's.
@@ -417,7 +419,7 @@ impl Session {
             NO_TOPIC => format!(
                 "subscribing at {address}: there is no topic `{names}`; SHOW TOPICS lists them"
             ),
-            _ if message.contains("init tscObj failed") => format!(
+            _ if message.contains(NO_LOGIN) => format!(
                 "subscribing as `{user}` at {address} failed; check user and password in the DSN"
             ),
             _ if message.contains("group is empty") => {
@@ -429,7 +431,9 @@ impl Session {
             ),
         };
         let passing = is_passing(error.code()) || code == NOT_READY || is_dead(error.code());
-        let error = error.context(what);
+        let refused = message.contains(NO_LOGIN);
+        let kind = if refused { ErrorKind::Auth } else { error.kind() };
+        let error = error.context(what).with_kind(kind);
         if passing {
             Trouble::Lost(error)
         } else {

@@ -102,6 +102,8 @@ pub(super) struct State {
     pub(super) places: Places,
     /// Something without a place in the log was taken and is not committed.
     pub(super) unplaced: bool,
+    /// The one of these that was taken last, as long as its subscription lasts.
+    pub(super) newest: Option<Offset>,
     /// An automatic commit is under way.
     pub(super) committing: bool,
     pub(super) gaps: Vec<Gap>,
@@ -147,6 +149,7 @@ impl Shared {
                 polling: false,
                 places: Places::default(),
                 unplaced: false,
+                newest: None,
                 committing: false,
                 gaps: Vec::new(),
             }),
@@ -241,6 +244,7 @@ impl Shared {
             "the subscription was lost"
         );
         state.places.resume();
+        state.newest = None;
         if !session.means.whole {
             // It can only be read where it came from.
             state.slot = None;
@@ -428,6 +432,7 @@ impl State {
             Some(next) => place.taken = Some(next),
             None => {
                 self.unplaced = true;
+                self.newest = Some(offset.clone());
                 // A new subscription begins with it again.
                 if offset.offset() >= 0 {
                     place.start = Some(offset.offset());
@@ -443,6 +448,7 @@ impl State {
         self.error = None;
         self.ahead = false;
         self.unplaced = false;
+        self.newest = None;
         self.places.clear();
     }
 }

@@ -12,8 +12,8 @@ use taos_tests::proxy::{Direction, Fault, Proxy};
 use taos_tests::{Target, for_each_target};
 
 /// What no cell may exceed: connecting again and one answer that does not come are 2 s each.
-const LIMIT: Duration = Duration::from_secs(15);
-const PARAMETERS: [(&str, &str); 5] = [
+pub(super) const LIMIT: Duration = Duration::from_secs(15);
+pub(super) const PARAMETERS: [(&str, &str); 5] = [
     ("conn_retries", "2"),
     ("retry_backoff_ms", "20"),
     ("retry_backoff_max_ms", "100"),
@@ -26,7 +26,7 @@ const WRITTEN: i64 = 3;
 const INSERT: &str = "insert into w values (1, 10) (2, 20) (3, 30)";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
+pub(super) enum Mode {
     /// A close frame comes in the place of the answer.
     Close,
     /// The line breaks before the request has arrived.
@@ -49,7 +49,7 @@ impl Mode {
     }
 }
 
-const MODES: [Mode; 7] = [
+pub(super) const MODES: [Mode; 7] = [
     Mode::Close,
     Mode::Drop,
     Mode::Mute,

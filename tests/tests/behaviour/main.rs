@@ -21,6 +21,7 @@ mod stmt;
 mod stmt2;
 mod surface;
 mod sync;
+mod tmq;
 mod typed_batches;
 mod types;
 mod zones;

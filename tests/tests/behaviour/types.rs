@@ -4,17 +4,17 @@ use serde::Deserialize;
 use taos::*;
 use taos_tests::for_each_target;
 
-const COLUMNS: &str = "ts timestamp, c_bool bool, c_i8 tinyint, c_i16 smallint, c_i32 int, c_i64 bigint, \
+pub(super) const COLUMNS: &str = "ts timestamp, c_bool bool, c_i8 tinyint, c_i16 smallint, c_i32 int, c_i64 bigint, \
      c_u8 tinyint unsigned, c_u16 smallint unsigned, c_u32 int unsigned, c_u64 bigint unsigned, \
      c_f32 float, c_f64 double, c_vc varchar(32), c_nc nchar(16), c_ts timestamp, c_vb varbinary(16), \
      c_d64 decimal(10,2), c_d128 decimal(38,10)";
 
-const VALUES: &str = "true, -128, -32768, -2147483648, -9223372036854775808, 255, 65535, 4294967295, \
+pub(super) const VALUES: &str = "true, -128, -32768, -2147483648, -9223372036854775808, 255, 65535, 4294967295, \
      18446744073709551615, 3.5, 2.718281828459045, 'it''s ä', '你好 😀', 1600000000001, '\\x00FF7F80', \
      '-99999999.99', '1234567890123456789012345678.0123456789'";
 
 #[derive(Debug, Deserialize, PartialEq)]
-struct AllTypes {
+pub(super) struct AllTypes {
     ts: i64,
     c_bool: Option<bool>,
     c_i8: Option<i8>,
@@ -35,7 +35,7 @@ struct AllTypes {
     c_d128: Option<String>,
 }
 
-fn expected(ts: i64) -> AllTypes {
+pub(super) fn expected(ts: i64) -> AllTypes {
     AllTypes {
         ts,
         c_bool: Some(true),
@@ -58,7 +58,7 @@ fn expected(ts: i64) -> AllTypes {
     }
 }
 
-fn nothing(ts: i64) -> AllTypes {
+pub(super) fn nothing(ts: i64) -> AllTypes {
     AllTypes {
         ts,
         c_bool: None,
