@@ -11,6 +11,15 @@ use std::sync::Arc;
 use taos_query::tmq::{Assignment, IsOffset as _, Offset, VGroupId};
 use taos_query::{Code, ErrorKind, RawError, RawResult};
 
+/// The place behind a message of which only the server knows it.
+enum Behind {
+    At(i64),
+    /// Where the server is in the vgroup.
+    Position,
+    /// Behind all that the server has sent.
+    All,
+}
+
 impl Shared {
     /// Asks on the subscription, made anew if it is lost. All that is asked this way may be asked
     /// twice.
@@ -69,37 +78,71 @@ impl Shared {
         Ok(())
     }
 
-    /// Commits a message of which only the server knows what comes behind it, and so all that the
-    /// server has sent: which must be what the user has taken.
+    /// Commits a message of which only the server knows what comes behind it, and nothing but that and
+    /// what lies before it in its vgroup.
     async fn commit_message(&self, offset: &Offset) -> RawResult<()> {
-        let (newest, waiting) = {
-            let state = self.state();
-            let waiting = state.slot.as_ref().map(|message| message.offset.clone());
-            (state.newest.as_ref() == Some(offset), waiting)
-        };
-        if !newest && offset.offset() >= 0 {
-            // Others were taken since, or it came by a subscription that was lost. Only this much is
-            // sure not to lie behind what is not to be committed.
-            let (topic, vgroup) = (offset.topic(), offset.vgroup_id());
-            return self.commit_offset(topic, vgroup, offset.offset() + 1).await;
-        }
-        if let Some(waiting) = waiting {
-            return self.commit_before(&waiting).await;
-        }
-        let message_id = offset.message_id();
         self.call("commit", |session| async move {
-            session.commit_all(message_id).await
+            let (topic, vgroup) = (offset.topic(), offset.vgroup_id());
+            let behind = match self.behind(offset).map_err(Trouble::Refused)? {
+                Behind::All => {
+                    session.commit_all(offset.message_id()).await?;
+                    self.state().unplaced = false;
+                    return Ok(());
+                }
+                Behind::Position => session
+                    .offsets(Action::Position, topic, &[vgroup])
+                    .await?
+                    .first()
+                    .copied()
+                    .unwrap_or_default(),
+                Behind::At(behind) => behind,
+            };
+            session
+                .commit_offset(&Mark {
+                    topic: topic.into(),
+                    vgroup,
+                    offset: behind,
+                })
+                .await
         })
-        .await?;
-        self.state().unplaced = false;
-        Ok(())
+        .await
+    }
+
+    /// What to commit for a message that was taken.
+    fn behind(&self, offset: &Offset) -> RawResult<Behind> {
+        let state = self.state();
+        let waiting = state.slot.as_ref().map(|message| &message.offset);
+        let begin = offset.offset();
+        if begin < 0 && waiting.is_none() {
+            // In a snapshot only the server knows places.
+            return Ok(Behind::All);
+        }
+        let (topic, vgroup) = (offset.topic(), offset.vgroup_id());
+        let place = state.places.get(topic, vgroup);
+        let Some(next) = place.and_then(|place| place.behind(begin)) else {
+            return Err(RawError::of(
+                ErrorKind::ConnectionLost,
+                "the message came by a subscription that was lost, and this server cannot commit it by \
+                 another: it comes again",
+            )
+            .with_code(Code::WS_DISCONNECTED));
+        };
+        let same = |next: &&Offset| next.topic() == topic && next.vgroup_id() == vgroup;
+        Ok(match (next, waiting) {
+            (Some(next), _) => Behind::At(next),
+            (None, Some(_)) => waiting
+                .filter(same)
+                .map_or(Behind::Position, |next| Behind::At(next.offset())),
+            (None, None) if state.places.unplaced().len() > 1 => Behind::Position,
+            (None, None) => Behind::All,
+        })
     }
 
     pub(super) async fn commit_all(&self) -> RawResult<()> {
         let (marks, unplaced, waiting, lost) = {
             let state = self.state();
             let waiting = state.slot.as_ref().map(|message| message.offset.clone());
-            let lost = state.unplaced && state.newest.is_none();
+            let lost = state.unplaced && !state.places.has_noted();
             (state.places.taken(), state.unplaced, waiting, lost)
         };
         for mark in &marks {

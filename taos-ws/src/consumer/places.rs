@@ -1,5 +1,6 @@
 //! How far a consumer is in each vgroup. Nothing here waits or talks to anyone.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use taos_query::tmq::VGroupId;
 
@@ -25,9 +26,33 @@ pub(super) struct Place {
     pub(super) resume: Option<i64>,
     /// After a new subscription: what lies before `received` may come again.
     pub(super) repeats: bool,
+    /// Where the messages began that were taken by this subscription and of which only the server knows
+    /// what is behind; the oldest first.
+    noted: VecDeque<i64>,
 }
 
+/// Messages of a vgroup that are kept in mind until they are committed.
+const NOTED: usize = 4096;
+
 impl Place {
+    /// A message was taken that begins there.
+    pub(super) fn note(&mut self, begin: i64) {
+        if self.noted.back() == Some(&begin) {
+            return;
+        }
+        if self.noted.len() >= NOTED {
+            self.noted.pop_front();
+        }
+        self.noted.push_back(begin);
+    }
+
+    /// Where the message after that at `begin` began, if one was taken; `None` if that at `begin` is not
+    /// known.
+    pub(super) fn behind(&self, begin: i64) -> Option<Option<i64>> {
+        let at = self.noted.iter().rposition(|noted| *noted == begin)?;
+        Some(self.noted.get(at + 1).copied())
+    }
+
     /// Where a new subscription must go on.
     pub(super) fn known(&self) -> Option<i64> {
         self.received.or(self.start)
@@ -49,6 +74,7 @@ impl Place {
         self.committed = None;
         self.resume = None;
         self.repeats = false;
+        self.noted.clear();
     }
 }
 
@@ -101,6 +127,7 @@ impl Places {
                 committed: None,
                 resume: None,
                 repeats: false,
+                noted: VecDeque::new(),
             });
             self.0.len() - 1
         });
@@ -126,12 +153,18 @@ impl Places {
     pub(super) fn resume(&mut self) {
         for place in &mut self.0 {
             place.resume = place.known();
+            place.noted.clear();
         }
     }
 
     /// True while it is not made sure everywhere that reading goes on where it was.
     pub(super) fn is_unsettled(&self) -> bool {
         self.0.iter().any(|place| place.resume.is_some())
+    }
+
+    /// True while something taken by this subscription has no known place behind it.
+    pub(super) fn has_noted(&self) -> bool {
+        self.0.iter().any(|place| !place.noted.is_empty())
     }
 
     /// What automatic commits have to write down.
@@ -207,6 +240,20 @@ mod tests {
         assert!(!places.has_passed());
         places.pass();
         assert!(places.has_passed());
+    }
+
+    #[test]
+    fn behind_a_message_begins_the_next_one_of_its_subscription() {
+        let mut places = Places::default();
+        let place = places.entry("t", 2);
+        for begin in [3, 7, 9] {
+            place.note(begin);
+        }
+        assert_eq!(place.behind(3), Some(Some(7)));
+        assert_eq!(place.behind(9), Some(None));
+        assert_eq!(place.behind(4), None);
+        places.resume();
+        assert!(!places.has_noted());
     }
 
     #[test]

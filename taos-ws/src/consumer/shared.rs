@@ -102,8 +102,6 @@ pub(super) struct State {
     pub(super) places: Places,
     /// Something without a place in the log was taken and is not committed.
     pub(super) unplaced: bool,
-    /// The one of these that was taken last, as long as its subscription lasts.
-    pub(super) newest: Option<Offset>,
     /// An automatic commit is under way.
     pub(super) committing: bool,
     pub(super) gaps: Vec<Gap>,
@@ -149,7 +147,6 @@ impl Shared {
                 polling: false,
                 places: Places::default(),
                 unplaced: false,
-                newest: None,
                 committing: false,
                 gaps: Vec::new(),
             }),
@@ -244,7 +241,6 @@ impl Shared {
             "the subscription was lost"
         );
         state.places.resume();
-        state.newest = None;
         if !session.means.whole {
             // It can only be read where it came from.
             state.slot = None;
@@ -432,7 +428,7 @@ impl State {
             Some(next) => place.taken = Some(next),
             None => {
                 self.unplaced = true;
-                self.newest = Some(offset.clone());
+                place.note(offset.offset());
                 // A new subscription begins with it again.
                 if offset.offset() >= 0 {
                     place.start = Some(offset.offset());
@@ -448,7 +444,6 @@ impl State {
         self.error = None;
         self.ahead = false;
         self.unplaced = false;
-        self.newest = None;
         self.places.clear();
     }
 }

@@ -187,7 +187,7 @@ async fn after(
         );
     }
     assert!(
-        read == [3, 4, 5] || read == [5],
+        [3, 4, 5].ends_with(&read),
         "{read:?} came; what was taken before may come again, what was committed may not"
     );
     consumer.commit_all().await?;
