@@ -5,7 +5,7 @@ use super::shared::{Phase, Shared};
 use crate::protocol::Action;
 use crate::telemetry::span;
 use std::sync::Arc;
-use taos_query::{RawError, RawResult};
+use taos_query::RawResult;
 use tokio::time::{Instant, sleep};
 
 /// What is to be done about a vgroup after a new subscription.
@@ -241,42 +241,55 @@ impl Shared {
             .copied()
             .unwrap_or(-1);
         let wanted = known.max(committed);
-        if begin <= wanted {
+        if begin == wanted {
             self.settled(topic, vgroup, true);
             return Ok(true);
         }
-        self.go_on(session, topic, vgroup, Resume::Seek(wanted))
-            .await?;
-        Ok(false)
+        let sought = self.go_on(session, topic, vgroup, Resume::Seek(wanted));
+        Ok(!sought.await?)
     }
 
+    /// True if reading goes on elsewhere than before.
     async fn go_on(
         &self,
         session: &Session,
         topic: &str,
         vgroup: i32,
         what: Resume,
-    ) -> Result<(), Trouble> {
-        match what {
-            Resume::Fine => self.settled(topic, vgroup, true),
-            Resume::Seek(offset) => match session.seek(topic, vgroup, offset).await {
-                Ok(()) => self.settled(topic, vgroup, true),
-                Err(Trouble::Refused(error)) if i32::from(error.code()) == OUT_OF_RANGE => {
-                    self.hole(session, topic, vgroup, offset).await?;
+    ) -> Result<bool, Trouble> {
+        let (offset, hole) = match what {
+            Resume::Fine => {
+                self.settled(topic, vgroup, true);
+                return Ok(false);
+            }
+            Resume::Seek(offset) => (offset, None),
+            Resume::Hole { from, to } => (to, Some(from)),
+        };
+        match session.seek(topic, vgroup, offset).await {
+            Ok(()) => {
+                if let Some(from) = hole {
+                    self.tell_gap(topic, vgroup, from, offset);
                 }
-                Err(Trouble::Refused(error)) => self.not_settled(topic, vgroup, &error),
-                Err(lost) => return Err(lost),
-            },
-            Resume::Hole { from, to } => match session.seek(topic, vgroup, to).await {
-                Ok(()) => {
-                    self.tell_gap(topic, vgroup, from, to);
-                    self.settled(topic, vgroup, false);
-                }
-                Err(Trouble::Refused(error)) => self.not_settled(topic, vgroup, &error),
-                Err(lost) => return Err(lost),
-            },
+                self.settled(topic, vgroup, hole.is_none());
+                Ok(true)
+            }
+            Err(Trouble::Refused(error))
+                if hole.is_none() && i32::from(error.code()) == OUT_OF_RANGE =>
+            {
+                self.hole(session, topic, vgroup, offset).await
+            }
+            Err(Trouble::Refused(error)) => {
+                tracing::warn!(
+                    topic,
+                    vgroup,
+                    %error,
+                    "reading goes on where the server says, not where it was"
+                );
+                self.settled(topic, vgroup, true);
+                Ok(false)
+            }
+            Err(lost) => Err(lost),
         }
-        Ok(())
     }
 
     /// The place went out of the log between the question and the seek.
@@ -286,16 +299,24 @@ impl Shared {
         topic: &str,
         vgroup: i32,
         from: i64,
-    ) -> Result<(), Trouble> {
-        let assigned = session.assignment(topic).await?;
+    ) -> Result<bool, Trouble> {
+        let assigned = match session.assignment(topic).await {
+            Err(Trouble::Refused(error)) => {
+                tracing::debug!(%error, topic, "the assignment is not known");
+                Vec::new()
+            }
+            known => known?,
+        };
         let found = assigned.iter().find(|found| found.vgroup_id == vgroup);
-        if let Some(found) = found
-            && session.seek(topic, vgroup, found.begin).await.is_ok()
-        {
+        let sought = match found {
+            Some(found) => session.seek(topic, vgroup, found.begin).await.is_ok(),
+            None => false,
+        };
+        if let Some(found) = found.filter(|_| sought) {
             self.tell_gap(topic, vgroup, from, found.begin);
         }
         self.settled(topic, vgroup, false);
-        Ok(())
+        Ok(sought)
     }
 
     /// Reading goes on in the right place; where it is the old one, messages may come twice.
@@ -309,16 +330,6 @@ impl Shared {
             place.start = None;
             place.committed = None;
         }
-    }
-
-    fn not_settled(&self, topic: &str, vgroup: i32, error: &RawError) {
-        tracing::warn!(
-            topic,
-            vgroup,
-            %error,
-            "reading goes on where the server says, not where it was"
-        );
-        self.settled(topic, vgroup, true);
     }
 }
 

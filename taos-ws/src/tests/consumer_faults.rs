@@ -199,8 +199,8 @@ async fn a_message_that_waits_survives_a_cut_and_does_not_come_twice() {
     assert_eq!(read(third.unwrap()).await, (7, vec![3]));
 }
 
-#[tokio::test]
-async fn a_vgroup_that_comes_back_later_goes_on_where_it_was_too() {
+/// What a consumer gets that was at 4, from a vgroup that is given to it some time after a loss.
+async fn comes_back(begin: i64, refused: bool) -> (i64, Vec<i64>) {
     let (consumer, peer, mut accepts) = with_one_taken(DSN).await;
     drop(peer);
     let script = async {
@@ -215,15 +215,33 @@ async fn a_vgroup_that_comes_back_later_goes_on_where_it_was_too() {
         // The server still thinks that the lost consumer has it.
         peer.ok("assignment", args.req_id, r#","assignment":null"#)
             .await;
-        // Later it is given to this one, which has it begin at the newest.
-        peer.serve_rows(1, 9, 10, &[9]).await;
+        // Later it is given to this one, which has it begin elsewhere.
+        let rows = [begin];
+        peer.serve_rows(1, begin, begin + 5, &rows).await;
         peer.committed(-2_147_467_247).await;
-        assert_eq!(peer.sought().await, 4);
-        peer.serve_rows(2, 4, 7, &[2]).await;
+        if refused {
+            let Some(TmqRequest::Seek(args)) = peer.request().await else {
+                panic!("`seek` was expected");
+            };
+            peer.refuse("seek", args.req_id, 0x4008, "not this consumer's")
+                .await;
+        } else {
+            assert_eq!(peer.sought().await, 4);
+            peer.serve_rows(2, 4, 7, &[2]).await;
+        }
         peer
     };
     let (second, _peer) = tokio::join!(consumer.recv(), script);
-    assert_eq!(read(second.unwrap()).await, (4, vec![2]));
+    read(second.unwrap()).await
+}
+
+#[tokio::test]
+async fn a_vgroup_that_comes_back_later_goes_on_where_it_was_too() {
+    assert_eq!(comes_back(9, false).await, (4, vec![2]));
+    // Nor does what was received come twice as part of a longer message.
+    assert_eq!(comes_back(0, false).await, (4, vec![2]));
+    // A message is better than none.
+    assert_eq!(comes_back(9, true).await, (9, vec![9]));
 }
 
 #[tokio::test]
