@@ -291,7 +291,9 @@ fn data_message(block: &RawBlock) -> Vec<u8> {
     let length = u8::try_from(18 + bytes.len()).unwrap();
     assert!(length < 0x80, "one byte of varint");
     message.push(length);
-    message.extend([0; 18]);
+    message.extend(1u64.to_le_bytes());
+    message.extend(u64::try_from(block.nrows()).unwrap().to_be_bytes());
+    message.extend([0; 2]);
     message.extend_from_slice(bytes);
     message.extend([0; 8]);
     message
