@@ -10,6 +10,8 @@ mod describe;
 pub(crate) mod geometry;
 mod insert;
 mod json;
+#[cfg(test)]
+mod json_meta_tests;
 mod likes;
 #[cfg(test)]
 mod log_replay_tests;

@@ -8,8 +8,8 @@ use super::{build, embedded_server, helper, publish, rounds};
 
 #[derive(Args)]
 pub(crate) struct Topics {
-    /// How often each case is run on each side
-    #[arg(long, default_value_t = 5)]
+    /// How often each case is run on each side; the peer takes a minute for one
+    #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Only cases whose name contains this
     #[arg(long)]
@@ -17,6 +17,9 @@ pub(crate) struct Topics {
     /// How many rows each case reads
     #[arg(long, default_value_t = 1_000_000)]
     rows: u32,
+    /// Also topics over queries, and a commit for each message
+    #[arg(long)]
+    all: bool,
 }
 
 /// Our case, the peer's, and what the ratio of rows per second of CPU is meant to be at least.
@@ -28,6 +31,8 @@ const CASES: [(&str, &str, f64); 6] = [
     ("tmq-typed-select", "tmq-typed-select", 2.5),
     ("tmq-typed-commit", "tmq-typed-commit", 2.5),
 ];
+/// Those of the cases that are run unless all are asked for, or some by name.
+const USUAL: usize = 3;
 /// What the ratio of rows per second is meant to be at least.
 const WALL: f64 = 2.0;
 
@@ -38,8 +43,14 @@ pub(super) fn run(options: &Topics) -> Result<()> {
     println!("writing {} rows into the embedded server", options.rows);
     let setup = format!("tmq-setup:{}", options.rows);
     helper(&helpers.ours, &server.dsn(), &setup)?;
+    let many = if options.all || options.only.is_some() {
+        CASES.len()
+    } else {
+        USUAL
+    };
     let chosen = CASES
         .iter()
+        .take(many)
         .filter(|(name, ..)| options.only.as_ref().is_none_or(|only| name.contains(only)));
     let cases = chosen
         .clone()
