@@ -1,7 +1,7 @@
 //! What users ask beside messages: commits, places, topics.
 
 use super::places::Mark;
-use super::session::{Session, Trouble, plain};
+use super::session::{FOREIGN, Session, Trouble, plain};
 use super::shared::Shared;
 use crate::protocol::Action;
 use crate::resend::RESENDS;
@@ -125,7 +125,7 @@ impl Shared {
                 "the message came by a subscription that was lost, and this server cannot commit it by \
                  another: it comes again",
             )
-            .with_code(Code::WS_DISCONNECTED));
+            .with_code(FOREIGN));
         };
         let same = |next: &&Offset| next.topic() == topic && next.vgroup_id() == vgroup;
         Ok(match (next, waiting) {

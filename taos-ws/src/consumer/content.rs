@@ -1,6 +1,7 @@
 //! What a message holds: fetched whole, or asked for piece by piece.
 
 use super::session::{Session, Trouble};
+use super::shared::Shared;
 use crate::protocol::{Action, MessageArgs, TmqFrame};
 use bytes::Bytes;
 use chrono_tz::Tz;
@@ -167,6 +168,7 @@ enum Step {
 
 #[derive(Debug, Clone)]
 struct Source {
+    shared: Weak<Shared>,
     session: Weak<Session>,
     origin: Origin,
 }
@@ -186,6 +188,18 @@ impl Source {
             })
     }
 
+    /// The rest of the message cannot be had any more: only a new subscription brings it again.
+    fn miss(&self, session: &Arc<Session>, trouble: Trouble) -> RawError {
+        let (unanswered, error) = match trouble {
+            Trouble::Lost(error) => (true, error),
+            Trouble::Refused(error) => (error.kind() == ErrorKind::Timeout, error),
+        };
+        if unanswered && let Some(shared) = self.shared.upgrade() {
+            shared.lose(session, &error);
+        }
+        gone(Trouble::Refused(error))
+    }
+
     async fn block(self, message_id: u64) -> RawResult<Option<RawBlock>> {
         let session = self.session()?;
         // The block comes under the id of the `fetch` before it (taosadapter-ws §11.4).
@@ -194,14 +208,14 @@ impl Source {
         let fields = session
             .text(Action::Fetch, req_id, &args)
             .await
-            .map_err(gone)?;
+            .map_err(|trouble| self.miss(&session, trouble))?;
         if fields.completed {
             return Ok(None);
         }
         let frame = session
             .ask(Action::FetchBlock, req_id, &args, session.limit)
             .await
-            .map_err(gone)?;
+            .map_err(|trouble| self.miss(&session, trouble))?;
         let bytes = match frame {
             TmqFrame::Block(reply) => reply.block,
             other => {
@@ -246,6 +260,7 @@ fn gone(trouble: Trouble) -> RawError {
 
 impl Lazy {
     pub(super) fn new(
+        shared: &Arc<Shared>,
         session: &Arc<Session>,
         message_id: u64,
         message_type: i32,
@@ -255,6 +270,7 @@ impl Lazy {
             message_id,
             message_type,
             source: Source {
+                shared: Arc::downgrade(shared),
                 session: Arc::downgrade(session),
                 origin,
             },

@@ -428,7 +428,7 @@ impl Driver {
     ) -> Result<(MessageSet<Meta, Data>, Option<i64>), Trouble> {
         let (id, kind) = (reply.message_id, reply.message_type);
         if !session.means.whole {
-            let lazy = Lazy::new(session, id, kind, self.origin.clone());
+            let lazy = Lazy::new(&self.shared, session, id, kind, self.origin.clone());
             return Ok((set(kind, Arc::new(lazy))?, None));
         }
         let missed = |trouble: Trouble| Trouble::Lost(trouble.into_error());

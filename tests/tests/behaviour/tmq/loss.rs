@@ -327,6 +327,8 @@ fn run(time: Duration, own_server: bool) -> anyhow::Result<()> {
                 continue;
             }
             match random.below(6) {
+                // Each run has one.
+                _ if group.kills == 0 => group.kill(&mut random)?,
                 0 | 1 => stage.proxy.cut(),
                 2 | 3 if own_server => stage.restart()?,
                 _ => group.kill(&mut random)?,
