@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::sql::SqlError;
-use crate::store::{Store, Write};
+use crate::store::{Store, Write, internal, sqlite_error};
 
 const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS grp_offset (grp TEXT NOT NULL, topic TEXT NOT NULL, \
     vgroup INTEGER NOT NULL, committed INTEGER, start INTEGER, PRIMARY KEY (grp, topic, vgroup)) \
@@ -20,8 +20,15 @@ pub(super) struct Row {
 
 /// Reads the table, and makes it in a file that has none yet.
 pub(super) fn load(store: &Store) -> Result<Vec<Row>, SqlError> {
-    store.write(|write| write.batch(SCHEMA).map(|()| 0))?;
-    store.read(rows)
+    // Not by a reader: a store that was only opened is to have no thread that closes after it.
+    let (tell, told) = std::sync::mpsc::channel();
+    store.write(move |write| {
+        write.batch(SCHEMA)?;
+        // Whoever asked waits for it.
+        let _ = tell.send(rows(write.connection).map_err(sqlite_error)?);
+        Ok(0)
+    })?;
+    told.recv().map_err(internal)
 }
 
 fn rows(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
