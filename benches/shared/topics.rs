@@ -36,17 +36,19 @@ impl Reading {
     }
 }
 
+/// What is done with a block.
+type Take = fn(&RawBlock, &mut Tally) -> Result<(), Failure>;
+
 /// Runs a subscription case; `None` if `case` is none of these.
 pub(crate) async fn run(dsn: &str, case: &str) -> Result<Option<String>, Failure> {
-    let (topic, commits, take): (_, _, fn(&RawBlock, &mut Tally) -> Result<(), Failure>) =
-        match case {
-            "tmq-raw" => ("bench_stable", false, raw),
-            "tmq-typed" => ("bench_stable", false, typed),
-            "tmq-raw-select" => ("bench_select", false, raw),
-            "tmq-typed-select" => ("bench_select", false, typed),
-            "tmq-typed-commit" => ("bench_stable", true, typed),
-            _ => return Ok(None),
-        };
+    let (topic, commits, take): (_, _, Take) = match case {
+        "tmq-raw" => ("bench_stable", false, raw),
+        "tmq-typed" => ("bench_stable", false, typed),
+        "tmq-raw-select" => ("bench_select", false, raw),
+        "tmq-typed-select" => ("bench_select", false, typed),
+        "tmq-typed-commit" => ("bench_stable", true, typed),
+        _ => return Ok(None),
+    };
     let rows = rows(dsn).await?;
     let mut tally = Tally::default();
     let clock = Stopwatch::start();
