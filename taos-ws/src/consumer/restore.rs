@@ -5,7 +5,7 @@ use super::shared::{Phase, Shared};
 use crate::protocol::Action;
 use crate::telemetry::span;
 use std::sync::Arc;
-use taos_query::RawResult;
+use taos_query::{ErrorKind, RawResult};
 use tokio::time::{Instant, sleep};
 
 /// What is to be done about a vgroup after a new subscription.
@@ -277,6 +277,10 @@ impl Shared {
                 if hole.is_none() && i32::from(error.code()) == OUT_OF_RANGE =>
             {
                 self.hole(session, topic, vgroup, offset).await
+            }
+            // Where reading goes on is not known then.
+            Err(Trouble::Refused(error)) if error.kind() == ErrorKind::Timeout => {
+                Err(Trouble::Lost(error))
             }
             Err(Trouble::Refused(error)) => {
                 tracing::warn!(

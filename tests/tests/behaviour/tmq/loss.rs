@@ -346,7 +346,7 @@ fn run(time: Duration, own_server: bool) -> anyhow::Result<()> {
             "{} rows, {} deliveries, {kills} consumers and {restarts} servers killed, {ended} consumers ended by themselves, {faults} faults on the line, {} failed calls, {} committed rows on their way at a cut",
             producer.next, verdict.deliveries, verdict.failures, verdict.on_their_way,
         );
-        report(&journals, &verdict);
+        report(&journals);
         let missing: Vec<i64> = (0..producer.next)
             .filter(|n| !verdict.delivered.contains(n))
             .collect();
@@ -368,17 +368,24 @@ fn run(time: Duration, own_server: bool) -> anyhow::Result<()> {
     })
 }
 
-/// What failed on the way, each text once.
-fn report(journals: &Journals, verdict: &Verdict) {
+/// What failed on the way, each text once, and where each process was last.
+fn report(journals: &Journals) {
     let mut texts: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, line) in &journals.lines {
         if let Event::Failed(text) = &line.event {
             *texts.entry(text).or_default() += 1;
         }
     }
-    if !verdict.wrong.is_empty() || std::env::var_os("TAOS_TEST_VERBOSE").is_some() {
+    if std::env::var_os("TAOS_TEST_VERBOSE").is_some() {
         for (text, count) in texts {
             eprintln!("{count} × {text}");
+        }
+        let mut last: BTreeMap<usize, &Line> = BTreeMap::new();
+        for (process, line) in &journals.lines {
+            last.insert(*process, line);
+        }
+        for (process, line) in last {
+            eprintln!("process {process} ended with: {line}");
         }
     }
 }
