@@ -272,7 +272,7 @@ impl Shared {
                     .places
                     .committed(&mark.topic, mark.vgroup, mark.offset),
                 Err(error) => {
-                    if i32::from(error.code()) == super::session::FOREIGN {
+                    if i32::from(error.code()) == FOREIGN {
                         state.places.lost(&mark);
                     }
                     drop(state);
