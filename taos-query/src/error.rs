@@ -198,6 +198,16 @@ impl RawError {
     }
 }
 
+impl RawError {
+    /// True if a vgroup or its topic is not this consumer's, or not any more (0x4008 and 0x4009, taosadapter-ws §11.8).
+    ///
+    /// A commit of a message fails so when its vgroup went to another member of the group meanwhile. That member is given the
+    /// message again, so a consumer can go on with the next one.
+    pub fn is_foreign_vgroup(&self) -> bool {
+        [Code::TMQ_FOREIGN_VGROUP, Code::TMQ_FOREIGN_TOPIC].contains(&self.0.code)
+    }
+}
+
 impl ErrorKind {
     fn from_code(code: Code) -> Self {
         match i32::from(code) {
@@ -338,6 +348,19 @@ mod tests {
             "Internal error: `no`"
         );
         assert_eq!(RawError::of(ErrorKind::Config, "bad").to_string(), "bad");
+    }
+
+    #[test]
+    fn a_vgroup_of_another_consumer_is_told_by_its_code_whatever_the_text() {
+        for (code, foreign) in [
+            (0x4007, false),
+            (0x4008, true),
+            (0x4009, true),
+            (0x4010, false),
+        ] {
+            let error = RawError::new(code, "in any words").context("commit");
+            assert_eq!(error.is_foreign_vgroup(), foreign, "{error}");
+        }
     }
 
     #[test]

@@ -44,6 +44,12 @@ codes! {
     DATABASE_NOT_EXIST = 0x0388, "Database not exist";
     /// A topic cannot be appended to.
     TMQ_TOPIC_APPEND_ERR = 0x03E5, "Topic append error";
+    /// The log does not have the version, or not any more.
+    TMQ_OUT_OF_LOG = 0x4007, "Offset out of range";
+    /// The vgroup is another consumer's.
+    TMQ_FOREIGN_VGROUP = 0x4008, "VgId does not belong to this consumer";
+    /// The topic is not subscribed to.
+    TMQ_FOREIGN_TOPIC = 0x4009, "Topic does not belong to this consumer";
     /// The change was made already.
     MODIFIED_ALREADY = 0x264B, "Modified already";
     /// A column name is invalid.

@@ -25,4 +25,5 @@ pub use offset::{Assignment, IsOffset, Lag, Offset, VGroupId};
 pub use records::Leftovers;
 pub use records::{Ack, Record, Records};
 pub use shutdown::Shutdown;
+pub use sync::{AsConsumer, IsData, IsMeta, MessageSetsIter};
 pub use timeout::{Timeout, TimeoutError};

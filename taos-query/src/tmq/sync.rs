@@ -314,7 +314,9 @@ impl<C: AsAsyncConsumer, T: DeserializeOwned> Iterator for RecordIter<'_, C, T> 
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if let Some(item) = self.records.next_ready() {
+        if !self.records.is_due()
+            && let Some(item) = self.records.next_ready()
+        {
             return Some(item);
         }
         block_on(self.home, self.records.next()).unwrap_or_else(|error| Some(Err(error)))

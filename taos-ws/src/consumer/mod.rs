@@ -249,14 +249,19 @@ impl AsAsyncConsumer for Consumer {
         vgroup_id: VGroupId,
         offset: i64,
     ) -> RawResult<()> {
-        let topic = topic.to_owned();
-        self.obeyed(|done| Order::Seek {
-            topic,
+        // The will of the user counts from now on, even if the user does not wait for it to be done.
+        let left = self.leftovers.forget(topic, vgroup_id);
+        let order = |done| Order::Seek {
+            topic: topic.to_owned(),
             vgroup: vgroup_id,
             offset,
             done,
-        })
-        .await
+        };
+        let sought = self.obeyed(order).await;
+        if let (Err(_), Some(first)) = (&sought, left) {
+            self.leftovers.remember(topic, vgroup_id, first);
+        }
+        sought
     }
 
     /// -2147467247 (0x80004011) if the group has committed nothing there.

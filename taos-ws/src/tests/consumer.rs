@@ -2,6 +2,7 @@
 
 use super::topics::{DSN, TOPIC, connected, read, subscribed, values};
 use crate::protocol::{Action, NO_OFFSET, SNAPSHOT_OFFSET, TmqRequest};
+use futures_util::StreamExt as _;
 use std::time::Duration;
 use taos_query::tmq::raw::Place;
 use taos_query::tmq::{
@@ -281,6 +282,42 @@ async fn a_seek_throws_away_what_was_fetched_ahead_from_there() {
     assert_eq!(place, 1);
     let (again, _) = tokio::join!(consumer.recv(), peer.serve_rows(3, 1, 4, &[7]));
     assert_eq!(read(again.unwrap()).await, (1, vec![7]));
+}
+
+#[tokio::test]
+async fn a_seek_counts_more_than_what_a_stream_of_records_left() {
+    for refused in [false, true] {
+        let (mut consumer, mut peer, _accepts) = subscribed(DSN).await;
+        let mut records = consumer.records::<i64>();
+        let (record, _) = tokio::join!(records.next(), peer.serve_rows(1, 50, 60, &[7]));
+        assert_eq!(record.unwrap().unwrap().into_value(), 7);
+        drop(records);
+        let poll = peer.poll().await;
+        peer.nothing(poll.req_id).await;
+        let script = async {
+            if !refused {
+                assert_eq!(peer.sought().await, 10);
+                return;
+            }
+            let Some(TmqRequest::Seek(args)) = peer.request().await else {
+                panic!("`seek` was expected");
+            };
+            peer.refuse("seek", args.req_id, 0x4007, "out of range")
+                .await;
+        };
+        let (done, ()) = tokio::join!(consumer.offset_seek(TOPIC, 2, 10), script);
+        assert_eq!(done.is_err(), refused);
+        let mut records = consumer.records::<i64>();
+        let script = async {
+            if refused {
+                // Where nothing was sought, what was left is still to come.
+                assert_eq!(peer.sought().await, 50);
+            }
+            peer.serve_rows(2, 10, 20, &[8]).await
+        };
+        let (record, _) = tokio::join!(records.next(), script);
+        assert_eq!(record.unwrap().unwrap().into_value(), 8);
+    }
 }
 
 #[tokio::test]

@@ -82,7 +82,8 @@ impl From<AlterType> for i64 {
     }
 }
 
-/// A change of a table. Prints as SQL.
+/// A change of a table. Prints as SQL, or as a comment where the JSON does not tell enough for a statement: that is so for
+/// new values of VARBINARY tags, which look like texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Wire", into = "Wire")]
 pub struct MetaAlter {
@@ -262,6 +263,9 @@ impl From<MetaAlter> for Wire {
 
 impl fmt::Display for MetaAlter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_told() {
+            return self.untold(f);
+        }
         let (table, name) = (Name(&self.table_name), Name(self.field.name()));
         let column = ColumnSql(&self.field);
         let renamed = || Name(self.col_new_name.as_deref().unwrap_or_default());
@@ -309,8 +313,7 @@ impl fmt::Display for MetaAlter {
                     None => Ok(()),
                 }
             }
-            AlterType::ModifyTableOption => self.untold(f, "its options"),
-            AlterType::Other(number) => self.untold(f, &format!("a change of the type {number}")),
+            AlterType::ModifyTableOption | AlterType::Other(_) => self.untold(f),
         }
     }
 }
@@ -322,13 +325,81 @@ impl MetaAlter {
         sql::compression(f, encode, compress, level)
     }
 
-    fn untold(&self, f: &mut fmt::Formatter<'_>, what: &str) -> fmt::Result {
+    /// False if a statement needs something that the JSON does not have.
+    fn is_told(&self) -> bool {
+        let table = !self.table_name.is_empty();
+        let named = table && !self.field.name().is_empty();
+        match self.alter_type {
+            AlterType::AddTag
+            | AlterType::AddColumn
+            | AlterType::AddColumnWithCompression
+            | AlterType::ModifyColumnLength
+            | AlterType::ModifyTagLength => named && self.is_type_told(),
+            AlterType::DropTag | AlterType::DropColumn => named,
+            AlterType::RenameTag | AlterType::RenameColumn => {
+                named
+                    && self
+                        .col_new_name
+                        .as_ref()
+                        .is_some_and(|new| !new.is_empty())
+            }
+            AlterType::ModifyColumnCompression => {
+                named
+                    && [&self.encode, &self.compress, &self.level]
+                        .iter()
+                        .any(|set| set.is_some())
+            }
+            AlterType::SetTagValue => named && is_value_told(self.col_value.as_deref()),
+            AlterType::SetTagValues | AlterType::SetTagValuesWhere => table && are_told(&self.tags),
+            AlterType::SetTagValuesOfTables => {
+                let told = |one: &TableTags| !one.table_name.is_empty() && are_told(&one.tags);
+                !self.tables.is_empty() && self.tables.iter().all(told)
+            }
+            AlterType::ModifyTableOption | AlterType::Other(_) => false,
+        }
+    }
+
+    /// False without a type, and for a type that needs a length without one.
+    fn is_type_told(&self) -> bool {
+        let ty = self.field.ty();
+        let sized = ty.is_var_type() && !ty.is_json() && !ty.is_blob();
+        !ty.is_null() && !(sized && self.field.bytes() == 0)
+    }
+
+    /// A comment in the place of a statement.
+    fn untold(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let table = self.table_name.replace("*/", "* /");
+        let what: &dyn fmt::Display = match self.alter_type {
+            AlterType::AddTag => &"an added tag",
+            AlterType::DropTag => &"a dropped tag",
+            AlterType::RenameTag | AlterType::RenameColumn => &"a new name",
+            AlterType::SetTagValue
+            | AlterType::SetTagValues
+            | AlterType::SetTagValuesOfTables
+            | AlterType::SetTagValuesWhere => &"new tag values",
+            AlterType::AddColumn | AlterType::AddColumnWithCompression => &"an added column",
+            AlterType::DropColumn => &"a dropped column",
+            AlterType::ModifyColumnLength | AlterType::ModifyTagLength => &"a new length",
+            AlterType::ModifyColumnCompression => &"a new compression",
+            AlterType::ModifyTableOption => &"its options",
+            AlterType::Other(number) => &format!("a change of the type {number}"),
+        };
         write!(
             f,
             "/* {what} of `{table}`: JSON does not tell more, take the raw message */"
         )
     }
+}
+
+/// True if a new value of a tag is known to be what it looks like; NULL is.
+fn is_value_told(value: Option<&str>) -> bool {
+    value.is_none_or(TagValue::is_told)
+}
+
+fn are_told(tags: &[TagChange]) -> bool {
+    let told =
+        |tag: &TagChange| !tag.col_name.is_empty() && is_value_told(tag.col_value.as_deref());
+    !tags.is_empty() && tags.iter().all(told)
 }
 
 fn new_value(null: Option<bool>, value: Option<&str>) -> TagValue<'_> {

@@ -1,7 +1,8 @@
 //! What a topic tells of tables, as JSON and as SQL (tmq-raw §6).
 //!
 //! Every [`MetaUnit`] prints as a statement that does the same in another database. What the JSON does
-//! not tell prints as a comment that says so: options of tables, changes of a kind that is not known.
+//! not tell prints as a comment that says so: options of tables, new values of VARBINARY tags, changes of a kind
+//! that is not known.
 //! The precision of DECIMAL columns is not told either; their statements are refused, and only
 //! [`as_raw_meta`](super::IsAsyncMeta::as_raw_meta) replays them.
 

@@ -103,6 +103,11 @@ impl<'a> TagValue<'a> {
         }
     }
 
+    /// False for a text that may be bytes: then it takes the type to tell which.
+    pub(super) fn is_told(text: &str) -> bool {
+        !is_hex(unquoted(text))
+    }
+
     /// A text whose type is not told: quotes of its own tell texts from numbers (tmq-raw §6.3).
     pub(super) fn untyped(text: &'a str) -> Self {
         let inner = unquoted(text);

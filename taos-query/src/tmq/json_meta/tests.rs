@@ -231,10 +231,7 @@ fn every_change_of_a_table_prints_as_its_statement() {
             "SET TAG `a` = 1, `b` = NULL",
         ),
     ] {
-        let mut unit = json!({"type": "alter", "tableType": "super", "tableName": "t"});
-        unit.as_object_mut()
-            .unwrap()
-            .extend(members.as_object().cloned().unwrap());
+        let unit = alter(&members);
         let printed = sql(unit.clone());
         assert_eq!(printed, format!("ALTER TABLE `t` {statement}"));
         let meta = read(unit);
@@ -280,6 +277,67 @@ fn what_json_does_not_tell_prints_as_a_comment_and_unknown_kinds_are_kept() {
     };
     assert_eq!(alter.alter_type, AlterType::Other(77));
     assert_eq!(serde_json::to_value(&meta).unwrap()["alterType"], 77);
+}
+
+#[test]
+fn new_tag_values_that_may_be_bytes_print_as_a_comment() {
+    let bytes = "\"\\x6162\"";
+    let one = json!({"colName": "b", "colValue": bytes, "colValueNull": false});
+    let sound = json!({"colName": "a", "colValue": "1", "colValueNull": false});
+    for members in [
+        json!({"alterType": 4, "colName": "b", "colValue": bytes, "colValueNull": false}),
+        json!({"alterType": 15, "tags": [sound, one]}),
+        json!({"alterType": 19, "tables": [{"tableName": "y", "tags": [one]}]}),
+        json!({"alterType": 20, "tags": [one], "where": "a > 1"}),
+    ] {
+        assert_eq!(
+            altered(&members),
+            "/* new tag values of `t`: JSON does not tell more, take the raw message */"
+        );
+    }
+    let text = json!({"alterType": 4, "colName": "b", "colValue": "\"\\x616g\""});
+    assert_eq!(altered(&text), r"ALTER TABLE `t` SET TAG `b` = '\\x616g'");
+}
+
+#[test]
+fn changes_without_what_they_need_print_as_a_comment() {
+    for members in [
+        json!({"alterType": 1, "colName": "t"}),
+        json!({"alterType": 5, "colType": 4}),
+        json!({"alterType": 7, "colName": "c"}),
+        json!({"alterType": 8, "colName": "t"}),
+        json!({"alterType": 8, "colName": "t", "colType": 8}),
+        json!({"alterType": 14, "colName": "c", "level": "high"}),
+        json!({"alterType": 2}),
+        json!({"alterType": 6}),
+        json!({"alterType": 3, "colName": "t"}),
+        json!({"alterType": 10, "colName": "c", "colNewName": ""}),
+        json!({"alterType": 13, "colName": "c"}),
+        json!({"alterType": 4, "colValue": "1"}),
+        json!({"alterType": 15}),
+        json!({"alterType": 20, "tags": [], "where": "a > 1"}),
+        json!({"alterType": 19}),
+        json!({"alterType": 19, "tables": [{"tableName": "y", "tags": []}]}),
+        json!({"alterType": 19, "tables": [{"tableName": "", "tags": [{"colName": "a"}]}]}),
+        json!({"alterType": 6, "colName": "c", "tableName": ""}),
+    ] {
+        let printed = altered(&members);
+        let whole = printed.starts_with("/* ") && printed.ends_with("take the raw message */");
+        assert!(whole, "{members}: {printed}");
+    }
+}
+
+/// A change of the table `t`, printed.
+fn altered(members: &Value) -> String {
+    sql(alter(members))
+}
+
+fn alter(members: &Value) -> Value {
+    let mut unit = json!({"type": "alter", "tableType": "super", "tableName": "t"});
+    unit.as_object_mut()
+        .unwrap()
+        .extend(members.as_object().cloned().unwrap());
+    unit
 }
 
 #[test]

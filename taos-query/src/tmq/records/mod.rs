@@ -2,6 +2,7 @@
 
 mod commit;
 mod leftovers;
+mod pace;
 mod record;
 mod stream;
 mod tracker;

@@ -61,6 +61,14 @@ impl Pending {
         self.left.load(Ordering::Acquire) == 0
     }
 
+    /// What is left can no longer be acknowledged.
+    pub(super) fn give_up(&self) {
+        if !self.is_done() {
+            self.gone.store(true, Ordering::Release);
+            self.signal.raise();
+        }
+    }
+
     /// True if what is left can no longer be acknowledged.
     pub(super) fn is_lost(&self) -> bool {
         self.gone.load(Ordering::Acquire) && !self.is_done()
@@ -95,10 +103,7 @@ impl Source {
 
 impl Drop for Source {
     fn drop(&mut self) {
-        if !self.pending.is_done() {
-            self.pending.gone.store(true, Ordering::Release);
-            self.pending.signal.raise();
-        }
+        self.pending.give_up();
     }
 }
 

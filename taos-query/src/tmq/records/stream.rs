@@ -12,12 +12,13 @@ use serde::de::DeserializeOwned;
 use tokio::time::Sleep;
 
 use super::commit::Committer;
+use super::pace::Pace;
 use super::record::{Origin, Pending, Record, Signal, Source};
 use super::tracker::{Place, Tracker};
 use crate::block::RawBlock;
 use crate::common::Field;
 use crate::de::RowPlan;
-use crate::error::RawResult;
+use crate::error::{RawError, RawResult};
 use crate::tmq::consumer::{NOT_IN_LOG, NOT_OURS, NOT_SUBSCRIBED, Received};
 use crate::tmq::{AsAsyncConsumer, IsAsyncData, IsOffset as _, Shutdown, Timeout};
 use crate::util::pause;
@@ -53,7 +54,9 @@ const GRACE: Duration = Duration::from_secs(5);
 /// [`Record::ack`] says that a record was dealt with; records may be acknowledged in any order and on any task. A message
 /// may be committed when all of its records, and those of all messages before it in its vgroup, are acknowledged.
 /// With [`commit_on_ack`](Self::commit_on_ack) the stream commits such messages while it is being polled; without, at
-/// [`commit_acked`](Self::commit_acked) and when it is shut down. A record that is dropped instead is never acknowledged:
+/// [`commit_acked`](Self::commit_acked) and when it is shut down. What a commit waits for is remembered: records that are held
+/// for long cost a few hundred bytes for each message that they are of, and nothing for the acknowledged ones in
+/// between. A record that is dropped instead is never acknowledged:
 /// nothing from its message on is committed by this stream, and all of that comes again after a restart.
 ///
 /// A row that cannot be read as a `T` is an error that names topic, vgroup, offset, table, row and column. It counts as
@@ -83,6 +86,7 @@ pub struct Records<'a, C: AsAsyncConsumer, T> {
     plan: RowPlan,
     /// The columns that the plan is for.
     fields: Option<Arc<[Field]>>,
+    pace: Pace,
     message: Option<Message<'a, C::Data>>,
     receiving: Option<BoxFuture<'a, RawResult<Option<Received<C>>>>>,
     returning: Option<BoxFuture<'a, (Place, RawResult<()>)>>,
@@ -127,6 +131,7 @@ impl<'a, C: AsAsyncConsumer, T> Records<'a, C, T> {
             failed: false,
             plan: RowPlan::default(),
             fields: None,
+            pace: Pace::default(),
             message: None,
             receiving: None,
             returning: None,
@@ -143,7 +148,11 @@ impl<'a, C: AsAsyncConsumer, T> Records<'a, C, T> {
 
     /// Commits acknowledged messages, at most once an `interval`; [`Duration::ZERO`] commits each as soon as it may be. A
     /// commit that fails is an error of the stream and is tried again.
+    ///
+    /// Commits are made while the stream is asked for more, between the rows of a block too: a program that works longer
+    /// on a row than the interval commits after each, one that suddenly slows down after at most 64.
     pub fn commit_on_ack(mut self, interval: Duration) -> Self {
+        self.pace.begin();
         self.committer.every(interval);
         self
     }
@@ -263,6 +272,23 @@ where
     C: AsAsyncConsumer<Data: 'a>,
     T: DeserializeOwned,
 {
+    /// True if commits are to be looked after before the next row.
+    #[inline]
+    pub(crate) fn is_due(&mut self) -> bool {
+        self.pace.is_due()
+    }
+
+    /// Looks after acknowledgements and commits. Ready with an error of a commit.
+    fn poll_commits(&mut self, cx: &mut Context<'_>) -> Poll<RawError> {
+        if self.signal.take() {
+            self.tracker.sweep();
+        }
+        match self.phase {
+            Phase::Running => self.committer.poll(cx, &mut self.tracker),
+            _ => Poll::Pending,
+        }
+    }
+
     /// The next row of the block in hand; ready without waiting.
     #[inline]
     pub(crate) fn next_ready(&mut self) -> Option<RawResult<Record<T>>> {
@@ -289,12 +315,7 @@ where
         self.block = None;
         self.signal.waker.register(cx.waker());
         loop {
-            if self.signal.take() {
-                self.tracker.sweep();
-            }
-            if matches!(self.phase, Phase::Running)
-                && let Poll::Ready(error) = self.committer.poll(cx, &mut self.tracker)
-            {
+            if let Poll::Ready(error) = self.poll_commits(cx) {
                 return Poll::Ready(Some(Err(error)));
             }
             if let Some(message) = &mut self.message {
@@ -444,6 +465,11 @@ where
     #[inline]
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
+        if this.is_due()
+            && let Poll::Ready(error) = this.poll_commits(cx)
+        {
+            return Poll::Ready(Some(Err(error)));
+        }
         match this.next_ready() {
             Some(item) => Poll::Ready(Some(item)),
             None => this.poll_more(cx),

@@ -15,8 +15,10 @@ pub(super) struct Tracker<O> {
 
 #[derive(Debug)]
 struct Lane<O> {
-    /// Given out and not acknowledged, oldest first.
+    /// Given out and not acknowledged, oldest first; and what was acknowledged behind such.
     open: VecDeque<(O, Arc<Pending>)>,
+    /// How many there may be before those are looked for that need not be remembered.
+    room: usize,
     /// A message that can never be acknowledged; nothing from it on may be committed.
     lost: Option<i64>,
     /// Acknowledged and not committed.
@@ -25,10 +27,14 @@ struct Lane<O> {
     committed: Option<i64>,
 }
 
+/// Messages of a vgroup that are remembered without a look at what became of them.
+const ROOM: usize = 64;
+
 impl<O: IsOffset> Default for Lane<O> {
     fn default() -> Self {
         Self {
             open: VecDeque::new(),
+            room: ROOM,
             lost: None,
             ready: None,
             committed: None,
@@ -45,7 +51,7 @@ impl<O: IsOffset> Lane<O> {
             while self
                 .open
                 .back()
-                .is_some_and(|(last, _)| last.offset() > version)
+                .is_some_and(|(last, _)| last.offset() >= version)
             {
                 self.open.pop_back();
             }
@@ -53,9 +59,31 @@ impl<O: IsOffset> Lane<O> {
                 self.lost = None;
             }
         }
+        if self.open.len() >= self.room {
+            self.compact();
+        }
         if self.lost.is_none() {
             self.open.push_back((offset, pending));
         }
+    }
+
+    /// Keeps only what a commit can depend on, so that one record that is held for long does not keep all messages
+    /// after it in memory: of acknowledged messages in a row the last, and nothing from a lost one on.
+    fn compact(&mut self) {
+        let mut kept: VecDeque<(O, Arc<Pending>)> = VecDeque::new();
+        for (offset, pending) in self.open.drain(..) {
+            if pending.is_lost() {
+                self.lost = Some(offset.offset());
+                break;
+            }
+            let covers = |(_, before): &(O, Arc<Pending>)| pending.is_done() && before.is_done();
+            if kept.back().is_some_and(covers) {
+                kept.pop_back();
+            }
+            kept.push_back((offset, pending));
+        }
+        self.room = ROOM.max(kept.len().saturating_mul(2));
+        self.open = kept;
     }
 
     /// Looks at what was acknowledged. The offset of a message that was just found lost.
@@ -124,8 +152,8 @@ impl<O: IsOffset> Tracker<O> {
     pub(super) fn unacknowledged(&mut self) -> impl Iterator<Item = (&Place, i64)> {
         self.sweep();
         self.lanes.iter().filter_map(|(place, lane)| {
-            let first = || lane.open.front().map(|(offset, _)| offset.offset());
-            let offset = lane.lost.or_else(first)?;
+            let first = lane.open.front().map(|(offset, _)| offset.offset());
+            let offset = first.or(lane.lost)?;
             (offset >= 0).then_some((place, offset))
         })
     }
@@ -158,5 +186,53 @@ impl<O: IsOffset> Tracker<O> {
     pub(super) fn put_back(&mut self, place: Place, offset: O) {
         let lane = self.lanes.entry(place).or_default();
         lane.ready.get_or_insert(offset);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tmq::Offset;
+    use crate::tmq::records::record::Signal;
+
+    fn message(lane: &mut Lane<Offset>, version: i64) -> Arc<Pending> {
+        let pending = Arc::new(Pending::new(Arc::<Signal>::default()));
+        let offset = Offset::new("t", "db", 1, version);
+        lane.push(offset, Arc::clone(&pending));
+        pending
+    }
+
+    #[test]
+    fn what_was_acknowledged_behind_a_held_message_takes_no_memory() {
+        let mut lane = Lane::default();
+        let held = [message(&mut lane, 0), message(&mut lane, 1)];
+        for version in 2..10_000 {
+            message(&mut lane, version).done();
+            assert!(lane.open.len() <= ROOM, "{} messages", lane.open.len());
+        }
+        for pending in &held {
+            assert_eq!((lane.sweep(), lane.ready.is_some()), (None, false));
+            pending.done();
+            lane.sweep();
+            lane.ready = lane.ready.take().filter(|ready| ready.offset() > 0);
+        }
+        assert_eq!(lane.ready.map(|ready| ready.offset()), Some(9_999));
+    }
+
+    #[test]
+    fn nothing_behind_a_lost_message_is_remembered() {
+        let mut lane = Lane::default();
+        let held = message(&mut lane, 0);
+        for version in 1..10_000 {
+            message(&mut lane, version).give_up();
+            assert!(lane.open.len() <= ROOM, "{} messages", lane.open.len());
+        }
+        let mut tracker = Tracker::new();
+        tracker.lanes.insert(("t".into(), 1), lane);
+        let first =
+            |tracker: &mut Tracker<Offset>| tracker.unacknowledged().next().map(|(_, at)| at);
+        assert_eq!(first(&mut tracker), Some(0));
+        held.done();
+        assert_eq!(first(&mut tracker), Some(1));
     }
 }

@@ -161,6 +161,22 @@ async fn what_is_delivered_again_must_be_acknowledged_again() {
 }
 
 #[tokio::test]
+async fn a_message_that_comes_again_alone_takes_the_place_of_the_first() {
+    let consumer = Fake::new();
+    consumer.rows(1, 5, &[("d1", &[0])]);
+    let mut records = consumer.records::<Row>().commit_on_ack(Duration::ZERO);
+    let first = next(&mut records).await;
+    // The vgroup went to another consumer and came back.
+    consumer.rows(1, 5, &[("d1", &[0])]);
+    let again = next(&mut records).await;
+    drop(first);
+    none(&mut records).await;
+    again.ack();
+    none(&mut records).await;
+    assert_eq!(consumer.commits(), [(1, 5)]);
+}
+
+#[tokio::test]
 async fn a_commit_never_goes_back() {
     let consumer = Fake::new();
     consumer.rows(1, 5, &[("d1", &[0])]);
@@ -245,6 +261,28 @@ async fn commits_keep_their_interval() {
         waited > Duration::from_secs(4) && waited < Duration::from_secs(6),
         "{waited:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn slow_programs_commit_between_the_rows_of_a_block() {
+    let consumer = Fake::new();
+    let mut records = consumer
+        .records::<Row>()
+        .commit_on_ack(Duration::from_secs(5));
+    consumer.rows(1, 0, &[("d1", &[0])]);
+    consumer.rows(1, 1, &[("d1", &[0])]);
+    consumer.rows(1, 2, &[("d1", &[0; 200])]);
+    for _ in 0..3 {
+        next(&mut records).await.ack();
+    }
+    assert_eq!(consumer.commits(), [(1, 0)], "the interval has not ended");
+    let mut rows = 0;
+    while consumer.commits() != [(1, 0), (1, 1)] {
+        tokio::time::advance(Duration::from_secs(6)).await;
+        next(&mut records).await.ack();
+        rows += 1;
+        assert!(rows <= 64, "{:?} after {rows} rows", consumer.commits());
+    }
 }
 
 #[tokio::test(start_paused = true)]
