@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::process::{capture, cargo, follow, root, target};
-use crate::suite::{Count, counts};
+use crate::suite::{Count, TEST_THREADS, counts};
 
 const RELEASES: [&str; 3] = ["3.2.3.0", "3.3.2.0", "3.4.1.0"];
 
@@ -76,6 +76,7 @@ fn behaviour(suite: &Path, release: &str) -> Command {
         .env("RUST_BACKTRACE", "0")
         .env_remove("TAOS_TEST_DSNS")
         .env("TAOS_EMBEDDED_BIN", target().join("debug/taos-embedded"))
+        .env("RUST_TEST_THREADS", TEST_THREADS)
         .env("TAOS_TEST_EMULATE", release);
     command
 }

@@ -8,6 +8,9 @@ use anyhow::{Result, bail, ensure};
 use crate::process::{self, capture, cargo, follow, target};
 use crate::{corpus, emulated, judges};
 
+/// Many tests wait for timeouts most of their time, so there may be more of them than processors.
+pub(crate) const TEST_THREADS: &str = "6";
+
 /// Counts of a step, as far as it has any.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Count {
@@ -85,7 +88,8 @@ fn cargo_tests() -> Result<Count> {
     let mut total = Count::default();
     let succeeded = follow(
         cargo(["test", "--workspace", "--no-fail-fast"])
-            .env("TAOS_EMBEDDED_BIN", target().join("debug/taos-embedded")),
+            .env("TAOS_EMBEDDED_BIN", target().join("debug/taos-embedded"))
+            .env("RUST_TEST_THREADS", TEST_THREADS),
         |line| {
             println!("{line}");
             total += counts(line).unwrap_or_default();

@@ -268,8 +268,15 @@ fn a_consumer_whose_place_was_trimmed_sees_the_gap_and_goes_on_with_what_is_left
         ))
         .await?;
         write(&taos, 0, 100..103).await?;
-        let rows: Vec<Row> = take(&consumer, 3).await?;
-        assert_eq!(numbers(rows), [100, 101, 102]);
+        let mut read = Vec::new();
+        while read.last() != Some(&102) {
+            read.extend(numbers(take(&consumer, 1).await?));
+        }
+        // The one behind the first may have been fetched ahead while it was there.
+        assert!(
+            read == [100, 101, 102] || read == [1, 100, 101, 102],
+            "{read:?}"
+        );
         assert_eq!(missed().await?, 0, "it is behind the gap");
         // One that comes back to a committed place that is gone goes on just so.
         consumer.unsubscribe().await;
