@@ -199,12 +199,25 @@ impl RawError {
 }
 
 impl RawError {
-    /// True if a vgroup or its topic is not this consumer's, or not any more (0x4008 and 0x4009, taosadapter-ws §11.8).
+    /// True if a vgroup is not this consumer's: not any more, or not yet again (0x4008, 0x4009 and 0x4010,
+    /// taosadapter-ws §11.8).
     ///
-    /// A commit of a message fails so when its vgroup went to another member of the group meanwhile. That member is given the
-    /// message again, so a consumer can go on with the next one.
+    /// A commit of a message fails so when its vgroup went to another member of the group meanwhile, who is given the
+    /// message again; or shortly after a cut, when the group has not yet given it back. A consumer can go on with the next
+    /// message: if the vgroup is still its own, the next commit covers this one.
+    ///
+    /// ```
+    /// # use taos_query::RawError;
+    /// let refused = RawError::new(0x4008, "VgId does not belong to this consumer");
+    /// assert!(refused.is_foreign_vgroup());
+    /// ```
     pub fn is_foreign_vgroup(&self) -> bool {
-        [Code::TMQ_FOREIGN_VGROUP, Code::TMQ_FOREIGN_TOPIC].contains(&self.0.code)
+        [
+            Code::TMQ_FOREIGN_VGROUP,
+            Code::TMQ_FOREIGN_TOPIC,
+            Code::TMQ_NOT_ASSIGNED,
+        ]
+        .contains(&self.0.code)
     }
 }
 
@@ -356,7 +369,7 @@ mod tests {
             (0x4007, false),
             (0x4008, true),
             (0x4009, true),
-            (0x4010, false),
+            (0x4010, true),
         ] {
             let error = RawError::new(code, "in any words").context("commit");
             assert_eq!(error.is_foreign_vgroup(), foreign, "{error}");

@@ -50,6 +50,8 @@ codes! {
     TMQ_FOREIGN_VGROUP = 0x4008, "VgId does not belong to this consumer";
     /// The topic is not subscribed to.
     TMQ_FOREIGN_TOPIC = 0x4009, "Topic does not belong to this consumer";
+    /// The consumer has not been given vgroups yet.
+    TMQ_NOT_ASSIGNED = 0x4010, "Needs assignment or poll first";
     /// The change was made already.
     MODIFIED_ALREADY = 0x264B, "Modified already";
     /// A column name is invalid.

@@ -12,7 +12,7 @@ use super::{
     Assignment, IsAsyncData, IsAsyncMeta, IsOffset, Lag, Leftovers, MessageSet, Records, Shutdown,
     Timeout, VGroupId,
 };
-use crate::error::{RawError, RawResult};
+use crate::error::{Code, RawError, RawResult};
 
 /// A message and where it comes from, as the streams of a consumer `C` give them.
 pub type Received<C> = (
@@ -212,11 +212,7 @@ const NOTHING_YET: i64 = -2_147_467_247;
 /// The same as an error's code.
 const NOTHING_READ: i32 = 0x4011;
 /// The log does not have the version, or not any more.
-pub(super) const NOT_IN_LOG: i32 = 0x4007;
-/// The vgroup belongs to another consumer by now (taosadapter-ws §11.8).
-pub(super) const NOT_OURS: i32 = 0x4008;
-/// The topic is not subscribed to.
-pub(super) const NOT_SUBSCRIBED: i32 = 0x4009;
+pub(super) const NOT_IN_LOG: Code = Code::TMQ_OUT_OF_LOG;
 
 async fn topic_lag<C: AsAsyncConsumer>(consumer: &C, topic: &str) -> RawResult<Vec<Lag>> {
     let name: Arc<str> = topic.into();
@@ -234,7 +230,7 @@ async fn topic_lag<C: AsAsyncConsumer>(consumer: &C, topic: &str) -> RawResult<V
                 Ok(position) => position,
                 Err(error) if error.code() == NOTHING_READ => vgroup.current_offset(),
                 // It went to another consumer meanwhile.
-                Err(error) if error.code() == NOT_OURS => return None,
+                Err(error) if error.code() == Code::TMQ_FOREIGN_VGROUP => return None,
                 Err(error) => return Some(Err(error)),
             };
             let position = Some(position).filter(|&place| place >= 0);

@@ -8,7 +8,6 @@ use tokio::time::{Instant, Sleep};
 
 use super::tracker::{Place, Tracker};
 use crate::error::{RawError, RawResult};
-use crate::tmq::consumer::NOT_OURS;
 use crate::tmq::{AsAsyncConsumer, IsOffset as _};
 use crate::util::pause;
 
@@ -27,6 +26,8 @@ pub(super) struct Committer<'a, C: AsAsyncConsumer> {
     earliest: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     running: Option<Running<'a, C>>,
+    /// The last commit left out vgroups that are not here.
+    left_out: bool,
 }
 
 struct Running<'a, C: AsAsyncConsumer> {
@@ -43,6 +44,7 @@ impl<'a, C: AsAsyncConsumer> Committer<'a, C> {
             earliest: None,
             timer: None,
             running: None,
+            left_out: false,
         }
     }
 
@@ -81,7 +83,7 @@ impl<'a, C: AsAsyncConsumer> Committer<'a, C> {
             if let Some(Running { asked_for, .. }) = self.running {
                 let outcome = ready!(self.poll_running(cx, tracker));
                 // What failed before is tried again below.
-                if asked_for && outcome.is_err() {
+                if asked_for && (outcome.is_err() || self.left_out) {
                     return Poll::Ready(outcome);
                 }
             }
@@ -141,14 +143,19 @@ impl<'a, C: AsAsyncConsumer> Committer<'a, C> {
         };
         let outcomes = ready!(running.work.poll_unpin(cx));
         self.running = None;
+        self.left_out = false;
         let mut first = Ok(());
         for (place, offset, outcome) in outcomes {
             let (topic, vgroup) = &place;
             match outcome {
                 Ok(()) => tracker.committed(place, offset.offset()),
-                // Whoever has it now is given what was not committed.
-                Err(error) if error.code() == NOT_OURS => {
+                // After a cut the vgroup may come back, and until then nobody else commits for this consumer.
+                // Whoever else has it is given what was not committed.
+                Err(error) if error.is_foreign_vgroup() => {
                     tracing::debug!(%error, topic = &**topic, vgroup, "acknowledged after the vgroup had gone");
+                    self.not_before(RETRY);
+                    self.left_out = true;
+                    tracker.put_off(place, offset);
                 }
                 Err(error) => {
                     let text = format!(

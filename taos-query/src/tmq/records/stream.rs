@@ -19,7 +19,7 @@ use crate::block::RawBlock;
 use crate::common::Field;
 use crate::de::RowPlan;
 use crate::error::{RawError, RawResult};
-use crate::tmq::consumer::{NOT_IN_LOG, NOT_OURS, NOT_SUBSCRIBED, Received};
+use crate::tmq::consumer::{NOT_IN_LOG, Received};
 use crate::tmq::{AsAsyncConsumer, IsAsyncData, IsOffset as _, Shutdown, Timeout};
 use crate::util::pause;
 
@@ -90,6 +90,8 @@ pub struct Records<'a, C: AsAsyncConsumer, T> {
     message: Option<Message<'a, C::Data>>,
     receiving: Option<BoxFuture<'a, RawResult<Option<Received<C>>>>>,
     returning: Option<BoxFuture<'a, (Place, RawResult<()>)>>,
+    /// Came before what an earlier stream left of its vgroup: given only if that is out of the log.
+    held: Option<Received<C>>,
     tracker: Tracker<C::Offset>,
     signal: Arc<Signal>,
     committer: Committer<'a, C>,
@@ -125,6 +127,9 @@ struct Message<'a, D> {
 impl<'a, C: AsAsyncConsumer, T> Records<'a, C, T> {
     pub(crate) fn new(consumer: &'a C) -> Self {
         let shutdown = Shutdown::new();
+        if let Some(leftovers) = consumer.leftovers() {
+            leftovers.retry();
+        }
         Self {
             consumer,
             block: None,
@@ -135,6 +140,7 @@ impl<'a, C: AsAsyncConsumer, T> Records<'a, C, T> {
             message: None,
             receiving: None,
             returning: None,
+            held: None,
             tracker: Tracker::new(),
             signal: Arc::default(),
             committer: Committer::new(consumer),
@@ -352,11 +358,15 @@ where
                 self.returning = None;
                 let (topic, vgroup) = &place;
                 match outcome {
-                    Ok(()) => leftovers.done(&place),
-                    // Whoever has it now begins at what was committed.
-                    Err(error) if error.code() == NOT_OURS || error.code() == NOT_SUBSCRIBED => {
-                        tracing::debug!(%error, topic = &**topic, vgroup, "not delivered here again");
+                    Ok(()) => {
                         leftovers.done(&place);
+                        self.held = None;
+                    }
+                    // Whoever has it now begins at what was committed. After a cut that may still be this consumer.
+                    Err(error) if error.is_foreign_vgroup() => {
+                        tracing::debug!(%error, topic = &**topic, vgroup, "not delivered here again");
+                        leftovers.away(&place);
+                        self.held = None;
                     }
                     Err(error) => {
                         if error.code() == NOT_IN_LOG {
@@ -379,16 +389,31 @@ where
     }
 
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<RawResult<Option<Received<C>>>> {
-        if self.receiving.is_none() {
-            ready!(self.poll_return(cx))?;
-        }
         let consumer = self.consumer;
-        let receiving = self
-            .receiving
-            .get_or_insert_with(|| Box::pin(consumer.recv_timeout(Timeout::Never)));
-        let received = ready!(receiving.poll_unpin(cx));
-        self.receiving = None;
-        Poll::Ready(received)
+        loop {
+            if self.receiving.is_none() {
+                ready!(self.poll_return(cx))?;
+                if let Some(held) = self.held.take() {
+                    return Poll::Ready(Ok(Some(held)));
+                }
+            }
+            let receiving = self
+                .receiving
+                .get_or_insert_with(|| Box::pin(consumer.recv_timeout(Timeout::Never)));
+            let received = ready!(receiving.poll_unpin(cx));
+            self.receiving = None;
+            match received {
+                Ok(Some(message)) if self.is_early(&message.0) => self.held = Some(message),
+                other => return Poll::Ready(other),
+            }
+        }
+    }
+
+    /// True if something of the message's vgroup that was left lies before it and is to come first.
+    fn is_early(&self, offset: &C::Offset) -> bool {
+        let place = || (self.tracker.topic(offset.topic()), offset.vgroup_id());
+        let leftovers = self.consumer.leftovers().filter(|left| !left.is_empty());
+        leftovers.is_some_and(|left| left.is_behind(&place(), offset.offset()))
     }
 
     /// Waits for the last acknowledgements, commits, and ends.
@@ -487,9 +512,14 @@ where
 
 impl<C: AsAsyncConsumer, T> Drop for Records<'_, C, T> {
     fn drop(&mut self) {
+        // A message whose last row was acknowledged is not left. What cannot be read of another is.
+        let _ = self.look_behind();
         if let Some(leftovers) = self.consumer.leftovers() {
             for (place, offset) in self.tracker.unacknowledged() {
                 leftovers.leave(place.clone(), offset);
+            }
+            if let Some((offset, _)) = &self.held {
+                leftovers.remember(offset.topic(), offset.vgroup_id(), offset.offset());
             }
         }
     }

@@ -25,7 +25,13 @@ struct Lane<O> {
     ready: Option<O>,
     /// Committed.
     committed: Option<i64>,
+    /// How often in a row the vgroup was another consumer's when it was to be committed.
+    away: u32,
 }
+
+/// How often a commit is tried of a vgroup that is not here, a second or more apart: longer than a group takes to miss a
+/// consumer whose connection was cut, and to give it its vgroups again.
+const TRIES: u32 = 60;
 
 /// Messages of a vgroup that are remembered without a look at what became of them.
 const ROOM: usize = 64;
@@ -38,6 +44,7 @@ impl<O: IsOffset> Default for Lane<O> {
             lost: None,
             ready: None,
             committed: None,
+            away: 0,
         }
     }
 }
@@ -180,6 +187,18 @@ impl<O: IsOffset> Tracker<O> {
     pub(super) fn committed(&mut self, place: Place, offset: i64) {
         let lane = self.lanes.entry(place).or_default();
         lane.committed = lane.committed.max(Some(offset));
+        lane.away = 0;
+    }
+
+    /// The vgroup is another consumer's: to be tried again for a while.
+    pub(super) fn put_off(&mut self, place: Place, offset: O) {
+        let lane = self.lanes.entry(place).or_default();
+        lane.away += 1;
+        if lane.away < TRIES {
+            lane.ready.get_or_insert(offset);
+        } else {
+            lane.away = 0;
+        }
     }
 
     /// A commit failed and is to be tried again, unless there is a later one by now.

@@ -143,6 +143,11 @@ impl Fake {
         self.state().refusals.push_back(error);
     }
 
+    /// How many refusals have not been used up.
+    pub(super) fn refusals(&self) -> usize {
+        self.state().refusals.len()
+    }
+
     /// Where the consumer says it has read to.
     pub(super) fn position_of(&self, vgroup: VGroupId, position: RawResult<i64>) {
         self.state().positions.push((vgroup, position));
@@ -159,10 +164,18 @@ impl Fake {
     }
 
     pub(super) async fn until_committed(&self, commits: &[(VGroupId, i64)]) {
+        self.until_commits(|made| made == commits).await;
+    }
+
+    pub(super) async fn until_one_is_committed(&self, commit: (VGroupId, i64)) {
+        self.until_commits(|made| made.contains(&commit)).await;
+    }
+
+    async fn until_commits(&self, wanted: impl Fn(&[(VGroupId, i64)]) -> bool) {
         let reached = async {
             loop {
                 let changed = self.committed.notified();
-                if self.commits() == commits {
+                if wanted(&self.commits()) {
                     return;
                 }
                 changed.await;
@@ -170,7 +183,7 @@ impl Fake {
         };
         within(Duration::from_secs(10), reached)
             .await
-            .unwrap_or_else(|_| panic!("committed {:?}, not {commits:?}", self.commits()));
+            .unwrap_or_else(|_| panic!("committed {:?}", self.commits()));
     }
 
     pub(super) fn close_gate(&self) {

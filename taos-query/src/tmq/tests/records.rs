@@ -305,17 +305,55 @@ async fn a_commit_that_fails_is_an_error_and_is_tried_again() {
     }
 }
 
-#[tokio::test]
-async fn a_vgroup_that_has_gone_to_another_consumer_is_not_committed_and_no_error() {
+#[tokio::test(start_paused = true)]
+async fn a_vgroup_that_has_gone_to_another_consumer_is_no_error_and_the_others_are_committed() {
     let consumer = Fake::new();
-    consumer.refuse(RawError::from_code(0x4008));
     consumer.rows(1, 5, &[("d1", &[0])]);
-    consumer.rows(2, 6, &[("d1", &[0])]);
     let mut records = consumer.records::<Row>().commit_on_ack(Duration::ZERO);
-    next(&mut records).await.ack();
+    consumer.refuse(RawError::from_code(0x4008));
     next(&mut records).await.ack();
     none(&mut records).await;
-    assert_eq!(consumer.commits(), [(2, 6)]);
+    consumer.rows(2, 6, &[("d1", &[0])]);
+    let rest = async {
+        next(&mut records).await.ack();
+        records.next().await
+    };
+    tokio::select! {
+        item = rest => panic!("{item:?}"),
+        () = consumer.until_one_is_committed((2, 6)) => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_acknowledged_is_committed_when_the_vgroup_is_back_soon() {
+    let consumer = Fake::new();
+    consumer.refuse(RawError::from_code(0x4008));
+    consumer.refuse(RawError::from_code(0x4010));
+    consumer.refuse(RawError::from_code(0x4009));
+    consumer.rows(1, 5, &[("d1", &[0])]);
+    let mut records = consumer.records::<Row>().commit_on_ack(Duration::ZERO);
+    next(&mut records).await.ack();
+    none(&mut records).await;
+    records.commit_acked().await.unwrap();
+    assert!(consumer.commits().is_empty());
+    tokio::select! {
+        item = records.next() => panic!("{item:?}"),
+        () = consumer.until_committed(&[(1, 5)]) => {}
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vgroup_that_does_not_come_back_is_not_asked_for_all_the_time() {
+    let consumer = Fake::new();
+    for _ in 0..200 {
+        consumer.refuse(RawError::from_code(0x4008));
+    }
+    consumer.rows(1, 5, &[("d1", &[0])]);
+    let mut records = consumer.records::<Row>().commit_on_ack(Duration::ZERO);
+    next(&mut records).await.ack();
+    let silence = timeout(Duration::from_secs(3600), records.next()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    assert_eq!(consumer.refusals(), 140);
 }
 
 #[tokio::test]
@@ -482,7 +520,7 @@ async fn what_a_dropped_stream_left_is_delivered_again_to_the_next_one() {
     drop(records);
     consumer.refuse(RawError::from_code(0x4008));
     let mut records = consumer.records::<Row>();
-    consumer.rows(1, 7, &[("d1", &[5])]);
+    consumer.rows(3, 7, &[("d1", &[5])]);
     next(&mut records).await.ack();
     let mut returns = consumer.returns();
     assert_eq!(returns.len(), 2, "one of the two has gone elsewhere");
@@ -493,8 +531,42 @@ async fn what_a_dropped_stream_left_is_delivered_again_to_the_next_one() {
     );
     records.commit_acked().await.unwrap();
     drop(records);
+    next(&mut consumer_with_one_more(&consumer)).await.ack();
+    assert_eq!(consumer.returns().len(), 3, "it may be back");
     next(&mut consumer_with_one_more(&consumer)).await;
-    assert_eq!(consumer.returns().len(), 2, "all was acknowledged");
+    assert_eq!(consumer.returns().len(), 3, "nothing is left");
+}
+
+#[tokio::test]
+async fn what_was_left_of_a_vgroup_that_was_away_comes_before_all_else_of_it() {
+    let consumer = Fake::new();
+    consumer.rows(1, 5, &[("d1", &[1])]);
+    drop(next(&mut consumer.records::<Row>()).await);
+    // After a cut the group still counts the member that was lost.
+    consumer.refuse(RawError::from_code(0x4008));
+    let mut records = consumer.records::<Row>();
+    consumer.rows(2, 8, &[("d2", &[2])]);
+    assert_eq!(next(&mut records).await.ack().n, 2);
+    assert!(consumer.returns().is_empty());
+    consumer.rows(1, 6, &[("d1", &[3])]);
+    none(&mut records).await;
+    none(&mut records).await;
+    assert_eq!(consumer.returns(), [(1, 5)], "it goes back first");
+    for version in [5, 6] {
+        consumer.rows(1, version, &[("d1", &[4])]);
+        assert_eq!(next(&mut records).await.offset(), version);
+    }
+    drop(records);
+    // What is out of the log by then is told, and what came is given.
+    consumer.refuse(RawError::from_code(0x4008));
+    let mut records = consumer.records::<Row>();
+    consumer.rows(3, 8, &[("d2", &[2])]);
+    next(&mut records).await.ack();
+    consumer.refuse(RawError::from_code(0x4007));
+    consumer.rows(1, 9, &[("d1", &[3])]);
+    let error = records.next().await.unwrap().unwrap_err();
+    assert_eq!(error.code(), 0x4007);
+    assert_eq!(next(&mut records).await.offset(), 9);
 }
 
 fn consumer_with_one_more(consumer: &Fake) -> Numbers<'_> {
