@@ -193,6 +193,15 @@ impl Client {
         }
     }
 
+    /// The same for whichever link there is.
+    pub(crate) fn retire_any(&self, error: &RawError) {
+        let link = match &self.shared().state {
+            State::Ready(link) => Arc::clone(link),
+            _ => return,
+        };
+        self.retire(&link, error);
+    }
+
     /// The ring of addresses goes on behind the one that failed.
     fn break_down(&self, shared: &mut Shared, cause: Refusal) {
         self.next.fetch_add(1, Ordering::Relaxed);

@@ -1,10 +1,12 @@
 //! The consumer's task: asks for messages, subscribes again, and commits what was moved past.
 
 use super::content::{Lazy, Origin, STORED, Whole};
+use super::orders::{Order, Orders};
 use super::places::Mark;
-use super::session::{Session, Trouble};
-use super::shared::{Message, Phase, Plan, Shared};
+use super::session::{Session, Trouble, passes};
+use super::shared::{Message, Phase, Plan, Shared, superseded};
 use crate::protocol::{Action, PollArgs, SNAPSHOT_OFFSET, TmqReply};
+use crate::resend::RESENDS;
 use crate::telemetry::span;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,6 +19,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// What the answer to a poll may be late.
 const POLL_MARGIN: Duration = Duration::from_secs(10);
+/// Longest time that the content of a message takes, with all that is asked about it.
+const FETCH: Duration = Duration::from_secs(60);
 /// Between looks at which vgroups there are, while it is not known and while nothing comes.
 const LEARN_SOON: Duration = Duration::from_millis(500);
 const LEARN_LATER: Duration = Duration::from_secs(10);
@@ -25,19 +29,6 @@ const LAST_COMMIT: Duration = Duration::from_secs(2);
 /// `message_type` of meta, and of meta with rows (taosadapter-ws §11.2).
 const META: i32 = 2;
 const META_AND_ROWS: i32 = 3;
-
-/// What only the task may do, because nothing may be asked for meanwhile.
-#[derive(Debug)]
-pub(super) enum Order {
-    Subscribe(Vec<String>, oneshot::Sender<RawResult<()>>),
-    Seek {
-        topic: String,
-        vgroup: i32,
-        offset: i64,
-        done: oneshot::Sender<RawResult<()>>,
-    },
-    Unsubscribe(oneshot::Sender<RawResult<()>>),
-}
 
 enum Step {
     Order(Order),
@@ -50,18 +41,23 @@ enum Step {
 
 pub(super) struct Driver {
     shared: Arc<Shared>,
-    orders: mpsc::UnboundedReceiver<Order>,
     /// The last message that was received whole; they count anew with each subscription.
     last_message: u64,
-    /// Losses since something came.
+    /// Subscriptions lost since a poll was answered.
     losses: u32,
+    /// Messages that could not be fetched since one could.
+    missed: u32,
+    /// Polls refused for a while since one was answered.
+    refusals: u32,
+    /// The server owes an answer that nobody waits for any more.
+    stuck: bool,
     next_commit: Instant,
     next_learn: Instant,
     origin: Origin,
 }
 
 impl Driver {
-    pub(super) fn new(shared: Arc<Shared>, orders: mpsc::UnboundedReceiver<Order>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         let now = Instant::now();
         Self {
             origin: Origin {
@@ -71,25 +67,31 @@ impl Driver {
                 schema: Arc::new(Mutex::new(None)),
             },
             shared,
-            orders,
             last_message: 0,
             losses: 0,
+            missed: 0,
+            refusals: 0,
+            stuck: false,
             next_commit: now,
             next_learn: now,
         }
     }
 
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, orders: mpsc::UnboundedReceiver<Order>) {
+        let mut orders = Orders::new(orders);
         loop {
-            match self.step().await {
-                Step::Poll(session, blocking) => self.poll(&session, blocking).await,
-                Step::Restore => self.restore().await,
-                Step::Commit => self.commit(),
+            let done = match self.step(&mut orders).await {
+                Step::Commit => {
+                    self.commit();
+                    continue;
+                }
+                Step::Poll(session, blocking) => {
+                    orders.unless_ended(self.poll(&session, blocking)).await
+                }
+                Step::Restore => orders.unless_ended(self.restore()).await,
                 Step::Order(Order::Subscribe(topics, done)) => {
-                    self.last_commit().await;
-                    let subscribed = self.shared.subscribe(topics).await;
-                    self.fresh();
-                    drop(done.send(subscribed));
+                    let subscribed = orders.unless_ended(self.subscribe(topics)).await;
+                    answer(done, subscribed)
                 }
                 Step::Order(Order::Seek {
                     topic,
@@ -97,8 +99,8 @@ impl Driver {
                     offset,
                     done,
                 }) => {
-                    let sought = self.seek(&topic, vgroup, offset).await;
-                    drop(done.send(sought));
+                    let sought = orders.unless_ended(self.seek(&topic, vgroup, offset)).await;
+                    answer(done, sought)
                 }
                 Step::Order(Order::Unsubscribe(done)) => {
                     self.last_commit().await;
@@ -107,24 +109,54 @@ impl Driver {
                     return;
                 }
                 Step::End => return self.last_commit().await,
+            };
+            if done.is_none() {
+                self.give_up();
             }
         }
+    }
+
+    /// Something was left in the middle, because the subscription ends.
+    fn give_up(&mut self) {
+        self.shared.interrupted();
+        let phase = self.shared.state().phase.clone();
+        match phase {
+            Phase::Live(_) => self.stuck = true,
+            // Half of a subscription may have been made there.
+            _ => self.shared.client.retire_any(&superseded()),
+        }
+    }
+
+    async fn subscribe(&mut self, topics: Vec<String>) -> RawResult<()> {
+        self.last_commit().await;
+        if std::mem::take(&mut self.stuck) {
+            // The late answer, or the poll that it is for, would meet the new subscription.
+            let phase = self.shared.state().phase.clone();
+            if let Phase::Live(session) = phase {
+                self.shared.lose(&session, &superseded());
+            }
+        }
+        let subscribed = self.shared.subscribe(topics).await;
+        self.fresh();
+        subscribed
     }
 
     fn fresh(&mut self) {
         let now = Instant::now();
         self.last_message = 0;
         self.losses = 0;
+        self.missed = 0;
+        self.refusals = 0;
         self.next_learn = now + LEARN_SOON;
         self.next_commit = now + self.shared.config.auto_commit.unwrap_or_default();
     }
 
-    async fn step(&mut self) -> Step {
+    async fn step(&self, orders: &mut Orders) -> Step {
         loop {
-            match self.orders.try_recv() {
-                Ok(order) => return Step::Order(order),
-                Err(mpsc::error::TryRecvError::Disconnected) => return Step::End,
-                Err(mpsc::error::TryRecvError::Empty) => {}
+            match orders.ready() {
+                Ok(Some(order)) => return Step::Order(order),
+                Ok(None) => {}
+                Err(()) => return Step::End,
             }
             let commit = self.commit_due();
             if commit.is_some_and(|due| due <= Instant::now()) {
@@ -136,9 +168,7 @@ impl Driver {
                 Plan::Wait => {}
             }
             tokio::select! {
-                order = self.orders.recv() => {
-                    return order.map_or(Step::End, Step::Order);
-                }
+                order = orders.next() => return order.map_or(Step::End, Step::Order),
                 () = self.shared.wake.notified() => {}
                 () = sleep_until(commit.unwrap_or(self.next_commit)), if commit.is_some() => {}
             }
@@ -225,31 +255,40 @@ impl Driver {
     }
 
     async fn seek(&mut self, topic: &str, vgroup: i32, offset: i64) -> RawResult<()> {
-        let mut again = self.shared.config.reconnect;
+        let mut tries = 0;
         loop {
-            if let Plan::Restore = self.restore_plan() {
-                let restored = self.shared.restore().await;
-                restored.map_err(Trouble::into_error)?;
-                self.fresh();
-            }
-            let session = match self.shared.state().usable()? {
-                Some(session) => session,
-                None => return Err(super::ended_task()),
-            };
-            match session.seek(topic, vgroup, offset).await {
-                Ok(()) => {
-                    self.shared.sought(topic, vgroup, offset);
-                    return Ok(());
+            match self.try_seek(topic, vgroup, offset).await {
+                Err(Trouble::Lost(error))
+                    if self.shared.config.reconnect && tries < RESENDS =>
+                {
+                    tracing::debug!(%error, "seeking again");
+                    tries += 1;
                 }
-                Err(Trouble::Refused(error)) => return Err(error),
-                Err(Trouble::Lost(error)) => {
-                    self.shared.lose(&session, &error);
-                    if !std::mem::take(&mut again) {
-                        return Err(error);
-                    }
-                }
+                ended => return ended.map_err(Trouble::into_error),
             }
         }
+    }
+
+    async fn try_seek(&mut self, topic: &str, vgroup: i32, offset: i64) -> Result<(), Trouble> {
+        if let Plan::Restore = self.restore_plan() {
+            self.shared.restore().await?;
+            self.fresh();
+        }
+        let session = {
+            let mut state = self.shared.state();
+            state.usable().map_err(Trouble::Refused)?;
+            match &state.phase {
+                Phase::Live(session) => Arc::clone(session),
+                _ => return Err(Trouble::Refused(super::ended_task())),
+            }
+        };
+        let sought = session.seek(topic, vgroup, offset).await;
+        match &sought {
+            Ok(()) => self.shared.sought(topic, vgroup, offset),
+            Err(Trouble::Lost(error)) => self.shared.lose(&session, error),
+            Err(Trouble::Refused(_)) => {}
+        }
+        sought
     }
 
     /// A link that was lost while nobody used it is noticed here.
@@ -268,15 +307,16 @@ impl Driver {
     }
 
     async fn restore(&mut self) {
-        if self.losses > 1 {
+        let failures = self.losses.max(self.missed);
+        if failures > 1 {
             // The server lets us in and then fails: not faster and faster.
-            sleep(self.shared.config.connection.backoff(self.losses - 1)).await;
+            sleep(self.shared.config.connection.backoff(failures - 1)).await;
         }
         match self.shared.restore().await {
             Ok(()) => {
-                let losses = self.losses;
+                let (losses, missed) = (self.losses, self.missed);
                 self.fresh();
-                self.losses = losses;
+                (self.losses, self.missed) = (losses, missed);
             }
             Err(Trouble::Lost(error))
                 if self.losses <= self.shared.config.connection.conn_retries =>
@@ -294,34 +334,62 @@ impl Driver {
     async fn poll(&mut self, session: &Arc<Session>, blocking: Duration) {
         self.commit_unplaced(session).await;
         let shared = Arc::clone(&self.shared);
-        let mut lost = false;
+        let (mut lost, mut found) = (false, false);
         let work = async {
-            let ended = self.exchange(session, blocking).await;
+            let ended = match self.ask(session, blocking).await {
+                Ok(Some(reply)) => {
+                    found = true;
+                    self.fetch(session, &reply).await
+                }
+                Ok(None) => Ok(None),
+                Err(trouble) => Err(trouble),
+            };
             lost = matches!(ended, Err(Trouble::Lost(_)));
             ended.map_err(Trouble::into_error)
         };
         match shared.client.traced(span("poll"), work).await {
             Ok(Some(message)) => {
-                self.losses = 0;
+                (self.losses, self.missed, self.refusals) = (0, 0, 0);
                 self.shared.deliver(message);
             }
             Ok(None) => {
-                self.losses = 0;
+                // A message that cannot be fetched is there again after any number of empty answers.
+                (self.losses, self.refusals) = (0, 0);
                 self.look_around(session).await;
                 self.shared.answered();
             }
-            Err(error) if !lost => self.shared.report(error),
+            Err(error) if !lost => self.refused(error).await,
             Err(error) => {
-                self.losses += 1;
+                let failures = if found {
+                    &mut self.missed
+                } else {
+                    &mut self.losses
+                };
+                *failures += 1;
+                let retries = self.shared.config.connection.conn_retries;
+                let enough = *failures > retries.saturating_add(1);
                 self.shared.lose(session, &error);
-                if self.losses > self.shared.config.connection.conn_retries + 1 {
-                    self.losses = 0;
+                if enough {
+                    (self.losses, self.missed) = (0, 0);
                     self.shared.report(error);
                 } else {
                     self.shared.interrupted();
                 }
             }
         }
+    }
+
+    /// The server refuses a poll: what passes by itself is asked again before anyone is told.
+    async fn refused(&mut self, error: RawError) {
+        if passes(&error) && self.refusals < self.shared.config.connection.conn_retries {
+            self.refusals += 1;
+            tracing::debug!(%error, "asking again");
+            self.shared.interrupted();
+            sleep(self.shared.config.connection.backoff(self.refusals)).await;
+            return;
+        }
+        self.refusals = 0;
+        self.shared.report(error);
     }
 
     /// Nothing came: time to see whether the vgroups are still the same.
@@ -346,15 +414,25 @@ impl Driver {
             };
     }
 
-    /// Asks for one message and fetches it.
-    async fn exchange(
+    /// The message that a poll has found, in a time of its own: a server that does not give it is left
+    /// sooner than `read_timeout` would allow.
+    async fn fetch(
         &mut self,
         session: &Arc<Session>,
-        blocking: Duration,
+        reply: &TmqReply,
     ) -> Result<Option<Message>, Trouble> {
-        let Some(reply) = self.ask(session, blocking).await? else {
-            return Ok(None);
+        let limit = FETCH.min(session.limit);
+        let Ok(fetched) = timeout(limit, self.message(session, reply)).await else {
+            return Err(Trouble::Lost(session.missed(reply, limit)));
         };
+        fetched
+    }
+
+    async fn message(
+        &mut self,
+        session: &Arc<Session>,
+        reply: &TmqReply,
+    ) -> Result<Option<Message>, Trouble> {
         let topic = reply.topic.as_deref().unwrap_or_default();
         let place = {
             let mut state = self.shared.state();
@@ -366,7 +444,7 @@ impl Driver {
             (Arc::clone(&place.topic), Arc::clone(&place.database))
         };
         self.origin.database = Arc::clone(&place.1);
-        let (set, next) = self.content(session, &reply).await?;
+        let (set, next) = self.content(session, reply).await?;
         self.last_message = reply.message_id;
         let offset = reply.offset;
         if !self
@@ -402,7 +480,9 @@ impl Driver {
             let req_id = generate_req_id();
             let args = PollArgs::new(req_id, wait, last);
             let reply = match session.ask(Action::Poll, req_id, &args, limit).await {
-                Ok(frame) => session.reply(frame)?,
+                Ok(frame) => session
+                    .reply(frame)
+                    .map_err(|trouble| session.named(trouble, "`poll`"))?,
                 Err(Trouble::Refused(error)) if error.kind() == ErrorKind::Timeout => {
                     if std::mem::take(&mut again) {
                         tracing::debug!(%error, "asking again");
@@ -466,6 +546,18 @@ impl Driver {
         };
         Ok(next.or_else(|| Some(reply.offset).filter(|offset| *offset >= 0)))
     }
+}
+
+/// Tells the one who gave an order what became of it; gives nothing where it was left in the middle.
+fn answer(done: oneshot::Sender<RawResult<()>>, ended: Option<RawResult<()>>) -> Option<()> {
+    let left = ended.is_none();
+    let ended = ended.unwrap_or_else(|| Err(superseded()));
+    if let Err(Err(error)) = done.send(ended)
+        && !left
+    {
+        tracing::warn!(%error, "nobody waits any more for what failed");
+    }
+    (!left).then_some(())
 }
 
 fn set(kind: i32, content: Arc<dyn MessageContent>) -> Result<MessageSet<Meta, Data>, Trouble> {

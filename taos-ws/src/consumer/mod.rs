@@ -33,6 +33,7 @@ mod calls;
 mod config;
 mod content;
 mod driver;
+mod orders;
 mod places;
 mod receive;
 mod restore;
@@ -42,8 +43,9 @@ mod shared;
 pub use builder::TmqBuilder;
 pub use shared::Gap;
 
-use driver::{Driver, Order};
+use driver::Driver;
 use futures_util::stream::Stream;
+use orders::Order;
 use shared::{Phase, Shared};
 use std::future::Future;
 use std::sync::Arc;
@@ -127,8 +129,8 @@ impl Consumer {
             })?;
             let _ = self.shared.runtime.set(runtime.clone());
             let (orders, queue) = mpsc::unbounded_channel();
-            let driver = Driver::new(Arc::clone(&self.shared), queue);
-            let abort = runtime.spawn(driver.run()).abort_handle();
+            let driver = Driver::new(Arc::clone(&self.shared));
+            let abort = runtime.spawn(driver.run(queue)).abort_handle();
             self.task = Some(Task { orders, abort });
         }
         self.task
@@ -137,7 +139,8 @@ impl Consumer {
             .ok_or_else(ended_task)
     }
 
-    /// Has the task do something, to the end even if the caller leaves.
+    /// Has the task do something, to the end even if the caller leaves, unless the consumer is dropped
+    /// too or told to do something else.
     async fn obeyed<T>(
         &mut self,
         order: impl FnOnce(oneshot::Sender<RawResult<T>>) -> Order,
@@ -226,12 +229,18 @@ impl AsAsyncConsumer for Consumer {
         self.shared.commit_offset(topic, vgroup_id, offset).await
     }
 
+    /// What was asked goes on even if the caller leaves: the task sees to it, not the handle.
     async fn unsubscribe(mut self) {
-        if self.task.is_some() {
-            let left = self.obeyed(Order::Unsubscribe).await;
-            if let Err(error) = left {
-                tracing::warn!(group = %self.shared.config.group_id, %error, "unsubscribing failed");
-            }
+        let Some(task) = self.task.take() else {
+            return;
+        };
+        let (done, result) = oneshot::channel();
+        if task.orders.send(Order::Unsubscribe(done)).is_err() {
+            return;
+        }
+        let left = result.await.unwrap_or_else(|_| Err(ended_task()));
+        if let Err(error) = left {
+            tracing::warn!(group = %self.shared.config.group_id, %error, "unsubscribing failed");
         }
     }
 

@@ -78,7 +78,7 @@ impl Shared {
                 Phase::Live(session) if session.link.is_usable() => Some(Arc::clone(session)),
                 _ => None,
             };
-            self.set_phase(Phase::Idle);
+            self.set_phase(Phase::Subscribing);
             self.state().forget();
             let mut joined = None;
             if let Some(session) = before {
@@ -105,9 +105,15 @@ impl Shared {
             let mut state = self.state();
             state.topics = topics;
             state.phase = Phase::Live(session);
+            drop(state);
+            self.changed.notify_waiters();
             Ok(())
         };
-        self.client.traced(span("subscribe"), work).await
+        let subscribed = self.client.traced(span("subscribe"), work).await;
+        if subscribed.is_err() {
+            self.set_phase(Phase::Idle);
+        }
+        subscribed
     }
 
     /// Where the DSN wants to begin, and where the server does.

@@ -47,6 +47,8 @@ pub(super) struct Message {
 pub(super) enum Phase {
     /// Nothing is subscribed to.
     Idle,
+    /// The first subscription to the present topics is on its way.
+    Subscribing,
     Live(Arc<Session>),
     /// The subscription is gone; whoever needs it has it made anew.
     Broken,
@@ -327,6 +329,15 @@ impl Shared {
     }
 }
 
+/// Another order came before this was done.
+pub(super) fn superseded() -> RawError {
+    RawError::of(
+        ErrorKind::Closed,
+        "given up, because the consumer was told to subscribe or unsubscribe meanwhile",
+    )
+    .with_code(Code::WS_CLOSED)
+}
+
 /// Counts as one who waits for a subscription.
 struct Caller<'a> {
     shared: &'a Shared,
@@ -344,7 +355,7 @@ impl State {
     pub(super) fn usable(&mut self) -> RawResult<Option<Arc<Session>>> {
         match &self.phase {
             Phase::Live(session) if session.link.is_usable() => Ok(Some(Arc::clone(session))),
-            Phase::Live(_) | Phase::Broken => Ok(None),
+            Phase::Subscribing | Phase::Live(_) | Phase::Broken => Ok(None),
             Phase::Idle => Err(RawError::of(
                 ErrorKind::Config,
                 "the consumer is not subscribed to anything; call subscribe first",
