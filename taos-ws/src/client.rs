@@ -61,12 +61,21 @@ impl Refusal {
         Self {
             kind: error.kind(),
             code: error.code(),
-            message: error.message(),
+            message: words(error),
         }
     }
 
     pub(crate) fn error(&self) -> RawError {
         RawError::of(self.kind, self.message.clone()).with_code(self.code)
+    }
+}
+
+/// All that an error says, without its code.
+fn words(error: &RawError) -> String {
+    let text = error.to_string();
+    match text.split_once("] ") {
+        Some((code, words)) if code.starts_with("[0x") => words.to_owned(),
+        _ => text,
     }
 }
 

@@ -1,7 +1,8 @@
 //! What users ask beside messages: commits, places, topics.
 
 use super::places::Mark;
-use super::session::{FOREIGN, Session, Trouble, plain};
+use super::refusals::FOREIGN;
+use super::session::{Session, Trouble, plain};
 use super::shared::Shared;
 use crate::protocol::Action;
 use crate::resend::RESENDS;

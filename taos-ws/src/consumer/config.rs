@@ -2,6 +2,7 @@
 
 use crate::config::{Config, Endpoint, Secret};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::LazyLock;
 use std::time::Duration;
 use taos_query::dsn::WEBSOCKET_PARAMS;
@@ -44,7 +45,7 @@ const LOGIN: [&str; 4] = [
     "td.connect.port",
 ];
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct TmqConfig {
     pub(super) connection: Config,
     pub(super) group_id: String,
@@ -68,6 +69,29 @@ pub(super) struct TmqConfig {
     pub(super) token: Option<Secret>,
     /// Further keys, as they are.
     pub(super) rest: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for TmqConfig {
+    /// Of the further keys only the names: what the values are is not known here, and they may be
+    /// secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<&String> = self.rest.keys().collect();
+        f.debug_struct("TmqConfig")
+            .field("connection", &self.connection)
+            .field("group_id", &self.group_id)
+            .field("client_id", &self.client_id)
+            .field("offset_reset", &self.offset_reset)
+            .field("auto_commit", &self.auto_commit)
+            .field("reconnect", &self.reconnect)
+            .field("snapshot", &self.snapshot)
+            .field("table_names", &self.table_names)
+            .field("batch_meta", &self.batch_meta)
+            .field("timeout", &self.timeout)
+            .field("seeks", &self.seeks)
+            .field("token", &self.token)
+            .field("rest", &keys)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TmqConfig {
@@ -100,7 +124,7 @@ impl TmqConfig {
         Ok(Self {
             group_id: group_id(dsn)?,
             client_id: text("client.id"),
-            offset_reset: text("auto.offset.reset"),
+            offset_reset: offset_reset(dsn)?,
             auto_commit: auto_commit.then(|| Duration::from_millis(interval.max(1))),
             reconnect: dsn.param_or("auto.reconnect", true)?,
             snapshot: either(dsn, &["experimental.snapshot.enable", "snapshot"], false)?,
@@ -112,12 +136,13 @@ impl TmqConfig {
             )?,
             excluded: flag(dsn, &["msg.consume.excluded", "replica"]),
             raw_rows: flag(dsn, &["msg.consume.rawdata"]),
-            session_timeout_ms: text("session.timeout.ms"),
-            max_poll_interval_ms: text("max.poll.interval.ms"),
+            session_timeout_ms: millis(dsn, "session.timeout.ms")?,
+            max_poll_interval_ms: millis(dsn, "max.poll.interval.ms")?,
             timeout: timeout(dsn)?,
             seeks: seeks(dsn)?,
             token: dsn
                 .get("td.connect.token")
+                .filter(|token| !token.is_empty())
                 .map(|token| Secret::new(token.as_str()))
                 .or_else(|| connection.bearer_token.clone()),
             rest: rest(dsn),
@@ -131,11 +156,9 @@ const LONGEST_GROUP: usize = 192;
 
 fn group_id(dsn: &Dsn) -> RawResult<String> {
     match dsn.get("group.id") {
-        Some(group) if group.contains(':') || group.len() > LONGEST_GROUP => Err(dsn
-            .invalid_param(
-                "group.id",
-                "a name without colons of at most 192 bytes",
-            )),
+        Some(group) if group.contains(':') || group.len() > LONGEST_GROUP => {
+            Err(dsn.invalid_param("group.id", "a name without colons of at most 192 bytes"))
+        }
         Some(group) if !group.is_empty() => Ok(group.clone()),
         _ => {
             let meant = ["group_id", "groupid", "groupId", "group"];
@@ -154,6 +177,29 @@ fn group_id(dsn: &Dsn) -> RawResult<String> {
             )
             .with_code(Code::WS_DSN))
         }
+    }
+}
+
+fn offset_reset(dsn: &Dsn) -> RawResult<String> {
+    const NAME: &str = "auto.offset.reset";
+    let Some(text) = dsn.get(NAME) else {
+        return Ok(String::new());
+    };
+    let known = ["", "earliest", "latest", "none"];
+    if known.iter().any(|known| known.eq_ignore_ascii_case(text)) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(dsn.invalid_param(NAME, "earliest, latest or none"))
+    }
+}
+
+/// The server knows how small and how large they may be.
+fn millis(dsn: &Dsn, name: &str) -> RawResult<String> {
+    match dsn.get(name) {
+        Some(text) if !text.is_empty() && text.parse::<u32>().is_err() => {
+            Err(dsn.invalid_param(name, "a number of milliseconds"))
+        }
+        text => Ok(text.cloned().unwrap_or_default()),
     }
 }
 
@@ -286,6 +332,9 @@ mod tests {
                 "auto.commit.interval.ms",
             ),
             ("group.id=g&totp_code=123456", "totp_code"),
+            ("group.id=g&auto.offset.reset=erliest", "auto.offset.reset"),
+            ("group.id=g&session.timeout.ms=9s", "session.timeout.ms"),
+            ("group.id=g&max.poll.interval.ms=-1", "max.poll.interval.ms"),
         ] {
             let error = config(params).unwrap_err();
             assert!(error.to_string().contains(word), "{params}: {error}");
@@ -299,9 +348,25 @@ mod tests {
         let one = config("group.id=g&bearerToken=b").unwrap();
         assert_eq!(one.token.as_ref().map(Secret::expose), Some("b"));
         assert!(!format!("{both:?}").contains("\"a\""));
+        let empty = config("group.id=g&td.connect.token=&bearer_token=b").unwrap();
+        assert_eq!(empty.token.as_ref().map(Secret::expose), Some("b"));
+        assert!(
+            config("group.id=g&td.connect.token=")
+                .unwrap()
+                .token
+                .is_none()
+        );
         let login = config("group.id=g&td.connect.user=u&td.connect.pass=p").unwrap();
         assert_eq!(login.connection.user, "u");
         assert_eq!(login.connection.password.expose(), "p");
         assert!(login.rest.is_empty());
+    }
+
+    #[test]
+    fn values_of_further_keys_are_not_printed() {
+        let config = config("group.id=g&sasl.password=hidden&fetch.max.wait.ms=10").unwrap();
+        let printed = format!("{config:?}");
+        assert!(printed.contains("sasl.password"), "{printed}");
+        assert!(!printed.contains("hidden"), "{printed}");
     }
 }

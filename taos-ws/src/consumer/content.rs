@@ -208,14 +208,14 @@ impl Source {
         let fields = session
             .text(Action::Fetch, req_id, &args)
             .await
-            .map_err(|trouble| self.miss(&session, trouble))?;
+            .map_err(|trouble| self.miss(&session, session.named(trouble, "`fetch`")))?;
         if fields.completed {
             return Ok(None);
         }
         let frame = session
             .ask(Action::FetchBlock, req_id, &args, session.limit)
             .await
-            .map_err(|trouble| self.miss(&session, trouble))?;
+            .map_err(|trouble| self.miss(&session, session.named(trouble, "`fetch_block`")))?;
         let bytes = match frame {
             TmqFrame::Block(reply) => reply.block,
             other => {

@@ -3,7 +3,8 @@
 use super::content::{Lazy, Origin, STORED, Whole};
 use super::orders::{Order, Orders};
 use super::places::Mark;
-use super::session::{Session, Trouble, passes};
+use super::refusals::passes;
+use super::session::{Session, Trouble};
 use super::shared::{Message, Phase, Plan, Shared, superseded};
 use crate::protocol::{Action, PollArgs, SNAPSHOT_OFFSET, TmqReply};
 use crate::resend::RESENDS;
@@ -258,9 +259,7 @@ impl Driver {
         let mut tries = 0;
         loop {
             match self.try_seek(topic, vgroup, offset).await {
-                Err(Trouble::Lost(error))
-                    if self.shared.config.reconnect && tries < RESENDS =>
-                {
+                Err(Trouble::Lost(error)) if self.shared.config.reconnect && tries < RESENDS => {
                     tracing::debug!(%error, "seeking again");
                     tries += 1;
                 }

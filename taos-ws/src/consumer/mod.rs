@@ -36,6 +36,7 @@ mod driver;
 mod orders;
 mod places;
 mod receive;
+mod refusals;
 mod restore;
 mod session;
 mod shared;

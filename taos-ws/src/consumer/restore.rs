@@ -1,6 +1,7 @@
 //! Subscribing, and going on where reading was.
 
-use super::session::{OUT_OF_RANGE, Session, Trouble};
+use super::refusals::OUT_OF_RANGE;
+use super::session::{Session, Trouble};
 use super::shared::{Phase, Shared};
 use crate::protocol::Action;
 use crate::telemetry::span;

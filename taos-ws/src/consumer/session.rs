@@ -2,7 +2,7 @@
 
 use super::config::TmqConfig;
 use super::places::Mark;
-use crate::client::{is_dead, is_passing};
+use super::refusals::{explain, is_about_batches, is_too_early, named, refusal};
 use crate::connection::{Failure, Link, text};
 use crate::protocol::{
     Action, AssignmentReply, MessageArgs, OffsetArgs, RawDataOutcome, ReqArgs, SubscribeArgs,
@@ -22,23 +22,6 @@ use taos_query::{Code, ErrorKind, RawError, RawResult};
 const LEAVE: Duration = Duration::from_secs(15);
 /// Longest wait for what is good to know and can be done without.
 const USEFUL: Duration = Duration::from_secs(5);
-/// "Topic not exist".
-const NO_TOPIC: i32 = 0x03E1;
-/// "consumer not ready", while the group is being balanced.
-const NOT_READY: i32 = 0x03EA;
-/// Invalid parameter.
-const INVALID: i32 = 0x0118;
-/// What adapters before 3.3.6.27 say of a key that they do not know (taosadapter-ws §11.1).
-const UNKNOWN_KEY: i32 = 0xFFFE;
-/// Asked for a place before the first poll.
-const TOO_EARLY: i32 = 0x4010;
-/// What servers say of a wrong user or password, under the code of any failure (taosadapter-ws §11.1).
-const NO_LOGIN: &str = "init tscObj failed";
-/// The place is not in the log.
-pub(super) const OUT_OF_RANGE: i32 = 0x4007;
-/// The vgroup is not one of this consumer's.
-pub(super) const FOREIGN: i32 = 0x4008;
-
 /// Why a request has no result.
 #[derive(Debug)]
 pub(super) enum Trouble {
@@ -71,6 +54,7 @@ pub(super) struct Means {
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) link: Arc<Link>,
+    group: String,
     pub(super) means: Means,
     /// Longest wait for an answer.
     pub(super) limit: Duration,
@@ -86,6 +70,7 @@ impl Session {
                 repeats: link.version >= Version::CONSUMER_CONFIG,
             },
             limit: config.connection.read_timeout,
+            group: config.group_id.clone(),
             link,
         }
     }
@@ -104,9 +89,9 @@ impl Session {
             Ok(Err(Failure::Lost { cause, .. })) => {
                 Err(Trouble::Lost(cause.into_error(self.link.address())))
             }
-            Ok(Err(Failure::DuplicateId | Failure::TooLong)) => Err(Trouble::Refused(
-                RawError::of(ErrorKind::Config, format!("`{action}` could not be sent")),
-            )),
+            Ok(Err(failure @ (Failure::DuplicateId | Failure::TooLong))) => {
+                Err(Trouble::Refused(unsent(&action, &failure)))
+            }
             Err(_) => Err(Trouble::Refused(
                 RawError::of(
                     ErrorKind::Timeout,
@@ -162,72 +147,120 @@ impl Session {
         )
     }
 
+    /// The same trouble with what was asked, of whom, and what to do.
+    pub(super) fn named(&self, trouble: Trouble, what: &str) -> Trouble {
+        let name = |error| named(error, what, &self.group, self.link.address());
+        match trouble {
+            Trouble::Lost(error) => Trouble::Lost(name(error)),
+            Trouble::Refused(error) => Trouble::Refused(name(error)),
+        }
+    }
+
+    /// The message of this reply to a poll was not there in time.
+    pub(super) fn missed(&self, reply: &TmqReply, limit: Duration) -> RawError {
+        RawError::of(
+            ErrorKind::Timeout,
+            format!(
+                "the message {} of the topic `{}`, vgroup {}, offset {} was found for the group `{}` and \
+                 not given by {} within {limit:?}",
+                reply.message_id,
+                reply.topic.as_deref().unwrap_or_default(),
+                reply.vgroup_id,
+                reply.offset,
+                self.group,
+                self.link.address(),
+            ),
+        )
+        .with_code(Code::WS_RECV_TIMEOUT)
+    }
+
     /// A message whole: its type and bytes.
     pub(super) async fn raw_data(&self, message_id: u64) -> Result<(u16, Bytes), Trouble> {
-        let req_id = generate_req_id();
-        let args = MessageArgs::new(req_id, message_id);
-        match self
-            .ask(Action::FetchRawData, req_id, &args, self.limit)
-            .await?
-        {
-            TmqFrame::RawData(reply) => match reply.outcome {
-                RawDataOutcome::Message { raw_type, raw } => Ok((raw_type, raw)),
-                RawDataOutcome::Error { code, message } => Err(refusal(code, message)),
-            },
-            TmqFrame::Text(reply) if reply.code != 0 => Err(refusal(reply.code, reply.message)),
-            _ => Err(self.unexpected("an answer of another kind to fetch_raw_data")),
-        }
+        self.raw(Action::FetchRawData, message_id).await
     }
 
     /// The same from servers that do not know that request.
     pub(super) async fn raw_message(&self, message_id: u64) -> Result<(u16, Bytes), Trouble> {
+        self.raw(Action::FetchRaw, message_id).await
+    }
+
+    async fn raw(&self, action: Action, message_id: u64) -> Result<(u16, Bytes), Trouble> {
         let req_id = generate_req_id();
         let args = MessageArgs::new(req_id, message_id);
-        match self
-            .ask(Action::FetchRaw, req_id, &args, self.limit)
-            .await?
-        {
-            TmqFrame::RawMessage(reply) => Ok((reply.raw_type, reply.raw)),
-            TmqFrame::Text(reply) if reply.code != 0 => Err(refusal(reply.code, reply.message)),
-            _ => Err(self.unexpected("an answer of another kind to fetch_raw")),
-        }
+        let name = action.clone();
+        let fetched = match self.ask(action, req_id, &args, self.limit).await {
+            Ok(TmqFrame::RawData(reply)) => match reply.outcome {
+                RawDataOutcome::Message { raw_type, raw } => Ok((raw_type, raw)),
+                RawDataOutcome::Error { code, message } => Err(refusal(code, message)),
+            },
+            Ok(TmqFrame::RawMessage(reply)) => Ok((reply.raw_type, reply.raw)),
+            Ok(TmqFrame::Text(reply)) if reply.code != 0 => Err(refusal(reply.code, reply.message)),
+            Ok(_) => Err(self.unexpected("an answer of another kind")),
+            Err(trouble) => Err(trouble),
+        };
+        fetched.map_err(|trouble| self.named(trouble, &format!("`{name}` of message {message_id}")))
     }
 
     /// What a message says of tables.
     pub(super) async fn json_meta(&self, message_id: u64) -> Result<String, Trouble> {
         let req_id = generate_req_id();
         let args = MessageArgs::new(req_id, message_id);
-        let reply = self.text(Action::FetchJsonMeta, req_id, &args).await?;
+        let reply = self.text(Action::FetchJsonMeta, req_id, &args).await;
+        let reply = reply.map_err(|trouble| {
+            self.named(
+                trouble,
+                &format!("`fetch_json_meta` of message {message_id}"),
+            )
+        })?;
         Ok(reply.data.unwrap_or_else(|| "null".to_owned()))
     }
 
     pub(super) async fn commit_offset(&self, mark: &Mark) -> Result<(), Trouble> {
+        let Mark {
+            topic,
+            vgroup,
+            offset,
+        } = mark;
         let req_id = generate_req_id();
-        let args = OffsetArgs::new(req_id, &*mark.topic, mark.vgroup, mark.offset);
-        self.text(Action::CommitOffset, req_id, &args)
-            .await
-            .map(drop)
+        let args = OffsetArgs::new(req_id, &**topic, *vgroup, *offset);
+        let done = self.text(Action::CommitOffset, req_id, &args).await;
+        done.map(drop).map_err(|trouble| {
+            self.named(
+                trouble,
+                &format!("`commit_offset` of {offset} in the topic `{topic}`, vgroup {vgroup},"),
+            )
+        })
     }
 
     /// Commits whatever the server has sent.
     pub(super) async fn commit_all(&self, message_id: u64) -> Result<(), Trouble> {
         let req_id = generate_req_id();
         let args = MessageArgs::new(req_id, message_id);
-        self.text(Action::Commit, req_id, &args).await.map(drop)
+        let done = self.text(Action::Commit, req_id, &args).await;
+        done.map(drop)
+            .map_err(|trouble| self.named(trouble, "`commit` of all that was received"))
     }
 
     pub(super) async fn seek(&self, topic: &str, vgroup: i32, offset: i64) -> Result<(), Trouble> {
-        for early in [false, true] {
+        let mut early = false;
+        loop {
             let req_id = generate_req_id();
             let args = OffsetArgs::new(req_id, topic, vgroup, offset);
             match self.text(Action::Seek, req_id, &args).await {
-                Err(Trouble::Refused(error)) if !early && is(&error, TOO_EARLY) => {
+                Err(Trouble::Refused(error)) if !early && is_too_early(&error) => {
+                    early = true;
                     self.assignment(topic).await?;
                 }
-                ended => return ended.map(drop),
+                ended => {
+                    return ended.map(drop).map_err(|trouble| {
+                        self.named(
+                            trouble,
+                            &format!("`seek` to {offset} in the topic `{topic}`, vgroup {vgroup},"),
+                        )
+                    });
+                }
             }
         }
-        Ok(())
     }
 
     /// As [`assignment`](Self::assignment), if it comes soon.
@@ -235,19 +268,26 @@ impl Session {
         &self,
         topic: &str,
     ) -> Result<Vec<AssignmentReply>, Trouble> {
-        let req_id = generate_req_id();
-        let args = TopicArgs::new(req_id, topic);
-        let limit = USEFUL.min(self.limit);
-        let reply = self
-            .text_within(limit, Action::Assignment, req_id, &args)
-            .await?;
-        Ok(reply.assignment.unwrap_or_default())
+        self.assignment_within(USEFUL.min(self.limit), topic).await
     }
 
     pub(super) async fn assignment(&self, topic: &str) -> Result<Vec<AssignmentReply>, Trouble> {
+        self.assignment_within(self.limit, topic).await
+    }
+
+    async fn assignment_within(
+        &self,
+        limit: Duration,
+        topic: &str,
+    ) -> Result<Vec<AssignmentReply>, Trouble> {
         let req_id = generate_req_id();
         let args = TopicArgs::new(req_id, topic);
-        let reply = self.text(Action::Assignment, req_id, &args).await?;
+        let reply = self
+            .text_within(limit, Action::Assignment, req_id, &args)
+            .await
+            .map_err(|trouble| {
+                self.named(trouble, &format!("`assignment` of the topic `{topic}`"))
+            })?;
         Ok(reply.assignment.unwrap_or_default())
     }
 
@@ -262,8 +302,13 @@ impl Session {
         let ids = vgroups.iter().map(|id| TopicVgroup::new(topic, *id));
         let args = VgroupsArgs::new(req_id, ids.collect());
         let name = action.clone();
-        let reply = self.text(action, req_id, &args).await?;
-        let offsets = reply.committed.or(reply.position).unwrap_or_default();
+        let offsets = match self.text(action, req_id, &args).await {
+            Ok(reply) => reply.committed.or(reply.position).unwrap_or_default(),
+            Err(trouble) => {
+                let what = format!("`{name}` in the topic `{topic}`, vgroups {vgroups:?},");
+                return Err(self.named(trouble, &what));
+            }
+        };
         if offsets.len() == vgroups.len() {
             Ok(offsets)
         } else {
@@ -279,7 +324,8 @@ impl Session {
         let req_id = generate_req_id();
         let reply = self
             .text(Action::ListTopics, req_id, &ReqArgs::new(req_id))
-            .await?;
+            .await
+            .map_err(|trouble| self.named(trouble, "`list_topics`"))?;
         Ok(reply.topics.unwrap_or_default())
     }
 
@@ -312,7 +358,9 @@ impl Session {
                 Ok(Err(Failure::Lost { cause, .. })) => {
                     return Err(Trouble::Lost(cause.into_error(self.link.address())));
                 }
-                Ok(Err(_)) => return Err(self.unexpected("nothing")),
+                Ok(Err(failure)) => {
+                    return Err(Trouble::Refused(unsent(&Action::Subscribe, &failure)));
+                }
                 Err(_) => {
                     return Err(Trouble::Lost(
                         RawError::of(
@@ -333,7 +381,7 @@ impl Session {
                 batch_meta = false;
                 continue;
             }
-            return Err(self.explain(config, topics, error));
+            return Err(explain(config, topics, self.link.address(), error));
         }
     }
 
@@ -373,6 +421,14 @@ impl Session {
                 .clone_from(&config.session_timeout_ms);
             args.max_poll_interval_ms
                 .clone_from(&config.max_poll_interval_ms);
+        } else if !(config.session_timeout_ms.is_empty() && config.max_poll_interval_ms.is_empty())
+        {
+            tracing::warn!(
+                address = self.link.address(),
+                %version,
+                "session.timeout.ms and max.poll.interval.ms are not known to this server, which has \
+                 its own"
+            );
         }
         if version >= Version::CONNECTION_OPTIONS {
             args.tz = config
@@ -408,63 +464,18 @@ impl Session {
         }
         Ok(config.rest.clone())
     }
-
-    /// What was tried, and what to look at.
-    fn explain(&self, config: &TmqConfig, topics: &[String], error: RawError) -> Trouble {
-        let (code, message) = (i32::from(error.code()), error.message());
-        let address = self.link.address();
-        let names = topics.join("`, `");
-        let user = &config.connection.user;
-        let what = match code {
-            NO_TOPIC => format!(
-                "subscribing at {address}: there is no topic `{names}`; SHOW TOPICS lists them"
-            ),
-            _ if message.contains(NO_LOGIN) => format!(
-                "subscribing as `{user}` at {address} failed; check user and password in the DSN"
-            ),
-            _ if message.contains("group is empty") => {
-                format!("subscribing at {address}: check `group.id` in the DSN")
-            }
-            _ => format!(
-                "subscribing to `{names}` in the group `{}` at {address} failed",
-                config.group_id
-            ),
-        };
-        let passing = is_passing(error.code()) || code == NOT_READY || is_dead(error.code());
-        let refused = message.contains(NO_LOGIN);
-        let kind = if refused { ErrorKind::Auth } else { error.kind() };
-        let error = error.context(what).with_kind(kind);
-        if passing {
-            Trouble::Lost(error)
-        } else {
-            Trouble::Refused(error)
-        }
-    }
 }
 
-fn is(error: &RawError, code: i32) -> bool {
-    error.kind() == ErrorKind::Server && i32::from(error.code()) == code
-}
-
-fn is_about_batches(error: &RawError) -> bool {
-    let message = error.message().to_ascii_lowercase();
-    match i32::from(error.code()) {
-        UNKNOWN_KEY => true,
-        INVALID => message.contains("batch"),
-        _ => false,
-    }
-}
-
-/// The server's own error. After some of them only a new subscription helps (taosadapter-ws §13).
-fn refusal(code: u32, message: String) -> Trouble {
-    let gone = matches!(code, 0x03E6 | 0x4002 | 0x4017)
-        || (code == 0xFFFF && message.contains("tmq not init"));
-    let error = RawError::new(code, message);
-    if gone || is_dead(error.code()) {
-        Trouble::Lost(error)
-    } else {
-        Trouble::Refused(error)
-    }
+/// What the connection did not take.
+fn unsent(action: &Action, failure: &Failure) -> RawError {
+    let why = match failure {
+        Failure::TooLong => "it is longer than 4 GiB",
+        _ => "its request id is in use",
+    };
+    RawError::of(
+        ErrorKind::Config,
+        format!("`{action}` could not be sent: {why}"),
+    )
 }
 
 /// Does not leave the login behind in memory.

@@ -5,6 +5,7 @@ mod cancel;
 mod compression;
 mod consumer;
 mod consumer_faults;
+mod consumer_orders;
 mod endpoints;
 mod faults;
 mod peer;
