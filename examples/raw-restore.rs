@@ -1,7 +1,8 @@
 //! Messages that `raw-dump` has written are replayed into another database, in their order.
 //!
 //! `cargo run --example raw-restore [FILE]` starts a server of its own; `TAOS_DSN=ws://host:6041/database` uses that one
-//! instead, and the database if it names one. Replaying twice does no harm: equal times overwrite.
+//! instead, and the database if it names one. A message may be replayed twice in a row: equal times overwrite. A whole dump
+//! replayed once more into its own result may not fit, where tables were changed in between.
 
 use std::path::PathBuf;
 

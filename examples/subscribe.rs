@@ -91,8 +91,12 @@ async fn main() -> anyhow::Result<()> {
                     rows += readings.len();
                 }
             }
-            // From here on this message does not come again.
-            consumer.commit(offset).await?;
+            match consumer.commit(offset).await {
+                // Another consumer of the group has this part of the database by now, and is given the message again.
+                Err(error) if error.is_foreign_vgroup() => println!("  {error}"),
+                // From here on this message does not come again.
+                done => done?,
+            }
         }
     }
     for lag in consumer.lag().await? {

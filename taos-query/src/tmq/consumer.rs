@@ -114,13 +114,23 @@ pub trait AsAsyncConsumer: Sized + Send + Sync {
         async { Err(RawError::unsupported("going back to a message", "this")) }
     }
 
-    /// Commits the message at `offset` and all before it in its vgroup.
+    /// Commits the message at `offset` and all before it in its vgroup. Nothing is written where the group is further.
+    ///
+    /// # Errors
+    /// With [`is_foreign_vgroup`](RawError::is_foreign_vgroup) if the vgroup went to another consumer of the group
+    /// meanwhile, which is given the message again: go on with the next one.
     fn commit(&self, offset: Self::Offset) -> impl Future<Output = RawResult<()>> + Send;
 
     /// Commits all that was received.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit), for the first vgroup that fails.
     fn commit_all(&self) -> impl Future<Output = RawResult<()>> + Send;
 
-    /// Commits a place: `offset` is the next version to be read.
+    /// Commits a place, wherever the group is: `offset` is the next version to be read.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit), and 0x4007 if the log does not have the place.
     fn commit_offset(
         &self,
         topic: &str,

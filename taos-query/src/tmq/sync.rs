@@ -134,7 +134,7 @@ pub trait AsConsumer: Sized {
         }
     }
 
-    /// Commits the message at `offset` and all before it in its vgroup.
+    /// Commits the message at `offset` and all before it in its vgroup; see [`AsAsyncConsumer::commit`].
     fn commit(&self, offset: Self::Offset) -> RawResult<()>;
 
     /// Commits all that was received.

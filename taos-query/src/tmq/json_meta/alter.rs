@@ -363,7 +363,8 @@ impl MetaAlter {
     fn is_type_told(&self) -> bool {
         let ty = self.field.ty();
         let sized = ty.is_var_type() && !ty.is_json() && !ty.is_blob();
-        !ty.is_null() && !(sized && self.field.bytes() == 0)
+        let complete = !sized || self.field.bytes() > 0;
+        complete && !ty.is_null()
     }
 
     /// A comment in the place of a statement.

@@ -2,8 +2,7 @@ use serde::Deserialize;
 
 use super::fake::Fake;
 use crate::error::{ErrorKind, RawError};
-use crate::tmq::sync::{AsConsumer, IsMeta as _};
-use crate::tmq::{IsOffset as _, Timeout};
+use crate::tmq::{AsConsumer, IsMeta as _, IsOffset as _, Timeout};
 
 #[derive(Debug, Deserialize)]
 struct Row {
