@@ -2,7 +2,6 @@
 
 use super::content::{Lazy, Origin, STORED, Whole};
 use super::orders::{Order, Orders};
-use super::places::Mark;
 use super::refusals::passes;
 use super::session::{Session, Trouble};
 use super::shared::{Message, Phase, Plan, Shared, superseded};
@@ -98,10 +97,16 @@ impl Driver {
                     topic,
                     vgroup,
                     offset,
+                    by_user,
                     done,
                 }) => {
-                    let sought = orders.unless_ended(self.seek(&topic, vgroup, offset)).await;
-                    answer(done, sought)
+                    let sought = self.seek(&topic, vgroup, offset, by_user);
+                    answer(done, orders.unless_ended(sought).await)
+                }
+                Step::Order(Order::Commit(offset, done)) => {
+                    self.restore_plan();
+                    let commit = self.shared.commit_unplaced(offset.as_ref());
+                    answer(done, orders.unless_ended(commit).await)
                 }
                 Step::Order(Order::Unsubscribe(done)) => {
                     self.last_commit().await;
@@ -190,18 +195,18 @@ impl Driver {
             return;
         };
         self.next_commit = Instant::now() + interval;
-        let (session, marks) = {
+        let session = {
             let mut state = self.shared.state();
             let Phase::Live(session) = &state.phase else {
                 return;
             };
             let session = Arc::clone(session);
             state.committing = true;
-            (session, state.places.passed())
+            session
         };
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
-            shared.commit_marks(&session, marks).await;
+            shared.commit_passed(session).await;
             shared.state().committing = false;
             shared.wake.notify_one();
         });
@@ -212,14 +217,16 @@ impl Driver {
         if self.shared.config.auto_commit.is_none() {
             return;
         }
-        let (session, marks): (_, Vec<Mark>) = {
-            let state = self.shared.state();
-            match &state.phase {
-                Phase::Live(session) => (Arc::clone(session), state.places.passed()),
-                _ => return,
+        let Phase::Live(session) = self.shared.state().phase.clone() else {
+            return;
+        };
+        let commit = async {
+            self.shared.commit_passed(Arc::clone(&session)).await;
+            // A poll that was given up may have taken the server further than the user is.
+            if !self.stuck && self.shared.state().has_unplaced() {
+                self.shared.commit_passed_unplaced(&session).await;
             }
         };
-        let commit = self.shared.commit_marks(&session, marks);
         if timeout(LAST_COMMIT, commit).await.is_err() {
             tracing::warn!(
                 group = %self.shared.config.group_id,
@@ -230,21 +237,15 @@ impl Driver {
 
     /// Where only the server knows what comes behind a message, it commits all that it has sent: the
     /// user has taken all of that, and asks for more.
-    async fn commit_unplaced(&mut self, session: &Session) {
+    async fn commit_unplaced(&mut self, session: &Arc<Session>) {
         let Some(interval) = self.shared.config.auto_commit else {
             return;
         };
-        if !self.shared.state().unplaced || self.next_commit > Instant::now() {
+        if self.next_commit > Instant::now() || !self.shared.state().has_unplaced() {
             return;
         }
         self.next_commit = Instant::now() + interval;
-        match session.commit_all(self.last_message).await {
-            Ok(()) => self.shared.state().unplaced = false,
-            Err(trouble) => {
-                let error = trouble.into_error();
-                tracing::warn!(group = %self.shared.config.group_id, %error, "an automatic commit failed");
-            }
-        }
+        self.shared.commit_passed_unplaced(session).await;
     }
 
     async fn leave(&self) -> RawResult<()> {
@@ -255,10 +256,16 @@ impl Driver {
         }
     }
 
-    async fn seek(&mut self, topic: &str, vgroup: i32, offset: i64) -> RawResult<()> {
+    async fn seek(
+        &mut self,
+        topic: &str,
+        vgroup: i32,
+        offset: i64,
+        by_user: bool,
+    ) -> RawResult<()> {
         let mut tries = 0;
         loop {
-            match self.try_seek(topic, vgroup, offset).await {
+            match self.try_seek(topic, vgroup, offset, by_user).await {
                 Err(Trouble::Lost(error)) if self.shared.config.reconnect && tries < RESENDS => {
                     tracing::debug!(%error, "seeking again");
                     tries += 1;
@@ -268,7 +275,13 @@ impl Driver {
         }
     }
 
-    async fn try_seek(&mut self, topic: &str, vgroup: i32, offset: i64) -> Result<(), Trouble> {
+    async fn try_seek(
+        &mut self,
+        topic: &str,
+        vgroup: i32,
+        offset: i64,
+        by_user: bool,
+    ) -> Result<(), Trouble> {
         if let Plan::Restore = self.restore_plan() {
             self.shared.restore().await?;
             self.fresh();
@@ -281,11 +294,13 @@ impl Driver {
                 _ => return Err(Trouble::Refused(super::ended_task())),
             }
         };
-        let sought = session.seek(topic, vgroup, offset).await;
-        match &sought {
-            Ok(()) => self.shared.sought(topic, vgroup, offset),
-            Err(Trouble::Lost(error)) => self.shared.lose(&session, error),
-            Err(Trouble::Refused(_)) => {}
+        let sought = if by_user {
+            self.shared.go_to(&session, topic, vgroup, offset).await
+        } else {
+            self.shared.go_back(&session, topic, vgroup, offset).await
+        };
+        if let Err(Trouble::Lost(error)) = &sought {
+            self.shared.lose(&session, error);
         }
         sought
     }
@@ -404,7 +419,7 @@ impl Driver {
         }
         let topics = self.shared.state().topics.clone();
         let complete = self.shared.learn(session, &topics).await;
-        let unsettled = self.shared.state().places.is_unsettled();
+        let unsettled = self.shared.state().places.is_unsettled() && self.shared.is_rejoining();
         self.next_learn = Instant::now()
             + if complete && !unsettled {
                 LEARN_LATER
@@ -582,14 +597,6 @@ impl Shared {
     fn interrupted(&self) {
         self.state().interrupt();
         self.changed.notify_waiters();
-    }
-
-    /// Reading goes on elsewhere; what was fetched ahead from there is not what the user wants now.
-    fn sought(&self, topic: &str, vgroup: i32, offset: i64) {
-        let mut state = self.state();
-        state.discard(topic, vgroup);
-        state.places.entry(topic, vgroup).seek(offset);
-        state.ahead = false;
     }
 
     /// True for what was received before the subscription was made anew. Notes how far it goes.

@@ -30,6 +30,7 @@
 
 mod builder;
 mod calls;
+mod commits;
 mod config;
 mod content;
 mod driver;
@@ -51,7 +52,8 @@ use shared::{Phase, Shared};
 use std::future::Future;
 use std::sync::Arc;
 use taos_query::tmq::{
-    AsAsyncConsumer, Assignment, Data, Leftovers, MessageSet, Meta, Offset, Timeout, VGroupId,
+    AsAsyncConsumer, Assignment, Data, IsOffset as _, Leftovers, MessageSet, Meta, Offset, Timeout,
+    VGroupId,
 };
 use taos_query::{Code, ConnectionState, ErrorKind, RawError, RawResult};
 use tokio::runtime::Handle;
@@ -151,6 +153,17 @@ impl Consumer {
         orders.send(order(done)).map_err(|_| ended_task())?;
         result.await.unwrap_or_else(|_| Err(ended_task()))
     }
+
+    /// The same on a consumer that is shared.
+    async fn asked<T>(
+        &self,
+        order: impl FnOnce(oneshot::Sender<RawResult<T>>) -> Order,
+    ) -> RawResult<T> {
+        let (done, result) = oneshot::channel();
+        let task = self.task.as_ref().ok_or_else(ended_task)?;
+        task.orders.send(order(done)).map_err(|_| ended_task())?;
+        result.await.unwrap_or_else(|_| Err(ended_task()))
+    }
 }
 
 fn ended_task() -> RawError {
@@ -194,21 +207,15 @@ impl AsAsyncConsumer for Consumer {
     }
 
     async fn go_back(&self, topic: &str, vgroup_id: VGroupId, offset: i64) -> RawResult<()> {
-        let place = |state: &shared::State| {
-            let place = state.places.get(topic, vgroup_id);
-            place.and_then(|place| place.committed)
-        };
-        let committed = place(&self.shared.state());
-        let task = self.task.as_ref().ok_or_else(ended_task)?;
-        let (done, result) = oneshot::channel();
-        let order = Order::Seek {
-            topic: topic.to_owned(),
+        let topic = topic.to_owned();
+        self.asked(|done| Order::Seek {
+            topic,
             vgroup: vgroup_id,
-            offset: committed.map_or(offset, |committed| committed.max(offset)),
+            offset,
+            by_user: false,
             done,
-        };
-        task.orders.send(order).map_err(|_| ended_task())?;
-        result.await.unwrap_or_else(|_| Err(ended_task()))
+        })
+        .await
     }
 
     fn recv_timeout(
@@ -219,11 +226,20 @@ impl AsAsyncConsumer for Consumer {
     }
 
     async fn commit(&self, offset: Offset) -> RawResult<()> {
-        self.shared.commit(&offset).await
+        if let Some(next) = offset.next() {
+            let (topic, vgroup) = (offset.topic(), offset.vgroup_id());
+            return self.shared.commit_behind(topic, vgroup, next).await;
+        }
+        self.asked(|done| Order::Commit(Some(offset), done)).await
     }
 
     async fn commit_all(&self) -> RawResult<()> {
-        self.shared.commit_all().await
+        self.shared.commit_taken().await?;
+        if self.shared.state().unplaced {
+            return self.asked(|done| Order::Commit(None, done)).await;
+        }
+        // An unsubscribed consumer has nothing to commit, and should know it.
+        self.shared.session().await.map(drop)
     }
 
     async fn commit_offset(&self, topic: &str, vgroup_id: VGroupId, offset: i64) -> RawResult<()> {
@@ -265,6 +281,7 @@ impl AsAsyncConsumer for Consumer {
             topic: topic.to_owned(),
             vgroup: vgroup_id,
             offset,
+            by_user: true,
             done,
         };
         let sought = self.obeyed(order).await;
@@ -292,7 +309,8 @@ impl Drop for Consumer {
             return;
         };
         let state = self.shared.state();
-        let last_commit = self.shared.config.auto_commit.is_some() && state.places.has_passed();
+        let auto_commit = self.shared.config.auto_commit.is_some();
+        let last_commit = auto_commit && (state.places.has_passed() || state.has_unplaced());
         drop(state);
         // With its orders gone the task commits what was moved past, and ends.
         if !last_commit {

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::time::Duration;
 use taos_query::RawResult;
+use taos_query::tmq::Offset;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
@@ -20,8 +21,13 @@ pub(super) enum Order {
         topic: String,
         vgroup: i32,
         offset: i64,
+        /// Else what streams of records left, and nobody has committed meanwhile.
+        by_user: bool,
         done: oneshot::Sender<RawResult<()>>,
     },
+    /// Commits that message, or all: of what was taken and only the server knows the place. It is further
+    /// once a poll is under way.
+    Commit(Option<Offset>, oneshot::Sender<RawResult<()>>),
     Unsubscribe(oneshot::Sender<RawResult<()>>),
 }
 

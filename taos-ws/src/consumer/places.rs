@@ -20,8 +20,13 @@ pub(super) struct Place {
     pub(super) last: Option<i64>,
     /// Behind what the user has taken and moved past.
     pub(super) passed: Option<i64>,
-    /// What this consumer has committed.
+    /// The message that was taken last is still the user's.
+    in_hand: bool,
+    /// What the group has committed, as far as it is known here: by commits of this consumer, or told by
+    /// the server. Only the user's own will leads below it.
     pub(super) committed: Option<i64>,
+    /// The user has set the group back while this was passed: automatic commits leave it at that.
+    kept_back: Option<i64>,
     /// After a new subscription: where reading must go on, until that is made sure of.
     pub(super) resume: Option<i64>,
     /// After a new subscription: what lies before `received` may come again.
@@ -35,8 +40,9 @@ pub(super) struct Place {
 const NOTED: usize = 4096;
 
 impl Place {
-    /// A message was taken that begins there.
+    /// A message was taken that begins there, and of which only the server knows what is behind.
     pub(super) fn note(&mut self, begin: i64) {
+        self.in_hand = true;
         if self.noted.back() == Some(&begin) {
             return;
         }
@@ -53,6 +59,16 @@ impl Place {
         Some(self.noted.get(at + 1).copied())
     }
 
+    /// Where the message in the user's hand begins, if only the server knows what is behind it.
+    pub(super) fn in_hand(&self) -> Option<i64> {
+        self.noted.back().copied().filter(|_| self.in_hand)
+    }
+
+    /// True while only the message in the user's hand was taken of what is kept in mind.
+    pub(super) fn is_first_in_hand(&self) -> bool {
+        self.in_hand && self.noted.len() == 1
+    }
+
     /// Where a new subscription must go on.
     pub(super) fn known(&self) -> Option<i64> {
         self.received.or(self.start)
@@ -61,6 +77,37 @@ impl Place {
     /// What is to be committed of `wanted`.
     fn dirty(&self, wanted: Option<i64>) -> Option<i64> {
         wanted.filter(|wanted| self.committed.is_none_or(|committed| committed < *wanted))
+    }
+
+    /// What automatic commits have to write down.
+    fn passed(&self) -> Option<i64> {
+        self.dirty(self.passed)
+            .filter(|passed| self.kept_back.is_none_or(|kept| kept < *passed))
+    }
+
+    /// The server says what the group has committed; it was `before` here when it was asked. Others of
+    /// the group may have gone further than this consumer, which then has nothing to add.
+    pub(super) fn told(&mut self, before: Option<i64>, told: i64) {
+        let told = Some(told).filter(|told| *told >= 0);
+        self.committed = if self.committed == before {
+            told
+        } else {
+            // A commit was answered meanwhile.
+            self.committed.max(told)
+        };
+        for place in [&mut self.taken, &mut self.passed] {
+            if place.is_some() {
+                *place = (*place).max(told);
+            }
+        }
+    }
+
+    /// The vgroup is another consumer's: what was taken of it is not committed by this one any more,
+    /// and what the group has committed there is not known.
+    fn lost(&mut self) {
+        self.taken = None;
+        self.passed = None;
+        self.committed = None;
     }
 
     /// Reading goes on elsewhere, by the will of the user.
@@ -72,9 +119,18 @@ impl Place {
         self.passed = None;
         // What was committed before may lie behind what is taken next.
         self.committed = None;
+        self.kept_back = None;
         self.resume = None;
         self.repeats = false;
         self.noted.clear();
+    }
+
+    /// Reading goes on at `to`, because what was at `from` is gone. No number of before means anything
+    /// behind it.
+    pub(super) fn skip(&mut self, from: i64, to: i64) {
+        self.seek(to);
+        // Of what is gone nothing need be written down. In a log that was replaced it would be wrong.
+        self.committed = Some(to).filter(|_| from < to);
     }
 }
 
@@ -84,6 +140,16 @@ pub(super) struct Mark {
     pub(super) topic: Arc<str>,
     pub(super) vgroup: VGroupId,
     pub(super) offset: i64,
+}
+
+impl Mark {
+    pub(super) fn new(topic: &str, vgroup: VGroupId, offset: i64) -> Self {
+        Self {
+            topic: topic.into(),
+            vgroup,
+            offset,
+        }
+    }
 }
 
 /// All vgroups that the consumer has seen. There are few, so they are looked through.
@@ -124,7 +190,9 @@ impl Places {
                 taken: None,
                 last: None,
                 passed: None,
+                in_hand: false,
                 committed: None,
+                kept_back: None,
                 resume: None,
                 repeats: false,
                 noted: VecDeque::new(),
@@ -146,6 +214,7 @@ impl Places {
     pub(super) fn pass(&mut self) {
         for place in &mut self.0 {
             place.passed = place.taken;
+            place.in_hand = false;
         }
     }
 
@@ -169,13 +238,11 @@ impl Places {
 
     /// What automatic commits have to write down.
     pub(super) fn passed(&self) -> Vec<Mark> {
-        self.marks(|place| place.dirty(place.passed))
+        self.marks(Place::passed)
     }
 
     pub(super) fn has_passed(&self) -> bool {
-        self.0
-            .iter()
-            .any(|place| place.dirty(place.passed).is_some())
+        self.0.iter().any(|place| place.passed().is_some())
     }
 
     /// What a commit of everything has to write down.
@@ -183,13 +250,11 @@ impl Places {
         self.marks(|place| place.dirty(place.taken))
     }
 
-    /// The vgroups from which messages were taken that do not tell what comes behind them.
-    pub(super) fn unplaced(&self) -> Vec<(Arc<str>, VGroupId)> {
+    /// The vgroups from which this subscription took messages that do not tell what comes behind them.
+    pub(super) fn unplaced(&self) -> impl Iterator<Item = &Place> {
         self.0
             .iter()
-            .filter(|place| place.last.is_some() && place.taken.is_none())
-            .map(|place| (Arc::clone(&place.topic), place.vgroup))
-            .collect()
+            .filter(|place| !place.noted.is_empty() && place.taken.is_none())
     }
 
     fn marks(&self, wanted: impl Fn(&Place) -> Option<i64>) -> Vec<Mark> {
@@ -205,17 +270,46 @@ impl Places {
             .collect()
     }
 
-    /// A commit has succeeded.
-    pub(super) fn committed(&mut self, topic: &str, vgroup: VGroupId, offset: i64) {
-        if let Some(place) = self.get_mut(topic, vgroup) {
-            place.committed = Some(offset);
+    /// A commit has succeeded. One by which the user sets the group back is not undone by what was taken
+    /// before.
+    pub(super) fn committed(&mut self, mark: &Mark, by_user: bool) {
+        if let Some(place) = self.get_mut(&mark.topic, mark.vgroup) {
+            let offset = Some(mark.offset);
+            place.kept_back = place.taken.filter(|_| by_user && offset < place.taken);
+            place.committed = if by_user {
+                offset
+            } else {
+                place.committed.max(offset)
+            };
         }
+    }
+
+    /// True if the group has committed that, or more.
+    pub(super) fn is_committed(&self, mark: &Mark) -> bool {
+        let place = self.get(&mark.topic, mark.vgroup);
+        place.is_some_and(|place| place.dirty(Some(mark.offset)).is_none())
     }
 
     /// The vgroup is another consumer's now.
     pub(super) fn lost(&mut self, mark: &Mark) {
         if let Some(place) = self.get_mut(&mark.topic, mark.vgroup) {
-            place.committed = Some(mark.offset);
+            place.lost();
+        }
+    }
+
+    /// Those vgroups of the topic that were not given back, `here` being the ones that were, are others'
+    /// now: whenever they come, reading begins at what the group has committed by then.
+    pub(super) fn give_up(&mut self, topic: &str, here: impl Fn(VGroupId) -> bool) {
+        for place in &mut self.0 {
+            if place.resume.is_some() && &*place.topic == topic && !here(place.vgroup) {
+                place.lost();
+                place.start = None;
+                place.received = None;
+                place.last = None;
+                place.resume = None;
+                place.repeats = false;
+                place.noted.clear();
+            }
         }
     }
 }
@@ -236,7 +330,7 @@ mod tests {
             panic!("{places:?}");
         };
         assert_eq!((mark.vgroup, mark.offset), (2, 5));
-        places.committed("t", 2, 5);
+        places.committed(mark, false);
         assert!(!places.has_passed());
         places.pass();
         assert!(places.has_passed());

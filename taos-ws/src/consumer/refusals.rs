@@ -14,13 +14,13 @@ const INVALID: i32 = 0x0118;
 /// What adapters before 3.3.6.27 say of a key that they do not know (taosadapter-ws §11.1).
 const UNKNOWN_KEY: i32 = 0xFFFE;
 /// Not while a snapshot is read.
-const SNAPSHOT: i32 = 0x4006;
+pub(super) const SNAPSHOT: i32 = 0x4006;
 /// The place is not in the log.
 pub(super) const OUT_OF_RANGE: i32 = 0x4007;
 /// The vgroup is not one of this consumer's.
 pub(super) const FOREIGN: i32 = 0x4008;
 /// The topic is not one of this consumer's.
-const FOREIGN_TOPIC: i32 = 0x4009;
+pub(super) const FOREIGN_TOPIC: i32 = 0x4009;
 /// Asked for a place before the first poll.
 const TOO_EARLY: i32 = 0x4010;
 /// What servers say of a wrong user or password, under the code of any failure (taosadapter-ws §11.1).

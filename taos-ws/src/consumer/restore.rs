@@ -1,13 +1,24 @@
 //! Subscribing, and going on where reading was.
 
-use super::refusals::OUT_OF_RANGE;
+use super::refusals::{FOREIGN, FOREIGN_TOPIC, OUT_OF_RANGE};
 use super::session::{Session, Trouble};
 use super::shared::{Phase, Shared};
 use crate::protocol::Action;
 use crate::telemetry::span;
 use std::sync::Arc;
-use taos_query::{ErrorKind, RawResult};
+use std::time::Duration;
+use taos_query::RawResult;
 use tokio::time::{Instant, sleep};
+
+/// `session.timeout.ms` unless it is set (taosadapter-ws §11.1).
+const SESSION_TIMEOUT: Duration = Duration::from_secs(12);
+/// How long a server keeps a connection alive, and the member behind it, of which nothing is heard
+/// (taosadapter-ws §15).
+const LONGEST_GHOST: Duration = Duration::from_secs(120);
+/// Within that time a group without a member has shared its vgroups anew.
+const REBALANCE: Duration = Duration::from_secs(5);
+/// How often a place is looked for in a log that is cut off meanwhile.
+const SEEKS: u32 = 3;
 
 /// What is to be done about a vgroup after a new subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +31,16 @@ pub(super) enum Resume {
         from: i64,
         to: i64,
     },
+}
+
+/// What became of going on elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Sought,
+    /// Reading goes on where the server would.
+    Unchanged,
+    /// The vgroup is not this consumer's now. It may come back.
+    NotOurs,
 }
 
 /// Where reading goes on: where it was, or where the group has committed if that is further.
@@ -166,7 +187,11 @@ impl Shared {
     /// Subscribes again after a loss; another loss on the way is told as such.
     pub(super) async fn restore(&self) -> Result<(), Trouble> {
         let work = async {
-            let topics = self.state().topics.clone();
+            let topics = {
+                let mut state = self.state();
+                state.rejoined = None;
+                state.topics.clone()
+            };
             let session = self.join(&topics).await?;
             if let Err(Trouble::Lost(error)) = self.settle(&session).await {
                 self.client.retire(&session.link, &error);
@@ -177,6 +202,7 @@ impl Shared {
                 group = %self.config.group_id,
                 "subscribed again"
             );
+            self.state().rejoined = Some(Instant::now());
             self.set_phase(Phase::Live(session));
             Ok(None)
         };
@@ -206,28 +232,53 @@ impl Shared {
             let mut open = Vec::new();
             {
                 let state = self.state();
-                for vgroup in assigned {
+                for vgroup in &assigned {
                     let place = state.places.get(topic, vgroup.vgroup_id);
-                    if let Some(known) = place.and_then(|place| place.resume) {
-                        open.push((vgroup, known));
+                    if let Some((place, known)) =
+                        place.and_then(|place| Some((place, place.resume?)))
+                    {
+                        open.push((vgroup, known, place.committed));
                     }
                 }
             }
-            let ids: Vec<i32> = open.iter().map(|(vgroup, _)| vgroup.vgroup_id).collect();
-            if ids.is_empty() {
-                continue;
+            let ids: Vec<i32> = open.iter().map(|(vgroup, ..)| vgroup.vgroup_id).collect();
+            if !ids.is_empty() {
+                let told = told(session, topic, &ids).await?;
+                for ((vgroup, known, before), told) in open.into_iter().zip(told) {
+                    let id = vgroup.vgroup_id;
+                    self.state().told(topic, id, before, told);
+                    let committed = told.unwrap_or(-1);
+                    let what = resume(known, committed, vgroup.offset, vgroup.begin, vgroup.end);
+                    self.go_on(session, topic, id, vgroup.offset, what).await?;
+                }
             }
-            let committed = committed(session, topic, &ids).await?;
-            for ((vgroup, known), committed) in open.into_iter().zip(committed) {
-                let what = resume(known, committed, vgroup.offset, vgroup.begin, vgroup.end);
-                self.go_on(session, topic, vgroup.vgroup_id, what).await?;
+            if self.rejoined_since(self.session_timeout() + LONGEST_GHOST) {
+                let here = |id| assigned.iter().any(|vgroup| vgroup.vgroup_id == id);
+                self.state().places.give_up(topic, here);
             }
         }
         Ok(())
     }
 
+    /// After how long a group misses a member of which it does not hear.
+    fn session_timeout(&self) -> Duration {
+        let millis = self.config.session_timeout_ms.parse();
+        millis.map_or(SESSION_TIMEOUT, Duration::from_millis)
+    }
+
+    fn rejoined_since(&self, long: Duration) -> bool {
+        let rejoined = self.state().rejoined;
+        rejoined.is_some_and(|at| at.elapsed() >= long)
+    }
+
+    /// True while vgroups that this consumer had are likely to be given back to it: the group may still
+    /// hold the member that it was before the loss.
+    pub(super) fn is_rejoining(&self) -> bool {
+        !self.rejoined_since(self.session_timeout() + REBALANCE)
+    }
+
     /// A message came from a vgroup of which it is not made sure where reading goes on: true if it is
-    /// the right one.
+    /// to be delivered.
     pub(super) async fn settle_with(
         &self,
         session: &Session,
@@ -235,123 +286,134 @@ impl Shared {
         vgroup: i32,
         begin: i64,
     ) -> Result<bool, Trouble> {
-        let known = match self.state().places.get(topic, vgroup) {
-            Some(place) => place.resume,
+        let open = match self.state().places.get(topic, vgroup) {
+            Some(place) => place.resume.map(|known| (known, place.committed)),
             None => None,
         };
-        let Some(known) = known else {
+        let Some((known, before)) = open else {
             return Ok(true);
         };
-        let committed = committed(session, topic, &[vgroup])
-            .await?
-            .first()
-            .copied()
-            .unwrap_or(-1);
-        let wanted = known.max(committed);
-        if begin == wanted {
-            self.settled(topic, vgroup, true);
-            return Ok(true);
+        let told = told(session, topic, &[vgroup]).await?;
+        let told = told.first().copied().flatten();
+        self.state().told(topic, vgroup, before, told);
+        let wanted = known.max(told.unwrap_or(-1));
+        let what = if begin == wanted {
+            Resume::Fine
+        } else {
+            Resume::Seek(wanted)
+        };
+        match self.go_on(session, topic, vgroup, begin, what).await? {
+            Way::Sought => Ok(false),
+            Way::Unchanged => Ok(true),
+            Way::NotOurs => {
+                // The message was still given to this consumer, and is better than none.
+                self.stay(topic, vgroup, wanted, begin);
+                Ok(true)
+            }
         }
-        let sought = self.go_on(session, topic, vgroup, Resume::Seek(wanted));
-        Ok(!sought.await?)
     }
 
-    /// True if reading goes on elsewhere than before.
+    /// Has reading go on where it must; without that the server would read on at `at`.
     async fn go_on(
         &self,
         session: &Session,
         topic: &str,
         vgroup: i32,
+        at: i64,
         what: Resume,
-    ) -> Result<bool, Trouble> {
-        let (offset, hole) = match what {
+    ) -> Result<Way, Trouble> {
+        let (wanted, mut target) = match what {
             Resume::Fine => {
-                self.settled(topic, vgroup, true);
-                return Ok(false);
+                self.settled(topic, vgroup);
+                return Ok(Way::Unchanged);
             }
-            Resume::Seek(offset) => (offset, None),
-            Resume::Hole { from, to } => (to, Some(from)),
+            Resume::Seek(offset) => (offset, offset),
+            Resume::Hole { from, to } => (from, to),
         };
-        match session.seek(topic, vgroup, offset).await {
-            Ok(()) => {
-                if let Some(from) = hole {
-                    self.tell_gap(topic, vgroup, from, offset);
+        let mut tries = 0;
+        loop {
+            let error = match session.seek(topic, vgroup, target).await {
+                Ok(()) if target == wanted => {
+                    self.settled(topic, vgroup);
+                    return Ok(Way::Sought);
                 }
-                self.settled(topic, vgroup, hole.is_none());
-                Ok(true)
+                Ok(()) => {
+                    self.tell_gap(topic, vgroup, wanted, target);
+                    let mut state = self.state();
+                    state.places.entry(topic, vgroup).skip(wanted, target);
+                    return Ok(Way::Sought);
+                }
+                // Where the server reads on is not known, or not what is wanted.
+                Err(trouble) => trouble.unless_final()?,
+            };
+            match i32::from(error.code()) {
+                FOREIGN | FOREIGN_TOPIC => {
+                    tracing::debug!(topic, vgroup, %error, "the vgroup is not here any more");
+                    return Ok(Way::NotOurs);
+                }
+                // The log was cut off between the question and the seek.
+                OUT_OF_RANGE if tries < SEEKS => {
+                    tries += 1;
+                    match log_begin(session, topic, vgroup).await? {
+                        Some(begin) => target = begin,
+                        None => return Ok(Way::NotOurs),
+                    }
+                }
+                OUT_OF_RANGE => return Err(Trouble::Lost(error)),
+                _ => {
+                    tracing::warn!(
+                        topic,
+                        vgroup,
+                        %error,
+                        "reading goes on where the server says, not where it was"
+                    );
+                    self.stay(topic, vgroup, wanted, at);
+                    return Ok(Way::Unchanged);
+                }
             }
-            Err(Trouble::Refused(error))
-                if hole.is_none() && i32::from(error.code()) == OUT_OF_RANGE =>
-            {
-                self.hole(session, topic, vgroup, offset).await
-            }
-            // Where reading goes on is not known then.
-            Err(Trouble::Refused(error)) if error.kind() == ErrorKind::Timeout => {
-                Err(Trouble::Lost(error))
-            }
-            Err(Trouble::Refused(error)) => {
-                tracing::warn!(
-                    topic,
-                    vgroup,
-                    %error,
-                    "reading goes on where the server says, not where it was"
-                );
-                self.settled(topic, vgroup, true);
-                Ok(false)
-            }
-            Err(lost) => Err(lost),
         }
     }
 
-    /// The place went out of the log between the question and the seek.
-    async fn hole(
-        &self,
-        session: &Session,
-        topic: &str,
-        vgroup: i32,
-        from: i64,
-    ) -> Result<bool, Trouble> {
-        let assigned = match session.assignment(topic).await {
-            Err(Trouble::Refused(error)) => {
-                tracing::debug!(%error, topic, "the assignment is not known");
-                Vec::new()
-            }
-            known => known?,
-        };
-        let found = assigned.iter().find(|found| found.vgroup_id == vgroup);
-        let sought = match found {
-            Some(found) => session.seek(topic, vgroup, found.begin).await.is_ok(),
-            None => false,
-        };
-        if let Some(found) = found.filter(|_| sought) {
-            self.tell_gap(topic, vgroup, from, found.begin);
+    /// Reading goes on at `at` because the server does not let it go on at `wanted`.
+    fn stay(&self, topic: &str, vgroup: i32, wanted: i64, at: i64) {
+        if at > wanted {
+            self.tell_gap(topic, vgroup, wanted, at);
         }
-        self.settled(topic, vgroup, false);
-        Ok(sought)
+        self.settled(topic, vgroup);
     }
 
-    /// Reading goes on in the right place; where it is the old one, messages may come twice.
-    fn settled(&self, topic: &str, vgroup: i32, same_log: bool) {
+    /// Reading goes on in the right place; messages may come twice.
+    fn settled(&self, topic: &str, vgroup: i32) {
         let mut state = self.state();
         let place = state.places.entry(topic, vgroup);
         place.resume = None;
-        place.repeats = same_log;
-        if !same_log {
-            place.received = None;
-            place.start = None;
-            place.committed = None;
-        }
+        place.repeats = true;
     }
 }
 
-/// What the group has committed; negative where it has nothing, or the server does not say.
-async fn committed(session: &Session, topic: &str, vgroups: &[i32]) -> Result<Vec<i64>, Trouble> {
+/// Where the log begins; nothing if the vgroup is not this consumer's.
+async fn log_begin(session: &Session, topic: &str, vgroup: i32) -> Result<Option<i64>, Trouble> {
+    let assigned = session.assignment_soon(topic).await;
+    // Without an answer it is not known where reading goes on.
+    let assigned = assigned.map_err(|trouble| Trouble::Lost(trouble.into_error()))?;
+    let found = assigned.iter().find(|found| found.vgroup_id == vgroup);
+    Ok(found.map(|found| found.begin))
+}
+
+/// What the group has committed; negative where that is nothing, and `None` where the server does not
+/// say.
+pub(super) async fn told(
+    session: &Session,
+    topic: &str,
+    vgroups: &[i32],
+) -> Result<Vec<Option<i64>>, Trouble> {
     match session.offsets(Action::Committed, topic, vgroups).await {
-        Err(Trouble::Refused(error)) => {
+        Ok(told) => Ok(told.into_iter().map(Some).collect()),
+        Err(trouble) => {
+            let error = trouble.unless_final()?;
             tracing::debug!(%error, topic, "what is committed is not known");
-            Ok(vec![-1; vgroups.len()])
+            Ok(vec![None; vgroups.len()])
         }
-        known => known,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::config::TmqConfig;
 use super::places::Mark;
-use super::refusals::{explain, is_about_batches, is_too_early, named, refusal};
+use super::refusals::{explain, is_about_batches, is_too_early, named, passes, refusal};
 use crate::connection::{Failure, Link, text};
 use crate::protocol::{
     Action, AssignmentReply, MessageArgs, OffsetArgs, RawDataOutcome, ReqArgs, SubscribeArgs,
@@ -15,13 +15,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use taos_query::util::generate_req_id;
-use taos_query::{Code, ErrorKind, RawError, RawResult};
+use taos_query::{Code, ErrorKind, RawError};
 
 /// Longest wait for a server to let a consumer go, which takes it a second or so (taosadapter-ws
 /// §11.1). Closing the connection ends the subscription too.
 const LEAVE: Duration = Duration::from_secs(15);
 /// Longest wait for what is good to know and can be done without.
 const USEFUL: Duration = Duration::from_secs(5);
+
 /// Why a request has no result.
 #[derive(Debug)]
 pub(super) enum Trouble {
@@ -35,6 +36,17 @@ impl Trouble {
     pub(super) fn into_error(self) -> RawError {
         match self {
             Self::Lost(error) | Self::Refused(error) => error,
+        }
+    }
+
+    /// The server's last word. What passes by itself, and no answer at all, are no such thing: there
+    /// another subscription may have more luck.
+    pub(super) fn unless_final(self) -> Result<RawError, Self> {
+        match self {
+            Self::Refused(error) if error.kind() != ErrorKind::Timeout && !passes(&error) => {
+                Ok(error)
+            }
+            trouble => Err(Self::Lost(trouble.into_error())),
         }
     }
 }
@@ -485,9 +497,4 @@ fn wipe(mut args: SubscribeArgs) {
     for value in args.config.values_mut() {
         value.zeroize();
     }
-}
-
-/// The result, whatever became of the subscription.
-pub(super) fn plain<T>(ended: Result<T, Trouble>) -> RawResult<T> {
-    ended.map_err(Trouble::into_error)
 }

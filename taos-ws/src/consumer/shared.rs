@@ -107,6 +107,8 @@ pub(super) struct State {
     /// An automatic commit is under way.
     pub(super) committing: bool,
     pub(super) gaps: Vec<Gap>,
+    /// When it was subscribed again after a loss.
+    pub(super) rejoined: Option<Instant>,
 }
 
 /// What the task has to do.
@@ -122,6 +124,9 @@ pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) config: TmqConfig,
     state: Mutex<State>,
+    /// Held from the sending of a commit to its answer: servers may carry out two at once in any order,
+    /// and the smaller number would set the group back (taosadapter-ws §14).
+    pub(super) commits: Arc<tokio::sync::Mutex<()>>,
     /// Wakes the task.
     pub(super) wake: Notify,
     /// Wakes whoever waits for the task.
@@ -151,7 +156,9 @@ impl Shared {
                 unplaced: false,
                 committing: false,
                 gaps: Vec::new(),
+                rejoined: None,
             }),
+            commits: Arc::default(),
             wake: Notify::new(),
             changed: Notify::new(),
             runtime: OnceLock::new(),
@@ -420,6 +427,31 @@ impl State {
                 want.look = Look::Wanted;
             }
         }
+    }
+
+    /// True if something without a place in the log was taken by this subscription and is not committed.
+    pub(super) fn has_unplaced(&self) -> bool {
+        self.unplaced && self.places.has_noted()
+    }
+
+    /// The server has said what the group has committed, if it did; `before` is what was known when it
+    /// was asked. A message that waits and was dealt with by another of the group is not given again.
+    pub(super) fn told(
+        &mut self,
+        topic: &str,
+        vgroup: VGroupId,
+        before: Option<i64>,
+        told: Option<i64>,
+    ) {
+        let Some(told) = told else {
+            return;
+        };
+        self.places.entry(topic, vgroup).told(before, told);
+        self.slot.take_if(|message| {
+            let offset = &message.offset;
+            let behind = offset.next().is_some_and(|next| next <= told);
+            behind && offset.topic() == topic && offset.vgroup_id() == vgroup
+        });
     }
 
     /// Throws away what waits of a vgroup.

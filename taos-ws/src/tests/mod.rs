@@ -4,6 +4,7 @@ mod cancel;
 #[cfg(feature = "deflate")]
 mod compression;
 mod consumer;
+mod consumer_commits;
 mod consumer_faults;
 mod consumer_orders;
 mod endpoints;
