@@ -134,10 +134,17 @@ impl BlockData {
     }
 }
 
-#[derive(Clone, Default)]
-struct Names {
+/// Where the rows of a block belong; shared by all that is made of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Names {
     table: Option<String>,
-    database: Option<String>,
+    database: Option<Arc<str>>,
+}
+
+impl Names {
+    pub(crate) fn table(&self) -> Option<&str> {
+        self.table.as_deref()
+    }
 }
 
 impl RawBlock {
@@ -283,8 +290,19 @@ impl RawBlock {
 
     /// Says which database the rows belong to.
     pub fn with_database_name(&mut self, name: impl Into<String>) -> &mut Self {
-        Arc::make_mut(self.names.get_or_insert_default()).database = Some(name.into());
+        let name: String = name.into();
+        self.with_shared_database_name(name.into())
+    }
+
+    /// As [`with_database_name`](Self::with_database_name), for many blocks of one database.
+    #[doc(hidden)]
+    pub fn with_shared_database_name(&mut self, name: Arc<str>) -> &mut Self {
+        Arc::make_mut(self.names.get_or_insert_default()).database = Some(name);
         self
+    }
+
+    pub(crate) const fn names(&self) -> Option<&Arc<Names>> {
+        self.names.as_ref()
     }
 
     /// Sets the zone in which timestamps become text; without one it is the machine's.
@@ -315,7 +333,7 @@ impl RawBlock {
 
     /// The table that the rows belong to, where known.
     pub fn table_name(&self) -> Option<&str> {
-        self.names.as_ref()?.table.as_deref()
+        self.names.as_ref()?.table()
     }
 
     /// The database that the rows belong to, where known.

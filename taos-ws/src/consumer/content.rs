@@ -35,7 +35,7 @@ impl Origin {
     }
 
     fn mark(&self, mut block: RawBlock) -> RawBlock {
-        block.with_database_name(&*self.database);
+        block.with_shared_database_name(Arc::clone(&self.database));
         block.with_timezone(self.zone);
         block
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use futures_util::task::AtomicWaker;
 
+use crate::block::Names;
 use crate::error::RawError;
 use crate::tmq::{IsOffset, VGroupId};
 
@@ -121,14 +122,19 @@ impl fmt::Display for Source {
 #[derive(Debug)]
 pub(super) struct Origin {
     pub(super) source: Arc<Source>,
-    pub(super) table: Option<Box<str>>,
+    pub(super) names: Option<Arc<Names>>,
 }
 
 impl Origin {
+    fn table(&self) -> Option<&str> {
+        self.names.as_ref()?.table()
+    }
+
     #[cold]
     pub(super) fn locate(&self, error: RawError, row: usize) -> RawError {
-        let table = self.table.as_deref();
-        let table = table.map_or_else(String::new, |table| format!(", table `{table}`"));
+        let table = self
+            .table()
+            .map_or_else(String::new, |table| format!(", table `{table}`"));
         error.context(format!("{}{table}, row {row}", self.source))
     }
 }
@@ -136,7 +142,7 @@ impl Origin {
 /// A row of a topic as a value of `T`, and where it comes from.
 ///
 /// It gives the value by [`Deref`], [`into_value`](Self::into_value) or [`ack`](Self::ack). A record that is dropped is
-/// not acknowledged. Keeping one keeps nothing of its block but the name of the table.
+/// not acknowledged. Keeping one keeps nothing of its block but the names of table and database.
 #[derive(Debug)]
 pub struct Record<T> {
     value: T,
@@ -176,7 +182,7 @@ impl<T> Record<T> {
 
     /// The table, without its database; `None` if the topic does not tell, as topics over queries do not.
     pub fn table_name(&self) -> Option<&str> {
-        self.origin.table.as_deref()
+        self.origin.table()
     }
 
     /// The database of the topic.

@@ -230,6 +230,7 @@ impl<'a, C: AsAsyncConsumer, T> Records<'a, C, T> {
             Ok(Some(mut block)) => {
                 // Messages of one topic mostly have the same columns: then what is known of them stays known.
                 match &self.fields {
+                    Some(known) if Arc::ptr_eq(known, block.fields_shared()) => {}
                     Some(known) if known[..] == *block.fields() => {
                         block.with_fields(Arc::clone(known))?;
                     }
@@ -470,7 +471,7 @@ impl<D> Message<'_, D> {
         self.source.pending().add(block.nrows());
         let origin = Origin {
             source: Arc::clone(&self.source),
-            table: block.table_name().map(Into::into),
+            names: block.names().cloned(),
         };
         Open {
             block,
