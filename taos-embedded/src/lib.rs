@@ -35,7 +35,6 @@ mod schemaless;
 mod server;
 mod sql;
 mod store;
-#[allow(dead_code, reason = "its readers come with the endpoint")]
 mod tmq;
 
 pub use embedded::{Embedded, EmbeddedBuilder};

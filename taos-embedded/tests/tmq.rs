@@ -302,7 +302,7 @@ fn one_poll_runs_one_waits_and_a_third_takes_its_place_unanswered() {
         .map(|_| tmq.0.receive_json()["req_id"].clone())
         .collect();
     assert_eq!(answered, [102, 104]);
-    // A poll that waits for ever ends with its subscription.
+    // A poll that waits for ever ends with what is written.
     let args = json!({"req_id": 105, "blocking_time": -1});
     tmq.0
         .send_text(json!({"action": "poll", "args": args}).to_string());
@@ -311,6 +311,87 @@ fn one_poll_runs_one_waits_and_a_third_takes_its_place_unanswered() {
     assert_eq!(
         (&reply["req_id"], &reply["have_message"]),
         (&json!(105), &json!(true))
+    );
+}
+
+#[test]
+fn a_poll_without_a_subscription_does_not_hold_up_those_of_the_next_one() {
+    let (server, mut ws) = four_vgroups();
+    ws.run("insert into d.c0 values (1700000000000, 1)");
+    let mut tmq = Tmq::subscribed(server.addr(), "g", "t");
+    assert_eq!(tmq.ask("unsubscribe", json!({}))["code"], 0);
+    assert_eq!(tmq.poll(-1)["have_message"], false);
+    let args = json!({"req_id": 300, "blocking_time": 600_000});
+    tmq.0
+        .send_text(json!({"action": "poll", "args": args}).to_string());
+    assert_eq!(tmq.ask("list_topics", json!({}))["topics"], Value::Null);
+    tmq.0.send_text(
+        json!({"action": "subscribe", "args": {"req_id": 301, "user": "root", "password": "taosdata",
+            "group_id": "h", "offset_rest": "earliest", "topics": ["t"]}})
+        .to_string(),
+    );
+    let mut replies = [tmq.0.receive_json(), tmq.0.receive_json()];
+    replies.sort_by_key(|reply| reply["req_id"].as_u64());
+    assert_eq!(replies[0]["have_message"], false, "{}", replies[0]);
+    assert_eq!(replies[1]["code"], 0, "{}", replies[1]);
+    assert_eq!(tmq.poll(5000)["have_message"], true);
+}
+
+#[test]
+fn commits_in_flight_are_made_in_the_order_in_which_they_came() {
+    let (server, _ws) = four_vgroups();
+    let mut tmq = Tmq::subscribed(server.addr(), "g", "t");
+    let vgroup = tmq.vgroups("t")[0];
+    const COMMITS: u64 = 60;
+    for req_id in 0..COMMITS {
+        let offset = (req_id + 1) % 3;
+        let args = json!({"req_id": req_id, "topic": "t", "vgroup_id": vgroup, "offset": offset});
+        tmq.0
+            .send_text(json!({"action": "commit_offset", "args": args}).to_string());
+    }
+    for req_id in 0..COMMITS {
+        let reply = tmq.0.receive_json();
+        assert_eq!(
+            (&reply["req_id"], &reply["code"]),
+            (&json!(req_id), &json!(0))
+        );
+    }
+    let place = json!({"topic_vgroup_ids": [{"topic": "t", "vgroup_id": vgroup}]});
+    assert_eq!(tmq.ask("committed", place)["committed"], json!([0]));
+}
+
+#[test]
+fn a_member_that_was_removed_is_told_so_and_not_given_its_message_again() {
+    let (server, mut ws) = four_vgroups();
+    ws.run("insert into d.c0 values (1700000000000, 1)");
+    let mut tmq = Tmq::subscribed(server.addr(), "g", "t");
+    let poll = |tmq: &mut Tmq| {
+        let args = json!({"blocking_time": 2000, "message_id": 0});
+        tmq.ask("poll", args)
+    };
+    assert_eq!(poll(&mut tmq)["message_id"], 1);
+    assert_eq!(poll(&mut tmq)["message_id"], 1);
+    ws.run("drop consumer group force g on t");
+    assert_eq!(poll(&mut tmq)["code"], 0x03E6);
+}
+
+#[test]
+fn a_new_group_on_the_same_socket_is_not_given_the_message_of_the_one_before() {
+    let (server, mut ws) = four_vgroups();
+    ws.run("create topic u as select v from d.st");
+    ws.run("insert into d.c0 values (1700000000000, 1)");
+    let mut tmq = Tmq::subscribed(server.addr(), "g", "t");
+    let poll = |tmq: &mut Tmq| {
+        let args = json!({"blocking_time": 2000, "message_id": 0});
+        tmq.ask("poll", args)
+    };
+    assert_eq!(poll(&mut tmq)["topic"], "t");
+    assert_eq!(tmq.ask("unsubscribe", json!({}))["code"], 0);
+    assert_eq!(tmq.subscribe("h", "u", json!({}))["code"], 0);
+    let first = poll(&mut tmq);
+    assert_eq!(
+        (&first["topic"], &first["message_id"]),
+        (&json!("u"), &json!(2))
     );
 }
 

@@ -120,7 +120,7 @@ impl Engine {
     }
 
     /// Subscribes to topics as a member of a group; blocks until that is durable.
-    pub(crate) fn consumer(&self, terms: Terms) -> Result<Consumer, SqlError> {
+    pub(crate) fn consumer(&self, terms: &Terms) -> Result<Arc<Consumer>, SqlError> {
         Consumer::open(&self.broker, &self.store, terms)
     }
 

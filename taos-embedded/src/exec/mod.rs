@@ -45,7 +45,7 @@ use crate::sql::ast::{Ident, ObjectName, Statement};
 use crate::store::{Store, blocks_of};
 
 pub(crate) use meta::packing_words;
-pub(crate) use rows::{STALE, TableRows};
+pub(crate) use rows::{STALE, TableRows, stale};
 pub(crate) use table::affinity;
 
 /// No database chosen, in DDL.

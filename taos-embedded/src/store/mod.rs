@@ -163,6 +163,12 @@ impl Store {
         self.inner.writer.run(Box::new(change))
     }
 
+    /// Runs changes in one transaction, as if they had waited together.
+    #[cfg(test)]
+    pub(crate) fn together(&self, changes: Vec<writer::Change>) -> Vec<Result<u64, SqlError>> {
+        self.inner.writer.together(changes)
+    }
+
     /// Runs a short read on a reader.
     ///
     /// # Errors

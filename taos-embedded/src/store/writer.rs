@@ -27,6 +27,8 @@ const QUEUE: usize = 1024;
 const MOST_VGROUPS: i32 = 1 << 23;
 
 pub(super) type Change = Box<dyn FnOnce(&mut Write<'_>) -> Result<u64, SqlError> + Send>;
+/// What follows from a change once it is durable.
+type Consequence = Box<dyn FnOnce() + Send>;
 type Outcome = Result<u64, SqlError>;
 
 enum Job {
@@ -41,9 +43,22 @@ pub(crate) struct Write<'a> {
     catalog: &'a mut Arc<Catalog>,
     next_id: &'a mut i64,
     log: &'a mut Additions,
+    consequences: &'a mut Vec<Consequence>,
 }
 
 impl Write<'_> {
+    /// Does something once the change is durable and before anybody is told so; never, if the statement or
+    /// the commit fails. What statements want done is done in their order.
+    pub(crate) fn on_commit(&mut self, consequence: impl FnOnce() + Send + 'static) {
+        self.consequences.push(Box::new(consequence));
+    }
+
+    /// Where the log of a vgroup ends for this statement: behind what those before it in the same
+    /// transaction added.
+    pub(crate) fn log_end(&self, vgroup: i32) -> i64 {
+        self.log.end(vgroup)
+    }
+
     /// The catalog as the statements before this one left it.
     pub(crate) fn catalog(&self) -> &Catalog {
         self.catalog
@@ -150,6 +165,7 @@ impl Writer {
             next_id,
             stored_next_id: next_id,
             log: Additions::new(logs),
+            consequences: Vec::new(),
         };
         let thread = std::thread::Builder::new()
             .name("taos-writer".to_owned())
@@ -164,6 +180,24 @@ impl Writer {
             .send(Job::Run(change, reply))
             .map_err(|_| closed())?;
         answer.recv().unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Runs changes in one transaction, as if they had waited together.
+    #[cfg(test)]
+    pub(super) fn together(&self, changes: Vec<Change>) -> Vec<Outcome> {
+        let (go, wait) = std::sync::mpsc::channel();
+        let first: Change = Box::new(move |_| wait.recv().map(|()| 0).map_err(internal));
+        let send = |change| {
+            let (reply, answer) = sync_channel(1);
+            self.jobs.send(Job::Run(change, reply)).map(|()| answer)
+        };
+        let answers: Vec<_> = std::iter::once(first).chain(changes).map(send).collect();
+        let _ = go.send(());
+        let outcome = |answer: Result<Receiver<Outcome>, _>| match answer {
+            Ok(answer) => answer.recv().unwrap_or_else(|_| Err(closed())),
+            Err(_) => Err(closed()),
+        };
+        answers.into_iter().skip(1).map(outcome).collect()
     }
 
     pub(super) fn stop(&self) {
@@ -188,6 +222,8 @@ struct State {
     next_id: i64,
     stored_next_id: i64,
     log: Additions,
+    /// Of the statements of the transaction that succeeded.
+    consequences: Vec<Consequence>,
 }
 
 impl State {
@@ -234,6 +270,11 @@ impl State {
             Ok(()) => {
                 self.published.set(Arc::clone(&self.catalog));
                 self.log.publish();
+                for consequence in self.consequences.drain(..) {
+                    if catch_unwind(AssertUnwindSafe(consequence)).is_err() {
+                        tracing::error!("what follows from a commit ended in a panic");
+                    }
+                }
             }
             Err(_) => self.reset(),
         }
@@ -260,11 +301,13 @@ impl State {
         self.execute("SAVEPOINT one")?;
         let before = Arc::clone(&self.catalog);
         self.log.begin();
+        let mut consequences = Vec::new();
         let mut write = Write {
             connection: &self.connection,
             catalog: &mut self.catalog,
             next_id: &mut self.next_id,
             log: &mut self.log,
+            consequences: &mut consequences,
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| change(&mut write)))
             .unwrap_or_else(|_| Err(internal("a change ended in a panic")))
@@ -277,6 +320,9 @@ impl State {
         }
         if !self.connection.is_autocommit() {
             self.execute("RELEASE one")?;
+        }
+        if outcome.is_ok() {
+            self.consequences.append(&mut consequences);
         }
         outcome
     }
@@ -306,6 +352,7 @@ impl State {
         self.catalog = self.published.get();
         self.next_id = self.stored_next_id;
         self.log.reset();
+        self.consequences.clear();
     }
 }
 
@@ -313,7 +360,6 @@ impl State {
 mod tests {
     use std::collections::BTreeSet;
     use std::sync::Mutex;
-    use std::sync::mpsc::channel;
 
     use super::super::Store;
     use super::*;
@@ -332,22 +378,9 @@ mod tests {
         };
         let outside = Arc::new(Mutex::new(outside));
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let (go, wait) = channel();
-        let mut answers = Vec::new();
-        let mut send = |change: Change| {
-            let (reply, answer) = sync_channel(1);
-            store
-                .inner
-                .writer
-                .jobs
-                .send(Job::Run(change, reply))
-                .unwrap();
-            answers.push(answer);
-        };
-        send(Box::new(move |_| wait.recv().map(|()| 0).map_err(internal)));
-        for n in 0..JOBS {
+        let change = |n: usize| -> Change {
             let (outside, seen) = (Arc::clone(&outside), Arc::clone(&seen));
-            send(Box::new(move |write| {
+            Box::new(move |write| {
                 let sql = "INSERT INTO topic (name, db, sql, created, kind, with_meta) \
                      VALUES (?1, 'd', 's', 0, 'k', 0)";
                 write.execute(sql, [n.to_string()])?;
@@ -358,14 +391,38 @@ mod tests {
                     return Err(SqlError::unsupported("the seventh"));
                 }
                 Ok(1)
-            }));
-        }
-        go.send(()).unwrap();
-        let outcomes: Vec<Outcome> = answers.iter().map(|a| a.recv().unwrap()).collect();
+            })
+        };
+        let outcomes = store.together((0..JOBS).map(change).collect());
         assert_eq!(outcomes.iter().filter(|o| o.is_err()).count(), 1);
         let all = i64::try_from(JOBS).unwrap() - 1;
         assert_eq!(committed(&outside.lock().unwrap()), all);
         let states: BTreeSet<i64> = seen.lock().unwrap().iter().copied().collect();
         assert!(states.len() < JOBS / 2, "{} commits", states.len());
+    }
+
+    #[test]
+    fn what_follows_from_a_change_is_done_once_it_is_committed_and_else_never() {
+        let store = Store::open(&Storage::Memory).unwrap();
+        let done = Arc::new(Mutex::new(Vec::new()));
+        let change = |name: &'static str, end: Result<&'static str, SqlError>| -> Change {
+            let done = Arc::clone(&done);
+            Box::new(move |write| {
+                write.on_commit(move || done.lock().unwrap().push(name));
+                write.batch(end?)?;
+                Ok(0)
+            })
+        };
+        let bad = SqlError::unsupported("this");
+        let outcomes = store.together(vec![
+            change("first", Ok("")),
+            change("failed", Err(bad)),
+            change("second", Ok("")),
+        ]);
+        assert_eq!(outcomes.iter().filter(|o| o.is_ok()).count(), 2);
+        assert_eq!(*done.lock().unwrap(), ["first", "second"]);
+        let outcomes = store.together(vec![change("lost", Ok("")), change("end", Ok("ROLLBACK"))]);
+        assert!(outcomes.iter().all(Result::is_err));
+        assert_eq!(*done.lock().unwrap(), ["first", "second"]);
     }
 }

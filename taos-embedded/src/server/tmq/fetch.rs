@@ -16,6 +16,7 @@ use crate::tmq::{Delivery, Kind};
 
 const FREED: &str = "message has been freed";
 const OTHER_ID: &str = "message ID are not equal";
+const TOO_LONG: &str = "message is longer than a frame can say";
 const NO_DATA: &str = "message type is not data";
 
 /// Keeps a message until the next one takes its place.
@@ -165,7 +166,10 @@ pub(super) fn fetch_raw(ticket: &Ticket, args: &MessageArgs) {
         raw_type: message.raw_type,
         raw: message.raw.clone(),
     };
-    send(ticket, reply.encode_head(), reply.raw);
+    match reply.encode_head() {
+        Some(head) => ticket.binary(&head, reply.raw),
+        None => refuse(ticket, "fetch_raw", args, TOO_LONG),
+    }
 }
 
 /// Sends the whole message in the newer frame, which errors have too.
@@ -185,20 +189,18 @@ pub(super) fn fetch_raw_data(ticket: &Ticket, args: &MessageArgs) {
                     raw: raw.clone(),
                 },
             };
-            return send(ticket, reply.encode_head(), raw);
+            match reply.encode_head() {
+                Some(head) => return ticket.binary(&head, raw),
+                None => TOO_LONG,
+            }
         }
         Some(_) => "message ID is not equal",
         None => "message is nil",
     };
     let mut reply = RawDataReply::error(args.req_id, args.message_id, ADAPTER_ERROR, refusal);
     reply.timing = ticket.timing();
-    send(ticket, reply.encode_head(), Bytes::new());
-}
-
-fn send(ticket: &Ticket, head: Option<Bytes>, body: Bytes) {
-    match head {
-        Some(head) => ticket.binary(&head, body),
-        None => tracing::error!("a message is longer than a frame can say"),
+    if let Some(head) = reply.encode_head() {
+        ticket.binary(&head, Bytes::new());
     }
 }
 

@@ -1,7 +1,7 @@
 //! Sessions on `/rest/tmq`: one consumer each (taosadapter-ws §11).
 //!
 //! What cannot be read gets no answer. Polls wait as tasks, one at a time; commits and subscribing run
-//! on the blocking pool; the session's task answers the rest by itself.
+//! on the blocking pool, in the order in which they came; the session's task answers the rest by itself.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use crate::server::emulate::Feature;
 use crate::tmq::Consumer;
 
 mod fetch;
+mod lane;
 mod offsets;
 mod options;
 mod poll;
@@ -24,6 +25,7 @@ mod subscribe;
 mod tests;
 
 use fetch::Holder;
+use lane::Lane;
 use poll::Polls;
 
 /// Time between two pings: a third of the shortest session timeout.
@@ -37,9 +39,8 @@ const NOT_INIT: &str = "tmq not init";
 
 /// What a session on `/rest/tmq` keeps.
 pub(super) struct State {
-    phase: Mutex<Phase>,
-    /// Held while a subscription is under way, so that the second of two sees the first.
-    subscribing: Mutex<()>,
+    phase: watch::Sender<Phase>,
+    lane: Mutex<Lane>,
     polls: Mutex<Polls>,
     holder: Mutex<Holder>,
     /// Polls are to end.
@@ -63,7 +64,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl State {
     fn phase(&self) -> Phase {
-        lock(&self.phase).clone()
+        self.phase.borrow().clone()
+    }
+
+    /// Ends the subscription, if there is any, and drops the message held.
+    fn leave(&self) {
+        let before = self.phase.send_replace(Phase::Unsubscribed);
+        if let Phase::Subscribed(consumer) = before {
+            consumer.close();
+        }
+        lock(&self.holder).drop_message();
     }
 
     fn consumer(&self) -> Option<Arc<Consumer>> {
@@ -77,8 +87,8 @@ impl State {
 impl Kind for State {
     fn new(_: &Arc<Shared>) -> Self {
         Self {
-            phase: Mutex::new(Phase::New),
-            subscribing: Mutex::new(()),
+            phase: watch::Sender::new(Phase::New),
+            lane: Mutex::default(),
             polls: Mutex::default(),
             holder: Mutex::default(),
             over: watch::Sender::new(false),
@@ -135,12 +145,9 @@ impl Kind for State {
 
     fn ended(conn: &Conn) {
         Self::stopping(conn);
-        let _turn = lock(&conn.state.subscribing);
-        if let Some(consumer) = conn.state.consumer() {
-            consumer.close();
-        }
-        *lock(&conn.state.phase) = Phase::Unsubscribed;
-        lock(&conn.state.holder).drop_message();
+        lock(&conn.state.lane).clear();
+        // A subscription under way sees that all is over when it is made.
+        conn.state.leave();
     }
 }
 
@@ -150,8 +157,8 @@ fn handle(ticket: Ticket, request: TmqRequest) {
             let version = ticket.conn.shared.emulated.text();
             ticket.ok("version", args.req_id, VersionBody { version });
         }
-        TmqRequest::Subscribe(args) => ticket.run(move |ticket| {
-            subscribe::subscribe(&ticket, &args);
+        TmqRequest::Subscribe(args) => lane::run(ticket, move |ticket| {
+            subscribe::subscribe(ticket, &args);
             poll::resume(&ticket.conn);
         }),
         TmqRequest::Poll(args) => poll::submit(ticket, args),
@@ -164,16 +171,20 @@ fn handle(ticket: Ticket, request: TmqRequest) {
             }
         }
         TmqRequest::FetchJsonMeta(args) => fetch::fetch_json_meta(&ticket, &args),
-        TmqRequest::Commit(args) => ticket.run(move |ticket| offsets::commit(&ticket, &args)),
+        TmqRequest::Commit(args) => {
+            lane::run(ticket, move |ticket| offsets::commit(ticket, &args));
+        }
         TmqRequest::CommitOffset(args) => {
-            ticket.run(move |ticket| offsets::commit_offset(&ticket, &args));
+            lane::run(ticket, move |ticket| offsets::commit_offset(ticket, &args));
         }
         TmqRequest::Assignment(args) => offsets::assignment(&ticket, &args),
         TmqRequest::Seek(args) => offsets::seek(&ticket, &args),
         TmqRequest::Committed(args) => offsets::committed(&ticket, &args),
         TmqRequest::Position(args) => offsets::position(&ticket, &args),
         TmqRequest::ListTopics(args) => list_topics(&ticket, &args),
-        TmqRequest::Unsubscribe(args) => subscribe::unsubscribe(&ticket, &args),
+        TmqRequest::Unsubscribe(args) => {
+            lane::run(ticket, move |ticket| subscribe::unsubscribe(ticket, &args));
+        }
         other => tracing::error!(?other, "a request that was decoded is not served"),
     }
 }

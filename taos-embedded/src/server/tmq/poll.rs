@@ -8,7 +8,7 @@ use taos_ws::protocol::{PollArgs, PollBody};
 use super::{Conn, Phase, Ticket, lock};
 use crate::engine::SqlError;
 use crate::server::emulate::Feature;
-use crate::tmq::{Delivery, Kind};
+use crate::tmq::{Consumer, Delivery, Kind};
 
 const ACTION: &str = "poll";
 
@@ -68,7 +68,28 @@ async fn run(first: (Ticket, PollArgs)) {
 }
 
 async fn poll(ticket: &Ticket, args: &PollArgs) {
-    let conn = &ticket.conn;
+    let mut over = ticket.conn.state.over.subscribe();
+    let outcome = tokio::select! {
+        biased;
+        _ = over.wait_for(|over| *over) => Ok(None),
+        outcome = message(&ticket.conn, args) => outcome,
+    };
+    match outcome {
+        Ok(Some((id, delivery))) => answer(ticket, args.req_id, id, &delivery),
+        Ok(None) => ticket.ok(ACTION, args.req_id, PollBody::default()),
+        Err(error) => ticket.failed(ACTION, args.req_id, &error),
+    }
+}
+
+/// The message held, if its last delivery was lost, or the next one.
+async fn message(conn: &Conn, args: &PollArgs) -> Result<Option<(u64, Arc<Delivery>)>, SqlError> {
+    let patience = u64::try_from(args.blocking_time)
+        .ok()
+        .map(Duration::from_millis);
+    let Some(consumer) = conn.state.consumer() else {
+        no_consumer(conn, patience).await;
+        return Ok(None);
+    };
     let received = args
         .message_id
         .filter(|_| conn.shared.emulated.knows(Feature::ConsumerConfig));
@@ -76,37 +97,33 @@ async fn poll(ticket: &Ticket, args: &PollArgs) {
         && let Some((id, delivery)) = lock(&conn.state.holder).held()
         && id != received
     {
-        return answer(ticket, args.req_id, id, &delivery);
+        // Others have the vgroups of a member that was removed, and this message too.
+        consumer.touch()?;
+        return Ok(Some((id, delivery)));
     }
-    let mut over = conn.state.over.subscribe();
-    let outcome = tokio::select! {
-        biased;
-        _ = over.wait_for(|over| *over) => Ok(None),
-        outcome = wait(conn, args) => outcome,
-    };
-    match outcome {
-        Ok(Some(delivery)) => {
-            let delivery = Arc::new(delivery);
-            let id = lock(&conn.state.holder).hold(Arc::clone(&delivery));
-            answer(ticket, args.req_id, id, &delivery);
-        }
-        Ok(None) => ticket.ok(ACTION, args.req_id, PollBody::default()),
-        Err(error) => ticket.failed(ACTION, args.req_id, &error),
-    }
+    let delivery = consumer.poll(patience).await?;
+    Ok(delivery.and_then(|delivery| hold(conn, &consumer, delivery)))
 }
 
-async fn wait(conn: &Conn, args: &PollArgs) -> Result<Option<Delivery>, SqlError> {
-    let patience = u64::try_from(args.blocking_time)
-        .ok()
-        .map(Duration::from_millis);
-    if let Some(consumer) = conn.state.consumer() {
-        return consumer.poll(patience).await;
-    }
-    match patience {
-        Some(patience) => tokio::time::sleep(patience).await,
-        None => std::future::pending().await,
-    }
-    Ok(None)
+/// Keeps a message, unless its subscription has ended meanwhile.
+fn hold(conn: &Conn, consumer: &Arc<Consumer>, delivery: Delivery) -> Option<(u64, Arc<Delivery>)> {
+    // Borrowed until the message is in, so that the end of the subscription drops it.
+    let phase = conn.state.phase.borrow();
+    let goes_on = matches!(&*phase, Phase::Subscribed(now) if Arc::ptr_eq(now, consumer));
+    goes_on.then(|| {
+        let delivery = Arc::new(delivery);
+        let id = lock(&conn.state.holder).hold(Arc::clone(&delivery));
+        (id, delivery)
+    })
+}
+
+/// Waits as long as there is no subscription; without an end of its own, not at all.
+async fn no_consumer(conn: &Conn, patience: Option<Duration>) {
+    let mut phase = conn.state.phase.subscribe();
+    let subscribed = phase.wait_for(|phase| matches!(phase, Phase::Subscribed(_)));
+    let patience = patience.unwrap_or_default();
+    // Whichever comes first, there is nothing to tell.
+    let _ = tokio::time::timeout(patience, subscribed).await;
 }
 
 fn answer(ticket: &Ticket, req_id: u64, message_id: u64, delivery: &Delivery) {

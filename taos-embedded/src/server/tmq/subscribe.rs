@@ -5,7 +5,7 @@ use std::sync::Arc;
 use taos_ws::protocol::{ReqArgs, SubscribeArgs, SubscribeBody};
 
 use super::options::terms;
-use super::{NOT_INIT, Phase, Ticket, lock};
+use super::{NOT_INIT, Phase, Ticket};
 use crate::engine::SqlError;
 use crate::server::emulate::Feature;
 use crate::server::guarded;
@@ -15,16 +15,21 @@ use crate::tmq::Consumer;
 pub(super) fn subscribe(ticket: &Ticket, args: &SubscribeArgs) {
     const ACTION: &str = "subscribe";
     let (conn, state) = (&ticket.conn, &ticket.conn.state);
-    let _turn = lock(&state.subscribing);
-    if *state.over.borrow() {
-        return;
-    }
     if state.consumer().is_some() {
         return ticket.refused(ACTION, args.req_id, "tmq should have unsubscribed first");
     }
     match guarded(|| open(ticket, args)) {
         Ok(consumer) => {
-            *lock(&state.phase) = Phase::Subscribed(Arc::new(consumer));
+            let begun = state.phase.send_if_modified(|phase| {
+                let goes_on = !*state.over.borrow();
+                if goes_on {
+                    *phase = Phase::Subscribed(consumer);
+                }
+                goes_on
+            });
+            if !begun {
+                return;
+            }
             let emulated = &conn.shared.emulated;
             let tells = emulated.knows(Feature::VersionInSubscribe);
             let version = tells.then(|| emulated.text());
@@ -34,31 +39,23 @@ pub(super) fn subscribe(ticket: &Ticket, args: &SubscribeArgs) {
     }
 }
 
-fn open(ticket: &Ticket, args: &SubscribeArgs) -> Result<Consumer, SqlError> {
+fn open(ticket: &Ticket, args: &SubscribeArgs) -> Result<Arc<Consumer>, SqlError> {
     let shared = &ticket.conn.shared;
     let terms = terms(args, &shared.emulated)?;
     if shared.engine.login(&args.user, &args.password).is_err() {
         // The original does not tell why (15-tmq-errors).
         return Err(SqlError::new(0xffff, "init tscObj failed"));
     }
-    shared.engine.consumer(terms)
+    shared.engine.consumer(&terms)
 }
 
 /// Ends the subscription and drops the message held.
 pub(super) fn unsubscribe(ticket: &Ticket, args: &ReqArgs) {
     const ACTION: &str = "unsubscribe";
     let state = &ticket.conn.state;
-    {
-        let mut phase = lock(&state.phase);
-        match &*phase {
-            Phase::New => return ticket.refused(ACTION, args.req_id, NOT_INIT),
-            Phase::Unsubscribed => {}
-            Phase::Subscribed(consumer) => {
-                consumer.close();
-                *phase = Phase::Unsubscribed;
-            }
-        }
+    if matches!(state.phase(), Phase::New) {
+        return ticket.refused(ACTION, args.req_id, NOT_INIT);
     }
-    lock(&state.holder).drop_message();
+    state.leave();
     ticket.done(ACTION, args.req_id);
 }

@@ -174,6 +174,12 @@ impl Additions {
         }
     }
 
+    /// Where a log ends for the present statement.
+    pub(super) fn end(&self, vgroup: i32) -> i64 {
+        let added = self.ends.get(&vgroup).copied();
+        added.unwrap_or_else(|| self.logs.get(vgroup).end)
+    }
+
     /// Before each statement.
     pub(super) fn begin(&mut self) {
         self.statement = Statement::default();

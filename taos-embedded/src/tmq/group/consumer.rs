@@ -3,6 +3,8 @@
 //! A poll waits without a thread and reads on the blocking pool. Nothing is locked meanwhile, so that
 //! commits and questions do not wait for it.
 
+mod saving;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,18 +12,25 @@ use std::time::{Duration, Instant};
 use taos_ws::protocol::{AssignmentReply, NO_OFFSET};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
+use tokio::time::timeout_at;
 
 use super::super::{Message, Page, TopicReader};
 use super::{
-    Broker, Commit, Holding, MemberId, Reset, Terms, consumer_unknown, foreign_topic,
-    foreign_vgroup,
+    Broker, Holding, MemberId, Reset, Terms, consumer_unknown, foreign_topic, foreign_vgroup,
 };
+use crate::exec::STALE;
 use crate::sql::SqlError;
 use crate::store::{Store, internal};
 
 const NO_COMMITTED: u32 = 0x0A0D;
 const OUT_OF_RANGE: u32 = 0x4007;
 const NOT_INITIALIZED: u32 = 0x4010;
+
+/// What a poll waits for work that is under way, however short its own time: pages and commits take a
+/// moment, and the server may be busy.
+const GRACE: Duration = Duration::from_millis(500);
+/// How often a subscription is made anew because a topic was made anew meanwhile.
+const ATTEMPTS: usize = 3;
 
 /// A subscription at work; ends its membership when it goes away.
 #[derive(Debug)]
@@ -36,6 +45,8 @@ pub(crate) struct Consumer {
     /// A poll that waits is to look again.
     nudge: Notify,
     closed: watch::Sender<bool>,
+    /// Held for the time of a commit.
+    committing: Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -57,7 +68,10 @@ struct State {
     /// Polls that run; the time between them does not count meanwhile.
     polling: usize,
     polled: Instant,
-    committed: Option<Instant>,
+    /// When a poll last committed by itself.
+    saved: Option<Instant>,
+    /// That commit, if the poll had no time to wait for it.
+    saving: Option<JoinHandle<Result<(), SqlError>>>,
     /// What the next poll will probably want.
     ahead: Option<(Job, Reading)>,
 }
@@ -110,25 +124,37 @@ impl Consumer {
     pub(crate) fn open(
         broker: &Arc<Broker>,
         store: &Store,
-        terms: Terms,
-    ) -> Result<Self, SqlError> {
+        terms: &Terms,
+    ) -> Result<Arc<Self>, SqlError> {
+        let mut attempt = 1;
+        loop {
+            match Self::try_open(broker, store, terms) {
+                // A topic was dropped and made anew while it was opened.
+                Err(error) if error.code == STALE && attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn try_open(broker: &Arc<Broker>, store: &Store, terms: &Terms) -> Result<Arc<Self>, SqlError> {
         let mut topics = BTreeMap::new();
-        let catalog = store.catalog();
+        let mut ids = Vec::new();
         for name in &terms.topics {
-            let db = catalog.topics.get(name).map(|topic| topic.db.as_str());
+            let reader = TopicReader::open(store, name)?;
+            ids.push(reader.topic().id);
             let open = OpenTopic {
                 name: name.as_str().into(),
-                db: db.unwrap_or_default().into(),
-                reader: Arc::new(TopicReader::open(store, name)?),
+                db: reader.topic().db.as_str().into(),
+                reader: Arc::new(reader),
             };
             topics.insert(name.clone(), open);
         }
-        let (id, epochs) = broker.join(store, terms.clone())?;
-        Ok(Self {
+        let (id, epochs) = broker.join(store, terms.clone(), ids)?;
+        Ok(Arc::new(Self {
             broker: Arc::clone(broker),
             store: store.clone(),
             id,
-            terms,
+            terms: terms.clone(),
             topics,
             epochs,
             state: Mutex::new(State {
@@ -138,12 +164,21 @@ impl Consumer {
                 initialized: false,
                 polling: 0,
                 polled: Instant::now(),
-                committed: None,
+                saved: None,
+                saving: None,
                 ahead: None,
             }),
             nudge: Notify::new(),
             closed: watch::Sender::new(false),
-        })
+            committing: Mutex::new(()),
+        }))
+    }
+
+    /// Vgroup and version of the page that is kept for the next poll.
+    #[cfg(test)]
+    pub(super) fn ahead(&self) -> Option<(i32, i64)> {
+        let state = self.lock();
+        state.ahead.as_ref().map(|(job, _)| (job.vgroup, job.from))
     }
 
     pub(crate) fn terms(&self) -> &Terms {
@@ -173,10 +208,28 @@ impl Consumer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Since when the member holds what it holds; nothing once it has been removed.
+    fn epoch(&self) -> Option<u64> {
+        // The sender goes with the membership. Nobody's lock is taken for this, since every change of
+        // every database wakes the polls that wait.
+        self.epochs.has_changed().ok()?;
+        Some(*self.epochs.borrow())
+    }
+
+    /// Counts as a poll.
+    ///
+    /// # Errors
+    /// 0x03E6 if the member was removed.
+    pub(crate) fn touch(&self) -> Result<(), SqlError> {
+        self.epoch().ok_or_else(consumer_unknown)?;
+        self.lock().polled = Instant::now();
+        Ok(())
+    }
+
     /// The state with the vgroups that the member holds now.
     fn current(&self) -> Result<MutexGuard<'_, State>, SqlError> {
         let mut state = self.lock();
-        let epoch = self.broker.epoch(self.id).ok_or_else(consumer_unknown)?;
+        let epoch = self.epoch().ok_or_else(consumer_unknown)?;
         if state.epoch != Some(epoch) {
             let holdings = self.broker.holdings(self.id).ok_or_else(consumer_unknown)?;
             self.take_over(&mut state, holdings);
@@ -209,7 +262,8 @@ impl Consumer {
             Reset::Earliest => Some(begin),
             // A group that began with the oldest goes on there, whoever joins it.
             Reset::Latest => Some(holding.start.unwrap_or(begin)),
-            Reset::None => None,
+            // What a group has committed nothing of, while it has of others, it has not read yet.
+            Reset::None => holding.knows.then_some(begin),
         };
         let position = holding.committed.or(first);
         Held {
@@ -223,17 +277,35 @@ impl Consumer {
         }
     }
 
-    /// The next message; nothing if none comes within `patience` (`None` waits for ever).
+    /// The next message; nothing if none comes within `patience` (`None` waits for ever), or if the
+    /// subscription ends.
     ///
     /// # Errors
     /// 0x03E6 if the member was removed, 0x0A0D if it does not know where to begin; what reading fails with.
     pub(crate) async fn poll(
-        &self,
+        self: &Arc<Self>,
         patience: Option<Duration>,
     ) -> Result<Option<Delivery>, SqlError> {
-        let until = patience.and_then(|patience| Instant::now().checked_add(patience));
+        match self.next_message(patience).await {
+            Err(_) if *self.closed.borrow() => Ok(None),
+            outcome => outcome,
+        }
+    }
+
+    async fn next_message(
+        self: &Arc<Self>,
+        patience: Option<Duration>,
+    ) -> Result<Option<Delivery>, SqlError> {
+        let now = Instant::now();
+        let until = patience.and_then(|patience| now.checked_add(patience));
+        let times = Times {
+            until,
+            deadline: until.map(|until| until.max(now + GRACE)),
+        };
         let _polling = Polling::begin(self);
-        self.commit_by_itself().await;
+        if !self.commit_by_itself(times.deadline).await {
+            return Ok(None);
+        }
         let mut log = self.store.log_changes();
         let mut epochs = self.epochs.clone();
         let mut closed = self.closed.subscribe();
@@ -243,7 +315,7 @@ impl Consumer {
             if *closed.borrow_and_update() {
                 return Ok(None);
             }
-            if let Some(delivery) = self.scan(until).await? {
+            if let Some(delivery) = self.scan(times).await? {
                 return Ok(Some(delivery));
             }
             let timeout = async {
@@ -265,18 +337,25 @@ impl Consumer {
     }
 
     /// Reads on until there is a message, everything is read, or the time is over. Each vgroup gets its
-    /// turn, however short the time.
-    async fn scan(&self, until: Option<Instant>) -> Result<Option<Delivery>, SqlError> {
+    /// turn, however short the time; a page that takes too long is for the next poll.
+    async fn scan(&self, times: Times) -> Result<Option<Delivery>, SqlError> {
         let mut pages = 0;
         loop {
-            let Some(job) = self.next(pages, until)? else {
+            let Some(job) = self.next(pages, times.until)? else {
                 return Ok(None);
             };
             let (vgroup, from) = (job.vgroup, job.from);
-            let reading = self.read_before(&job).unwrap_or_else(|| self.read(&job));
-            let page = reading
-                .await
-                .unwrap_or_else(|_| Err(internal("reading a topic ended in a panic")))?;
+            let mut reading = self.read_before(&job).unwrap_or_else(|| self.read(&job));
+            let page = match times.deadline {
+                Some(deadline) => timeout_at(deadline.into(), &mut reading).await,
+                None => Ok((&mut reading).await),
+            };
+            let Ok(page) = page else {
+                self.put_aside(job, reading);
+                return Ok(None);
+            };
+            let page =
+                page.unwrap_or_else(|_| Err(internal("reading a topic ended in a panic")))?;
             pages += 1;
             let mut state = self.current()?;
             let held = state.held.iter_mut().find(|held| {
@@ -328,6 +407,17 @@ impl Consumer {
         });
     }
 
+    /// Keeps a page that is on its way for the next poll, whose turn begins with it.
+    fn put_aside(&self, job: Job, reading: Reading) {
+        let mut state = self.lock();
+        let at = state
+            .held
+            .iter()
+            .position(|held| held.vgroup == job.vgroup && held.topic == job.topic);
+        state.turn = at.unwrap_or(state.turn);
+        state.ahead = Some((job, reading));
+    }
+
     /// What was read ahead, if it is what a job wants.
     fn read_before(&self, job: &Job) -> Option<Reading> {
         let (read, reading) = self.lock().ahead.take()?;
@@ -372,96 +462,6 @@ impl Consumer {
             }
         }
         Ok(None)
-    }
-
-    /// Commits what was consumed before this poll, if it is time to.
-    async fn commit_by_itself(&self) {
-        let Some(interval) = self.terms.auto_commit else {
-            return;
-        };
-        {
-            let mut state = self.lock();
-            if state.committed.is_some_and(|at| at.elapsed() < interval) {
-                return;
-            }
-            state.committed = Some(Instant::now());
-        }
-        let Some(places) = self.consumed() else {
-            return;
-        };
-        let (broker, store, id) = (Arc::clone(&self.broker), self.store.clone(), self.id);
-        let job = move || broker.commit(&store, id, places, false);
-        let outcome = tokio::task::spawn_blocking(job).await;
-        if let Ok(Err(error)) = outcome {
-            self.forget_commits();
-            tracing::warn!(?error, "a consumer's positions were not committed");
-        }
-    }
-
-    /// Nothing counts as committed any more, because a commit failed.
-    fn forget_commits(&self) {
-        for held in &mut self.lock().held {
-            held.committed = None;
-        }
-    }
-
-    /// What was consumed and is not yet committed; nothing if that is nothing.
-    fn consumed(&self) -> Option<Vec<Commit>> {
-        let mut state = self.current().ok()?;
-        let mut places = Vec::new();
-        for held in &mut state.held {
-            if let Some(offset) = held.position
-                && held.committed != Some(offset)
-            {
-                held.committed = Some(offset);
-                places.push(Commit {
-                    topic: held.topic.clone(),
-                    vgroup: held.vgroup,
-                    offset,
-                });
-            }
-        }
-        (!places.is_empty()).then_some(places)
-    }
-
-    /// Commits everything that was consumed; blocks.
-    ///
-    /// # Errors
-    /// 0x03E6 if the member was removed; the storage fails.
-    pub(crate) fn commit(&self) -> Result<(), SqlError> {
-        drop(self.current()?);
-        let Some(places) = self.consumed() else {
-            return Ok(());
-        };
-        let outcome = self.broker.commit(&self.store, self.id, places, false);
-        outcome.inspect_err(|_| self.forget_commits())
-    }
-
-    /// Commits a place; blocks.
-    ///
-    /// # Errors
-    /// 0x4009, 0x4008, 0x4007 for a topic, vgroup or offset that is not the member's; 0x03E6.
-    pub(crate) fn commit_offset(
-        &self,
-        topic: &str,
-        vgroup: i32,
-        offset: i64,
-    ) -> Result<(), SqlError> {
-        drop(self.held(topic, vgroup)?);
-        self.in_range(vgroup, offset)?;
-        let place = Commit {
-            topic: topic.to_owned(),
-            vgroup,
-            offset,
-        };
-        self.broker
-            .commit(&self.store, self.id, vec![place], true)?;
-        if let Ok(mut state) = self.held(topic, vgroup)
-            && let Some(held) = find(&mut state, topic, vgroup)
-        {
-            held.committed = Some(offset);
-        }
-        Ok(())
     }
 
     /// The state, once it is sure that the member holds the vgroup.
@@ -567,6 +567,13 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+/// Until when a poll waits for something to happen, and for work under way; for ever without.
+#[derive(Clone, Copy)]
+struct Times {
+    until: Option<Instant>,
+    deadline: Option<Instant>,
 }
 
 /// A poll under way.

@@ -1,7 +1,8 @@
 //! Consumer groups: their members, who reads which vgroup, and what they have committed.
 //!
-//! All of it is decided under one lock, and everything that outlives the server is written by the
-//! writer thread with that lock held, so that no member commits what it no longer holds.
+//! Who holds what is decided under one lock. What outlives the server is decided and written by the
+//! writer thread, and memory follows once that is committed, in the same order: what a statement that
+//! fails, or a commit that fails, would have done was never seen by anybody.
 
 mod assign;
 mod consumer;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 pub(crate) use consumer::{Consumer, Delivery};
 
 use super::ReadOptions;
+use crate::exec::stale;
 use crate::sql::SqlError;
 use crate::store::{Store, Write};
 
@@ -122,6 +124,8 @@ struct Holding {
     tenure: u64,
     committed: Option<i64>,
     start: Option<i64>,
+    /// The group has committed something of the topic, here or in another vgroup.
+    knows: bool,
 }
 
 /// A place to be committed.
@@ -129,8 +133,13 @@ struct Holding {
 struct Commit {
     topic: String,
     vgroup: i32,
+    /// Of the member that read up to there.
+    tenure: u64,
     offset: i64,
 }
+
+/// A topic, one of its vgroups, what a group has committed there, and where it began.
+type Row = (String, i32, Option<i64>, Option<i64>);
 
 fn now() -> i64 {
     SystemTime::now()
@@ -181,14 +190,16 @@ impl Broker {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes a consumer a member of its group, with its share of the vgroups.
+    /// Makes a consumer a member of its group, with its share of the vgroups. `ids` are the numbers of its
+    /// topics, as it knows them.
     ///
     /// # Errors
-    /// 0x03E1 for an unknown topic; the storage fails.
+    /// 0x03E1 for an unknown topic; that a topic is another one by now; the storage fails.
     fn join(
         self: &Arc<Self>,
         store: &Store,
         terms: Terms,
+        ids: Vec<i64>,
     ) -> Result<(MemberId, watch::Receiver<u64>), SqlError> {
         let id = {
             let mut state = self.state();
@@ -196,72 +207,56 @@ impl Broker {
             state.last_member
         };
         let (epoch, changes) = watch::channel(0);
-        let (broker, log) = (Arc::clone(self), store.clone());
-        let joined = store.write(move |write| {
+        let broker = Arc::clone(self);
+        store.write(move |write| {
             let member = Member {
                 terms,
                 joined: now(),
                 rebalanced: now(),
                 epoch,
             };
-            broker.enrol(write, &log, id, member).map(|()| 0)
-        });
-        match joined {
-            Ok(_) => Ok((id, changes)),
-            Err(error) => {
-                self.leave(id);
-                Err(error)
-            }
-        }
+            broker.enrol(write, id, member, &ids).map(|()| 0)
+        })?;
+        Ok((id, changes))
     }
 
-    /// The part of [`join`](Self::join) that nothing may come between.
+    /// The part of [`join`](Self::join) that nothing may come between. What the table says counts here:
+    /// memory follows only with the commit.
     fn enrol(
-        &self,
-        write: &Write<'_>,
-        log: &Store,
+        self: &Arc<Self>,
+        write: &mut Write<'_>,
         id: MemberId,
         member: Member,
+        ids: &[i64],
     ) -> Result<(), SqlError> {
-        let mut state = self.state();
-        let mut fresh = Vec::new();
-        for topic in &member.terms.topics {
-            let catalog = write.catalog();
-            let found = catalog.topics.get(topic).ok_or_else(topic_unknown)?;
-            let key = (member.terms.group.clone(), topic.clone());
-            let group = state.groups.get(&key);
-            let alone = group.is_none_or(|group| group.members.is_empty());
-            for vgroup in catalog.database(&found.db)?.vgroups() {
-                let slot = group.and_then(|group| group.slots.get(&vgroup));
+        let group = &member.terms.group;
+        let mut places = Vec::new();
+        for (topic, known) in member.terms.topics.iter().zip(ids) {
+            let found = write.catalog().topics.get(topic);
+            let found = found.ok_or_else(topic_unknown)?;
+            if found.id != *known {
+                return Err(stale());
+            }
+            let alone = self.state().members_of(topic, Some(group)).next().is_none();
+            for vgroup in write.catalog().database(&found.db)?.vgroups() {
+                let row = table::find(write, group, topic, vgroup)?;
+                let (committed, mut start) = row.unwrap_or_default();
                 // Whoever joins others goes on where they are, however they began.
                 let begins = alone
                     && member.terms.reset == Reset::Latest
-                    && slot.is_none_or(|slot| slot.committed.is_none() && slot.start.is_none());
-                if slot.is_some() && !begins {
-                    continue;
+                    && committed.is_none()
+                    && start.is_none();
+                if begins {
+                    start = Some(write.log_end(vgroup));
                 }
-                let start = begins.then(|| log.log_bounds(vgroup).1);
-                table::begin(write, &key.0, topic, vgroup, start)?;
-                fresh.push((key.clone(), vgroup, start));
+                if begins || row.is_none() {
+                    table::begin(write, group, topic, vgroup, start)?;
+                }
+                places.push((topic.clone(), vgroup, committed, start));
             }
         }
-        for (key, vgroup, start) in fresh {
-            let slots = &mut state.groups.entry(key).or_default().slots;
-            slots.entry(vgroup).or_default().start = start;
-        }
-        let group = member.terms.group.clone();
-        let topics = member.terms.topics.clone();
-        state.members.insert(id, member);
-        for topic in topics {
-            let key = (group.clone(), topic);
-            state
-                .groups
-                .entry(key.clone())
-                .or_default()
-                .members
-                .insert(id);
-            state.rebalance(&key);
-        }
+        let broker = Arc::clone(self);
+        write.on_commit(move || broker.state().admit(id, member, places));
         Ok(())
     }
 
@@ -277,7 +272,11 @@ impl Broker {
         let mut holdings = Vec::new();
         for topic in &member.terms.topics {
             let key = (member.terms.group.clone(), topic.clone());
-            for (vgroup, slot) in state.groups.get(&key).iter().flat_map(|g| &g.slots) {
+            let Some(group) = state.groups.get(&key) else {
+                continue;
+            };
+            let knows = group.slots.values().any(|slot| slot.committed.is_some());
+            for (vgroup, slot) in &group.slots {
                 if slot.owner == Some(id) {
                     holdings.push(Holding {
                         topic: topic.clone(),
@@ -285,17 +284,12 @@ impl Broker {
                         tenure: slot.tenure,
                         committed: slot.committed,
                         start: slot.start,
+                        knows,
                     });
                 }
             }
         }
         Some((*member.epoch.borrow(), holdings))
-    }
-
-    /// Since when a member holds what it holds.
-    fn epoch(&self, id: MemberId) -> Option<u64> {
-        let state = self.state();
-        state.members.get(&id).map(|member| *member.epoch.borrow())
     }
 
     /// What a group has committed, as one of its members may know it.
@@ -313,8 +307,8 @@ impl Broker {
         }
     }
 
-    /// Writes down places, and blocks until they are durable. Of those that the member does not hold, one
-    /// is refused if `strict`, else left out.
+    /// Writes down places, and blocks until they are durable. Of those that the member does not hold, or
+    /// lost meanwhile, one is refused if `strict`, else left out.
     fn commit(
         self: &Arc<Self>,
         store: &Store,
@@ -323,33 +317,28 @@ impl Broker {
         strict: bool,
     ) -> Result<(), SqlError> {
         let broker = Arc::clone(self);
-        let written = store.write(move |write| {
-            let mut state = broker.state();
-            let group = state.members.get(&id).ok_or_else(consumer_unknown)?;
-            let group = group.terms.group.clone();
-            for place in &places {
-                match state.slot(id, &place.topic, place.vgroup) {
-                    Ok(slot) => {
-                        let Commit {
-                            topic,
-                            vgroup,
-                            offset,
-                        } = place;
-                        table::commit(write, &group, topic, *vgroup, *offset)?;
-                        slot.committed = Some(*offset);
-                    }
-                    Err(error) if strict => return Err(error),
-                    Err(_) => {}
-                }
-            }
-            Ok(0)
-        });
+        let written = store.write(move |write| broker.put(write, id, places, strict).map(|()| 0));
         written.map(drop)
     }
 
-    /// Whether any consumer is subscribed to a topic.
-    pub(crate) fn is_subscribed(&self, topic: &str) -> bool {
-        self.state().members_of(topic, None).next().is_some()
+    /// The part of [`commit`](Self::commit) that nothing may come between.
+    fn put(
+        self: &Arc<Self>,
+        write: &mut Write<'_>,
+        id: MemberId,
+        places: Vec<Commit>,
+        strict: bool,
+    ) -> Result<(), SqlError> {
+        let (group, places) = self.state().held(id, places, strict)?;
+        for place in &places {
+            // A group that is not known any more was dropped just now.
+            if !table::commit(write, &group, &place.topic, place.vgroup, place.offset)? {
+                return Err(consumer_unknown());
+            }
+        }
+        let broker = Arc::clone(self);
+        write.on_commit(move || broker.state().remember(&group, places));
+        Ok(())
     }
 
     /// Forgets everything about a topic, as part of dropping it. With `force` its consumers are removed.
@@ -357,22 +346,18 @@ impl Broker {
     /// # Errors
     /// 0x03EB while a consumer is subscribed, without `force`.
     pub(crate) fn drop_topic(
-        &self,
-        write: &Write<'_>,
+        self: &Arc<Self>,
+        write: &mut Write<'_>,
         topic: &str,
         force: bool,
     ) -> Result<(), SqlError> {
-        let mut state = self.state();
-        let members: Vec<MemberId> = state.members_of(topic, None).collect();
-        if !force && !members.is_empty() {
+        if !force && self.state().members_of(topic, None).next().is_some() {
             let text = "Topic subscribed cannot be dropped";
             return Err(SqlError::new(TOPIC_SUBSCRIBED, text));
         }
         table::forget_topic(write, topic)?;
-        for member in members {
-            state.remove(member);
-        }
-        state.groups.retain(|(_, of), _| of != topic);
+        let (broker, topic) = (Arc::clone(self), topic.to_owned());
+        write.on_commit(move || broker.state().forget(&topic, None));
         Ok(())
     }
 
@@ -381,31 +366,26 @@ impl Broker {
     /// # Errors
     /// 0x03EC while it has members, without `force`; 0x03E8 if there is no such group, unless `if_exists`.
     pub(crate) fn drop_group(
-        &self,
-        write: &Write<'_>,
+        self: &Arc<Self>,
+        write: &mut Write<'_>,
         group: &str,
         topic: &str,
         if_exists: bool,
         force: bool,
     ) -> Result<(), SqlError> {
-        let mut state = self.state();
-        let key = (group.to_owned(), topic.to_owned());
-        if !state.groups.contains_key(&key) {
+        let is_used = self.state().members_of(topic, Some(group)).next().is_some();
+        if is_used && !force {
+            let text = "Consumer group being used by some consumer";
+            return Err(SqlError::new(GROUP_USED, text));
+        }
+        if !table::forget_group(write, group, topic)? {
             return match if_exists {
                 true => Ok(()),
                 false => Err(SqlError::new(GROUP_UNKNOWN, "Subscribe not exist")),
             };
         }
-        let members: Vec<MemberId> = state.members_of(topic, Some(group)).collect();
-        if !force && !members.is_empty() {
-            let text = "Consumer group being used by some consumer";
-            return Err(SqlError::new(GROUP_USED, text));
-        }
-        table::forget_group(write, group, topic)?;
-        for member in members {
-            state.remove(member);
-        }
-        state.groups.remove(&key);
+        let (broker, group, topic) = (Arc::clone(self), group.to_owned(), topic.to_owned());
+        write.on_commit(move || broker.state().forget(&topic, Some(&group)));
         Ok(())
     }
 }
@@ -437,6 +417,65 @@ impl State {
             .and_then(|g| g.slots.get_mut(&vgroup));
         slot.filter(|slot| slot.owner == Some(id))
             .ok_or_else(foreign_vgroup)
+    }
+
+    /// Takes in a member whose groups are written down, with where they are in each vgroup.
+    fn admit(&mut self, id: MemberId, member: Member, places: Vec<Row>) {
+        let group = member.terms.group.clone();
+        let topics = member.terms.topics.clone();
+        for (topic, vgroup, committed, start) in places {
+            let group = self.groups.entry((group.clone(), topic)).or_default();
+            let slot = group.slots.entry(vgroup).or_default();
+            (slot.committed, slot.start) = (committed, start);
+        }
+        self.members.insert(id, member);
+        for topic in topics {
+            let key = (group.clone(), topic);
+            let group = self.groups.entry(key.clone()).or_default();
+            group.members.insert(id);
+            self.rebalance(&key);
+        }
+    }
+
+    /// Those of the places that a member holds, and its group.
+    fn held(
+        &mut self,
+        id: MemberId,
+        places: Vec<Commit>,
+        strict: bool,
+    ) -> Result<(String, Vec<Commit>), SqlError> {
+        let member = self.members.get(&id).ok_or_else(consumer_unknown)?;
+        let group = member.terms.group.clone();
+        let mut held = Vec::new();
+        for place in places {
+            match self.slot(id, &place.topic, place.vgroup) {
+                Ok(slot) if slot.tenure == place.tenure => held.push(place),
+                Err(error) if strict => return Err(error),
+                Ok(_) if strict => return Err(foreign_vgroup()),
+                _ => {}
+            }
+        }
+        Ok((group, held))
+    }
+
+    /// Takes over what a group has committed, whoever holds the vgroups by now.
+    fn remember(&mut self, group: &str, places: Vec<Commit>) {
+        for place in places {
+            let group = self.groups.get_mut(&(group.to_owned(), place.topic));
+            if let Some(slot) = group.and_then(|group| group.slots.get_mut(&place.vgroup)) {
+                slot.committed = Some(place.offset);
+            }
+        }
+    }
+
+    /// Removes one group of a topic, or all, with the members.
+    fn forget(&mut self, topic: &str, group: Option<&str>) {
+        let members: Vec<MemberId> = self.members_of(topic, group).collect();
+        for member in members {
+            self.remove(member);
+        }
+        self.groups
+            .retain(|(of, on), _| on != topic || group.is_some_and(|group| group != of));
     }
 
     fn remove(&mut self, id: MemberId) {

@@ -1,6 +1,6 @@
 //! What groups have committed, in the store.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::sql::SqlError;
 use crate::store::{Store, Write, internal, sqlite_error};
@@ -46,6 +46,22 @@ fn rows(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
     rows.collect()
 }
 
+/// Where a group is in a vgroup: what it has committed, and where it began. `None` if it is not known there.
+pub(super) fn find(
+    write: &Write<'_>,
+    group: &str,
+    topic: &str,
+    vgroup: i32,
+) -> Result<Option<(Option<i64>, Option<i64>)>, SqlError> {
+    let sql =
+        "SELECT committed, start FROM grp_offset WHERE grp = ?1 AND topic = ?2 AND vgroup = ?3";
+    let found = write.connection.prepare_cached(sql).and_then(|mut query| {
+        let row = query.query_row((group, topic, vgroup), |row| Ok((row.get(0)?, row.get(1)?)));
+        row.optional()
+    });
+    found.map_err(sqlite_error)
+}
+
 /// Makes a group known in a vgroup, with the place where it begins if that is not the log's begin.
 pub(super) fn begin(
     write: &Write<'_>,
@@ -59,15 +75,17 @@ pub(super) fn begin(
     write.execute(sql, (group, topic, vgroup, start)).map(drop)
 }
 
+/// Writes down what a group has committed; false if it is not known in the vgroup.
 pub(super) fn commit(
     write: &Write<'_>,
     group: &str,
     topic: &str,
     vgroup: i32,
     offset: i64,
-) -> Result<(), SqlError> {
+) -> Result<bool, SqlError> {
     let sql = "UPDATE grp_offset SET committed = ?4 WHERE grp = ?1 AND topic = ?2 AND vgroup = ?3";
-    write.execute(sql, (group, topic, vgroup, offset)).map(drop)
+    let changed = write.execute(sql, (group, topic, vgroup, offset))?;
+    Ok(changed > 0)
 }
 
 pub(super) fn forget_topic(write: &Write<'_>, topic: &str) -> Result<(), SqlError> {
@@ -75,7 +93,8 @@ pub(super) fn forget_topic(write: &Write<'_>, topic: &str) -> Result<(), SqlErro
     write.execute(sql, [topic]).map(drop)
 }
 
-pub(super) fn forget_group(write: &Write<'_>, group: &str, topic: &str) -> Result<(), SqlError> {
+/// Forgets a group; false if it is not known.
+pub(super) fn forget_group(write: &Write<'_>, group: &str, topic: &str) -> Result<bool, SqlError> {
     let sql = "DELETE FROM grp_offset WHERE grp = ?1 AND topic = ?2";
-    write.execute(sql, (group, topic)).map(drop)
+    Ok(write.execute(sql, (group, topic))? > 0)
 }

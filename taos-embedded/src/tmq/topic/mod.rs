@@ -106,6 +106,11 @@ impl TopicReader {
         })
     }
 
+    /// The topic as it was when it was opened.
+    pub(crate) fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
     /// The first message made of what stands in a vgroup's log from `from` on. Without one, everything
     /// below the page's `next` is of no concern to the topic.
     ///
