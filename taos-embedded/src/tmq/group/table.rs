@@ -18,6 +18,9 @@ pub(super) struct Row {
     pub(super) start: Option<i64>,
 }
 
+/// What a group has committed in a vgroup, and where it began there.
+pub(super) type Place = (Option<i64>, Option<i64>);
+
 /// Reads the table, and makes it in a file that has none yet.
 pub(super) fn load(store: &Store) -> Result<Vec<Row>, SqlError> {
     // Not by a reader: a store that was only opened is to have no thread that closes after it.
@@ -46,13 +49,13 @@ fn rows(connection: &Connection) -> rusqlite::Result<Vec<Row>> {
     rows.collect()
 }
 
-/// Where a group is in a vgroup: what it has committed, and where it began. `None` if it is not known there.
+/// Where a group is in a vgroup; `None` if it is not known there.
 pub(super) fn find(
     write: &Write<'_>,
     group: &str,
     topic: &str,
     vgroup: i32,
-) -> Result<Option<(Option<i64>, Option<i64>)>, SqlError> {
+) -> Result<Option<Place>, SqlError> {
     let sql =
         "SELECT committed, start FROM grp_offset WHERE grp = ?1 AND topic = ?2 AND vgroup = ?3";
     let found = write.connection.prepare_cached(sql).and_then(|mut query| {

@@ -32,7 +32,6 @@ pub(super) trait View {
 pub(super) enum Carries {
     Rows,
     RowsAndMeta,
-    Meta,
 }
 
 /// Whether more entries may follow into the same message.
@@ -118,9 +117,6 @@ impl Builder {
                 && view.carries(part)
             {
                 self.creates.push(created.clone());
-            }
-            if self.carries == Carries::Meta {
-                continue;
             }
             for entry in view.rows(part)? {
                 self.rows += usize::try_from(entry.rows).unwrap_or(usize::MAX);
