@@ -341,24 +341,33 @@ async fn automatic_commits_write_down_only_what_was_moved_past() {
     let (first, _) = tokio::join!(consumer.recv(), peer.serve_rows(1, 0, 4, &[1]));
     first.unwrap().unwrap();
     peer.serve_rows(2, 4, 7, &[2]).await;
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    // The first was not moved past before; the second is not now.
+    // The first message was not moved past.
+    assert!(peer.is_silent_for(Duration::from_secs(5)).await);
     let (second, place) = tokio::join!(consumer.recv(), async {
-        let mut commit = None;
-        while commit.is_none() {
-            match peer.request().await {
-                Some(TmqRequest::CommitOffset(args)) => {
-                    peer.ok("commit_offset", args.req_id, "").await;
-                    commit = Some(args.offset);
-                }
-                Some(TmqRequest::Poll(args)) => peer.nothing(args.req_id).await,
-                other => panic!("{other:?}"),
+        match peer.request_but_polls().await {
+            Some(TmqRequest::CommitOffset(args)) => {
+                peer.ok("commit_offset", args.req_id, "").await;
+                args.offset
             }
+            other => panic!("`commit_offset` was expected, not {other:?}"),
         }
-        commit
     });
     second.unwrap().unwrap();
-    assert_eq!(place, Some(4));
+    assert_eq!(place, 4);
+    // Nor is the second one now, though another is asked for ahead.
+    let quiet = tokio::time::timeout(Duration::from_secs(5), async {
+        loop {
+            match peer.request_but_polls().await {
+                Some(TmqRequest::Assignment(args)) => {
+                    peer.ok("assignment", args.req_id, r#","assignment":null"#)
+                        .await;
+                }
+                other => return other,
+            }
+        }
+    });
+    let quiet = quiet.await;
+    assert!(quiet.is_err(), "{quiet:?}");
 }
 
 #[tokio::test]

@@ -11,10 +11,10 @@ use taos_query::{Code, ErrorKind};
 use tokio::time::Instant;
 
 /// What servers answer where nothing is committed.
-const NOTHING: i64 = crate::protocol::NO_OFFSET;
+pub(super) const NOTHING: i64 = crate::protocol::NO_OFFSET;
 
 /// A consumer that has taken the message of the versions 0 to 4, and has no poll under way.
-async fn with_one_taken(dsn: &str) -> (Consumer, Peer, Accepts) {
+pub(super) async fn with_one_taken(dsn: &str) -> (Consumer, Peer, Accepts) {
     let (consumer, mut peer, accepts) = subscribed(dsn).await;
     let (first, _) = tokio::join!(consumer.recv(), peer.serve_rows(1, 0, 4, &[1]));
     assert_eq!(read(first.unwrap()).await, (0, vec![1]));
@@ -25,7 +25,7 @@ async fn with_one_taken(dsn: &str) -> (Consumer, Peer, Accepts) {
 }
 
 /// The next connection of a consumer that was at `place`, where the server would go on at `start`.
-async fn again(accepts: &mut Accepts, start: i64, committed: i64) -> Peer {
+pub(super) async fn again(accepts: &mut Accepts, start: i64, committed: i64) -> Peer {
     let mut peer = accepts.greet("3.3.7.5").await;
     peer.resubscribe(start, committed).await;
     peer

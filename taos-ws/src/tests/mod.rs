@@ -7,6 +7,7 @@ mod consumer;
 mod consumer_commits;
 mod consumer_faults;
 mod consumer_orders;
+mod consumer_places;
 mod endpoints;
 mod faults;
 mod peer;

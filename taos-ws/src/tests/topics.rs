@@ -8,6 +8,7 @@ use crate::protocol::{
 use crate::transport::BoxSocket;
 use bytes::Bytes;
 use std::sync::Arc;
+use std::time::Duration;
 use taos_query::AsyncTBuilder as _;
 use taos_query::tmq::raw::{DATA, DataEntry, DataMessage, Place};
 use taos_query::tmq::{
@@ -231,6 +232,62 @@ impl Peer {
             }
             other => panic!("`commit_offset` was expected, not {other:?}"),
         }
+    }
+
+    /// True if the client has nothing to say for so long, on a paused clock.
+    pub(super) async fn is_silent_for(&mut self, long: Duration) -> bool {
+        tokio::time::timeout(long, self.request()).await.is_err()
+    }
+
+    /// Takes any request but those for messages, which find nothing.
+    pub(super) async fn request_but_polls(&mut self) -> Option<TmqRequest> {
+        loop {
+            match self.request().await {
+                Some(TmqRequest::Poll(args)) => self.nothing(args.req_id).await,
+                other => return other,
+            }
+        }
+    }
+
+    /// Refuses a commit of a place in the vgroup 2.
+    pub(super) async fn refuse_commit(&mut self, code: u32) -> i64 {
+        match self.request_but_polls().await {
+            Some(TmqRequest::CommitOffset(args)) => {
+                self.refuse("commit_offset", args.req_id, code, "no").await;
+                args.offset
+            }
+            other => panic!("`commit_offset` was expected, not {other:?}"),
+        }
+    }
+
+    /// Refuses a seek in the vgroup 2.
+    pub(super) async fn refuse_seek(&mut self, code: u32) -> i64 {
+        match self.request().await {
+            Some(TmqRequest::Seek(args)) => {
+                self.refuse("seek", args.req_id, code, "no").await;
+                args.offset
+            }
+            other => panic!("`seek` was expected, not {other:?}"),
+        }
+    }
+
+    /// Answers which vgroups there are: none.
+    pub(super) async fn assign_nothing(&mut self) {
+        match self.request_but_polls().await {
+            Some(TmqRequest::Assignment(args)) => {
+                self.ok("assignment", args.req_id, r#","assignment":null"#)
+                    .await;
+            }
+            other => panic!("`assignment` was expected, not {other:?}"),
+        }
+    }
+
+    /// Takes a subscription, and tells nothing more.
+    pub(super) async fn joined(&mut self) {
+        let Some(TmqRequest::Subscribe(args)) = self.request().await else {
+            panic!("`subscribe` was expected");
+        };
+        self.ok("subscribe", args.req_id, "").await;
     }
 
     /// Takes a seek in the vgroup 2.
