@@ -412,7 +412,9 @@ impl Driver {
         if now < self.next_learn {
             return;
         }
-        let settled = self.shared.settle(session).await;
+        let limit = FETCH.min(session.limit);
+        let settled = timeout(limit, self.shared.settle(session)).await;
+        let settled = settled.unwrap_or_else(|_| Err(Trouble::Lost(session.silent(limit))));
         if let Err(Trouble::Lost(error)) = settled {
             self.shared.lose(session, &error);
             return;

@@ -27,6 +27,11 @@
 //! use subscribes again and reading goes on where it was: behind what was received, or where the
 //! group has committed if that is further. What the log has lost meanwhile is logged and listed by
 //! [`Consumer::gaps`]. `auto.reconnect=false` switches this off.
+//!
+//! A poll that is refused for a reason that passes (the server starts, is busy, or balances the group)
+//! is sent again after growing pauses, `conn_retries` times, before the error is told. A message that
+//! is not given within a minute is fetched by a new subscription. `unsubscribe`, another `subscribe`
+//! and dropping the consumer wait for none of that.
 
 mod builder;
 mod calls;

@@ -186,6 +186,19 @@ impl Session {
         .with_code(Code::WS_RECV_TIMEOUT)
     }
 
+    /// Where reading goes on was not told in time.
+    pub(super) fn silent(&self, limit: Duration) -> RawError {
+        RawError::of(
+            ErrorKind::Timeout,
+            format!(
+                "{} did not say within {limit:?} where the group `{}` is",
+                self.link.address(),
+                self.group
+            ),
+        )
+        .with_code(Code::WS_RECV_TIMEOUT)
+    }
+
     /// A message whole: its type and bytes.
     pub(super) async fn raw_data(&self, message_id: u64) -> Result<(u16, Bytes), Trouble> {
         self.raw(Action::FetchRawData, message_id).await
