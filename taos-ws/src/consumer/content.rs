@@ -8,8 +8,8 @@ use chrono_tz::Tz;
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use taos_query::common::Precision;
-use taos_query::tmq::MessageContent;
 use taos_query::tmq::raw::{DATA, DATA_AND_TABLES, DataReader, EntrySchema};
+use taos_query::tmq::{Data, MessageContent, MessageSet, Meta};
 use taos_query::util::generate_req_id;
 use taos_query::{Code, ErrorKind, RawBlock, RawData, RawError, RawResult};
 use tokio::runtime;
@@ -17,6 +17,31 @@ use tokio::task::JoinHandle;
 
 /// `message_type` of rows as they are stored (taosadapter-ws §11.2).
 pub(super) const STORED: i32 = 4;
+/// `message_type` of meta, and of meta with rows (taosadapter-ws §11.2).
+pub(super) const META: i32 = 2;
+pub(super) const META_AND_ROWS: i32 = 3;
+
+/// A message of a `message_type`.
+pub(super) fn set(
+    kind: i32,
+    content: Arc<dyn MessageContent>,
+) -> Result<MessageSet<Meta, Data>, Trouble> {
+    match kind {
+        1 | STORED => Ok(MessageSet::Data(Data::new(content))),
+        META => Ok(MessageSet::Meta(Meta::new(content))),
+        META_AND_ROWS => Ok(MessageSet::MetaData(
+            Meta::new(Arc::clone(&content)),
+            Data::new(content),
+        )),
+        other => Err(Trouble::Refused(
+            RawError::of(
+                ErrorKind::Protocol,
+                format!("the server sent a message of the unknown type {other}"),
+            )
+            .with_code(Code::WS_BAD_ANSWER),
+        )),
+    }
+}
 
 /// What every block is told about where it comes from.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! The consumer's task: asks for messages, subscribes again, and commits what was moved past.
 
-use super::content::{Lazy, Origin, STORED, Whole};
-use super::orders::{Order, Orders};
+use super::content::{Lazy, META, META_AND_ROWS, Origin, Whole, set};
+use super::orders::{Order, Orders, answer};
 use super::refusals::passes;
 use super::session::{Session, Trouble};
 use super::shared::{Message, Phase, Plan, Shared, superseded};
@@ -10,11 +10,11 @@ use crate::resend::RESENDS;
 use crate::telemetry::span;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use taos_query::tmq::{Data, MessageContent, MessageSet, Meta, Offset};
+use taos_query::tmq::{Data, MessageSet, Meta, Offset};
 use taos_query::util::generate_req_id;
-use taos_query::{Code, ErrorKind, RawError, RawResult};
+use taos_query::{ErrorKind, RawError, RawResult};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// What the answer to a poll may be late.
@@ -26,10 +26,6 @@ const LEARN_SOON: Duration = Duration::from_millis(500);
 const LEARN_LATER: Duration = Duration::from_secs(10);
 /// Longest time that a consumer that was dropped takes for its last commit.
 const LAST_COMMIT: Duration = Duration::from_secs(2);
-/// `message_type` of meta, and of meta with rows (taosadapter-ws §11.2).
-const META: i32 = 2;
-const META_AND_ROWS: i32 = 3;
-
 enum Step {
     Order(Order),
     Poll(Arc<Session>, Duration),
@@ -561,36 +557,6 @@ impl Driver {
             Err(lost) => return Err(lost),
         };
         Ok(next.or_else(|| Some(reply.offset).filter(|offset| *offset >= 0)))
-    }
-}
-
-/// Tells the one who gave an order what became of it; gives nothing where it was left in the middle.
-fn answer(done: oneshot::Sender<RawResult<()>>, ended: Option<RawResult<()>>) -> Option<()> {
-    let left = ended.is_none();
-    let ended = ended.unwrap_or_else(|| Err(superseded()));
-    if let Err(Err(error)) = done.send(ended)
-        && !left
-    {
-        tracing::warn!(%error, "nobody waits any more for what failed");
-    }
-    (!left).then_some(())
-}
-
-fn set(kind: i32, content: Arc<dyn MessageContent>) -> Result<MessageSet<Meta, Data>, Trouble> {
-    match kind {
-        1 | STORED => Ok(MessageSet::Data(Data::new(content))),
-        META => Ok(MessageSet::Meta(Meta::new(content))),
-        META_AND_ROWS => Ok(MessageSet::MetaData(
-            Meta::new(Arc::clone(&content)),
-            Data::new(content),
-        )),
-        other => Err(Trouble::Refused(
-            RawError::of(
-                ErrorKind::Protocol,
-                format!("the server sent a message of the unknown type {other}"),
-            )
-            .with_code(Code::WS_BAD_ANSWER),
-        )),
     }
 }
 

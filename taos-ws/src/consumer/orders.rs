@@ -112,3 +112,18 @@ impl Orders {
         }
     }
 }
+
+/// Tells the one who gave an order what became of it; gives nothing where it was left in the middle.
+pub(super) fn answer(
+    done: oneshot::Sender<RawResult<()>>,
+    ended: Option<RawResult<()>>,
+) -> Option<()> {
+    let left = ended.is_none();
+    let ended = ended.unwrap_or_else(|| Err(superseded()));
+    if let Err(Err(error)) = done.send(ended)
+        && !left
+    {
+        tracing::warn!(%error, "nobody waits any more for what failed");
+    }
+    (!left).then_some(())
+}
