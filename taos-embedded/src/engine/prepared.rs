@@ -36,6 +36,8 @@ enum Kind {
 pub(crate) struct Batch {
     tables: Vec<TableRows>,
     held: Held,
+    /// The rows are those of a message of a topic.
+    is_replay: bool,
 }
 
 impl Batch {
@@ -185,17 +187,19 @@ impl Session {
     /// 0x2603 if a table has gone since, 0x0200 if its columns have, and those of the storage.
     pub(crate) fn write_batch(&self, batch: Batch) -> Result<u64, SqlError> {
         let mut tables = Arc::new(batch.tables);
+        let is_replay = batch.is_replay;
         let mut overtaken = false;
         self.retrying(false, || {
             if overtaken {
                 self.renew(&mut tables)?;
             }
             overtaken = true;
-            self.exec("").write_bound(&tables)
+            self.exec("").write_bound(&tables, is_replay)
         })
     }
 
-    /// Makes subtables that are missing and writes raw blocks, all or nothing.
+    /// Makes subtables that are missing and writes raw blocks, all or nothing; `is_replay` if a message of a
+    /// topic brought them.
     ///
     /// # Errors
     /// 0x2603 for a missing table, 0x0118 for columns that do not fit it.
@@ -203,9 +207,13 @@ impl Session {
         &self,
         new: &[NewTable],
         blocks: &[RawBlockRows<'_>],
+        is_replay: bool,
     ) -> Result<u64, SqlError> {
         let exec = self.exec("");
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            is_replay,
+            ..Batch::default()
+        };
         for table in new {
             batch.tables.extend(exec.new_child(table)?);
         }

@@ -67,9 +67,10 @@ impl Exec<'_> {
 
     pub(super) fn alter_database(&self, alter: &AlterDatabase) -> Result<u64, SqlError> {
         let name = alter.name.name.clone();
-        let before = self.catalog().database(&name)?.options.clone();
-        let options = before.with(&alter.options, true, self.sql)?;
+        let (changes, sql) = (alter.options.clone(), self.sql.to_owned());
         self.store().write(move |write| {
+            let before = &write.catalog().database(&name)?.options;
+            let options = before.clone().with(&changes, true, &sql)?;
             let has_topic = write.catalog().topics.values().any(|t| t.db == name);
             if has_topic && options.number("wal_retention_period") == 0 {
                 return Err(no_log());

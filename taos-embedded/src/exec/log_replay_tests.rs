@@ -2,6 +2,7 @@
 
 use super::log_tests::{Bed, DATABASE, with_super};
 use crate::engine::{Batch, BoundTable, FieldKind, RawBlockRows, Room, Source, TableName};
+use crate::meta::Meta;
 use crate::tmq::Body;
 
 /// Applies an entry as `write_raw` does.
@@ -31,7 +32,7 @@ fn replay(to: &Bed, body: Body) {
             room: &room,
         });
     let blocks: Vec<_> = blocks.collect();
-    to.session.write_raw_blocks(&[], &blocks).unwrap();
+    to.session.write_raw_blocks(&[], &blocks, true).unwrap();
 }
 
 #[test]
@@ -56,6 +57,34 @@ fn replayed_messages_leave_the_entries_that_they_were_made_of() {
         replay(&to, entry.body);
     }
     assert_eq!(to.lines(), from.lines());
+    assert!(from.log(2).iter().all(|entry| !entry.is_replayed));
+    assert!(to.log(2).iter().all(|entry| entry.is_replayed));
+    let sources = |bed: &Bed| -> Vec<u8> {
+        let source = |entry: &crate::tmq::Entry| match &entry.body {
+            Body::Meta(Meta::CreateSuper(table) | Meta::AlterSuper(table)) => Some(table.source),
+            Body::Meta(Meta::CreateTables { source, .. }) => Some(*source),
+            Body::Meta(Meta::AlterTable(alter)) => Some(alter.source),
+            Body::Meta(Meta::Delete(rows)) => Some(rows.source),
+            _ => None,
+        };
+        bed.log(2).iter().filter_map(source).collect()
+    };
+    assert!(sources(&from).len() > 5 && sources(&from).iter().all(|source| *source == 0));
+    assert!(sources(&to).iter().all(|source| *source == 1));
+}
+
+#[test]
+fn normal_tables_that_one_message_creates_are_told_one_by_one() {
+    let from = Bed::new(DATABASE);
+    from.run("create table n1 (ts timestamp, v int)");
+    from.run("create table n2 (ts timestamp, v int)");
+    let metas = from.log(2).into_iter().map(|entry| match entry.body {
+        Body::Meta(meta) => meta,
+        Body::Rows(_) => panic!("no rows were written"),
+    });
+    let to = Bed::new(DATABASE);
+    to.session.write_meta(metas.collect()).unwrap();
+    assert_eq!(to.lines(), ["create n1(ts v)", "create n2(ts v)"]);
 }
 
 #[test]

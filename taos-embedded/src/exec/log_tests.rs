@@ -41,8 +41,8 @@ impl Bed {
         entries
     }
 
-    /// The entries of the only vgroup, a line each.
-    pub(super) fn lines(&self) -> Vec<String> {
+    /// The only vgroup of the database.
+    pub(super) fn vgroup(&self) -> i32 {
         let vgroups = self
             .engine
             .store()
@@ -51,7 +51,12 @@ impl Bed {
             .unwrap()
             .vgroups();
         assert_eq!(vgroups.len(), 1);
-        self.log(vgroups.start).iter().map(line).collect()
+        vgroups.start
+    }
+
+    /// The entries of the only vgroup, a line each.
+    pub(super) fn lines(&self) -> Vec<String> {
+        self.log(self.vgroup()).iter().map(line).collect()
     }
 
     /// The entries that a statement leaves.

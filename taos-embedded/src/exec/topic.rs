@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::Exec;
 use crate::catalog::{Catalog, Found, TableDef, Topic};
 use crate::plan;
+use crate::server::Emulated;
 use crate::sql::ast::{
     AlterAction, CreateTopic, DropConsumerGroup, DropNamed, Expr, ExprKind, Query, QueryBody,
     Select, Statement, TableRef, TopicSource,
@@ -276,20 +277,28 @@ impl Exec<'_> {
         let Statement::Query(query) = sql::parse(&sql)? else {
             return Err(bad_query());
         };
-        self.check_plan(&query, &sql)?;
+        self.check_plan(&query, &sql, Some(db))?;
         Ok(numbers.into_inner())
     }
 
-    /// Checks that a query can be planned, and means the same without the zone of this connection: consumers
-    /// have others.
-    fn check_plan(&self, query: &Query, sql: &str) -> Result<(), SqlError> {
+    /// Checks that a query can be planned, and means the same where it is read, without the zone and the
+    /// database of this connection: consumers have others.
+    fn check_plan(&self, query: &Query, sql: &str, db: Option<&str>) -> Result<(), SqlError> {
         let mut context = self.context();
         let ours = plan::plan(query, sql, &context)?;
         context.zone = None;
         let utc = plan::plan(query, sql, &context)?;
-        if (ours.sql, ours.params) != (utc.sql, utc.params) {
+        if (&ours.sql, &ours.params) != (&utc.sql, &utc.params) {
             return Err(SqlError::unsupported(
                 "a topic that depends on the connection's time zone; write times with their offset",
+            ));
+        }
+        context.db = db.map(str::to_owned);
+        context.version = Emulated::OWN;
+        let read = plan::plan(query, sql, &context)?;
+        if (ours.sql, ours.params) != (read.sql, read.params) {
+            return Err(SqlError::unsupported(
+                "a topic that depends on the connection's database or the server's version",
             ));
         }
         Ok(())
@@ -320,7 +329,8 @@ impl Exec<'_> {
         if aggregate || !plain {
             return Err(bad_query());
         }
-        self.check_plan(query, self.sql)?;
+        let db = name.db.as_ref().map(|db| db.name.as_str());
+        self.check_plan(query, self.sql, db.or(self.db.as_deref()))?;
         let (db, name) = self
             .writable_object(name)
             .map_err(|error| match error.code {

@@ -142,3 +142,73 @@ fn topics_outlive_a_restart() {
     let session = engine.session("root");
     session.execute("alter table d.n drop column w").unwrap();
 }
+
+#[test]
+fn a_replayed_message_cannot_take_a_column_from_a_topic() {
+    let bed = bed();
+    let of = |sql: &str| {
+        let entries = bed.log(bed.vgroup());
+        bed.run(sql);
+        let body = bed.log(bed.vgroup()).split_off(entries.len()).pop();
+        match body.map(|entry| entry.body) {
+            Some(crate::tmq::Body::Meta(meta)) => meta,
+            other => panic!("{sql}: {other:?}"),
+        }
+    };
+    bed.run("alter table n add column x int");
+    let drop_v = of("alter table n drop column v");
+    let drop_w = of("alter table n drop column w");
+    bed.run("drop table n");
+    bed.run("create table n (ts timestamp, v int, w int, x int)");
+    bed.run("create topic t as select ts, v from n");
+    let replay = |meta| bed.session.write_meta(vec![meta]);
+    assert_eq!(replay(drop_v.clone()).unwrap_err().code, 0x03C4);
+    replay(drop_w).unwrap();
+    bed.run("drop topic t");
+    replay(drop_v).unwrap();
+}
+
+#[test]
+fn a_topic_whose_statement_would_be_read_otherwise_than_written_is_refused() {
+    let bed = bed();
+    bed.run("create database other");
+    bed.run("create topic t as select ts, database() from d.n");
+    bed.run("use other");
+    let sql = "create topic u as select ts, database() from d.n";
+    assert_eq!(code(&bed, sql), 0x0100);
+    bed.run("create topic u as select ts, server_version() from d.n");
+}
+
+#[test]
+fn changes_of_a_database_that_wait_together_keep_what_the_others_change() {
+    let bed = bed();
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let changes = [
+        "keep 100",
+        "wal_retention_size 7",
+        "wal_retention_period 9",
+        "cachesize 5",
+    ];
+    let all = std::sync::Barrier::new(changes.len() + 1);
+    std::thread::scope(|scope| {
+        let store = bed.engine.store().clone();
+        scope.spawn(move || store.write(move |_| Ok(wait.recv().map_or(0, |()| 0))));
+        for change in changes {
+            let (session, all) = (bed.engine.session("root"), &all);
+            scope.spawn(move || {
+                all.wait();
+                session
+                    .execute(&format!("alter database d {change}"))
+                    .unwrap();
+            });
+        }
+        all.wait();
+        // what was read before the others' changes is read by now
+        std::thread::park_timeout(std::time::Duration::from_millis(50));
+        go.send(()).unwrap();
+    });
+    let catalog = bed.engine.store().catalog();
+    let options = &catalog.databases["d"].options;
+    let numbers = ["wal_retention_size", "wal_retention_period", "cachesize"];
+    assert_eq!(numbers.map(|name| options.number(name)), [7, 9, 5]);
+}

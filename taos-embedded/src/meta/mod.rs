@@ -60,6 +60,19 @@ pub(crate) enum Meta {
     Delete(Deletion),
 }
 
+impl Meta {
+    /// Says who made the change: 1 for a replay, where the message has a place for it (tmq-raw §4).
+    pub(crate) fn set_source(&mut self, by: u8) {
+        match self {
+            Self::CreateSuper(table) | Self::AlterSuper(table) => table.source = by,
+            Self::CreateTables { source, .. } => *source = by,
+            Self::AlterTable(alter) => alter.source = by,
+            Self::Delete(rows) => rows.source = by,
+            Self::DropSuper { .. } | Self::DropTables(_) => {}
+        }
+    }
+}
+
 /// A column or tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {

@@ -81,6 +81,11 @@ impl Write<'_> {
         self.log.log(vgroup, body)
     }
 
+    /// Says that the statement replays messages of a topic, so that consumers can leave it out.
+    pub(crate) fn mark_replay(&mut self) {
+        self.log.mark_replay();
+    }
+
     /// As [`log`](Self::log), for rows of a table that [`pack`](super::pack) has packed.
     pub(crate) fn log_rows(
         &mut self,

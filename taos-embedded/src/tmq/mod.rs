@@ -21,6 +21,8 @@ pub(crate) struct Entry {
     pub(crate) version: i64,
     /// Milliseconds since 1970.
     pub(crate) at: i64,
+    /// `write_raw` wrote it.
+    pub(crate) is_replayed: bool,
     pub(crate) body: Body,
 }
 

@@ -266,14 +266,21 @@ impl Exec<'_> {
         Ok(())
     }
 
-    /// Writes rows that were bound, all or nothing.
+    /// Writes rows that were bound, all or nothing; `is_replay` if a message of a topic brought them.
     ///
     /// # Errors
     /// Among others that the catalog has changed, see [`STALE`](super::STALE).
-    pub(crate) fn write_bound(&self, tables: &Arc<Vec<TableRows>>) -> Result<u64, SqlError> {
+    pub(crate) fn write_bound(
+        &self,
+        tables: &Arc<Vec<TableRows>>,
+        is_replay: bool,
+    ) -> Result<u64, SqlError> {
         let packed = self.packed(tables)?;
         let (tables, now) = (Arc::clone(tables), self.now);
         self.store().write(move |write| {
+            if is_replay {
+                write.mark_replay();
+            }
             let mut count = 0;
             for (table, packed) in tables.iter().zip(packed) {
                 count += table.write(write, now, packed.as_deref())?;

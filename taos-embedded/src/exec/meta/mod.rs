@@ -14,6 +14,7 @@ use super::delete::Rows;
 use super::insert::check_table_name;
 use super::rows::{NewChild, TableRows, Target, create_child, table_exists};
 use super::table::{STABLE_EXISTS, check_columns, create_def, definition, drop_one};
+use super::topic::check_alter;
 use super::{Exec, NO_DATABASE, SYSTEM_TABLE};
 use crate::catalog::{Found, TableDef, is_system_database};
 use crate::meta::{Action, Alter, Bad, Deletion, Meta, NewKind, NewTable, SuperTable};
@@ -60,6 +61,7 @@ impl Exec<'_> {
         let metas = Arc::clone(metas);
         self.store().write(move |write| {
             write.catalog().database(&replay.db)?;
+            write.mark_replay();
             metas.iter().try_for_each(|meta| replay.one(write, meta))?;
             Ok(0)
         })
@@ -188,6 +190,7 @@ impl Replay {
         let mut applied = Vec::new();
         for action in actions {
             if !is_done(&change.def, action) {
+                check_alter(write.catalog(), &change.def, action)?;
                 change.apply(action)?;
                 applied.push(action);
             }

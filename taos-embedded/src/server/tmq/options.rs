@@ -51,21 +51,20 @@ pub(super) fn terms(args: &SubscribeArgs, emulated: &Emulated) -> Result<Terms, 
     let group = config.text("group.id", MAX_NAME)?;
     let client = config.text("client.id", MAX_CLIENT)?;
     let batch_meta = config.flag("msg.enable.batchmeta")?;
-    // Rows go out as data messages, which replay as well as those in the original's storage form; and
-    // nothing here is written by a replication that a consumer had to leave out.
-    for key in ["msg.consume.rawdata", "msg.consume.excluded"] {
-        config.flag(key)?;
-    }
-    // Whatever is older than the log is not there any more, and names are always told where there are any.
-    for key in [
-        "experimental.snapshot.enable",
-        "msg.with.table.name",
-        "enable.heartbeat.background",
-    ] {
+    let without_replayed = config.flag("msg.consume.excluded")?;
+    // Names are always told where there are any.
+    for key in ["msg.with.table.name", "enable.heartbeat.background"] {
         config.boolean(key)?;
     }
-    if config.flag("enable.replay")? {
-        return Err(SqlError::unsupported("enable.replay"));
+    // Whoever asks for these would miss rows, or could not read them, without ever being told.
+    for key in ["enable.replay", "msg.consume.rawdata"] {
+        if config.flag(key)? {
+            return Err(SqlError::unsupported(key));
+        }
+    }
+    let snapshot = "experimental.snapshot.enable";
+    if config.boolean(snapshot)? == Some(true) {
+        return Err(SqlError::unsupported(snapshot));
     }
     config.end()?;
     if group.is_empty() {
@@ -84,6 +83,7 @@ pub(super) fn terms(args: &SubscribeArgs, emulated: &Emulated) -> Result<Terms, 
         max_poll_interval,
         read: ReadOptions {
             batch_meta,
+            without_replayed,
             max_rows: usize::try_from(max_rows).unwrap_or(usize::MAX),
             ..ReadOptions::default()
         },

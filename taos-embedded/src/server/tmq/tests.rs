@@ -67,3 +67,25 @@ fn releases_refuse_in_their_own_codes_and_read_what_they_know() {
     let old = terms(&args, &release("3.3.2.0")).unwrap();
     assert_eq!(old.session_timeout.as_millis(), 12_000);
 }
+
+#[test]
+fn what_would_silently_miss_rows_is_refused_by_name_and_its_absence_is_not() {
+    for (key, on, off) in [
+        ("experimental.snapshot.enable", "true", "false"),
+        ("msg.consume.rawdata", "1", "0"),
+        ("enable.replay", "1", "0"),
+    ] {
+        let error = terms(&args(&[(key, on)]), &Emulated::default()).unwrap_err();
+        assert_eq!(error.code, 0x0100);
+        assert_eq!(error.message, format!("unsupported feature: {key}"));
+        terms(&args(&[(key, off)]), &Emulated::default()).unwrap();
+    }
+    let excluding = |value| {
+        let terms = terms(
+            &args(&[("msg.consume.excluded", value)]),
+            &Emulated::default(),
+        );
+        terms.unwrap().read.without_replayed
+    };
+    assert!(excluding("1") && !excluding("0"));
+}

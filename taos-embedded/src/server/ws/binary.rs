@@ -154,6 +154,7 @@ fn write_block(ticket: &Ticket, session: &Session, write: &RawBlockWrite) -> Res
             new: None,
             room: ticket.conn.state.statements.room(),
         }],
+        false,
     )
 }
 
@@ -194,7 +195,8 @@ fn replay_rows(ticket: &Ticket, session: &Session, write: &RawWrite) -> Result<u
             room: ticket.conn.state.statements.room(),
         })
     });
-    session.write_raw_blocks(&tables, &blocks.collect::<Result<Vec<_>, _>>()?)
+    let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
+    session.write_raw_blocks(&tables, &blocks, true)
 }
 
 /// Answers what the emulated release does not have (taosadapter-ws §3.3).

@@ -10,6 +10,8 @@ use crate::tmq::{Body, Part};
 
 const ROWS: u8 = 1;
 const META: u8 = 2;
+/// Marks what a replay wrote, beside the kind.
+const REPLAYED: u8 = 0x80;
 /// Bytes that a column of a description has at the least.
 const LEAST_COLUMN: usize = 14;
 
@@ -159,12 +161,24 @@ pub(super) fn encode(body: &Body) -> Result<Vec<u8>, TooLong> {
     }
 }
 
+/// Marks an entry as written by a replay.
+pub(super) fn mark_replayed(entry: &mut [u8]) {
+    if let Some(kind) = entry.first_mut() {
+        *kind |= REPLAYED;
+    }
+}
+
+/// True for an entry that is marked so.
+pub(super) fn is_replayed(entry: &[u8]) -> bool {
+    entry.first().is_some_and(|kind| kind & REPLAYED != 0)
+}
+
 /// Reads what [`encode`] wrote. Blocks share its bytes.
 ///
 /// # Errors
 /// What does not fit the layout.
 pub(crate) fn decode(mut bytes: Bytes, last: &mut Last) -> Result<Body, Damaged> {
-    match u8(&mut bytes)? {
+    match u8(&mut bytes)? & !REPLAYED {
         ROWS => {
             let mut parts = Vec::new();
             while bytes.has_remaining() {

@@ -21,7 +21,7 @@ pub(super) use trim::Oldest;
 pub(super) use trim::{TrimTools, Trimmer};
 
 use super::{internal, sqlite_error};
-use crate::meta::{Meta, NewTable};
+use crate::meta::{Meta, NewKind, NewTable};
 use crate::sql::SqlError;
 use crate::tmq::{Body, Entry};
 
@@ -29,6 +29,8 @@ use crate::tmq::{Body, Entry};
 pub(crate) const FIRST: i64 = 2;
 /// The key of an entry has the version in its lower bits and the vgroup above them.
 const VERSION_BITS: u32 = 40;
+/// Tables that one message creates or drops.
+const MOST_TABLES: usize = 1024;
 const TAGS_TOO_LONG: u32 = 0x263D;
 
 const APPEND: &str = "INSERT INTO log (id, at, body) VALUES (?1, ?2, ?3)";
@@ -145,6 +147,7 @@ struct Statement {
     last: BTreeMap<i32, usize>,
     begins: Vec<(i32, i64)>,
     dropped: Vec<Range<i32>>,
+    is_replay: bool,
 }
 
 fn too_long(_: codec::TooLong) -> SqlError {
@@ -161,6 +164,12 @@ impl Statement {
         self.last.insert(vgroup, self.pending.len());
         self.pending.push((vgroup, pending));
     }
+}
+
+/// True for subtables that one message can tell together; of normal tables it has no more than one.
+fn are_children(tables: &[NewTable], more: &[NewTable]) -> bool {
+    let is_child = |table: &NewTable| matches!(table.kind, NewKind::Child { .. });
+    tables.len() < MOST_TABLES && tables.iter().chain(more).all(is_child)
 }
 
 impl Additions {
@@ -185,6 +194,11 @@ impl Additions {
         self.statement = Statement::default();
     }
 
+    /// Says that the present statement is a replay of messages.
+    pub(super) fn mark_replay(&mut self) {
+        self.statement.is_replay = true;
+    }
+
     /// Adds a change; those of one statement and vgroup become one entry where one can say them.
     pub(super) fn log(&mut self, vgroup: i32, body: Body) -> Result<(), SqlError> {
         let meta = match body {
@@ -203,10 +217,16 @@ impl Additions {
             _ => None,
         };
         match (last, meta) {
-            (Some(Meta::CreateTables { tables, .. }), Meta::CreateTables { tables: more, .. }) => {
-                tables.extend(more)
+            (Some(Meta::CreateTables { tables, .. }), Meta::CreateTables { tables: more, .. })
+                if are_children(tables, &more) =>
+            {
+                tables.extend(more);
             }
-            (Some(Meta::DropTables(tables)), Meta::DropTables(more)) => tables.extend(more),
+            (Some(Meta::DropTables(tables)), Meta::DropTables(more))
+                if tables.len() < MOST_TABLES =>
+            {
+                tables.extend(more);
+            }
             (_, meta) => self.statement.push(vgroup, Pending::Meta(Box::new(meta))),
         }
         Ok(())
@@ -275,7 +295,8 @@ impl Additions {
                 before.push((vgroup, old));
                 let end = old.unwrap_or_else(|| self.logs.get(vgroup).end);
                 self.ends.insert(vgroup, end + 1);
-                if let Err(error) = append(connection, key(vgroup, end), at, pending) {
+                let place = (key(vgroup, end), at);
+                if let Err(error) = append(connection, place, pending, statement.is_replay) {
                     for (vgroup, old) in before.into_iter().rev() {
                         match old {
                             Some(old) => self.ends.insert(vgroup, old),
@@ -324,11 +345,22 @@ impl Additions {
     }
 }
 
-fn append(connection: &Connection, key: i64, at: i64, pending: Pending) -> Result<(), SqlError> {
-    let body = match pending {
+fn append(
+    connection: &Connection,
+    (key, at): (i64, i64),
+    pending: Pending,
+    is_replay: bool,
+) -> Result<(), SqlError> {
+    let mut body = match pending {
         Pending::Rows(body) => body,
-        Pending::Meta(meta) => codec::encode(&Body::Meta(*meta)).map_err(too_long)?,
+        Pending::Meta(mut meta) => {
+            meta.set_source(u8::from(is_replay));
+            codec::encode(&Body::Meta(*meta)).map_err(too_long)?
+        }
     };
+    if is_replay {
+        codec::mark_replayed(&mut body);
+    }
     connection
         .prepare_cached(APPEND)
         .and_then(|mut statement| statement.execute((key, at, body)))
@@ -354,6 +386,7 @@ pub(super) fn read(
     while let Some(row) = found.next()? {
         let body: Vec<u8> = row.get(2)?;
         bytes = bytes.saturating_add(body.len());
+        let is_replayed = codec::is_replayed(&body);
         let body = codec::decode(Bytes::from(body), &mut last).map_err(|damaged| {
             rusqlite::Error::UserFunctionError(internal(damaged).message.into())
         })?;
@@ -361,6 +394,7 @@ pub(super) fn read(
         entries.push(Entry {
             version: version_of(row.get(0)?),
             at: row.get(1)?,
+            is_replayed,
             body,
         });
         if rows >= max_rows || bytes >= max_bytes {

@@ -41,6 +41,8 @@ const ATTEMPTS: usize = 3;
 pub(crate) struct ReadOptions {
     /// Several changes of tables in one message (`msg.enable.batchmeta`).
     pub(crate) batch_meta: bool,
+    /// What `write_raw` wrote is left out (`msg.consume.excluded`).
+    pub(crate) without_replayed: bool,
     /// A message with so many rows is not made longer (`min.poll.rows`).
     pub(crate) max_rows: usize,
     /// Nor is one of so many bytes.
@@ -51,6 +53,7 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             batch_meta: false,
+            without_replayed: false,
             max_rows: 4096,
             max_bytes: 4 << 20,
         }
@@ -151,10 +154,13 @@ impl TopicReader {
     ) -> Result<Page, SqlError> {
         let mut builder = Builder::new(self.carries(), *options, from);
         'page: for _ in 0..PIECES {
-            let entries = log(builder.next())?;
+            let mut entries = log(builder.next())?;
             let Some(last) = entries.last().map(|entry| entry.version) else {
                 break;
             };
+            if options.without_replayed {
+                entries.retain(|entry| !entry.is_replayed);
+            }
             let mut wanted = self.wanted(&entries)?;
             for entry in &entries {
                 if builder.take(entry, &mut wanted)? == Flow::Full {

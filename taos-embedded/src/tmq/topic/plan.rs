@@ -167,7 +167,6 @@ impl Statement<'_> {
             TableKind::Super => None,
             TableKind::Normal | TableKind::Child { .. } => Some(info.id),
         };
-        let lower = self.sql.to_ascii_lowercase();
         Ok(Some(QueryPlan {
             db: info.db.clone(),
             table: info.name.clone(),
@@ -190,7 +189,7 @@ impl Statement<'_> {
                     How::Run(plan::plan(&of(&select), self.sql, &context)?)
                 }
             },
-            is_passing: ["now", "today"].iter().any(|word| lower.contains(word)),
+            is_passing: names_the_present(select),
         }))
     }
 
@@ -304,6 +303,19 @@ fn outputs(select: &Select, table: &TableInfo) -> Option<Vec<Output>> {
         }
     }
     Some(all)
+}
+
+/// True if a statement means something else at each moment.
+fn names_the_present(select: &Select) -> bool {
+    let is_time = |part: &Expr| match &part.kind {
+        ExprKind::Function { name, .. } => ["now", "today"].contains(&name.as_str()),
+        ExprKind::InQuery { .. } | ExprKind::Exists(_) => true,
+        _ => false,
+    };
+    let items = select.items.iter().map(|item| &item.expr);
+    items
+        .chain(&select.filter)
+        .any(|expr| plan::any_part(expr, &is_time))
 }
 
 /// What a block of a result says of its columns.

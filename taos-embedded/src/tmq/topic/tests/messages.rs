@@ -202,3 +202,35 @@ fn what_stands_before_a_topics_table_is_passed_over_however_much_it_is() {
     assert_eq!(kinds(&messages), [Kind::Data]);
     assert_eq!(bed.rows("t"), [(None, vec![Value::Int(7)])]);
 }
+
+#[test]
+fn a_consumer_that_leaves_replays_out_gets_what_was_written_here() {
+    let from = Bed::new(&[
+        DATABASE,
+        "create topic t with meta as database m",
+        "create table m.far (ts timestamp, v int)",
+    ]);
+    let bed = Bed::new(&[
+        DATABASE,
+        "create topic t with meta as database m",
+        "use m",
+        "create table m.near (ts timestamp, v int)",
+        "create topic q as select v + 1 from m.near where v > 0",
+    ]);
+    let vgroup = from.vgroups("m").start;
+    for entry in from.engine.store().log_read(vgroup, 0, 9, 999).unwrap() {
+        if let crate::tmq::Body::Meta(meta) = entry.body {
+            bed.session.write_meta(vec![meta]).unwrap();
+        }
+    }
+    bed.run("insert into m.near values (1, 1)");
+    let all = ReadOptions::default();
+    let own = ReadOptions {
+        without_replayed: true,
+        ..all
+    };
+    let told = |options| jsons(&bed.messages("t", options)).concat();
+    assert!(told(&all).contains("far") && told(&all).contains("near"));
+    assert!(!told(&own).contains("far") && told(&own).contains("near"));
+    assert_eq!(kinds(&bed.messages("q", &own)), [Kind::Data]);
+}

@@ -253,3 +253,24 @@ fn times_of_a_topic_mean_the_same_to_everybody() {
     assert_eq!(create("u", "1970-01-01 00:00:00.003"), Ok(()));
     assert_eq!(rows(&bed, "u"), rows(&bed, "t"));
 }
+
+#[test]
+fn a_statement_is_planned_anew_only_where_it_names_the_present() {
+    let bed = Bed::new(&[
+        "create database q vgroups 1 keep 36500",
+        "create table q.n (ts timestamp, known int)",
+        "create topic t as select ts, known from q.n",
+        "create topic u as select ts, known from q.n where ts < now",
+        "insert into q.n values (1, 1)",
+    ]);
+    let vgroup = bed.vgroups("q").start;
+    for (topic, is_kept) in [("t", true), ("u", false)] {
+        let reader = bed.reader(topic);
+        let plan = || {
+            let page = reader.read(vgroup, 0, &ReadOptions::default()).unwrap();
+            assert!(page.message.is_some());
+            reader.work().plan.clone().unwrap()
+        };
+        assert_eq!(Arc::ptr_eq(&plan(), &plan()), is_kept, "{topic}");
+    }
+}
