@@ -26,6 +26,7 @@
 #![forbid(unsafe_code)]
 
 mod catalog;
+mod clock;
 mod embedded;
 pub mod engine;
 mod exec;

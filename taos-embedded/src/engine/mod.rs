@@ -6,7 +6,6 @@ mod session;
 
 use std::path::PathBuf;
 use std::sync::{Arc, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(crate) use crate::exec::bound::{
     BoundField, FieldKind, Held, Packed, RawBlockRows, Room, Shape, Source, TableName, Tags,
@@ -21,6 +20,7 @@ pub(crate) use prepared::{Batch, BoundTable, Prepared, literals};
 pub use result::{Answer, ResultRows};
 pub use session::Session;
 
+use crate::clock::nanos;
 use crate::exec::{Passwords, choose_administrator, ensure_administrator, set_administrator};
 use crate::server::Emulated;
 use crate::store::Store;
@@ -49,15 +49,6 @@ pub struct Engine {
     version: Arc<str>,
 }
 
-/// Nanoseconds since 1970.
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|d| i64::try_from(d.as_nanos()).ok())
-        .unwrap_or_default()
-}
-
 impl Engine {
     /// Opens the storage, creating it if it is new; a new one has the user `root` with the password
     /// `taosdata`.
@@ -66,7 +57,7 @@ impl Engine {
     /// The directory cannot be used, is used by another process, or was written by a newer release.
     pub fn open(storage: Storage) -> Result<Self, SqlError> {
         let store = Store::open(&storage)?;
-        ensure_administrator(&store, now())?;
+        ensure_administrator(&store, nanos())?;
         Ok(Self {
             broker: Broker::open(&store)?,
             store,
@@ -95,7 +86,7 @@ impl Engine {
     /// # Errors
     /// The storage fails.
     pub fn set_login(&self, user: &str, password: &str) -> Result<(), SqlError> {
-        set_administrator(&self.store, user, password, now())
+        set_administrator(&self.store, user, password, nanos())
     }
 
     /// Makes sure of the administrator that a start asks for; tells its name, and its password if that
@@ -105,7 +96,7 @@ impl Engine {
         user: Option<&str>,
         password: Option<&str>,
     ) -> Result<(String, Option<String>), SqlError> {
-        choose_administrator(&self.store, user, password, now())
+        choose_administrator(&self.store, user, password, nanos())
     }
 
     /// What everything lies in.

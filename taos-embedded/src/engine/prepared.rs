@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::session::Session;
-use super::{Answer, SqlError, now};
+use super::{Answer, SqlError};
+use crate::clock;
 use crate::exec::TableRows;
 use crate::exec::bound::{
     Held, RawBlockRows, Room, Rules, Shape, Source, TableName, Tags, Template, bad_rows,
@@ -149,7 +150,7 @@ impl Session {
         Rules {
             precision: shape.precision(),
             zone: self.timezone(),
-            now: now(),
+            now: clock::nanos(),
             decimal_text,
         }
     }

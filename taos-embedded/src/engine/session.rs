@@ -2,8 +2,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono_tz::Tz;
 
-use super::{Answer, Engine, ResultRows, SchemalessBatch, SqlError, Written, now};
+use super::{Answer, Engine, ResultRows, SchemalessBatch, SqlError, Written};
 use crate::catalog::{View, is_system_database};
+use crate::clock;
 use crate::exec::{Exec, STALE};
 use crate::meta::Meta;
 use crate::plan;
@@ -139,7 +140,7 @@ impl Session {
                 broker: Arc::clone(&self.engine.broker),
             },
             db: db.map(str::to_owned).or_else(|| self.current_db()),
-            now: now(),
+            now: clock::nanos(),
             zone: self.timezone(),
             user: &self.user,
             version: &self.engine.version,

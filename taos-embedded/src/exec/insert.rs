@@ -147,7 +147,10 @@ impl Exec<'_> {
     }
 
     /// The forms that rows have in the log, where it is kept.
-    pub(super) fn packed(&self, tables: &[TableRows]) -> Result<Vec<Option<Vec<u8>>>, SqlError> {
+    pub(super) fn packed(
+        &self,
+        tables: &[TableRows],
+    ) -> Result<Vec<Option<Vec<crate::store::Packed>>>, SqlError> {
         let catalog = self.catalog();
         packed_rows(tables, |db| catalog.databases.get(db).map(Arc::clone))
     }

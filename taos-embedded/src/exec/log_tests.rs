@@ -565,3 +565,70 @@ fn the_log_is_read_from_any_version_in_pieces_and_commits_are_told() {
     assert!(!changes.has_changed().unwrap(), "nothing was logged");
     assert_eq!(store.log_bounds(3), (0, 2), "a vgroup of nobody");
 }
+
+#[test]
+fn a_statement_of_many_rows_leaves_entries_of_a_size_that_every_reader_takes() {
+    let bed = with_super();
+    let rows = |range: std::ops::Range<i64>| -> String {
+        range
+            .map(|n| format!("({}, {n})", 1_700_000_000_000 + n))
+            .collect()
+    };
+    let before = bed.log(bed.vgroup()).len();
+    bed.run(&format!(
+        "insert into a using st tags (1, 'a') (ts, v) values {}",
+        rows(0..9000)
+    ));
+    let log = bed.log(bed.vgroup()).split_off(before);
+    let parts = |entry: &Entry| match &entry.body {
+        Body::Rows(parts) => parts.clone(),
+        Body::Meta(_) => panic!("rows were written"),
+    };
+    let sizes: Vec<u64> = log
+        .iter()
+        .flat_map(parts)
+        .map(|part| part.rows.rows)
+        .collect();
+    assert_eq!((log.len(), sizes), (3, vec![4096, 4096, 808]));
+    let created: Vec<bool> = log
+        .iter()
+        .flat_map(parts)
+        .map(|p| p.created.is_some())
+        .collect();
+    assert_eq!(created, [true, false, false]);
+}
+
+#[test]
+fn wide_rows_and_many_tables_of_one_statement_go_into_entries_with_room() {
+    let bed = Bed::new(DATABASE);
+    bed.run("create table w (ts timestamp, s varchar(60000), n nchar(1000))");
+    let (text, wide) = ("x".repeat(50_000), "y".repeat(1000));
+    for n in 0..15 {
+        let rows: String = (0..10)
+            .map(|r| format!("({}, '{text}', '{wide}')", n * 10 + r))
+            .collect();
+        bed.run(&format!("insert into w values {rows}"));
+    }
+    bed.run("create table copy (ts timestamp, s varchar(60000), n nchar(1000))");
+    let before = bed.log(bed.vgroup()).len();
+    bed.run("insert into copy select * from w");
+    let log = bed.log(bed.vgroup()).split_off(before);
+    let bytes = |entry: &Entry| match &entry.body {
+        Body::Rows(parts) => parts
+            .iter()
+            .map(|part| part.rows.block.len())
+            .sum::<usize>(),
+        Body::Meta(_) => 0,
+    };
+    let sizes: Vec<usize> = log.iter().map(bytes).collect();
+    assert!(
+        sizes.len() == 2 && sizes.iter().all(|size| *size < 5 << 20),
+        "{sizes:?}"
+    );
+    bed.run("create stable st (ts timestamp, v int) tags (t int)");
+    let tables: String = (0..5000)
+        .map(|n| format!("c{n} using st tags ({n}) values (1, 1) "))
+        .collect();
+    let left = bed.left_by(&format!("insert into {tables}"));
+    assert_eq!(left.len(), 2);
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rusqlite::types::{Value, ValueRef};
 use taos_query::block::{BlockWriter, ColumnBuilder};
-use taos_query::common::Precision;
+use taos_query::common::{Precision, Ty};
 use taos_query::tmq::raw::EntryColumn;
 
 use super::changes::{self, created, log_table};
@@ -14,7 +14,9 @@ use crate::catalog::{Child, Database, Entry, Found, TableDef};
 use crate::meta::NewTable;
 use crate::plan::ColumnInfo;
 use crate::sql::SqlError;
-use crate::store::{Rows, Write, internal, pack, push_cell, sqlite_error};
+use crate::store::{
+    ENTRY_BYTES, ENTRY_ROWS, Packed, Rows, Write, internal, pack, push_cell, sqlite_error,
+};
 
 /// Says that the catalog changed between reading a statement and writing it.
 pub(crate) const STALE: u32 = 0xFFFF_0001;
@@ -137,9 +139,42 @@ impl TableRows {
     }
 
     /// The rows, which are merged, as the log has them: only the columns that were named, so that a replay
-    /// leaves the others alone. It needs no number of the table and is therefore done before the writer's
-    /// turn.
-    pub(crate) fn packed(&self, precision: Precision) -> Result<Vec<u8>, SqlError> {
+    /// leaves the others alone, in pieces of a size that every reader takes. It needs no number of the table
+    /// and is therefore done before the writer's turn.
+    pub(crate) fn packed(&self, precision: Precision) -> Result<Vec<Packed>, SqlError> {
+        let mut packed = Vec::new();
+        let mut rest = self.values.as_slice();
+        while let Some((piece, behind)) = rest.split_at_checked(self.piece(rest))
+            && !piece.is_empty()
+        {
+            packed.push(self.packed_piece(piece, precision)?);
+            rest = behind;
+        }
+        Ok(packed)
+    }
+
+    /// Values of the rows that one entry of the log takes of these.
+    fn piece(&self, values: &[Value]) -> usize {
+        let width = self.width();
+        let sizes: Vec<usize> = self
+            .infos()
+            .map(|c| if c.ty == Ty::NChar { 4 } else { 1 })
+            .collect();
+        let size = |(value, size): (&Value, &usize)| match value {
+            Value::Text(text) => text.len() * size,
+            Value::Blob(bytes) => bytes.len(),
+            _ => 8,
+        };
+        let mut bytes = 0_usize;
+        let rows = values.chunks_exact(width).take(ENTRY_ROWS);
+        let fitting = rows.take_while(|row| {
+            bytes += row.iter().zip(&sizes).map(size).sum::<usize>();
+            bytes <= ENTRY_BYTES
+        });
+        values.len().min(fitting.count().max(1) * width)
+    }
+
+    fn packed_piece(&self, values: &[Value], precision: Precision) -> Result<Packed, SqlError> {
         let width = self.width();
         let mut order: Vec<(usize, usize)> = self.columns.iter().copied().zip(0..).collect();
         order.sort_unstable();
@@ -148,7 +183,7 @@ impl TableRows {
         for (at, source) in order {
             let info = self.def.columns.get(at).ok_or_else(stale)?;
             let mut builder = ColumnBuilder::new(info.ty, info.length, info.precision, info.scale);
-            for row in self.values.chunks_exact(width) {
+            for row in values.chunks_exact(width) {
                 let value = row.get(source).map_or(ValueRef::Null, ValueRef::from);
                 push_cell(&mut builder, value).map_err(internal)?;
             }
@@ -168,7 +203,7 @@ impl TableRows {
         }
         Ok(pack(&Rows {
             table: self.name(),
-            rows: u64::try_from(self.values.len() / width).map_err(internal)?,
+            rows: u64::try_from(values.len() / width).map_err(internal)?,
             precision: precision.as_u8(),
             columns: &columns,
             block: &block,
@@ -181,7 +216,7 @@ impl TableRows {
         &self,
         write: &mut Write<'_>,
         now: i64,
-        packed: Option<&[u8]>,
+        packed: Option<&[Packed]>,
     ) -> Result<u64, SqlError> {
         let (table, created) = self.table(write, now)?;
         self.put(write, table, created, packed)
@@ -193,7 +228,7 @@ impl TableRows {
         write: &mut Write<'_>,
         table: i64,
         created: Option<NewTable>,
-        packed: Option<&[u8]>,
+        packed: Option<&[Packed]>,
     ) -> Result<u64, SqlError> {
         self.log(write, table, created, packed)?;
         let width = self.width();
@@ -221,8 +256,8 @@ impl TableRows {
         &self,
         write: &mut Write<'_>,
         table: i64,
-        new: Option<NewTable>,
-        packed: Option<&[u8]>,
+        mut new: Option<NewTable>,
+        packed: Option<&[Packed]>,
     ) -> Result<(), SqlError> {
         let database = write.catalog().database(&self.db)?;
         if !database.keeps_log() {
@@ -236,10 +271,17 @@ impl TableRows {
         }
         let (vgroup, precision) = (database.vgroup_of(table), database.precision());
         let ids = (table, self.def.id);
-        match packed {
-            Some(packed) => write.log_rows(vgroup, ids, new.as_ref(), packed),
-            None => write.log_rows(vgroup, ids, new.as_ref(), &self.packed(precision)?),
-        }
+        let own;
+        let packed = match packed {
+            Some(packed) => packed,
+            None => {
+                own = self.packed(precision)?;
+                &own
+            }
+        };
+        packed
+            .iter()
+            .try_for_each(|piece| write.log_rows(vgroup, ids, new.take().as_ref(), piece))
     }
 
     /// The number of the table, which is created if it is new.
@@ -318,7 +360,7 @@ pub(crate) struct NewChild<'a> {
 pub(crate) fn packed_rows(
     tables: &[TableRows],
     database: impl Fn(&str) -> Option<Arc<Database>>,
-) -> Result<Vec<Option<Vec<u8>>>, SqlError> {
+) -> Result<Vec<Option<Vec<Packed>>>, SqlError> {
     let packed = tables.iter().map(|table| match database(&table.db) {
         Some(db) if db.keeps_log() && !table.values.is_empty() => {
             table.packed(db.precision()).map(Some)

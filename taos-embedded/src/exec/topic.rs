@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Exec;
-use crate::catalog::{Catalog, Found, TableDef, Topic};
-use crate::plan;
+use crate::catalog::{Catalog, Found, TableDef, Topic, byte_length};
+use crate::plan::{self, ColumnInfo};
 use crate::server::Emulated;
 use crate::sql::ast::{
     AlterAction, CreateTopic, DropConsumerGroup, DropNamed, Expr, ExprKind, Query, QueryBody,
@@ -21,6 +21,8 @@ const MUST_BE_DROPPED: u32 = 0x03ED;
 const FIELD_USED: u32 = 0x03C4;
 const NO_LOG: u32 = 0x038C;
 const BAD_QUERY: u32 = 0x2639;
+/// Bytes of tags that a topic may put beside each row: what 4,096 rows then take fits into a message.
+const TAG_BYTES: u32 = 32 << 10;
 const STABLE_UNKNOWN: u32 = 0x0362;
 
 /// Functions that make one row of many; a topic cannot carry them.
@@ -138,6 +140,17 @@ fn columns_of(select: &Select, def: &TableDef) -> BTreeSet<u32> {
         });
     }
     numbers.into_inner()
+}
+
+/// The declared bytes of the tags that stand in each row of a query.
+fn tag_bytes(select: &Select, def: &TableDef) -> u32 {
+    let sum = |tags: &[ColumnInfo]| tags.iter().map(byte_length).fold(0, u32::saturating_add);
+    let items = select.items.iter().map(|item| match &item.expr.kind {
+        ExprKind::Wildcard(_) => sum(&def.tags),
+        ExprKind::Column { name, .. } => def.tag(&name.name).map_or(0, |(_, tag)| byte_length(tag)),
+        _ => 0,
+    });
+    items.fold(0, u32::saturating_add)
 }
 
 /// What a topic is made on.
@@ -339,6 +352,10 @@ impl Exec<'_> {
             })?;
         let found = self.find(&db, &name)?;
         let def = found.def();
+        if tag_bytes(select, def) > TAG_BYTES {
+            let text = format!("a topic whose rows repeat more than {TAG_BYTES} bytes of tags");
+            return Err(SqlError::unsupported(text));
+        }
         let table = match found {
             Found::Child(child, _) => child.id,
             Found::Super(def) | Found::Normal(def) => def.id,

@@ -212,3 +212,16 @@ fn changes_of_a_database_that_wait_together_keep_what_the_others_change() {
     let numbers = ["wal_retention_size", "wal_retention_period", "cachesize"];
     assert_eq!(numbers.map(|name| options.number(name)), [7, 9, 5]);
 }
+
+#[test]
+fn a_topic_that_repeats_too_many_bytes_of_tags_is_refused() {
+    let bed = bed();
+    bed.run("create stable wide (ts timestamp, v int) tags (a nchar(4000))");
+    bed.run("create topic t as select ts, v, a, a from wide");
+    for items in ["ts, a, a, a", "*, a, a"] {
+        assert_eq!(
+            code(&bed, &format!("create topic u as select {items} from wide")),
+            0x0100
+        );
+    }
+}

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 pub(crate) use encode::{blocks_of, push_cell};
 pub(crate) use error::{INTERNAL, internal, sqlite_error};
-pub(crate) use log::{Rows, pack};
+pub(crate) use log::{ENTRY_BYTES, ENTRY_ROWS, Packed, Rows, pack};
 pub(crate) use query::{Stream, bind};
 pub(crate) use writer::Write;
 
@@ -123,6 +123,7 @@ impl Store {
             logs: Arc::clone(&logs),
             readers: readers.clone(),
             writer: writer.clone(),
+            most: most_log_bytes(durable),
         })?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -214,13 +215,18 @@ impl Store {
     /// Removes now what no log need keep.
     #[cfg(test)]
     pub(crate) fn trim_logs(&self, now: i64) -> Result<(), SqlError> {
-        let tools = TrimTools {
+        self.trim_tools().trim(now, &mut log::Oldest::new())
+    }
+
+    #[cfg(test)]
+    fn trim_tools(&self) -> TrimTools {
+        TrimTools {
             published: Arc::clone(&self.inner.published),
             logs: Arc::clone(&self.inner.logs),
             readers: self.inner.readers.clone(),
             writer: self.inner.writer.clone(),
-        };
-        tools.trim(now, &mut log::Oldest::new())
+            most: most_log_bytes(self.inner._temporary.is_none()),
+        }
     }
 
     /// True if reads wait and every reader is taken.
@@ -233,6 +239,11 @@ impl Store {
     pub(crate) fn close(&self) {
         self.inner.close();
     }
+}
+
+/// Bytes of one log that are kept at the most.
+fn most_log_bytes(durable: bool) -> Option<i64> {
+    (!durable).then_some(log::MEMORY_BYTES)
 }
 
 impl Inner {

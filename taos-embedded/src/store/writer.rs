@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::log::{Additions, Logs};
+use super::log::{Additions, Logs, Packed};
 use super::{Published, internal, sqlite_error};
 use crate::catalog::Catalog;
 use crate::meta::NewTable;
@@ -92,7 +92,7 @@ impl Write<'_> {
         vgroup: i32,
         (table, def): (i64, i64),
         created: Option<&NewTable>,
-        packed: &[u8],
+        packed: &Packed,
     ) -> Result<(), SqlError> {
         self.log.log_rows(vgroup, (table, def), created, packed)
     }

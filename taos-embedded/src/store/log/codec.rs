@@ -40,15 +40,22 @@ pub(crate) struct Rows<'a> {
     pub(crate) block: &'a [u8],
 }
 
+/// Rows of one table in the form of the log.
+#[derive(Debug)]
+pub(crate) struct Packed {
+    pub(super) rows: u64,
+    pub(super) bytes: Vec<u8>,
+}
+
 /// The rows of a part. They can be packed before the numbers of their table are known.
-pub(crate) fn pack(rows: &Rows<'_>) -> Vec<u8> {
+pub(crate) fn pack(rows: &Rows<'_>) -> Packed {
     let schema = Some((0, rows.columns));
     let numbers = (rows.rows, rows.precision);
     put_rows(numbers, schema, Some(rows.table), rows.block)
 }
 
 /// As [`pack`], of rows that were read from somewhere.
-pub(super) fn pack_entry(entry: &DataEntry) -> Vec<u8> {
+pub(super) fn pack_entry(entry: &DataEntry) -> Packed {
     let schema = entry.schema.as_ref().map(|s| (s.version(), s.columns()));
     let schema = schema.as_ref().map(|(version, s)| (*version, s.as_slice()));
     let numbers = (entry.rows, entry.precision);
@@ -60,7 +67,7 @@ fn put_rows(
     schema: Option<(i32, &[EntryColumn])>,
     table: Option<&str>,
     block: &[u8],
-) -> Vec<u8> {
+) -> Packed {
     let mut out = Vec::with_capacity(block.len() + 256);
     out.put_u64_le(rows);
     out.put_u8(precision);
@@ -88,7 +95,7 @@ fn put_rows(
         }
     }
     binary(&mut out, block);
-    out
+    Packed { rows, bytes: out }
 }
 
 /// The description that was read last; neighbours share it.
@@ -124,13 +131,13 @@ pub(super) fn put_part(
     out: &mut Vec<u8>,
     (table, def): (i64, i64),
     created: Option<&NewTable>,
-    packed: &[u8],
+    packed: &Packed,
 ) -> Result<(), TooLong> {
     let created = created.map(|new| new.encode().ok_or(TooLong)).transpose()?;
     out.put_i64_le(table);
     out.put_i64_le(def);
     binary(out, &created.unwrap_or_default());
-    out.put_slice(packed);
+    out.put_slice(&packed.bytes);
     Ok(())
 }
 

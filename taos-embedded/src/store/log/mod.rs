@@ -9,18 +9,18 @@ mod trim;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use rusqlite::Connection;
 use tokio::sync::watch;
 
-pub(crate) use codec::{Rows, pack};
+pub(crate) use codec::{Packed, Rows, pack};
 #[cfg(test)]
 pub(super) use trim::Oldest;
-pub(super) use trim::{TrimTools, Trimmer};
+pub(super) use trim::{MEMORY_BYTES, TrimTools, Trimmer};
 
 use super::{internal, sqlite_error};
+use crate::clock;
 use crate::meta::{Meta, NewKind, NewTable};
 use crate::sql::SqlError;
 use crate::tmq::{Body, Entry};
@@ -29,6 +29,10 @@ use crate::tmq::{Body, Entry};
 pub(crate) const FIRST: i64 = 2;
 /// The key of an entry has the version in its lower bits and the vgroup above them.
 const VERSION_BITS: u32 = 40;
+/// Rows that one entry has at most, so that what a topic makes of them has a bound too.
+pub(crate) const ENTRY_ROWS: usize = 4096;
+/// Bytes that one entry has at most, but for a single row of more.
+pub(crate) const ENTRY_BYTES: usize = 4 << 20;
 /// Tables that one message creates or drops.
 const MOST_TABLES: usize = 1024;
 const TAGS_TOO_LONG: u32 = 0x263D;
@@ -43,14 +47,6 @@ fn key(vgroup: i32, version: i64) -> i64 {
 /// The version in an entry's key.
 const fn version_of(key: i64) -> i64 {
     key & ((1 << VERSION_BITS) - 1)
-}
-
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|d| i64::try_from(d.as_millis()).ok())
-        .unwrap_or_default()
 }
 
 /// Where a log begins and where its next entry goes.
@@ -121,8 +117,8 @@ impl Logs {
 /// What a statement adds to one log.
 #[derive(Debug)]
 enum Pending {
-    /// Rows, in their stored form.
-    Rows(Vec<u8>),
+    /// Rows in their stored form, and how many they are.
+    Rows(Vec<u8>, u64),
     Meta(Box<Meta>),
 }
 
@@ -232,20 +228,24 @@ impl Additions {
         Ok(())
     }
 
-    /// Adds rows that are packed.
+    /// Adds rows that are packed; those of one statement and vgroup become one entry as long as it has room.
     pub(super) fn log_rows(
         &mut self,
         vgroup: i32,
         ids: (i64, i64),
         created: Option<&NewTable>,
-        packed: &[u8],
+        packed: &Packed,
     ) -> Result<(), SqlError> {
-        if let Some(Pending::Rows(out)) = self.statement.last(vgroup) {
+        if let Some(Pending::Rows(out, rows)) = self.statement.last(vgroup)
+            && *rows + packed.rows <= ENTRY_ROWS as u64
+            && out.len() + packed.bytes.len() <= ENTRY_BYTES
+        {
+            *rows += packed.rows;
             return codec::put_part(out, ids, created, packed).map_err(too_long);
         }
         let mut out = codec::rows();
         codec::put_part(&mut out, ids, created, packed).map_err(too_long)?;
-        self.statement.push(vgroup, Pending::Rows(out));
+        self.statement.push(vgroup, Pending::Rows(out, packed.rows));
         Ok(())
     }
 
@@ -288,7 +288,7 @@ impl Additions {
     pub(super) fn finish(&mut self, connection: &Connection) -> Result<(), SqlError> {
         let statement = std::mem::take(&mut self.statement);
         if !statement.pending.is_empty() {
-            let at = now();
+            let at = clock::millis();
             let mut before: Vec<(i32, Option<i64>)> = Vec::new();
             for (vgroup, pending) in statement.pending {
                 let old = self.ends.get(&vgroup).copied();
@@ -352,7 +352,7 @@ fn append(
     is_replay: bool,
 ) -> Result<(), SqlError> {
     let mut body = match pending {
-        Pending::Rows(body) => body,
+        Pending::Rows(body, _) => body,
         Pending::Meta(mut meta) => {
             meta.set_source(u8::from(is_replay));
             codec::encode(&Body::Meta(*meta)).map_err(too_long)?

@@ -162,7 +162,7 @@ impl Bed {
 fn entries_are_kept_for_the_time_that_the_database_says() {
     let bed = Bed::new("wal_retention_period 600");
     bed.insert(3, 1);
-    let now = now();
+    let now = clock::millis();
     bed.trim(now + 300_000);
     assert_eq!(bed.bounds(), (0, 6));
     bed.run("alter database d wal_retention_period 100");
@@ -182,7 +182,7 @@ fn entries_are_kept_for_the_time_that_the_database_says() {
 fn of_a_log_with_a_size_the_newest_entries_are_kept() {
     let bed = Bed::new("wal_retention_period -1 wal_retention_size 10");
     bed.insert(20, 1000);
-    bed.trim(now());
+    bed.trim(clock::millis());
     let (begin, end) = bed.bounds();
     assert_eq!(end, 23);
     let kept = end - begin;
@@ -200,16 +200,17 @@ fn many_old_entries_go_in_small_steps() {
         before: Some(i64::MAX),
         bytes: None,
     };
+    let most = (256, i64::MAX);
     let step = bed
         .engine
         .store()
-        .read(move |c| trim::expired(c, 2, 0..603, limits))
+        .read(move |c| trim::expired(c, 2, 0..603, (limits, 0), most))
         .unwrap();
     assert_eq!(
         (step.next, step.is_more, step.kept),
         (Some(FIRST + 256), true, None)
     );
-    bed.trim(now() + 3_700_000);
+    bed.trim(clock::millis() + 3_700_000);
     assert_eq!(bed.bounds(), (603, 603));
 }
 
@@ -230,7 +231,7 @@ fn bounds_and_numbers_of_vgroups_outlive_restarts_and_drops() {
         &engine,
         "create stable a.st (ts timestamp, v int) tags (t int)",
     );
-    engine.store().trim_logs(now() + 5_000).unwrap();
+    engine.store().trim_logs(clock::millis() + 5_000).unwrap();
     let place =
         |engine: &Engine, name: &str| engine.store().catalog().database(name).unwrap().vgroups();
     assert_eq!((place(&engine, "a"), place(&engine, "b")), (2..5, 5..7));
@@ -264,4 +265,52 @@ fn old_entries_go_by_themselves_while_nothing_is_written() {
         assert!(asked.elapsed().as_secs() < 60, "{:?}", bed.bounds());
         std::thread::park_timeout(std::time::Duration::from_millis(50));
     }
+}
+
+#[test]
+fn the_bytes_of_a_log_are_counted_once_and_only_what_came_later_is_looked_at() {
+    let bed = Bed::new("wal_retention_period -1 wal_retention_size 10");
+    bed.insert(20, 1000);
+    let (tools, mut oldest) = (bed.engine.store().trim_tools(), Oldest::new());
+    let mut trim = || {
+        tools.trim(clock::millis(), &mut oldest).unwrap();
+        let sum = "SELECT coalesce(sum(length(body)), 0) FROM log WHERE id >= 2 << 40";
+        let there: i64 = bed
+            .engine
+            .store()
+            .read(|c| c.query_row(sum, [], |row| row.get(0)))
+            .unwrap();
+        (oldest[&2].bytes, there)
+    };
+    let (counted, there) = trim();
+    assert_eq!(counted, there);
+    assert!((8_000..=10_240).contains(&there), "{there}");
+    bed.insert(3, 1000);
+    let (counted, there) = trim();
+    assert_eq!(counted, there);
+    // what is counted already is not read again
+    let grow = "UPDATE log SET body = zeroblob(100000)";
+    let grown = bed
+        .engine
+        .store()
+        .write(|write| write.execute(grow, []).map(|n| n as u64));
+    assert!(grown.unwrap() > 5);
+    let (again, there) = trim();
+    assert_eq!(again, counted);
+    assert!(there > 500_000);
+}
+
+#[test]
+fn a_store_in_memory_keeps_so_many_bytes_of_a_log_whatever_the_database_says() {
+    let bed = Bed::new("wal_retention_period -1");
+    bed.insert(20, 1000);
+    let mut tools = bed.engine.store().trim_tools();
+    assert_eq!(tools.most, Some(MEMORY_BYTES));
+    tools.most = Some(5000);
+    tools.trim(clock::millis(), &mut Oldest::new()).unwrap();
+    let (begin, end) = bed.bounds();
+    assert!(end == 23 && (18..=19).contains(&begin), "{begin}..{end}");
+    let dir = tempfile::tempdir().unwrap();
+    let engine = Engine::open(Storage::Dir(dir.path().to_owned())).unwrap();
+    assert_eq!(engine.store().trim_tools().most, None);
 }

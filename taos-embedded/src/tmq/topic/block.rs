@@ -13,6 +13,9 @@ const DESCRIBED: u32 = 0x8000_0000;
 /// What blocks in messages of topics begin with; those of queries have 1.
 const VERSION: i32 = 2;
 
+/// Bytes of the rows that one statement of a topic makes at once; clients take messages of 256 MiB.
+const MOST_BYTES: usize = 160 << 20;
+
 /// What a block says of a column: the type and its width or digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
@@ -91,6 +94,17 @@ fn parts(block: &Bytes) -> Option<Cut> {
     Some(Cut { rows, columns })
 }
 
+/// Refuses rows that would take more memory than a message may have.
+///
+/// # Errors
+/// 0x0100.
+pub(super) fn check_size(rows: usize, width: usize) -> Result<(), SqlError> {
+    match rows.checked_mul(width) {
+        Some(bytes) if bytes <= MOST_BYTES => Ok(()),
+        _ => Err(SqlError::unsupported("a message of more than 160 MiB")),
+    }
+}
+
 /// Puts columns together as a message carries them.
 ///
 /// # Errors
@@ -157,7 +171,12 @@ impl Cells {
         }
     }
 
-    /// The one cell here as that of so many rows.
+    /// Bytes that the one cell here takes in each row.
+    pub(super) fn width(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The one cell here as that of so many rows, which [`check_size`] has let pass.
     pub(super) fn repeated(&self, ty: Ty, rows: usize) -> Self {
         let Some((lead, value)) = self.bytes.split_at_checked(lead(ty, 1)) else {
             return Self::nulls(ty, rows);
@@ -180,6 +199,19 @@ impl Cells {
         Self {
             length,
             bytes: bytes.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_that_no_message_can_hold_are_refused_before_memory_is_taken_for_them() {
+        check_size(4096, 32 << 10).unwrap();
+        for (rows, width) in [(32_767, 16 << 10), (usize::MAX, 2)] {
+            assert_eq!(check_size(rows, width).unwrap_err().code, 0x0100);
         }
     }
 }

@@ -17,10 +17,10 @@ mod values;
 mod wanted;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Entry, Page};
 use crate::catalog::{Topic, View};
+use crate::clock;
 use crate::sql::ast::{self, CreateTopic, TopicSource};
 use crate::sql::{self, SqlError};
 use crate::store::{Store, internal};
@@ -31,6 +31,8 @@ use wanted::Wanted;
 
 /// No topic of this name (taosadapter-ws §13).
 const UNKNOWN: u32 = 0x03E1;
+/// A piece of the log ends with the entry that reaches so many rows, whatever a consumer asks for.
+const PIECE_ROWS: usize = 4096;
 /// Pieces of the log that one call looks at.
 const PIECES: usize = 16;
 /// How often a page is made anew because a table changed meanwhile.
@@ -128,7 +130,7 @@ impl TopicReader {
         let (_, end) = self.store.log_bounds(vgroup);
         let mut is_read = false;
         let mut page = self.page(vgroup, from, options, &mut |from| {
-            let (rows, bytes) = (options.max_rows, options.max_bytes);
+            let (rows, bytes) = (options.max_rows.min(PIECE_ROWS), options.max_bytes);
             let entries = self.store.log_read(vgroup, from, rows, bytes)?;
             is_read |= entries.is_empty();
             Ok(entries)
@@ -207,7 +209,7 @@ impl TopicReader {
             view,
             db: &self.topic.db,
             sql: &self.topic.sql,
-            now: now(),
+            now: clock::nanos(),
         };
         match &self.create.source {
             TopicSource::Database(_) => Ok(Wanted::database(view, &self.topic.db)),
@@ -257,13 +259,4 @@ fn is_good(plan: &QueryPlan, view: &View) -> bool {
             let now = found.def();
             now.id == def.id && now.version == def.version
         })
-}
-
-/// Nanoseconds since 1970.
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|d| i64::try_from(d.as_nanos()).ok())
-        .unwrap_or_default()
 }

@@ -43,6 +43,8 @@ impl Projector {
             }
         };
         let cut = block::cut(&rows.block)?;
+        let width = constants.iter().flatten().map(Cells::width).sum();
+        block::check_size(cut.rows, width)?;
         let columns = plan.heads.iter().zip(constants.iter()).zip(places.iter());
         let columns: Vec<_> = columns
             .map(|((head, constant), place)| {

@@ -7,6 +7,7 @@ use taos_query::common::Precision;
 use taos_query::tmq::raw::DataEntry;
 
 use super::super::Part;
+use super::block::check_size;
 use super::plan::PART;
 use super::tables::{Known, Tables};
 use crate::catalog::TableDef;
@@ -86,8 +87,8 @@ impl Scratch {
         parts: &[&Part],
     ) -> Result<Vec<Vec<RawBlock>>, SqlError> {
         let outcome = self.insert(def, parts).and_then(|()| {
-            let rows = self.select(plan, parts.len());
-            rows.map_err(sqlite_error)
+            let rows = self.select(plan, parts.len()).map_err(sqlite_error)?;
+            rows.ok_or_else(|| SqlError::unsupported("a message of more than 160 MiB"))
         });
         let emptied = self
             .connection
@@ -115,21 +116,36 @@ impl Scratch {
         Ok(())
     }
 
-    fn select(&self, plan: &Plan, parts: usize) -> rusqlite::Result<Vec<Vec<Vec<Value>>>> {
+    /// The rows of each part; `None` if they are more than fit into a message.
+    fn select(&self, plan: &Plan, parts: usize) -> rusqlite::Result<Option<Vec<Vec<Vec<Value>>>>> {
         let mut statement = self.connection.prepare_cached(&plan.sql)?;
         bind(&mut statement, &plan.params)?;
         let mut rows = statement.raw_query();
         let mut all = vec![Vec::new(); parts];
         let width = plan.columns.len().saturating_sub(1);
+        let mut bytes = 0_usize;
         while let Some(row) = rows.next()? {
-            let cells: rusqlite::Result<Vec<Value>> = (0..width).map(|i| row.get(i)).collect();
+            let cells: Vec<Value> = (0..width).map(|i| row.get(i)).collect::<Result<_, _>>()?;
+            bytes += cells.iter().map(size_of_value).sum::<usize>();
+            if check_size(1, bytes).is_err() {
+                return Ok(None);
+            }
             let number: u32 = row.get(width)?;
             let part = usize::try_from(number).ok().and_then(|at| all.get_mut(at));
             if let Some(part) = part {
-                part.push(cells?);
+                part.push(cells);
             }
         }
-        Ok(all)
+        Ok(Some(all))
+    }
+}
+
+/// Bytes of a value, without those of its place in memory.
+fn size_of_value(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::Blob(bytes) => bytes.len(),
+        _ => 8,
     }
 }
 
