@@ -261,6 +261,13 @@ pub(crate) struct Topic {
     pub(crate) with_meta: bool,
 }
 
+impl Topic {
+    /// True for a topic of a file of the first format whose table was not found again.
+    pub(crate) fn is_unresolved(&self) -> bool {
+        self.def == 0 && self.kind != "db"
+    }
+}
+
 /// The columns of SHOW TAGS and `ins_tags`.
 pub(crate) fn tag_columns() -> Vec<ColumnInfo> {
     system::infos(system::TAGS)

@@ -29,6 +29,8 @@ ALTER TABLE topic ADD COLUMN def INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE topic ADD COLUMN columns TEXT;
 CREATE TABLE log (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE log_begin (vgroup INTEGER PRIMARY KEY, begin INTEGER NOT NULL);
+CREATE TABLE grp_offset (grp TEXT NOT NULL, topic TEXT NOT NULL, vgroup INTEGER NOT NULL,
+    committed INTEGER, start INTEGER, PRIMARY KEY (grp, topic, vgroup)) WITHOUT ROWID;
 INSERT INTO meta VALUES ('next_vgroup', 2);
 ";
 
@@ -90,6 +92,7 @@ fn second(connection: &Connection) -> rusqlite::Result<()> {
 mod tests {
     use super::*;
     use crate::engine::{Engine, Storage};
+    use crate::tmq::{ReadOptions, TopicReader};
 
     /// A file as the first release left it, with two databases, a table in each, and a topic.
     fn first_format(path: &std::path::Path) {
@@ -117,11 +120,40 @@ mod tests {
                  CREATE TABLE d4 (tbl INTEGER NOT NULL, ts INTEGER NOT NULL, c1 INTEGER,
                      PRIMARY KEY (tbl, ts)) WITHOUT ROWID;
                  INSERT INTO d3 VALUES (3, 1700000000000, 7);
-                 INSERT INTO topic VALUES ('t', 'b', 'create topic t as database b', 0, 'db', 0);",
+                 INSERT INTO topic VALUES ('t', 'b', 'create topic t as database b', 0, 'db', 0),
+                     ('q', 'b', 'create topic q as select ts, v from n where v > 0', 1, 'column', 0),
+                     ('lost', 'b', 'create topic lost as select ts, v from gone', 2, 'column', 0);",
                 options(3),
                 options(4),
             ))
             .unwrap();
+    }
+
+    #[test]
+    fn topics_of_the_first_format_know_their_tables_again_or_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        first_format(&dir.path().join("taos.db"));
+        for _ in 0..2 {
+            let engine = Engine::open(Storage::Dir(dir.path().to_owned())).unwrap();
+            let session = engine.session("root");
+            let store = engine.store();
+            let topic = &store.catalog().topics["q"];
+            assert_eq!((topic.table, topic.def, topic.columns.len()), (3, 3, 2));
+            let code = |sql| session.execute(sql).unwrap_err().code;
+            assert_eq!(code("drop table b.n"), 0x03ED);
+            assert_eq!(code("alter table b.n drop column v"), 0x03C4);
+            session
+                .execute("insert into b.n values (1700000000001, 8)")
+                .unwrap();
+            let reader = TopicReader::open(store, "q").unwrap();
+            let vgroup = store.catalog().database("b").unwrap().vgroup_of(3);
+            let page = reader.read(vgroup, 0, &ReadOptions::default()).unwrap();
+            assert!(page.message.is_some());
+            let lost = TopicReader::open(store, "lost").unwrap_err();
+            assert_eq!(lost.code, 0x2603);
+            assert!(lost.message.contains("lost"), "{lost}");
+            engine.close();
+        }
     }
 
     #[test]

@@ -21,7 +21,9 @@ pub use result::{Answer, ResultRows};
 pub use session::Session;
 
 use crate::clock::nanos;
-use crate::exec::{Passwords, choose_administrator, ensure_administrator, set_administrator};
+use crate::exec::{
+    Passwords, choose_administrator, ensure_administrator, resolve_topics, set_administrator,
+};
 use crate::server::Emulated;
 use crate::store::Store;
 use crate::tmq::{Broker, Consumer, Terms};
@@ -58,6 +60,7 @@ impl Engine {
     pub fn open(storage: Storage) -> Result<Self, SqlError> {
         let store = Store::open(&storage)?;
         ensure_administrator(&store, nanos())?;
+        resolve_topics(&store)?;
         Ok(Self {
             broker: Broker::open(&store)?,
             store,

@@ -275,7 +275,12 @@ pub(super) fn log_table(
         return Ok(());
     }
     let vgroup = database.vgroup_of(table);
-    write.log(vgroup, Body::Meta(meta()?))
+    let mut meta = meta()?;
+    if let Meta::AlterTable(alter) = &mut meta {
+        let found = database.find(&alter.table);
+        alter.ids = (table, found.map_or(0, |found| found.def().id));
+    }
+    write.log(vgroup, Body::Meta(meta))
 }
 
 /// Logs a change of a super table in all vgroups of its database.
@@ -490,6 +495,7 @@ pub(super) fn altered(table: &str, action: Action, column_id: i32, now: i64) -> 
         column_id,
         changed: now / 1_000_000,
         source: 0,
+        ids: (0, 0),
     })
 }
 

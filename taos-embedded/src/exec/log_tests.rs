@@ -605,7 +605,12 @@ fn wide_rows_and_many_tables_of_one_statement_go_into_entries_with_room() {
     let (text, wide) = ("x".repeat(50_000), "y".repeat(1000));
     for n in 0..15 {
         let rows: String = (0..10)
-            .map(|r| format!("({}, '{text}', '{wide}')", n * 10 + r))
+            .map(|r| {
+                format!(
+                    "({}, '{text}', '{wide}')",
+                    1_700_000_000_000_i64 + n * 10 + r
+                )
+            })
             .collect();
         bed.run(&format!("insert into w values {rows}"));
     }
@@ -627,7 +632,7 @@ fn wide_rows_and_many_tables_of_one_statement_go_into_entries_with_room() {
     );
     bed.run("create stable st (ts timestamp, v int) tags (t int)");
     let tables: String = (0..5000)
-        .map(|n| format!("c{n} using st tags ({n}) values (1, 1) "))
+        .map(|n| format!("c{n} using st tags ({n}) values (1700000000000, 1) "))
         .collect();
     let left = bed.left_by(&format!("insert into {tables}"));
     assert_eq!(left.len(), 2);

@@ -47,6 +47,7 @@ use crate::store::{Store, blocks_of};
 pub(crate) use meta::packing_words;
 pub(crate) use rows::{STALE, TableRows, stale};
 pub(crate) use table::affinity;
+pub(crate) use topic::resolve_topics;
 
 /// No database chosen, in DDL.
 const NO_DATABASE: u32 = 0x2616;

@@ -16,13 +16,13 @@ use super::table::{
     one_json_tag, save, too_many_columns,
 };
 use super::{Exec, NO_DATABASE, SYSTEM_TABLE};
-use crate::catalog::{Found, TableDef, byte_length, is_system_database};
+use crate::catalog::{Database, Found, TableDef, byte_length, is_system_database};
 use crate::plan::ColumnInfo;
 use crate::schemaless::{
     Field, Measure, SchemalessBatch, TIME, Written, invalid_data, read, rest_of_line,
 };
 use crate::sql::SqlError;
-use crate::store::{Write, internal};
+use crate::store::{Packed, Write, internal};
 
 const TAGS_TOO_LONG: u32 = 0x263D;
 /// Most bytes of a table's tags together.
@@ -273,15 +273,64 @@ fn positions(fields: &[Field], columns: &[ColumnInfo]) -> Result<Vec<usize>, Sql
     found.collect()
 }
 
+/// The forms in the log of the rows of one super table, made before the writer's turn.
+struct Ready {
+    /// The table and its version that they were made for.
+    made_for: (i64, u32),
+    /// Of each group, in their order.
+    groups: Vec<Vec<Packed>>,
+}
+
+impl Ready {
+    /// Merges the points of a table and packs them; `None` if the table must change for them first, or does
+    /// not take them.
+    fn new(
+        database: &Database,
+        def: &Arc<TableDef>,
+        measure: &mut Measure,
+    ) -> Result<Option<Self>, SqlError> {
+        if !database.keeps_log() || !matches!(change(def, measure), Ok(None)) {
+            return Ok(None);
+        }
+        let columns = positions(&measure.columns, &def.columns)?;
+        let mut groups = Vec::new();
+        for child in &mut measure.children {
+            for group in &mut child.groups {
+                let places = group.columns.iter().map(|at| columns.get(*at).copied());
+                let places: Option<Vec<usize>> = std::iter::once(Some(0)).chain(places).collect();
+                let mut rows = TableRows {
+                    db: database.name.clone(),
+                    def: Arc::clone(def),
+                    target: Target::Child {
+                        id: 0,
+                        name: child.name.clone(),
+                    },
+                    columns: places.ok_or_else(stale)?.into(),
+                    values: std::mem::take(&mut group.values),
+                };
+                rows.merge();
+                groups.push(rows.packed(database.precision())?);
+                group.values = rows.values;
+            }
+        }
+        Ok(Some(Self {
+            made_for: (def.id, def.version),
+            groups,
+        }))
+    }
+}
+
 /// Writes the points of one super table, and says how many rows they are.
 fn write_measure(
     write: &mut Write<'_>,
     db: &str,
-    measure: Measure,
+    (measure, ready): (Measure, Option<Ready>),
     ttl: i32,
     (most, now): (usize, i64),
 ) -> Result<u64, SqlError> {
     let def = ensure(write, db, &measure, (most, now))?;
+    let ready = ready.filter(|ready| ready.made_for == (def.id, def.version));
+    let mut ready = ready.map(|ready| ready.groups.into_iter());
     let columns = positions(&measure.columns, &def.columns)?;
     let tags = positions(&measure.tags, &def.tags)?;
     let key = def.columns.iter().position(|column| column.composite_key);
@@ -328,7 +377,8 @@ fn write_measure(
                 values: group.values,
             };
             rows.merge();
-            count += rows.put(write, id, created.take(), None)?;
+            let packed = ready.as_mut().and_then(Iterator::next);
+            count += rows.put(write, id, created.take(), packed.as_deref())?;
         }
     }
     Ok(count)
@@ -346,7 +396,7 @@ impl Exec<'_> {
             return Err(SqlError::new(SYSTEM_TABLE, "System table not allowed"));
         }
         let database = self.catalog().database(&db)?;
-        let (points, total) = read(batch, database.precision(), self.now)?;
+        let (mut points, total) = read(batch, database.precision(), self.now)?;
         for measure in &points.measures {
             // here and not only later, where the payload is no longer at hand
             if let Some(Found::Super(def)) = database.find(&measure.name) {
@@ -358,12 +408,20 @@ impl Exec<'_> {
         }
         let (id, ttl, now) = (database.id, batch.ttl.max(0), self.now);
         let most = self.store().max_columns();
+        let mut measures = Vec::with_capacity(points.measures.len());
+        for mut measure in points.measures.drain(..) {
+            let ready = match database.find(&measure.name) {
+                Some(Found::Super(def)) => Ready::new(database, def, &mut measure)?,
+                _ => None,
+            };
+            measures.push((measure, ready));
+        }
         let affected = self.store().write(move |write| {
             if write.catalog().database(&db)?.id != id {
                 return Err(stale());
             }
             let mut count = 0;
-            for measure in points.measures {
+            for measure in measures {
                 count += write_measure(write, &db, measure, ttl, (most, now))?;
             }
             Ok(count)

@@ -9,11 +9,11 @@ use crate::catalog::{Catalog, Found, TableDef, Topic, byte_length};
 use crate::plan::{self, ColumnInfo};
 use crate::server::Emulated;
 use crate::sql::ast::{
-    AlterAction, CreateTopic, DropConsumerGroup, DropNamed, Expr, ExprKind, Query, QueryBody,
-    Select, Statement, TableRef, TopicSource,
+    AlterAction, CreateTopic, DropConsumerGroup, DropNamed, Expr, ExprKind, ObjectName, Query,
+    QueryBody, Select, Statement, TableRef, TopicSource,
 };
 use crate::sql::{self, SqlError};
-use crate::store::internal;
+use crate::store::{Store, internal};
 
 const EXISTS: u32 = 0x03E0;
 const UNKNOWN: u32 = 0x03E1;
@@ -151,6 +151,78 @@ fn tag_bytes(select: &Select, def: &TableDef) -> u32 {
         _ => 0,
     });
     items.fold(0, u32::saturating_add)
+}
+
+/// Looks up what topics are made on that come from a file of the first format; they have no numbers of
+/// tables and columns.
+///
+/// # Errors
+/// Those of the storage.
+pub(crate) fn resolve_topics(store: &Store) -> Result<(), SqlError> {
+    let catalog = store.catalog();
+    let found: Vec<(String, Topic)> = catalog
+        .topics
+        .iter()
+        .filter(|(_, topic)| topic.is_unresolved())
+        .filter_map(|(name, topic)| Some((name.clone(), resolved(&catalog, topic)?)))
+        .collect();
+    if found.is_empty() {
+        return Ok(());
+    }
+    let stored = store.write(move |write| {
+        for (name, topic) in found {
+            let columns = serde_json::to_string(&topic.columns).map_err(internal)?;
+            let sql = "UPDATE topic SET tbl = ?2, def = ?3, columns = ?4 WHERE name = ?1";
+            write.execute(sql, (&name, topic.table, topic.def, columns))?;
+            write.catalog_mut().topics.insert(name, Arc::new(topic));
+        }
+        Ok(0)
+    });
+    stored.map(drop)
+}
+
+fn resolved(catalog: &Catalog, topic: &Topic) -> Option<Topic> {
+    let Statement::CreateTopic(create) = sql::parse(&topic.sql).ok()? else {
+        return None;
+    };
+    let find = |name: &ObjectName| {
+        let db = name.db.as_ref().map_or(&topic.db, |db| &db.name);
+        catalog.databases.get(db)?.find(&name.name.name)
+    };
+    let (table, columns) = match &create.source {
+        TopicSource::Database(_) => return None,
+        TopicSource::Stable(name, filter) => {
+            let found = find(name).filter(|found| matches!(found, Found::Super(_)))?;
+            let numbers = RefCell::new(BTreeSet::new());
+            for part in filter {
+                columns_in(part, &|name| {
+                    let tag = found.def().tag(name);
+                    numbers.borrow_mut().extend(tag.map(|(_, tag)| tag.id));
+                });
+            }
+            (found, numbers.into_inner())
+        }
+        TopicSource::Query(query) => match &query.body {
+            QueryBody::Select(select) => match &select.from {
+                Some(TableRef::Table { name, .. }) => {
+                    let found = find(name)?;
+                    let columns = columns_of(select, found.def());
+                    (found, columns)
+                }
+                _ => return None,
+            },
+            _ => return None,
+        },
+    };
+    Some(Topic {
+        table: match &table {
+            Found::Child(child, _) => child.id,
+            Found::Super(def) | Found::Normal(def) => def.id,
+        },
+        def: table.def().id,
+        columns,
+        ..topic.clone()
+    })
 }
 
 /// What a topic is made on.

@@ -292,6 +292,7 @@ fn alter(part: &mut Cursor) -> Result<Alter, Bad> {
         column_id,
         changed,
         source,
+        ids: (0, 0),
     })
 }
 

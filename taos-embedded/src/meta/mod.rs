@@ -187,6 +187,9 @@ pub(crate) struct Alter {
     /// Milliseconds since 1970.
     pub(crate) changed: i64,
     pub(crate) source: u8,
+    /// The numbers of the table and of what has its columns, as [`Part`](crate::tmq::Part) has them. No
+    /// message tells them, only the log.
+    pub(crate) ids: (i64, i64),
 }
 
 /// What is changed.

@@ -373,6 +373,7 @@ fn meta() -> impl Strategy<Value = Meta> {
                 column_id,
                 changed,
                 source,
+                ids: (0, 0),
             })
         },
     );

@@ -164,6 +164,7 @@ fn alter(table: &str, action: Action) -> Meta {
         column_id: 0,
         changed: T0,
         source: 0,
+        ids: (0, 0),
     })
 }
 

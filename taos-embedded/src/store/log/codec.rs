@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::{Buf, BufMut, Bytes};
 use taos_query::tmq::raw::{DataEntry, EntryColumn, EntrySchema};
 
-use crate::meta::{self, NewTable};
+use crate::meta::{self, Meta, NewTable};
 use crate::tmq::{Body, Part};
 
 const ROWS: u8 = 1;
@@ -159,9 +159,15 @@ pub(super) fn encode(body: &Body) -> Result<Vec<u8>, TooLong> {
         }
         Body::Meta(meta) => {
             let message = meta.encode(0).ok_or(TooLong)?;
-            let mut out = Vec::with_capacity(message.len() + 3);
+            let (table, def) = match meta {
+                Meta::AlterTable(alter) => alter.ids,
+                _ => (0, 0),
+            };
+            let mut out = Vec::with_capacity(message.len() + 19);
             out.put_u8(META);
             out.put_u16_le(meta.raw_type());
+            out.put_i64_le(table);
+            out.put_i64_le(def);
             out.put_slice(&message);
             Ok(out)
         }
@@ -195,9 +201,14 @@ pub(crate) fn decode(mut bytes: Bytes, last: &mut Last) -> Result<Body, Damaged>
         }
         META => {
             let raw_type = bytes.try_get_u16_le().map_err(short)?;
-            let meta = meta::decode(raw_type, &bytes);
-            meta.map(Body::Meta)
-                .map_err(|_| Damaged("its message cannot be read"))
+            let table = bytes.try_get_i64_le().map_err(short)?;
+            let def = bytes.try_get_i64_le().map_err(short)?;
+            let mut meta = meta::decode(raw_type, &bytes)
+                .map_err(|_| Damaged("its message cannot be read"))?;
+            if let Meta::AlterTable(alter) = &mut meta {
+                alter.ids = (table, def);
+            }
+            Ok(Body::Meta(meta))
         }
         _ => Err(Damaged("it is of another kind")),
     }

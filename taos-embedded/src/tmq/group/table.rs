@@ -5,10 +5,6 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::sql::SqlError;
 use crate::store::{Store, Write, internal, sqlite_error};
 
-const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS grp_offset (grp TEXT NOT NULL, topic TEXT NOT NULL, \
-    vgroup INTEGER NOT NULL, committed INTEGER, start INTEGER, PRIMARY KEY (grp, topic, vgroup)) \
-    WITHOUT ROWID";
-
 /// One group's place in one vgroup of a topic.
 pub(super) struct Row {
     pub(super) group: String,
@@ -21,12 +17,11 @@ pub(super) struct Row {
 /// What a group has committed in a vgroup, and where it began there.
 pub(super) type Place = (Option<i64>, Option<i64>);
 
-/// Reads the table, and makes it in a file that has none yet.
+/// Reads the table.
 pub(super) fn load(store: &Store) -> Result<Vec<Row>, SqlError> {
     // Not by a reader: a store that was only opened is to have no thread that closes after it.
     let (tell, told) = std::sync::mpsc::channel();
     store.write(move |write| {
-        write.batch(SCHEMA)?;
         // Whoever asked waits for it.
         let _ = tell.send(rows(write.connection).map_err(sqlite_error)?);
         Ok(0)

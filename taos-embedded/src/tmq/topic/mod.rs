@@ -94,10 +94,16 @@ impl TopicReader {
     /// Opens a topic.
     ///
     /// # Errors
-    /// 0x03E1 if there is none of this name.
+    /// 0x03E1 if there is none of this name, 0x2603 if an older release left it without its table.
     pub(crate) fn open(store: &Store, name: &str) -> Result<Self, SqlError> {
         let topic = store.catalog().topics.get(name).map(Arc::clone);
         let topic = topic.ok_or_else(|| SqlError::new(UNKNOWN, "Topic not exist"))?;
+        if topic.is_unresolved() {
+            let text = format!(
+                "Table does not exist: topic {name} was made on one that is gone; drop the topic and create it again"
+            );
+            return Err(SqlError::new(sql::code::UNKNOWN_TABLE, text));
+        }
         let ast::Statement::CreateTopic(create) = sql::parse(&topic.sql)? else {
             return Err(internal(format!(
                 "the statement of topic {name} is damaged"

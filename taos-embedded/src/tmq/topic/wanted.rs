@@ -270,9 +270,10 @@ fn of_stable(
             }
         }
         Meta::AlterTable(alter) => {
-            let entry = database.tables.get(&alter.table);
-            let ours = matches!(entry, Some(crate::catalog::Entry::Child(child)) if child.stable == def.name);
-            (ours && is_chosen(number(&alter.table))).then(|| meta.clone())?
+            let (table, of) = alter.ids;
+            // by now the name may be another table's
+            let there = number(&alter.table).filter(|number| *number == table);
+            (of == def.id && is_chosen(there)).then(|| meta.clone())?
         }
         // the condition cannot be asked of what is gone
         Meta::DropTables(tables) => {

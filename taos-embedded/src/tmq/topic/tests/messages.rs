@@ -234,3 +234,28 @@ fn a_consumer_that_leaves_replays_out_gets_what_was_written_here() {
     assert!(!told(&own).contains("far") && told(&own).contains("near"));
     assert_eq!(kinds(&bed.messages("q", &own)), [Kind::Data]);
 }
+
+#[test]
+fn a_change_of_a_subtable_is_told_to_the_super_table_that_it_had_then() {
+    let bed = Bed::new(&[
+        DATABASE,
+        STABLE,
+        "create stable m.other (ts timestamp, v int) tags (tg int)",
+        "create table m.c using m.st tags (1)",
+        "alter table m.c set tag tg = 77",
+        "drop table m.c",
+        "create table m.c using m.other tags (2)",
+        "create topic t with meta as stable m.st",
+        "create topic u with meta as stable m.other",
+        "create topic v with meta as stable m.other where tg = 2",
+    ]);
+    let options = ReadOptions::default();
+    let told = |topic| jsons(&bed.messages(topic, &options)).concat();
+    assert!(told("t").contains("77"));
+    for topic in ["u", "v"] {
+        assert!(
+            !told(topic).contains("77") && told(topic).contains(r#""c""#),
+            "{topic}"
+        );
+    }
+}

@@ -99,6 +99,7 @@ fn alter(action: Action) -> Meta {
         column_id: 0,
         changed: 0,
         source: 0,
+        ids: (0, 0),
     })
 }
 
