@@ -141,7 +141,7 @@ mod tests {
             assert_eq!((topic.table, topic.def, topic.columns.len()), (3, 3, 2));
             let code = |sql| session.execute(sql).unwrap_err().code;
             assert_eq!(code("drop table b.n"), 0x03ED);
-            assert_eq!(code("alter table b.n drop column v"), 0x03C4);
+            assert_eq!(code("alter table b.n rename column v w"), 0x03C4);
             session
                 .execute("insert into b.n values (1700000000001, 8)")
                 .unwrap();

@@ -194,7 +194,7 @@ fn resolved(catalog: &Catalog, topic: &Topic) -> Option<Topic> {
         TopicSource::Stable(name, filter) => {
             let found = find(name).filter(|found| matches!(found, Found::Super(_)))?;
             let numbers = RefCell::new(BTreeSet::new());
-            for part in filter {
+            if let Some(part) = filter {
                 columns_in(part, &|name| {
                     let tag = found.def().tag(name);
                     numbers.borrow_mut().extend(tag.map(|(_, tag)| tag.id));
