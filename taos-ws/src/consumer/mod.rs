@@ -21,11 +21,18 @@
 //! An automatic commit that fails is logged and made again with the next one; nothing is lost by it,
 //! and `commit_all` and `unsubscribe` commit the same places and more.
 //!
+//! One commit is under way at a time, and is seen to its answer even if its caller leaves. What the
+//! group has committed already, by this consumer or by another that had the vgroup meanwhile, is not
+//! committed again and never set back, but by [`commit_offset`](AsAsyncConsumer::commit_offset) and
+//! after [`offset_seek`](AsAsyncConsumer::offset_seek).
+//!
 //! # After a loss
 //!
 //! When the connection breaks, or the server does not know the consumer any more, the next
 //! use subscribes again and reading goes on where it was: behind what was received, or where the
-//! group has committed if that is further. What the log has lost meanwhile is logged and listed by
+//! group has committed if that is further. A vgroup that is given back later goes on there too; one that
+//! stays away for longer than the group remembers a member is another's, and begins at what that one has
+//! committed. What the log has lost meanwhile is logged and listed by
 //! [`Consumer::gaps`]. `auto.reconnect=false` switches this off.
 //!
 //! A poll that is refused for a reason that passes (the server starts, is busy, or balances the group)
