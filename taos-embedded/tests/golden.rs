@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "golden/places.rs"]
+mod places;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -11,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use places::{Place, Places};
 use regex::Regex;
 use serde_json::{Value, json};
 use support::{Ws, memory};
@@ -103,10 +106,11 @@ fn set_up(addr: SocketAddr) {
 }
 
 /// What a message is paired by, and its form without what differs from run to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Comparable {
     key: u64,
     text: String,
+    places: Vec<Place>,
 }
 
 struct Normalizer {
@@ -189,13 +193,14 @@ impl Normalizer {
         // Which of several statements in flight is first is a matter of luck.
         let text = self.id.replace(&text, r#""id":1"#);
         // Which vgroup a table is in, and how many entries of its log a statement makes, is the server's
-        // choice.
+        // choice; how the places stand to each other is compared.
         let text = self.place.replace_all(&text, r#""$1$2":0"#);
         // The number of a payload since the start.
         let text = self.payload.replace(&text, "SML:0x0");
         Comparable {
             key: value["req_id"].as_u64().unwrap(),
             text: text.into_owned(),
+            places: places::of_text(&value),
         }
     }
 
@@ -210,14 +215,18 @@ impl Normalizer {
         frame[timing..timing + 8].fill(0);
         // The two places at the head of a data message, in either frame.
         const HEAD: [u8; 6] = [100, 18, 0, 0, 0, 0x11];
+        let mut places = Vec::new();
         for at in [38, 56].map(|raw| raw + HEAD.len()) {
             if frame.get(at - HEAD.len()..at) == Some(&HEAD) {
-                frame[at..at + 8].fill(0);
-                frame[at + 9..at + 17].fill(0);
+                for at in [at, at + 9] {
+                    let place = frame[at..at + 8].try_into().unwrap();
+                    places.push((None, i64::from_le_bytes(place)));
+                    frame[at..at + 8].fill(0);
+                }
             }
         }
         let text = frame.iter().map(|byte| format!("{byte:02x}")).collect();
-        Comparable { key, text }
+        Comparable { key, text, places }
     }
 
     fn message(&self, message: &Message) -> Comparable {
@@ -254,8 +263,7 @@ impl Connection {
         loop {
             // Pings come however long a reply does not.
             if Instant::now() > patience {
-                let text = "no answer".to_owned();
-                return self.early.pop_front().unwrap_or(Comparable { key, text });
+                return self.instead(key, "no answer".to_owned());
             }
             let reply = match self.ws.socket.read() {
                 Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
@@ -263,8 +271,7 @@ impl Connection {
                 }
                 Ok(_) => continue,
                 Err(error) => {
-                    let text = error.to_string();
-                    return self.early.pop_front().unwrap_or(Comparable { key, text });
+                    return self.instead(key, error.to_string());
                 }
             };
             if reply.key == key {
@@ -272,6 +279,12 @@ impl Connection {
             }
             self.early.push_back(reply);
         }
+    }
+
+    fn instead(&mut self, key: u64, text: String) -> Comparable {
+        let places = Vec::new();
+        let other = self.early.pop_front();
+        other.unwrap_or(Comparable { key, text, places })
     }
 
     /// Replies that the original did not give, once everything that was asked has been answered; the
@@ -298,6 +311,7 @@ fn replay(addr: SocketAddr, scenario: &str, vgroups: Vgroups) -> BTreeMap<u64, S
     let waits = Regex::new(r#""blocking_time": \d+"#).unwrap();
     let mut connections: HashMap<u64, Connection> = HashMap::new();
     let mut differences = BTreeMap::new();
+    let mut places = Places::default();
     for frame in index(scenario)["frames"].as_array().unwrap() {
         let field = |name: &str| frame[name].as_str().unwrap_or_default();
         if field("direction") == "side" && is_consumer {
@@ -306,17 +320,16 @@ fn replay(addr: SocketAddr, scenario: &str, vgroups: Vgroups) -> BTreeMap<u64, S
         if field("action") == "handshake" || field("direction") == "side" {
             continue;
         }
-        let connection = connections
-            .entry(frame["connection"].as_u64().unwrap())
-            .or_insert_with(|| {
-                let ws = Ws::open_at(addr, path);
-                let socket = ws.socket.get_ref();
-                socket.set_read_timeout(Some(PATIENCE)).unwrap();
-                Connection {
-                    ws,
-                    early: VecDeque::new(),
-                }
-            });
+        let number = frame["connection"].as_u64().unwrap();
+        let connection = connections.entry(number).or_insert_with(|| {
+            let ws = Ws::open_at(addr, path);
+            let socket = ws.socket.get_ref();
+            socket.set_read_timeout(Some(PATIENCE)).unwrap();
+            Connection {
+                ws,
+                early: VecDeque::new(),
+            }
+        });
         let path = folder(scenario).join(field("file"));
         let text = || fs::read_to_string(&path).unwrap();
         match (field("direction"), field("kind")) {
@@ -332,12 +345,14 @@ fn replay(addr: SocketAddr, scenario: &str, vgroups: Vgroups) -> BTreeMap<u64, S
             ("s2c", kind) => {
                 let expected = normalizer.recorded(&path, kind);
                 let got = connection.reply(expected.key, &normalizer);
-                if got != expected {
-                    let seq = frame["seq"].as_u64().unwrap();
-                    differences.insert(
-                        seq,
-                        format!("\n  want {}\n  got  {}", expected.text, got.text),
-                    );
+                let difference = if (got.key, &got.text) == (expected.key, &expected.text) {
+                    places.pair(number, &expected.places, &got.places)
+                } else {
+                    let (want, got) = (&expected.text, &got.text);
+                    Some(format!("\n  want {want}\n  got  {got}"))
+                };
+                if let Some(difference) = difference {
+                    differences.insert(frame["seq"].as_u64().unwrap(), difference);
                 }
             }
             (direction, _) => panic!("{scenario}: unknown direction {direction}"),

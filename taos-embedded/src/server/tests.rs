@@ -14,10 +14,12 @@ use super::{Emulated, Limits, Shared, Stop, run, runtime};
 use crate::engine::{Engine, Storage};
 
 mod bound;
+mod consumers;
 
 /// A server with its own limits; the runtime stops it when dropped.
 struct Server {
     addr: SocketAddr,
+    engine: Engine,
     _stop: watch::Sender<Stop>,
     runtime: Option<tokio::runtime::Runtime>,
 }
@@ -29,17 +31,14 @@ impl Server {
 
     fn on(runtime: tokio::runtime::Runtime, limits: Limits) -> Self {
         let (stop, stopped) = watch::channel(Stop::Run);
-        let shared = Shared::new(
-            Engine::open(Storage::Memory).unwrap(),
-            Emulated::default(),
-            limits,
-            stopped,
-        );
+        let engine = Engine::open(Storage::Memory).unwrap();
+        let shared = Shared::new(engine.clone(), Emulated::default(), limits, stopped);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();
         runtime.spawn(run(listener, Arc::clone(&shared)));
         Self {
             addr,
+            engine,
             _stop: stop,
             runtime: Some(runtime),
         }
@@ -58,7 +57,11 @@ impl Server {
     }
 
     fn ws(&self) -> WebSocket<TcpStream> {
-        let request = format!("ws://{}/ws", self.addr)
+        self.ws_at("/ws")
+    }
+
+    fn ws_at(&self, path: &str) -> WebSocket<TcpStream> {
+        let request = format!("ws://{}{path}", self.addr)
             .into_client_request()
             .unwrap();
         client(request, self.connect()).unwrap().0
