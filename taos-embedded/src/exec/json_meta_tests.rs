@@ -71,12 +71,7 @@ fn every_statement_printed_of_meta_runs() {
     alter(json!({"alterType": 6, "colName": "extra"}));
     alter(json!({"alterType": 13, "colName": "v", "level": "high"}));
     alter(json!({"alterType": 10, "tableName": "n", "colName": "x", "colNewName": "y"}));
-    for (tag, value) in [
-        ("n", "-9"),
-        ("s", "\"a\"b'\""),
-        ("s", "\"\""),
-        ("b", "\"\\x98f4\""),
-    ] {
+    for (tag, value) in [("n", "-9"), ("s", "\"a\"b'\""), ("s", "\"\"")] {
         alter(json!({"alterType": 4, "tableName": "a", "colName": tag, "colValue": value}));
     }
     alter(json!({"alterType": 4, "tableName": "a", "colName": "n", "colValueNull": true}));
