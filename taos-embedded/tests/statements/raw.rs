@@ -170,7 +170,7 @@ fn a_message_with_rows_that_do_not_fit_creates_no_table() {
     refused(
         &write_raw(&mut ws, 4, &data[..data.len() - 90]),
         0x0118,
-        "ends too early",
+        "but it ends at",
     );
     refused(
         &write_raw(&mut ws, 515, b"short"),
