@@ -161,12 +161,15 @@ fn group_id(dsn: &Dsn) -> RawResult<String> {
         }
         Some(group) if !group.is_empty() => Ok(group.clone()),
         _ => {
-            let meant = ["group_id", "groupid", "groupId", "group"];
+            let meant = ["group_id", "groupid", "group_di", "group"];
             let hint = dsn
                 .params
                 .keys()
-                .find(|key| meant.contains(&key.replace('.', "_").as_str()))
-                .map(|key| format!(", not `{key}`"))
+                .find(|key| meant.contains(&key.to_lowercase().replace('.', "_").as_str()))
+                .map(|key| match key.as_str() {
+                    "group.id" => " to have a value".to_owned(),
+                    other => format!(", not `{other}`"),
+                })
                 .unwrap_or_default();
             Err(RawError::of(
                 ErrorKind::Config,
@@ -317,7 +320,8 @@ mod tests {
     fn mistakes_are_named_with_the_parameter() {
         for (params, word) in [
             ("", "group.id"),
-            ("group.id=", "group.id"),
+            ("group.id=", "`group.id` to have a value"),
+            ("GROUP.ID=g", "not `GROUP.ID`"),
             ("group.id=a:b", "without colons"),
             ("group_id=g", "group_id"),
             ("group.id=g&offset=1", "offset"),
