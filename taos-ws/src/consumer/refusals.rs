@@ -96,6 +96,9 @@ pub(super) fn explain(
     let names = topics.join("`, `");
     let user = &config.connection.user;
     let what = match code {
+        NO_TOPIC if topics.len() > 1 => format!(
+            "subscribing at {address}: not all of the topics `{names}` exist; SHOW TOPICS lists them"
+        ),
         NO_TOPIC => {
             format!("subscribing at {address}: there is no topic `{names}`; SHOW TOPICS lists them")
         }

@@ -158,11 +158,14 @@ fn child(object: Object, table: &NewTable, known: Names<'_>) -> Object {
         .with("using", stable.as_str())
         .with("tagNum", *tag_count);
     if tags.is_json() {
-        let tag = Object(Vec::new())
-            .maybe("name", names.first().map(String::as_str))
-            .with("type", Ty::Json.as_u8())
-            .with("value", values::pairs(tags).to_string());
-        return object.listing("tags", vec![tag]);
+        // NULL has neither name nor value, and is left out like other NULL tags (tmq-raw §6.2).
+        let tag = names.first().map(|name| {
+            Object(Vec::new())
+                .with("name", name.as_str())
+                .with("type", Ty::Json.as_u8())
+                .with("value", values::pairs(tags).to_string())
+        });
+        return object.listing("tags", tag.into_iter().collect());
     }
     let mut all = Vec::new();
     for (index, value) in tags.values.iter().enumerate() {

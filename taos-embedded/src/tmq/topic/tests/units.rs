@@ -168,6 +168,16 @@ fn values_without_a_name_each_are_named_by_their_numbers() {
 }
 
 #[test]
+fn a_json_tag_that_is_null_is_left_out() {
+    let mut table = child("d1", 1, Vec::new(), &[]);
+    if let NewKind::Child { tags, .. } = &mut table.kind {
+        tags.flags = 0x40;
+    }
+    let json = creates(&[table], &nobody).to_string();
+    assert!(json.contains(r#""tags":[]"#), "{json}");
+}
+
+#[test]
 fn a_json_tag_is_its_text() {
     let pair = |key: &str, ty: u8, data: &[u8]| TagValue {
         key: Key::Json(Bytes::copy_from_slice(key.as_bytes())),
