@@ -91,7 +91,10 @@ impl Shared {
                 Err(error) if is_foreign(&error) && self.may_come_back(&mark) => {
                     pause(NOT_YET).await;
                 }
-                ended => return ended,
+                ended => {
+                    let sent = sent.load(Ordering::Relaxed);
+                    return ended.map_err(|error| unsettled(error, &mark, sent));
+                }
             }
         }
     }
@@ -386,6 +389,22 @@ impl Shared {
 
 fn is_of(offset: &Offset, topic: &str, vgroup: VGroupId) -> bool {
     offset.topic() == topic && offset.vgroup_id() == vgroup
+}
+
+/// A commit that ended with its connection or in silence: refusals say themselves what was asked.
+fn unsettled(error: RawError, mark: &Mark, sent: bool) -> RawError {
+    if error.kind() == ErrorKind::Server {
+        return error;
+    }
+    let outcome = if sent {
+        "it may have been made"
+    } else {
+        "it was not made"
+    };
+    error.context(format!(
+        "commit of `{}`, vgroup {}, up to {}: {outcome}",
+        mark.topic, mark.vgroup, mark.offset
+    ))
 }
 
 fn is_foreign(error: &RawError) -> bool {
