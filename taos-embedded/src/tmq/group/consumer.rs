@@ -5,7 +5,7 @@
 
 mod saving;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,8 @@ struct State {
     /// The epoch that `held` is of.
     epoch: Option<u64>,
     held: Vec<Held>,
+    /// Topics and vgroups that were held at any time.
+    known: BTreeSet<(String, i32)>,
     /// Whose turn it is.
     turn: usize,
     /// A poll or a question for the assignment came.
@@ -91,6 +93,9 @@ struct Held {
     jumps: u64,
     /// Of the group, when the member got the vgroup.
     tenure: u64,
+    /// Where the member began when it got the vgroup back. A commit of something lower is left from its
+    /// earlier tenure, and others may have committed more since.
+    back_at: Option<i64>,
 }
 
 /// A message on its way to the client.
@@ -160,6 +165,7 @@ impl Consumer {
             state: Mutex::new(State {
                 epoch: None,
                 held: Vec::new(),
+                known: BTreeSet::new(),
                 turn: 0,
                 initialized: false,
                 polling: 0,
@@ -250,13 +256,16 @@ impl Consumer {
                 };
                 match before.iter().position(same) {
                     Some(at) => before.swap_remove(at),
-                    None => self.hold(holding),
+                    None => {
+                        let is_new = state.known.insert((holding.topic.clone(), holding.vgroup));
+                        self.hold(holding, !is_new)
+                    }
                 }
             })
             .collect();
     }
 
-    fn hold(&self, holding: Holding) -> Held {
+    fn hold(&self, holding: Holding, again: bool) -> Held {
         let (begin, end) = self.store.log_bounds(holding.vgroup);
         let first = match self.terms.reset {
             Reset::Earliest => Some(begin),
@@ -274,6 +283,7 @@ impl Consumer {
             committed: position,
             jumps: 0,
             tenure: holding.tenure,
+            back_at: holding.committed.filter(|_| again),
         }
     }
 
@@ -499,6 +509,7 @@ impl Consumer {
             held.position = Some(offset);
             held.last = None;
             held.jumps += 1;
+            held.back_at = None;
         }
         drop(state);
         self.nudge.notify_one();

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use tokio::time::timeout_at;
 
-use super::super::Commit;
+use super::super::{Commit, foreign_vgroup};
 use super::{Consumer, find};
 use crate::sql::SqlError;
 
@@ -94,7 +94,8 @@ impl Consumer {
     /// Commits a place; blocks.
     ///
     /// # Errors
-    /// 0x4009, 0x4008, 0x4007 for a topic, vgroup or offset that is not the member's; 0x03E6.
+    /// 0x4009, 0x4008, 0x4007 for a topic, vgroup or offset that is not the member's, 0x4008 also for what
+    /// is left from before the member lost the vgroup and got it back; 0x03E6.
     pub(crate) fn commit_offset(
         &self,
         topic: &str,
@@ -106,7 +107,14 @@ impl Consumer {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let mut state = self.held(topic, vgroup)?;
-        let tenure = find(&mut state, topic, vgroup).map(|held| held.tenure);
+        let held = find(&mut state, topic, vgroup);
+        if held
+            .as_ref()
+            .is_some_and(|held| held.back_at > Some(offset))
+        {
+            return Err(foreign_vgroup());
+        }
+        let tenure = held.map(|held| held.tenure);
         drop(state);
         self.in_range(vgroup, offset)?;
         let place = tenure.map(|tenure| Commit {

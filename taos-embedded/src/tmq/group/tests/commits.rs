@@ -173,3 +173,25 @@ async fn a_poll_answers_in_time_while_its_own_commit_waits_and_goes_on_when_that
     assert!(reader.poll(None).await.unwrap().is_some());
     assert_eq!(reader.committed("t", first.vgroup), Ok(first.message.next));
 }
+
+#[tokio::test]
+async fn a_commit_left_from_before_a_vgroup_went_and_came_back_sets_nothing_back() {
+    let engine = engine(Storage::Memory);
+    insert(&engine, 0..8);
+    let first = consumer(&engine, "g", Reset::Earliest);
+    values(&first).await;
+    let before = vgroups(&first, "t");
+    let second = consumer(&engine, "g", Reset::Earliest);
+    let moved = *vgroups(&second, "t").first().unwrap();
+    assert!(before.contains(&moved));
+    second.commit_offset("t", moved, 3).unwrap();
+    second.close();
+    assert_eq!(vgroups(&first, "t"), before);
+    assert_eq!(code(first.commit_offset("t", moved, 2)), FOREIGN_VGROUP);
+    assert_eq!(first.committed("t", moved), Ok(3));
+    first.commit_offset("t", moved, 3).unwrap();
+    // One who goes there means it.
+    first.seek("t", moved, 2).unwrap();
+    first.commit_offset("t", moved, 2).unwrap();
+    assert_eq!(first.committed("t", moved), Ok(2));
+}
