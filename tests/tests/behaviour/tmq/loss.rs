@@ -20,9 +20,10 @@ use super::PROCESS;
 const VGROUPS: u32 = 4;
 const TABLES: u64 = 7;
 const MEMBERS: [&str; 2] = ["messages", "records"];
-/// For how long a message may be on its way to a process: it waits behind a commit on a line that has
-/// fallen silent, then for a connection.
-const ON_ITS_WAY: Duration = Duration::from_secs(12);
+/// For how long a message may be on its way to a process. One that was fetched ahead waits while the commit
+/// of the one before it is asked again after a cut: for the session timeout, 6 s here, and 5 s more; then for a
+/// connection.
+const ON_ITS_WAY: Duration = Duration::from_secs(20);
 /// How long the rows that are left may need when nothing is broken any more.
 const DRAIN: Duration = Duration::from_secs(40);
 
