@@ -318,6 +318,7 @@ fn run(time: Duration, own_server: bool) -> anyhow::Result<()> {
             next: 0,
             twice: BTreeSet::new(),
         };
+        let mut cuts = 0;
         let end = Instant::now() + time;
         let mut trouble = Instant::now() + Duration::from_millis(1_000);
         while Instant::now() < end {
@@ -328,9 +329,13 @@ fn run(time: Duration, own_server: bool) -> anyhow::Result<()> {
                 continue;
             }
             match random.below(6) {
-                // Each run has one.
+                // Each run has one of each, however slow the machine.
                 _ if group.kills == 0 => group.kill(&mut random)?,
-                0 | 1 => stage.proxy.cut(),
+                _ if own_server && stage.restarts == 0 => stage.restart()?,
+                action if cuts == 0 || action < 2 => {
+                    stage.proxy.cut();
+                    cuts += 1;
+                }
                 2 | 3 if own_server => stage.restart()?,
                 _ => group.kill(&mut random)?,
             }
@@ -358,7 +363,7 @@ fn run(time: Duration, own_server: bool) -> anyhow::Result<()> {
             verdict.wrong.len(),
             verdict.wrong.iter().take(20).collect::<Vec<_>>()
         );
-        anyhow::ensure!(kills + restarts > 0 && faults > 0, "nothing was broken");
+        anyhow::ensure!(kills > 0 && cuts + restarts + faults > 0, "nothing was broken");
         anyhow::ensure!(
             2 * verdict.committed.len() > verdict.delivered.len(),
             "only {} of {} rows were committed",
