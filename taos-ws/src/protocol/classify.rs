@@ -1,6 +1,7 @@
-use super::fetch::{BadFetch, FETCH_TAG, FetchReply, OldBlockReply, TAGGED};
+use super::fetch::{BadFetch, FETCH_TAG, FetchReply, OldBlockReply};
 use super::reader::Reader;
 use super::reply::TextReply;
+use super::tagged::TAGGED;
 use bytes::Bytes;
 
 /// What a received frame is.

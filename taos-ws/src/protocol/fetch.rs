@@ -1,12 +1,9 @@
 use super::reader::{Reader, Short};
-use super::{ADAPTER_ERROR, mask_code};
+use super::tagged::{Head, encode_head, error_code};
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// The first eight bytes of a tagged reply (§3.4).
-pub(crate) const TAGGED: u64 = u64::MAX;
 /// The tag of a fetch_raw_block reply.
 pub(crate) const FETCH_TAG: u64 = 7;
-const VERSION: u16 = 1;
 /// Where a raw block says its own length (raw-block §2).
 const BLOCK_LENGTH: std::ops::Range<usize> = 4..8;
 
@@ -51,10 +48,7 @@ impl FetchReply {
     /// A reply that tells of an adapter error.
     #[must_use]
     pub fn error(req_id: u64, result_id: u64, code: u32, message: impl Into<String>) -> Self {
-        let code = match mask_code(i64::from(code)) {
-            0 => ADAPTER_ERROR,
-            code => code,
-        };
+        let code = error_code(code);
         Self {
             req_id,
             result_id,
@@ -86,21 +80,14 @@ impl FetchReply {
     }
 
     fn head(&self, room: usize) -> Option<BytesMut> {
-        let (code, message, block) = match &self.outcome {
-            FetchOutcome::Block(block) => (0, "", Some(block)),
-            FetchOutcome::End => (0, "", None),
-            FetchOutcome::Error { code, message } => (*code, message.as_str(), None),
+        let (error, block) = match &self.outcome {
+            FetchOutcome::Block(block) => (None, Some(block)),
+            FetchOutcome::End => (None, None),
+            FetchOutcome::Error { code, message } => (Some((*code, message.as_str())), None),
         };
-        let mut out = BytesMut::with_capacity(55 + message.len() + room);
-        out.put_u64_le(TAGGED);
-        out.put_u64_le(FETCH_TAG);
-        out.put_u16_le(VERSION);
-        out.put_u64_le(self.timing);
-        out.put_u64_le(self.req_id);
-        out.put_u32_le(code);
-        out.put_u32_le(u32::try_from(message.len()).ok()?);
-        out.put_slice(message.as_bytes());
-        out.put_u64_le(self.result_id);
+        let numbers = (self.timing, self.req_id, self.result_id);
+        // The mark of the end and the block's length come before the block.
+        let mut out = encode_head(FETCH_TAG, numbers, error, 5 + room)?;
         out.put_u8(u8::from(block.is_none()));
         if let Some(block) = block {
             out.put_u32_le(u32::try_from(block.len()).ok()?);
@@ -119,23 +106,10 @@ impl FetchReply {
         let text = |short: Short| short.to_string();
         reader.u64().map_err(text)?;
         reader.u64().map_err(text)?;
-        let version = reader.u16().map_err(text)?;
-        let timing = reader.u64().map_err(text)?;
-        let req_id = reader.u64().map_err(text)?;
-        *known_id = Some(req_id);
-        if version != VERSION {
-            return Err(format!("version {version} of the block reply is unknown"));
-        }
-        let code = reader.u32().map_err(text)?;
-        let message_len = reader.u32().map_err(text)?;
-        let message = reader.bytes(message_len).map_err(text)?;
-        let result_id = reader.u64().map_err(text)?;
+        let head = Head::decode(reader, known_id, "block reply")?;
         let finished = reader.u8().map_err(text)?;
-        let outcome = if code != 0 {
-            FetchOutcome::Error {
-                code: mask_code(i64::from(code)),
-                message: String::from_utf8_lossy(&message).into_owned(),
-            }
+        let outcome = if let Some((code, message)) = head.error {
+            FetchOutcome::Error { code, message }
         } else if finished != 0 {
             FetchOutcome::End
         } else {
@@ -146,9 +120,9 @@ impl FetchReply {
         };
         match reader.remaining() {
             0 => Ok(Self {
-                req_id,
-                result_id,
-                timing,
+                req_id: head.req_id,
+                result_id: head.id,
+                timing: head.timing,
                 outcome,
             }),
             extra => Err(format!("{extra} bytes follow the end of the block reply")),

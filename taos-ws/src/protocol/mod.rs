@@ -16,6 +16,7 @@ mod reply;
 mod request;
 mod stmt2;
 mod stmt2_decode;
+mod tagged;
 mod tmq;
 mod version;
 

@@ -1,11 +1,10 @@
-use crate::protocol::fetch::{BadFetch, TAGGED};
+use crate::protocol::fetch::BadFetch;
 use crate::protocol::reader::{Reader, Short};
-use crate::protocol::{ADAPTER_ERROR, mask_code};
+use crate::protocol::tagged::{Head, TAGGED, encode_head, error_code};
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// The tag of a fetch_raw_data reply.
 const RAW_DATA_TAG: u64 = 8;
-const VERSION: u16 = 1;
 /// What stands in front of the raw message in a fetch_raw reply: the code of its replay (§10.1).
 const WRITE_RAW: u64 = 3;
 
@@ -155,10 +154,7 @@ impl RawDataReply {
     /// A reply that tells of an error.
     #[must_use]
     pub fn error(req_id: u64, message_id: u64, code: u32, message: impl Into<String>) -> Self {
-        let code = match mask_code(i64::from(code)) {
-            0 => ADAPTER_ERROR,
-            code => code,
-        };
+        let code = error_code(code);
         Self {
             timing: 0,
             req_id,
@@ -189,20 +185,13 @@ impl RawDataReply {
     }
 
     fn head(&self, room: usize) -> Option<BytesMut> {
-        let (code, message) = match &self.outcome {
-            RawDataOutcome::Message { .. } => (0, ""),
-            RawDataOutcome::Error { code, message } => (*code, message.as_str()),
+        let error = match &self.outcome {
+            RawDataOutcome::Message { .. } => None,
+            RawDataOutcome::Error { code, message } => Some((*code, message.as_str())),
         };
-        let mut out = BytesMut::with_capacity(56 + message.len() + room);
-        out.put_u64_le(TAGGED);
-        out.put_u64_le(RAW_DATA_TAG);
-        out.put_u16_le(VERSION);
-        out.put_u64_le(self.timing);
-        out.put_u64_le(self.req_id);
-        out.put_u32_le(code);
-        out.put_u32_le(u32::try_from(message.len()).ok()?);
-        out.put_slice(message.as_bytes());
-        out.put_u64_le(self.message_id);
+        let numbers = (self.timing, self.req_id, self.message_id);
+        // Type and length come before the message.
+        let mut out = encode_head(RAW_DATA_TAG, numbers, error, 6 + room)?;
         if let RawDataOutcome::Message { raw_type, raw } = &self.outcome {
             out.put_u16_le(*raw_type);
             out.put_u32_le(u32::try_from(raw.len()).ok()?);
@@ -217,33 +206,20 @@ impl RawDataReply {
         if tag != RAW_DATA_TAG {
             return Err(format!("a binary frame carries the unknown tag {tag}"));
         }
-        let version = reader.u16().map_err(text)?;
-        let timing = reader.u64().map_err(text)?;
-        let req_id = reader.u64().map_err(text)?;
-        *known_id = Some(req_id);
-        if version != VERSION {
-            return Err(format!("version {version} of the message reply is unknown"));
-        }
-        let code = reader.u32().map_err(text)?;
-        let message_len = reader.u32().map_err(text)?;
-        let message = reader.bytes(message_len).map_err(text)?;
-        let message_id = reader.u64().map_err(text)?;
-        let outcome = if code == 0 {
+        let head = Head::decode(reader, known_id, "message reply")?;
+        let outcome = if let Some((code, message)) = head.error {
+            RawDataOutcome::Error { code, message }
+        } else {
             let raw_type = reader.u16().map_err(text)?;
             let len = reader.u32().map_err(text)?;
             let raw = reader.bytes(len).map_err(text)?;
             RawDataOutcome::Message { raw_type, raw }
-        } else {
-            RawDataOutcome::Error {
-                code: mask_code(i64::from(code)),
-                message: String::from_utf8_lossy(&message).into_owned(),
-            }
         };
         end(reader)?;
         Ok(Self {
-            timing,
-            req_id,
-            message_id,
+            timing: head.timing,
+            req_id: head.req_id,
+            message_id: head.id,
             outcome,
         })
     }
