@@ -13,13 +13,14 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 pub(crate) use consumer::{Consumer, Delivery};
 
 use super::ReadOptions;
+use crate::clock;
 use crate::exec::stale;
 use crate::sql::SqlError;
 use crate::store::{Store, Write};
@@ -141,14 +142,6 @@ struct Commit {
 /// A topic, one of its vgroups, what a group has committed there, and where it began.
 type Row = (String, i32, Option<i64>, Option<i64>);
 
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .ok()
-        .and_then(|d| i64::try_from(d.as_millis()).ok())
-        .unwrap_or_default()
-}
-
 fn consumer_unknown() -> SqlError {
     SqlError::new(CONSUMER_UNKNOWN, "Consumer not exist")
 }
@@ -211,8 +204,8 @@ impl Broker {
         store.write(move |write| {
             let member = Member {
                 terms,
-                joined: now(),
-                rebalanced: now(),
+                joined: clock::millis(),
+                rebalanced: clock::millis(),
                 epoch,
             };
             broker.enrol(write, id, member, &ids).map(|()| 0)
@@ -524,7 +517,7 @@ impl State {
         }
         for id in concerned {
             if let Some(member) = self.members.get_mut(&id) {
-                member.rebalanced = now();
+                member.rebalanced = clock::millis();
                 member.epoch.send_modify(|epoch| *epoch += 1);
             }
         }
