@@ -398,6 +398,21 @@ async fn settled(direct: &Taos, table: &str, expected: i64) -> anyhow::Result<()
     anyhow::bail!("{rows:?} rows are there, {expected} were sent")
 }
 
+/// Runs all cells at once, for the sake of time; names each that fails.
+pub(super) async fn none_fails<C, R>(cells: &[C], runs: impl Iterator<Item = R>)
+where
+    C: fmt::Display,
+    R: Future<Output = anyhow::Result<()>>,
+{
+    let failures: Vec<String> = join_all(runs)
+        .await
+        .into_iter()
+        .zip(cells)
+        .filter_map(|(outcome, cell)| Some(format!("{cell}: {:#}", outcome.err()?)))
+        .collect();
+    assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
 /// All modes of a call at once, for the sake of time; names each cell that fails.
 fn every_fault(call: Call) {
     for_each_target(|target| async move {
@@ -415,13 +430,7 @@ fn every_fault(call: Call) {
             .flatten()
             .collect();
         let runs = cells.iter().map(|cell| cell.run(&target, &direct));
-        let failures: Vec<String> = join_all(runs)
-            .await
-            .into_iter()
-            .zip(&cells)
-            .filter_map(|(outcome, cell)| Some(format!("{cell}: {:#}", outcome.err()?)))
-            .collect();
-        assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+        none_fails(&cells, runs).await;
         Ok(())
     });
 }

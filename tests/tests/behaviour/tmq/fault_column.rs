@@ -5,14 +5,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Instant;
 
-use futures::future::join_all;
 use serde::Deserialize;
 use taos::*;
 use taos_tests::proxy::{Builder, Direction, Fault, Proxy};
 use taos_tests::{Target, for_each_target};
 
 use super::{numbered, write};
-use crate::fault_table::{LIMIT, MODES, Mode, PARAMETERS};
+use crate::fault_table::{LIMIT, MODES, Mode, PARAMETERS, none_fails};
 
 const ROWS: i64 = 6;
 
@@ -240,13 +239,7 @@ fn every_fault(call: Call) {
     for_each_target(|target| async move {
         let cells = MODES.map(|mode| Cell { mode, call });
         let runs = cells.iter().map(|cell| cell.run(&target));
-        let failures: Vec<String> = join_all(runs)
-            .await
-            .into_iter()
-            .zip(&cells)
-            .filter_map(|(outcome, cell)| Some(format!("{cell}: {:#}", outcome.err()?)))
-            .collect();
-        assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+        none_fails(&cells, runs).await;
         Ok(())
     });
 }
