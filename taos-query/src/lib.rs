@@ -13,6 +13,7 @@
 #[cfg(feature = "arrow")]
 pub mod arrow;
 pub mod block;
+mod capabilities;
 pub mod common;
 mod connection;
 pub mod de;
@@ -30,6 +31,7 @@ mod traits;
 pub mod util;
 
 pub use block::RawBlock;
+pub use capabilities::{Capabilities, Dialect};
 pub use connection::ConnectionState;
 pub use de::DeError;
 #[cfg(feature = "deadpool")]

@@ -9,8 +9,8 @@ use taos_query::common::{Field, Precision};
 use taos_query::prelude::Stream;
 use taos_query::prelude::tokio::runtime;
 use taos_query::{
-    AsyncFetchable, AsyncQueryable, AsyncTBuilder, ConnectionState, Dsn, IntoDsn, PollBlock,
-    RawBlock, RawMeta, RawResult, SmlData,
+    AsyncFetchable, AsyncQueryable, AsyncTBuilder, Capabilities, ConnectionState, Dsn, IntoDsn,
+    PollBlock, RawBlock, RawMeta, RawResult, SmlData,
 };
 
 use crate::creating::until_created;
@@ -213,6 +213,10 @@ impl AsyncQueryable for Taos {
 
     fn home(&self) -> Option<runtime::Id> {
         dispatch!(AnyTaos, &self.0, taos => taos.home())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        dispatch!(AnyTaos, &self.0, taos => taos.capabilities())
     }
 
     async fn query_with_req_id<T: AsRef<str> + Send + Sync>(

@@ -82,8 +82,8 @@ fn members_depend_only_on_the_rooms_below_them() -> Result<()> {
     let allowed = |name: &str| -> Option<&[&str]> {
         Some(match name {
             "taos-query" | "xtask" => &[],
-            "taos-ws" => &["taos-query"],
-            "taos" => &["taos-query", "taos-ws"],
+            "taos-ws" | "taos-questdb" => &["taos-query"],
+            "taos" => &["taos-query", "taos-ws", "taos-questdb"],
             "taos-embedded" => &["taos-query", "taos-ws"],
             _ => return None,
         })

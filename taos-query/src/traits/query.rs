@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime;
 
 use super::AsyncFetchable;
+use crate::Capabilities;
 use crate::common::Field;
 use crate::error::{ErrorKind, RawError, RawResult};
 use crate::helpers::{Describe, ShowDatabase, Topic, quote_name, quote_table};
@@ -38,6 +39,11 @@ pub trait AsyncQueryable: Send + Sync + Sized {
     #[doc(hidden)]
     fn home(&self) -> Option<runtime::Id> {
         None
+    }
+
+    /// What this backend can do.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::TDENGINE
     }
 
     /// Runs any statement.

@@ -11,12 +11,15 @@ use crate::helpers::{Describe, ShowDatabase, Topic};
 use crate::traits::AsyncQueryable;
 use crate::traits::query::in_batch;
 use crate::util::block_on;
-use crate::{RawMeta, SmlData};
+use crate::{Capabilities, RawMeta, SmlData};
 
 /// Runs SQL on a connection, blocking; see [`AsyncQueryable`].
 pub trait Queryable {
     /// The result of a query.
     type ResultSet: Fetchable;
+
+    /// What this backend can do.
+    fn capabilities(&self) -> Capabilities;
 
     /// Runs any statement.
     fn query<T: AsRef<str>>(&self, sql: T) -> RawResult<Self::ResultSet>;
@@ -101,6 +104,10 @@ pub trait Queryable {
 
 impl<Q: AsyncQueryable> Queryable for Q {
     type ResultSet = Q::AsyncResultSet;
+
+    fn capabilities(&self) -> Capabilities {
+        AsyncQueryable::capabilities(self)
+    }
 
     fn query<T: AsRef<str>>(&self, sql: T) -> RawResult<Self::ResultSet> {
         block_on(self.home(), AsyncQueryable::query(self, sql.as_ref()))?

@@ -1,0 +1,70 @@
+//! What a backend can do, for programs and suites that run on more than one.
+
+/// The dialect of SQL that a server speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Dialect {
+    /// TDengine's.
+    TDengine,
+    /// QuestDB's.
+    QuestDb,
+}
+
+/// What a backend can do. A call that it cannot answers `Unsupported`.
+///
+/// ```
+/// use taos_query::Capabilities;
+///
+/// assert!(Capabilities::TDENGINE.topics);
+/// assert!(!Capabilities::QUESTDB.databases);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// Which SQL it takes.
+    pub dialect: Dialect,
+    /// There are databases to create and to use.
+    pub databases: bool,
+    /// Super tables, subtables and tags.
+    pub tags: bool,
+    /// Topics and consumers.
+    pub topics: bool,
+    /// `put` takes OpenTSDB lines and JSON, not only InfluxDB lines.
+    pub opentsdb: bool,
+    /// Raw blocks and raw messages can be written.
+    pub raw_writes: bool,
+    /// Statements other than INSERT can be prepared.
+    pub prepared_queries: bool,
+    /// A row can be read as soon as its write has been answered.
+    pub read_your_writes: bool,
+    /// Statements tell how many rows they changed.
+    pub affected_rows: bool,
+}
+
+impl Capabilities {
+    /// TDengine and the embedded server.
+    pub const TDENGINE: Self = Self {
+        dialect: Dialect::TDengine,
+        databases: true,
+        tags: true,
+        topics: true,
+        opentsdb: true,
+        raw_writes: true,
+        prepared_queries: true,
+        read_your_writes: true,
+        affected_rows: true,
+    };
+
+    /// QuestDB over HTTP.
+    pub const QUESTDB: Self = Self {
+        dialect: Dialect::QuestDb,
+        databases: false,
+        tags: false,
+        topics: false,
+        opentsdb: false,
+        raw_writes: false,
+        prepared_queries: false,
+        read_your_writes: false,
+        affected_rows: false,
+    };
+}

@@ -1,0 +1,1 @@
+//! Row buffers (questdb §4).

@@ -1,0 +1,1 @@
+//! TCP, TLS and the choice among addresses, without knowledge of requests.

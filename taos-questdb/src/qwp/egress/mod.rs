@@ -1,0 +1,1 @@
+//! Queries over QWP (questdb §13).

@@ -1,0 +1,1 @@
+//! Prepared INSERT statements, whose bound columns become rows of a buffer.
