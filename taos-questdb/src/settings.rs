@@ -241,3 +241,124 @@ pub(crate) struct Settings {
     pub(crate) ingest: QwpIngest,
     pub(crate) query: QwpQuery,
 }
+
+impl Default for Http {
+    fn default() -> Self {
+        Self {
+            request_timeout: Duration::from_secs(10),
+            request_min_throughput: 100 * 1024,
+            retry_timeout: Duration::from_secs(10),
+            retry_max_backoff: Duration::from_secs(1),
+            user_agent: None,
+        }
+    }
+}
+
+impl Default for QwpIngest {
+    fn default() -> Self {
+        let max_segment_bytes = 4 * MIB;
+        Self {
+            connect_timeout: None,
+            request_timeout: Duration::from_secs(30),
+            durable_ack: false,
+            durable_ack_keepalive: Some(Duration::from_millis(200)),
+            initial_connect: InitialConnect::Once,
+            reconnect_initial_backoff: Duration::from_millis(100),
+            reconnect_max_backoff: Duration::from_secs(5),
+            reconnect_max_duration: Duration::from_secs(300),
+            close_flush_timeout: Some(Duration::from_secs(5)),
+            manual_progress: false,
+            sf_dir: None,
+            sender_id: "default".to_owned(),
+            durability: Durability::Memory,
+            max_segment_bytes,
+            max_total_bytes: default_total_bytes(max_segment_bytes, false),
+            append_deadline: Duration::from_secs(30),
+            drain_orphans: false,
+            max_background_drainers: 4,
+            error_inbox_capacity: 256,
+            max_frame_rejections: 4,
+            poison_min_escalation_window: Duration::from_secs(5),
+            policies: Policies::default(),
+        }
+    }
+}
+
+const MIB: u64 = 1024 * 1024;
+
+/// How much the store of unacknowledged messages may hold by default (questdb §1.6).
+pub(crate) fn default_total_bytes(max_segment_bytes: u64, on_disk: bool) -> u64 {
+    let (least, segments) = if on_disk {
+        (10 * 1024 * MIB, 2)
+    } else {
+        (128 * MIB, 5)
+    };
+    max_segment_bytes.saturating_mul(segments).max(least)
+}
+
+impl Default for QwpQuery {
+    fn default() -> Self {
+        Self {
+            path: "/read/v1".to_owned(),
+            client_id: None,
+            zstd: None,
+            zstd_or_raw: false,
+            max_batch_rows: 0,
+            initial_credit: 0,
+            target: Role::Any,
+            zone: None,
+            failover: true,
+            failover_max_attempts: 8,
+            failover_max_duration: Duration::from_secs(30),
+            failover_backoff_initial: Duration::from_millis(50),
+            failover_backoff_max: Duration::from_secs(1),
+            query_timeout: Duration::ZERO,
+        }
+    }
+}
+
+impl Tls {
+    /// What a configuration string without any `tls_*` means: Mozilla's roots if they are compiled
+    /// in, otherwise the operating system's.
+    pub(crate) const fn checked_by_default_roots() -> Self {
+        Self {
+            roots: if cfg!(feature = "tls-webpki-certs") {
+                Roots::Webpki
+            } else {
+                Roots::Os
+            },
+            verify: true,
+        }
+    }
+}
+
+impl Settings {
+    /// What a configuration string with nothing but addresses means (questdb §1.4, §1.6, §1.7).
+    pub(crate) fn new(protocol: Protocol, addresses: Vec<Address>) -> Self {
+        Self {
+            protocol,
+            addresses,
+            auth: Auth::None,
+            tls: protocol.is_tls().then(Tls::checked_by_default_roots),
+            auth_timeout: Duration::from_secs(15),
+            bind_interface: None,
+            protocol_version: None,
+            init_buf_size: 64 * 1024,
+            max_buf_size: 100 * 1024 * 1024,
+            max_name_len: 127,
+            auto_flush: AutoFlush::default(),
+            http: Http::default(),
+            ingest: QwpIngest::default(),
+            query: QwpQuery::default(),
+        }
+    }
+}
+
+impl Address {
+    pub(crate) fn new(host: impl Into<String>, port: u16) -> Self {
+        Self {
+            host: host.into(),
+            port,
+        }
+    }
+}
