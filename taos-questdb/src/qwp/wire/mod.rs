@@ -1,1 +1,22 @@
-//! The wire format of QWP, without I/O (questdb §12.2 to §12.7, §13.2).
+//! The bytes of QWP, without I/O: what both directions share, and each direction's own messages.
+
+mod column;
+mod header;
+mod reader;
+mod varint;
+
+pub(crate) use column::ColumnType;
+pub(crate) use header::{HEADER_LEN, Header, VERSION, flags};
+pub(crate) use reader::Reader;
+pub(crate) use varint::{put_string, put_varint, varint_len};
+
+/// Longest name of a table or column in bytes (questdb §12.4).
+pub(crate) const MAX_NAME_LEN: usize = 127;
+
+/// Most columns of one table block (questdb §12.4).
+pub(crate) const MAX_COLUMNS: usize = 2048;
+
+/// Bytes of a bitmap with one bit for each of `rows` rows.
+pub(crate) const fn bitmap_len(rows: usize) -> usize {
+    rows.div_ceil(8)
+}
