@@ -8,6 +8,7 @@
 mod frame;
 pub mod process;
 pub mod proxy;
+pub mod qwp_mock;
 mod random;
 mod targets;
 

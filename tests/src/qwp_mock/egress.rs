@@ -1,0 +1,1 @@
+//! The half that answers queries (questdb §13).
