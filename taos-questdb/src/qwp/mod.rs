@@ -2,4 +2,5 @@
 
 mod egress;
 mod ingest;
+mod socket;
 mod wire;
