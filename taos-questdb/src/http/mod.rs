@@ -1,1 +1,13 @@
 //! One HTTP/1.1 client: connections kept alive, limits, and the schedule of retries (questdb §5).
+
+mod client;
+mod connection;
+mod negotiate;
+mod response;
+mod retry;
+mod write;
+
+pub(crate) use client::{Client, Request};
+pub(crate) use negotiate::{Negotiated, negotiate};
+pub(crate) use response::Response;
+pub(crate) use write::write_lines;

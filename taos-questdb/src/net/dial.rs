@@ -1,0 +1,192 @@
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::{SockRef, Socket, TcpKeepalive};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use super::{BoxIo, tls};
+use crate::error::{Error, Result, error};
+use crate::settings::{Address, Settings};
+
+/// After this long without traffic the system asks whether the peer is still there.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Gives the client's end of a pipe, or the error of a refused connection.
+#[cfg(test)]
+pub(crate) type Pipes =
+    std::sync::Arc<dyn Fn(&Address) -> std::result::Result<BoxIo, Error> + Send + Sync>;
+
+/// Opens connections for one configuration.
+pub(crate) struct Dialer {
+    connect_limit: Duration,
+    handshake_limit: Duration,
+    bind: Option<String>,
+    tls: Option<TlsConnector>,
+    /// Gives pipes in place of TCP sockets.
+    #[cfg(test)]
+    pub(crate) pipes: Option<Pipes>,
+}
+
+/// A connection, and a second handle of its socket by which to see whether the peer has closed.
+pub(crate) struct Dialed {
+    pub(crate) io: BoxIo,
+    pub(crate) probe: Option<Probe>,
+}
+
+/// Looks at a socket without taking anything from it.
+pub(crate) struct Probe(Socket);
+
+impl Probe {
+    /// True when nothing has arrived, neither bytes nor the end. The answer is the kernel's, not that of
+    /// a reactor which may not have had its turn yet.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        matches!(self.0.peek(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl Dialer {
+    /// Prepares TLS if the protocol has it.
+    ///
+    /// # Errors
+    /// `ConfigError` for a missing file or compiled-out roots, `TlsError` for unusable certificates.
+    pub(crate) fn new(settings: &Settings) -> Result<Self> {
+        let connect_limit = if settings.protocol.is_http() {
+            settings.http.request_timeout
+        } else {
+            settings
+                .ingest
+                .connect_timeout
+                .unwrap_or(settings.auth_timeout)
+        };
+        Ok(Self {
+            connect_limit,
+            handshake_limit: settings.auth_timeout,
+            bind: settings.bind_interface.clone(),
+            tls: settings.tls.as_ref().map(tls::connector).transpose()?,
+            #[cfg(test)]
+            pipes: None,
+        })
+    }
+
+    /// TCP within the connect limit, then TLS within `auth_timeout`.
+    ///
+    /// # Errors
+    /// `CouldNotResolveAddr`, `ConnectTimeout`, `SocketError`, `TlsError`.
+    pub(crate) async fn dial(&self, address: &Address) -> Result<BoxIo> {
+        Ok(self.dial_with_probe(address).await?.io)
+    }
+
+    pub(crate) async fn dial_with_probe(&self, address: &Address) -> Result<Dialed> {
+        #[cfg(test)]
+        if let Some(pipes) = &self.pipes {
+            return pipes(address).map(|io| Dialed { io, probe: None });
+        }
+        if Handle::try_current().is_err() {
+            return Err(error!(
+                InvalidApiCall,
+                "connecting to {address} needs a tokio runtime: await it inside one, or use the \
+                 blocking calls"
+            ));
+        }
+        let tcp = self.tcp(address).await?;
+        let probe = SockRef::from(&tcp).try_clone().ok().map(Probe);
+        let io = match &self.tls {
+            None => Box::new(tcp) as BoxIo,
+            Some(connector) => {
+                tls::handshake(connector, tcp, address, self.handshake_limit).await?
+            }
+        };
+        Ok(Dialed { io, probe })
+    }
+
+    async fn tcp(&self, address: &Address) -> Result<TcpStream> {
+        let end = Instant::now() + self.connect_limit;
+        let late = || {
+            error!(
+                ConnectTimeout,
+                "no TCP connection to {address} within {:?}", self.connect_limit
+            )
+        };
+        let peers = timeout_at(end, resolve(&address.host, address.port, "host"))
+            .await
+            .map_err(|_| late())??;
+        let locals = match &self.bind {
+            None => Vec::new(),
+            Some(name) => timeout_at(end, resolve(name, 0, "bind_interface"))
+                .await
+                .map_err(|_| late())??,
+        };
+        let mut last = None;
+        let mut left = u32::try_from(peers.len()).unwrap_or(u32::MAX);
+        for peer in peers {
+            // An address that swallows packets leaves the others their share of the time.
+            let share = end.saturating_duration_since(Instant::now()) / left.max(1);
+            left = left.saturating_sub(1);
+            last = Some(match timeout(share, connect(peer, &locals)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => refused(address, peer, &error),
+                Err(_) => late(),
+            });
+        }
+        Err(last.unwrap_or_else(|| {
+            error!(
+                CouldNotResolveAddr,
+                "the host of {address} has no addresses"
+            )
+        }))
+    }
+}
+
+async fn resolve(host: &str, port: u16, what: &str) -> Result<Vec<SocketAddr>> {
+    match lookup_host((host, port)).await {
+        Ok(found) => Ok(found.collect()),
+        Err(error) => Err(error!(
+            CouldNotResolveAddr,
+            "could not resolve the {what} {host:?}: {error}"
+        )),
+    }
+}
+
+async fn connect(peer: SocketAddr, locals: &[SocketAddr]) -> io::Result<TcpStream> {
+    let socket = if peer.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
+    if !locals.is_empty() {
+        let same_family = locals.iter().find(|local| local.is_ipv4() == peer.is_ipv4());
+        let local = same_family.ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::AddrNotAvailable,
+                "bind_interface has no address of the same family",
+            )
+        })?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(*local)?;
+    }
+    socket.set_nodelay(true)?;
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL);
+    SockRef::from(&socket).set_tcp_keepalive(&keepalive)?;
+    socket.connect(peer).await
+}
+
+fn refused(address: &Address, peer: SocketAddr, error: &io::Error) -> Error {
+    let hint = if error.kind() == io::ErrorKind::ConnectionRefused {
+        "; nothing listens there: is QuestDB running, and is this its port?"
+    } else {
+        ""
+    };
+    error!(
+        SocketError,
+        "could not connect to {address} ({}): {error}{hint}",
+        peer.ip()
+    )
+}
