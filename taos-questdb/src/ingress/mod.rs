@@ -1,10 +1,22 @@
 //! Row buffers and senders, under the names of the `questdb-rs` crate.
 
+mod array;
 mod buffer;
 mod conf;
+mod decimal;
+mod names;
 mod sender;
+mod timestamp;
 
 use std::fmt;
+
+pub use self::array::{
+    ArrayElement, MAX_ARRAY_BUFFER_SIZE, MAX_ARRAY_DIM_LEN, MAX_ARRAY_DIMS, NdArrayView,
+};
+pub use self::buffer::{Bookmark, Buffer};
+pub use self::decimal::DecimalView;
+pub use self::names::{ColumnName, TableName};
+pub use self::timestamp::{Timestamp, TimestampMicros, TimestampNanos};
 
 /// How rows travel (questdb §1.2).
 #[derive(PartialEq, Eq, Debug, Clone, Copy)]

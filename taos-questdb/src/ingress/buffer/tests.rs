@@ -1,0 +1,1 @@
+//! The vectors of questdb §15.
