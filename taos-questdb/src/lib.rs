@@ -22,5 +22,7 @@ mod qwp;
 mod rest;
 mod settings;
 mod stmt;
+#[cfg(test)]
+mod testing;
 
 pub use error::{Error, ErrorCode, Result};

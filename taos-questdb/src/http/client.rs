@@ -113,7 +113,11 @@ impl Client {
             ring: Ring::new(settings.addresses.clone()),
             idle: Idle::default(),
             headers: headers(settings)?,
-            scheme: if settings.tls.is_some() { "https" } else { "http" },
+            scheme: if settings.tls.is_some() {
+                "https"
+            } else {
+                "http"
+            },
             limits: settings.http.clone(),
         })))
     }
@@ -271,7 +275,10 @@ fn headers(settings: &Settings) -> Result<HeaderMap> {
     let mut headers = HeaderMap::new();
     let product = settings.http.user_agent.as_deref().unwrap_or(PRODUCT);
     let product = HeaderValue::try_from(product).map_err(|error| {
-        error!(ConfigError, "user_agent does not fit into a header: {error}")
+        error!(
+            ConfigError,
+            "user_agent does not fit into a header: {error}"
+        )
     })?;
     headers.insert(USER_AGENT, product);
     let login = match &settings.auth {

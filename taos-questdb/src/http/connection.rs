@@ -117,7 +117,11 @@ impl Idle {
     pub(super) async fn take(&self, number: usize) -> Option<Connection> {
         loop {
             let mut connection = self.pop(number)?;
-            if connection.probe.as_ref().is_some_and(|probe| !probe.is_quiet()) {
+            if connection
+                .probe
+                .as_ref()
+                .is_some_and(|probe| !probe.is_quiet())
+            {
                 continue;
             }
             if poll_fn(|cx| Poll::Ready(connection.is_free(cx))).await {

@@ -7,6 +7,9 @@ mod response;
 mod retry;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use client::{Client, Request};
 pub(crate) use negotiate::{Negotiated, negotiate};
 pub(crate) use response::Response;

@@ -202,7 +202,8 @@ mod tests {
 
     #[test]
     fn the_limit_grows_with_the_body_unless_throughput_is_switched_off() {
-        let mut limits = crate::settings::Settings::new(crate::ingress::Protocol::Http, Vec::new()).http;
+        let mut limits =
+            crate::settings::Settings::new(crate::ingress::Protocol::Http, Vec::new()).http;
         limits.request_timeout = Duration::from_millis(300);
         limits.request_min_throughput = 50;
         assert_eq!(limit(&limits, 54), Duration::from_millis(1380));

@@ -160,7 +160,9 @@ async fn connect(peer: SocketAddr, locals: &[SocketAddr]) -> io::Result<TcpStrea
         TcpSocket::new_v6()?
     };
     if !locals.is_empty() {
-        let same_family = locals.iter().find(|local| local.is_ipv4() == peer.is_ipv4());
+        let same_family = locals
+            .iter()
+            .find(|local| local.is_ipv4() == peer.is_ipv4());
         let local = same_family.ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::AddrNotAvailable,

@@ -4,9 +4,9 @@ mod dial;
 mod ring;
 mod tls;
 
-pub(crate) use dial::{Dialed, Dialer, Probe};
 #[cfg(test)]
 pub(crate) use dial::Pipes;
+pub(crate) use dial::{Dialed, Dialer, Probe};
 pub(crate) use ring::Ring;
 
 use tokio::io::{AsyncRead, AsyncWrite};

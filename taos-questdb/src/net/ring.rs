@@ -34,9 +34,9 @@ impl Ring {
             .checked_add(1)
             .filter(|next| *next < self.addresses.len())
             .unwrap_or(0);
-        let _ =
-            self.current
-                .compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self
+            .current
+            .compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed);
     }
 }
 

@@ -153,8 +153,12 @@ fn add_file(store: &mut RootCertStore, path: &Path) -> Result<()> {
         )
     })?;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let certificate = certificate
-            .map_err(|error| error!(TlsError, "the file {path:?} of tls_roots is not PEM: {error}"))?;
+        let certificate = certificate.map_err(|error| {
+            error!(
+                TlsError,
+                "the file {path:?} of tls_roots is not PEM: {error}"
+            )
+        })?;
         store.add(certificate).map_err(|error| {
             error!(
                 TlsError,

@@ -1,0 +1,7 @@
+//! A server of scripted answers for the tests of transports.
+
+mod http;
+mod io;
+
+pub(crate) use http::{Script, Seen, Step, response};
+pub(crate) use io::CountPolls;
