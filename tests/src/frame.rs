@@ -1,8 +1,9 @@
-//! WebSocket frames as bytes (RFC 6455 §5.2), for the fault proxy: read whole, passed on as they came.
+//! WebSocket frames as bytes (RFC 6455 §5.2), for the fault proxy: read whole, passed on as they came. Other
+//! protocols have no frames that it knows; what is read at once stands for one.
 
 use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 
 const MAX_HANDSHAKE: usize = 64 * 1024;
 
@@ -11,6 +12,8 @@ const MAX_HANDSHAKE: usize = 64 * 1024;
 pub(crate) struct Frame {
     bytes: Vec<u8>,
     header: usize,
+    /// No frame, but what was read at once.
+    plain: bool,
 }
 
 impl Frame {
@@ -20,13 +23,18 @@ impl Frame {
 
     /// Text, binary, or the continuation of one.
     pub(crate) fn is_data(&self) -> bool {
-        self.bytes.first().is_some_and(|first| first & 0x0f <= 2)
+        self.plain || self.bytes.first().is_some_and(|first| first & 0x0f <= 2)
     }
 
     /// What the frame is about, as far as a plain look tells: the name of the action, and for SQL its
     /// first word, as in `query insert`, `fetch_raw_block`, `stmt2_exec`. Names of old and new forms of
     /// one action begin alike.
+    ///
+    /// Of HTTP it is the method and the path, as in `GET /exec`, or `HTTP/1.1 200` for an answer.
     pub(crate) fn kind(&self) -> String {
+        if self.plain {
+            return plain_kind(&self.bytes);
+        }
         let first = self.bytes.first().copied().unwrap_or(0);
         // A continuation, or a message that is compressed, does not tell.
         if first & 0x40 != 0 || first & 0x0f == 0 {
@@ -79,6 +87,17 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
     }
 
+    /// What can be read at once; `None` at the end.
+    pub(crate) async fn piece(&mut self) -> io::Result<Option<Frame>> {
+        let bytes = self.from.fill_buf().await?.to_vec();
+        self.from.consume(bytes.len());
+        Ok((!bytes.is_empty()).then_some(Frame {
+            bytes,
+            header: 0,
+            plain: true,
+        }))
+    }
+
     /// The request or response head, its empty line included.
     pub(crate) async fn handshake(&mut self) -> io::Result<Vec<u8>> {
         let mut head = Vec::new();
@@ -113,7 +132,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         let header = bytes.len() + mask;
         let rest = length + u64::try_from(mask).unwrap_or(0);
         self.append(&mut bytes, rest).await?;
-        Ok(Some(Frame { bytes, header }))
+        Ok(Some(Frame {
+            bytes,
+            header,
+            plain: false,
+        }))
     }
 
     async fn append(&mut self, bytes: &mut Vec<u8>, count: u64) -> io::Result<()> {
@@ -161,6 +184,21 @@ fn binary_kind(payload: &[u8]) -> String {
         Some(9) => "stmt2_bind".to_owned(),
         // The answer to an old fetch_block carries no action.
         _ => "fetch_block".to_owned(),
+    }
+}
+
+/// The first two words of a head, without the query; nothing of what is no head.
+fn plain_kind(bytes: &[u8]) -> String {
+    let line = bytes
+        .split(|byte| *byte == b'\r')
+        .next()
+        .unwrap_or_default();
+    match std::str::from_utf8(line) {
+        Ok(line) if line.contains("HTTP/1.1") => {
+            let words: Vec<&str> = line.split([' ', '?']).take(2).collect();
+            words.join(" ")
+        }
+        _ => String::new(),
     }
 }
 

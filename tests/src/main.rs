@@ -1,18 +1,22 @@
 //! The program that tests start in order to kill it.
 //!
 //! - `taos-test-process serve DIR`: an embedded server that prints `listening on IP:PORT`.
+//! - `taos-test-process questdb JAR DIR`: two QuestDB servers, one of them guarded, until standard input
+//!   ends; prints `listening on ` and what [`taos_tests::questdb::VARIABLE`] takes.
 //! - `taos-test-process consume messages|records DSN TOPIC`: a member of a consumer group that prints
 //!   what it was given and what was committed, each line before its next step.
 #![forbid(unsafe_code)]
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 use taos::*;
 use taos_embedded::Embedded;
 use taos_tests::process::{Event, Line};
+use taos_tests::questdb::{Instance, Servers};
 
 #[derive(Debug, Deserialize)]
 struct Row {
@@ -25,6 +29,7 @@ async fn main() -> anyhow::Result<()> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
         ["serve", directory] => serve(directory).await,
+        ["questdb", jar, directory] => questdb(Path::new(jar), Path::new(directory)),
         ["consume", how, dsn, topic] => {
             let consumed = match *how {
                 "messages" => messages(dsn, topic).await,
@@ -59,6 +64,29 @@ async fn serve(directory: &str) -> anyhow::Result<()> {
     out.flush()?;
     drop(out);
     std::future::pending().await
+}
+
+fn questdb(jar: &Path, directory: &Path) -> anyhow::Result<()> {
+    let data = tempfile::tempdir_in(directory)?;
+    let start = |name: &str, guarded| Instance::start(jar, &data.path().join(name), guarded);
+    let (plain, guarded) = std::thread::scope(|scope| {
+        let plain = scope.spawn(|| start("plain", false));
+        let guarded = start("guarded", true);
+        (plain.join(), guarded)
+    });
+    let plain = plain.map_err(|_| anyhow::anyhow!("the start panicked"))??;
+    let guarded = guarded?;
+    let servers = Servers {
+        plain: plain.endpoints(),
+        guarded: guarded.endpoints(),
+        jar: jar.to_owned(),
+    };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "listening on {servers}")?;
+    out.flush()?;
+    // Whoever started this and ends, however it ends, takes the servers along.
+    std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink())?;
+    Ok(())
 }
 
 async fn join(dsn: &str, topic: &str) -> anyhow::Result<Consumer> {

@@ -73,6 +73,7 @@ pub struct Builder {
     rules: Vec<Rule>,
     pace: Option<Pace>,
     chance: Option<Chance>,
+    plain: bool,
 }
 
 /// Faults at no particular frame.
@@ -122,6 +123,8 @@ struct Shared {
     rules: Vec<Rule>,
     pace: Option<Pace>,
     chance: Option<Chance>,
+    /// The protocol is not WebSocket.
+    plain: bool,
     /// No more faults by chance.
     calm: AtomicBool,
     connections: AtomicUsize,
@@ -136,6 +139,12 @@ struct Shared {
 
 /// The line of one connection is gone, on purpose.
 struct CutLine;
+
+/// How a direction of a line came to its end.
+enum Ended {
+    Orderly,
+    Cut,
+}
 
 impl Builder {
     /// Lets `fault` strike the `nth` data frame (from 1) that goes in `direction`.
@@ -188,6 +197,14 @@ impl Builder {
         self
     }
 
+    /// Takes any protocol over TCP. What arrives at once counts as a data frame, from the first byte on;
+    /// that of an HTTP head has the kind `POST /write` or `HTTP/1.1 204`, say.
+    #[must_use]
+    pub const fn plain(mut self) -> Self {
+        self.plain = true;
+        self
+    }
+
     /// Listens on a free port of the loopback interface.
     ///
     /// # Errors
@@ -201,6 +218,7 @@ impl Builder {
             rules: self.rules,
             pace: self.pace,
             chance: self.chance,
+            plain: self.plain,
             calm: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
             struck,
@@ -227,6 +245,7 @@ impl Proxy {
             rules: Vec::new(),
             pace: None,
             chance: None,
+            plain: false,
         }
     }
 
@@ -319,9 +338,13 @@ async fn line(client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let mut cuts = shared.cuts.subscribe();
     let mut mute = shared.mute.subscribe();
     let mut pumps = pin!(async {
+        let mut there = pin!(pump(from_client, to_server, Direction::ToServer, &shared));
+        let mut back = pin!(pump(from_server, to_client, Direction::ToClient, &shared));
+        // Closed one way, a plain line may still carry an answer the other way.
+        let goes_on = |ended| shared.plain && matches!(ended, Ok(Ended::Orderly));
         tokio::select! {
-            ended = pump(from_client, to_server, Direction::ToServer, &shared) => ended,
-            ended = pump(from_server, to_client, Direction::ToClient, &shared) => ended,
+            ended = &mut there => if goes_on(ended) { drop(back.await) },
+            ended = &mut back => if goes_on(ended) { drop(there.await) },
         }
     });
     tokio::select! {
@@ -341,11 +364,23 @@ async fn pump(
     mut to: impl AsyncWrite + Unpin,
     direction: Direction,
     shared: &Shared,
-) -> io::Result<()> {
+) -> io::Result<Ended> {
     let mut reader = FrameReader::new(from);
-    to.write_all(&reader.handshake().await?).await?;
+    if !shared.plain {
+        to.write_all(&reader.handshake().await?).await?;
+    }
     let mut nth = 0;
-    while let Some(frame) = reader.next().await? {
+    loop {
+        let read = match shared.plain {
+            true => reader.piece().await?,
+            false => reader.next().await?,
+        };
+        let Some(frame) = read else {
+            if shared.plain {
+                to.shutdown().await?;
+            }
+            return Ok(Ended::Orderly);
+        };
         nth += usize::from(frame.is_data());
         let kind = frame.is_data().then(|| frame.kind());
         let fault = kind
@@ -360,12 +395,11 @@ async fn pump(
             }
             Some(fault) => {
                 if let Some(CutLine) = strike(fault, frame, &mut to).await? {
-                    return Ok(());
+                    return Ok(Ended::Cut);
                 }
             }
         }
     }
-    Ok(())
 }
 
 impl Rule {

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::future::Future;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -7,13 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use taos::*;
 use taos_embedded::Embedded;
+use taos_query::{Capabilities, Dialect};
 
-use crate::proxy::Proxy;
+use crate::proxy::{self, Proxy};
+use crate::{Need, Table, needs};
 
 /// A server that a suite runs against. It stays up as long as any `Target` of it is alive.
 #[derive(Debug, Clone)]
 pub struct Target {
     dsn: String,
+    capabilities: Capabilities,
     _server: Option<Arc<Server>>,
 }
 
@@ -108,17 +112,36 @@ impl Drop for Server {
     }
 }
 
+/// What the server of a DSN can do, asked once in a run.
+fn capabilities(dsn: &str) -> Capabilities {
+    static KNOWN: Mutex<Option<HashMap<String, Capabilities>>> = Mutex::new(None);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    if let Some(capabilities) = known.get(dsn) {
+        return *capabilities;
+    }
+    let ask = || {
+        use taos::sync::{Queryable, TBuilder};
+        let builder = <TaosBuilder as TBuilder>::from_dsn(dsn)?;
+        TBuilder::build(&builder).map(|taos| Queryable::capabilities(&taos))
+    };
+    // Whatever runtime the caller is in, this thread is in none.
+    match std::thread::scope(|scope| scope.spawn(ask).join()) {
+        Ok(Ok(capabilities)) => *known.entry(dsn.to_owned()).or_insert(capabilities),
+        Ok(Err(error)) => panic!("no connection: {error}"),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
 /// Every server of this run.
-///
-/// # Panics
-/// If the embedded server does not start.
-pub fn targets() -> Vec<Target> {
+fn all_targets() -> Vec<Target> {
     let given = std::env::var("TAOS_TEST_DSNS").unwrap_or_default();
     let found: Vec<Target> = given
         .split([' ', ';'])
         .filter(|dsn| !dsn.is_empty())
         .map(|dsn| Target {
             dsn: dsn.to_owned(),
+            capabilities: capabilities(dsn),
             _server: None,
         })
         .collect();
@@ -128,10 +151,37 @@ pub fn targets() -> Vec<Target> {
     match Server::shared() {
         Ok(server) => vec![Target {
             dsn: server.dsn().to_owned(),
+            capabilities: Capabilities::TDENGINE,
             _server: Some(server),
         }],
         Err(error) => panic!("the embedded server does not start: {error}"),
     }
+}
+
+/// The servers of this run that have what the test needs; of each other one it says that it is skipped.
+///
+/// # Panics
+/// If a server cannot be reached, or the embedded one not be started.
+#[must_use]
+pub fn targets_with(needed: &[Need]) -> Vec<Target> {
+    let mut targets = all_targets();
+    targets.retain(|target| {
+        let missing = needed.iter().find(|need| !need.met(&target.capabilities));
+        if let Some(missing) = missing {
+            crate::skipped(&format!("the server has no {}", missing.name()));
+        }
+        missing.is_none()
+    });
+    targets
+}
+
+/// The servers of this run that a test in TDengine's SQL can run against.
+///
+/// # Panics
+/// As [`targets_with`].
+#[must_use]
+pub fn targets() -> Vec<Target> {
+    targets_with(&[needs::TDENGINE_SQL])
 }
 
 impl Target {
@@ -154,10 +204,63 @@ impl Target {
     /// The DSN with a limit that a test fails at, instead of keeping the suite waiting.
     fn patient(&self) -> Dsn {
         let mut dsn = self.parsed();
-        if dsn.get("read_timeout").is_none() {
-            dsn.set("read_timeout", "20");
+        let (key, limit) = match self.capabilities.dialect {
+            Dialect::QuestDb => ("request_timeout", "20000"),
+            _ => ("read_timeout", "20"),
+        };
+        if dsn.get(key).is_none() {
+            dsn.set(key, limit);
         }
         dsn
+    }
+
+    /// What the server can do.
+    #[must_use]
+    pub const fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// Whether statements are to be TDengine's.
+    #[must_use]
+    pub fn is_tdengine(&self) -> bool {
+        self.capabilities.dialect == Dialect::TDengine
+    }
+
+    /// The limits of a test that waits for failures: `seconds` for each call, no second attempts.
+    #[must_use]
+    pub fn impatient(&self, mut dsn: Dsn, seconds: u32) -> Dsn {
+        let limits: &[(&str, u32)] = match self.capabilities.dialect {
+            Dialect::QuestDb => &[("request_timeout", 1000 * seconds), ("retry_timeout", 0)],
+            _ => &[
+                ("conn_retries", 0),
+                ("conn_timeout", seconds),
+                ("read_timeout", seconds),
+            ],
+        };
+        for (key, value) in limits {
+            dsn.set(*key, value.to_string());
+        }
+        dsn
+    }
+
+    /// A proxy in front of the server that knows its protocol.
+    ///
+    /// # Errors
+    /// As [`address`](Self::address).
+    pub async fn proxy(&self) -> anyhow::Result<proxy::Builder> {
+        let proxy = Proxy::to(self.address().await?);
+        Ok(match self.capabilities.dialect {
+            Dialect::QuestDb => proxy.plain(),
+            _ => proxy,
+        })
+    }
+
+    /// A new table with a column `ts`, of microseconds, and these.
+    ///
+    /// # Errors
+    /// If the server does not make it.
+    pub async fn table(&self, stem: &str, columns: &[(&str, Ty)]) -> RawResult<Table> {
+        Table::create(self, stem, columns).await
     }
 
     /// The DSN with parameters, for example `conn_retries=0&timezone=UTC`.
@@ -244,12 +347,32 @@ impl Target {
     }
 }
 
-/// Runs `test` on every target, on a runtime of its own, and names the server if it fails.
+/// Runs a test in TDengine's SQL on every target that understands it, as [`for_targets`] does.
 ///
 /// # Panics
 /// If `test` fails.
 pub fn for_each_target<F: Future<Output = anyhow::Result<()>>>(test: impl Fn(Target) -> F) {
-    for target in targets() {
+    for_targets(&[needs::TDENGINE_SQL], test);
+}
+
+/// Runs `test` on every target whatever it can do, as [`for_targets`] does.
+///
+/// # Panics
+/// If `test` fails.
+pub fn on_every_target<F: Future<Output = anyhow::Result<()>>>(test: impl Fn(Target) -> F) {
+    for_targets(&[], test);
+}
+
+/// Runs `test` on every target that has what it needs, on a runtime of its own, and names the server if it
+/// fails.
+///
+/// # Panics
+/// If `test` fails.
+pub fn for_targets<F: Future<Output = anyhow::Result<()>>>(
+    needed: &[Need],
+    test: impl Fn(Target) -> F,
+) {
+    for target in targets_with(needed) {
         let runtime = match tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()

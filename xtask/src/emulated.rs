@@ -1,14 +1,13 @@
 //! The behaviour suite once more, against the embedded server answering as older and newer releases.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 
-use crate::process::{capture, cargo, follow, root, target};
-use crate::suite::{Count, TEST_THREADS, counts};
+use crate::process::{cargo, follow, root, target};
+use crate::suite::{Count, TEST_THREADS, counts, test_binary};
 
 const RELEASES: [&str; 3] = ["3.2.3.0", "3.3.2.0", "3.4.1.0"];
 
@@ -24,7 +23,7 @@ struct Skip<'a> {
 pub(crate) fn run() -> Result<Count> {
     let list = fs::read_to_string(root().join("tests/emulated_skips.txt"))?;
     let skips = parse(&list)?;
-    let suite = binary()?;
+    let suite = test_binary("behaviour")?;
     let mut total = Count::default();
     for release in RELEASES {
         let skipped: Vec<&str> = skips
@@ -79,19 +78,6 @@ fn behaviour(suite: &Path, release: &str) -> Command {
         .env("RUST_TEST_THREADS", TEST_THREADS)
         .env("TAOS_TEST_EMULATE", release);
     command
-}
-
-/// The test binary, as cargo names it.
-fn binary() -> Result<PathBuf> {
-    let mut build = cargo(["test", "--workspace", "--no-run"]);
-    build.args(["--test", "behaviour", "--message-format", "json"]);
-    let messages = capture(&mut build)?;
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "behaviour")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .context("cargo named no test binary `behaviour`")
 }
 
 fn parse(list: &str) -> Result<Vec<Skip<'_>>> {

@@ -13,6 +13,7 @@ mod house_rules;
 mod judges;
 mod lint;
 mod process;
+mod questdb;
 mod soak;
 mod suite;
 
@@ -28,10 +29,12 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Everything that must hold before a change lands: tests, emulated releases, SQL corpus, third-party clients, examples
+    /// Everything that must hold before a change lands: tests, emulated releases, QuestDB, SQL corpus, third-party clients, examples
     Test,
     /// The behaviour suite against the server as older releases, without the rest of the tests
     Emulated,
+    /// The suites against a real QuestDB, without the rest of the tests
+    Questdb,
     /// The third-party clients without the rest of the tests
     Clients {
         /// Only this one, such as `driver-go`
@@ -58,6 +61,7 @@ fn main() -> Result<()> {
     match Options::parse().chore {
         Chore::Test => suite::run(),
         Chore::Emulated => emulated::alone(),
+        Chore::Questdb => questdb::alone(),
         Chore::Clients { name } => judges::alone(name.as_deref()),
         Chore::Lint => lint::run(),
         Chore::Bench { what } => bench::run(&what),

@@ -1,12 +1,14 @@
 //! `cargo xtask test`: one build, then every judge over it.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::Value;
 
 use crate::process::{self, capture, cargo, follow, target};
-use crate::{corpus, emulated, judges};
+use crate::{corpus, emulated, judges, questdb};
 
 /// Many tests wait for timeouts most of their time, so there may be more of them than processors.
 pub(crate) const TEST_THREADS: &str = "6";
@@ -73,6 +75,7 @@ pub(crate) fn run() -> Result<()> {
     run_all(&[
         ("cargo test", cargo_tests),
         ("emulated releases", emulated::run),
+        ("QuestDB", questdb::run),
         ("SQL corpus", corpus::run),
         ("third-party clients", judges::run),
         ("examples", examples),
@@ -99,6 +102,19 @@ fn cargo_tests() -> Result<Count> {
         bail!("cargo test failed without naming a test");
     }
     Ok(total)
+}
+
+/// A test binary, as cargo names it.
+pub(crate) fn test_binary(name: &str) -> Result<PathBuf> {
+    let mut build = cargo(["test", "--workspace", "--no-run"]);
+    build.args(["--test", name, "--message-format", "json"]);
+    let messages = capture(&mut build)?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == name)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .with_context(|| format!("cargo named no test binary `{name}`"))
 }
 
 /// Reads `test result: ok. 3 passed; 1 failed; …`.

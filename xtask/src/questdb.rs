@@ -1,0 +1,228 @@
+//! The suites against a real QuestDB, which Maven brings into target/ and which ends with this step.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{self, cargo, follow_for, root, target};
+use crate::suite::{Count, TEST_THREADS, counts, test_binary};
+
+const ARTIFACT: &str = "org.questdb:questdb:9.3.4";
+const JAR: &str = "questdb-9.3.4.jar";
+/// The oldest Java that it runs on.
+const JAVA: u32 = 17;
+
+/// Limits, after which something waits for what does not come.
+const FETCH: Duration = Duration::from_secs(10 * 60);
+const START: Duration = Duration::from_secs(120);
+const SUITE: Duration = Duration::from_secs(5 * 60);
+
+/// Skipped with one line where there is no Java, no Maven, or no jar to be had.
+pub(crate) fn run() -> Result<Count> {
+    let jar = match jar() {
+        Ok(jar) => jar,
+        Err(why) => {
+            println!("skipped QuestDB: {why:#}");
+            return Ok(Count {
+                skipped: 1,
+                ..Count::default()
+            });
+        }
+    };
+    let servers = Servers::start(&jar)?;
+    let mut total = Count::default();
+    let mut suite = Command::new(test_binary("questdb")?);
+    suite.arg("--include-ignored");
+    total += run_tests(&mut suite, &servers)?;
+    let mut behaviour = Command::new(test_binary("behaviour")?);
+    behaviour.env("TAOS_TEST_DSNS", format!("questdb://{}", servers.http()?));
+    total += run_tests(&mut behaviour, &servers)?;
+    Ok(total)
+}
+
+/// The same as a chore of its own.
+pub(crate) fn alone() -> Result<()> {
+    process::run(&mut cargo([
+        "build",
+        "--workspace",
+        "--bin",
+        "taos-test-process",
+    ]))?;
+    let count = run()?;
+    println!(
+        "{} passed, {} failed, {} skipped",
+        count.passed, count.failed, count.skipped
+    );
+    ensure!(count.failed == 0, "{} failed", count.failed);
+    Ok(())
+}
+
+/// Where the server's jar is; the first run has Maven copy it there, from where its settings say.
+fn jar() -> Result<PathBuf> {
+    let java = Command::new("java").arg("-version").output();
+    let java = java.context("`java` does not run here")?;
+    let printed = String::from_utf8_lossy(&java.stderr);
+    let version = java_version(&printed).context("`java -version` tells no version")?;
+    ensure!(
+        version >= JAVA,
+        "it needs Java {JAVA}, and this is {version}"
+    );
+    let home = target().join("questdb");
+    let jar = home.join(JAR);
+    if jar.exists() {
+        return Ok(jar);
+    }
+    fs::create_dir_all(&home)?;
+    let mut maven = Command::new("mvn");
+    maven
+        .args(["--quiet", "--batch-mode", "dependency:copy"])
+        .arg(format!("-Dartifact={ARTIFACT}"))
+        .arg(format!("-DoutputDirectory={}", home.display()))
+        // Without a project around, whatever lies in the directory that this runs in.
+        .current_dir(&home);
+    let fetched = follow_for(&mut maven, FETCH, |line| println!("{line}"))?;
+    ensure!(fetched && jar.exists(), "Maven could not get {ARTIFACT}");
+    Ok(jar)
+}
+
+/// Reads the `17` of `openjdk version "17.0.15" 2025-04-15`; Java 8 said `1.8`.
+fn java_version(printed: &str) -> Option<u32> {
+    let (_, rest) = printed.split_once("version \"")?;
+    let number = rest.split(['.', '"', '-']).next()?;
+    number.parse().ok()
+}
+
+/// A process with two servers in it, which ends them when its standard input ends.
+struct Servers {
+    child: Child,
+    input: Option<ChildStdin>,
+    /// What the suites find them by.
+    names: String,
+}
+
+impl Servers {
+    fn start(jar: &Path) -> Result<Self> {
+        let home = target().join("questdb");
+        let mut child = Command::new(target().join("debug/taos-test-process"))
+            .arg("questdb")
+            .args([jar, &home])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start taos-test-process")?;
+        let out = child.stdout.take().context("no standard output to read")?;
+        let mut servers = Self {
+            input: child.stdin.take(),
+            child,
+            names: String::new(),
+        };
+        let (sender, first) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = BufReader::new(out).read_line(&mut line);
+            // Nobody listens any more if it took too long.
+            let _ = sender.send(read.map(|_| line));
+        });
+        let line = first
+            .recv_timeout(START)
+            .context("QuestDB does not start")??;
+        let names = line.trim().strip_prefix("listening on ");
+        names
+            .context("QuestDB did not start; why stands above")?
+            .clone_into(&mut servers.names);
+        Ok(servers)
+    }
+
+    fn http(&self) -> Result<&str> {
+        let mut pairs = self.names.split(';');
+        let found = pairs.find_map(|pair| pair.strip_prefix("http="));
+        found.context("it does not say where it listens")
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // It may have ended in this very moment.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a test binary; tests that say on standard error why they are skipped count as that.
+fn run_tests(binary: &mut Command, servers: &Servers) -> Result<Count> {
+    binary
+        .current_dir(root().join("tests"))
+        .env("RUST_BACKTRACE", "0")
+        .env("RUST_TEST_THREADS", TEST_THREADS)
+        .env("TAOS_TEST_QUESTDB", &servers.names)
+        .env_remove("QDB_CLIENT_CONF");
+    let skips = target().join("questdb/skipped.txt");
+    fs::write(&skips, "")?;
+    binary.env("TAOS_TEST_SKIPS", &skips);
+    let mut count = Count::default();
+    let succeeded = follow_for(binary, SUITE, |line| {
+        if !line.ends_with("... ok") {
+            println!("{line}");
+        }
+        count += counts(line).unwrap_or_default();
+    })?;
+    let skips = fs::read_to_string(&skips)?;
+    let (tests, reasons) = skipped(&skips);
+    for (reason, tests) in reasons {
+        println!("skipped {tests:>4}: {reason}");
+    }
+    count.skipped += tests;
+    count.passed = count.passed.saturating_sub(tests);
+    ensure!(count.passed > 0, "no test was run");
+    ensure!(
+        succeeded || count.failed > 0,
+        "it failed without naming a test"
+    );
+    Ok(count)
+}
+
+/// How many tests were skipped, and how often for which reason, from lines `skipped TEST: REASON`.
+fn skipped(lines: &str) -> (u64, BTreeMap<&str, u64>) {
+    let mut reasons = BTreeMap::new();
+    let mut tests = std::collections::BTreeSet::new();
+    for (test, reason) in lines.lines().filter_map(|line| line.split_once(": ")) {
+        if tests.insert(test) {
+            *reasons.entry(reason).or_default() += 1;
+        }
+    }
+    (u64::try_from(tests.len()).unwrap_or(u64::MAX), reasons)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_of_java_is_told_from_what_it_prints() {
+        let new = "openjdk version \"17.0.15\" 2025-04-15\nOpenJDK Runtime Environment";
+        assert_eq!(java_version(new), Some(17));
+        assert_eq!(java_version("java version \"1.8.0_402\""), Some(1));
+        assert_eq!(java_version("openjdk version \"21-ea\""), Some(21));
+        assert_eq!(java_version("no java here"), None);
+    }
+
+    #[test]
+    fn a_test_is_skipped_once_and_for_its_first_reason() {
+        let lines = "skipped a::b: no tags\nskipped a::b: no topics\nskipped c: no tags\n";
+        assert_eq!(skipped(lines), (2, BTreeMap::from([("no tags", 2)])));
+    }
+}
