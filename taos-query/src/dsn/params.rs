@@ -39,20 +39,85 @@ const NATIVE: &[&str] = &["configDir", "libraryPath", "maxRetries"];
 /// Parameters of consumers that have no dot in their name.
 const CONSUMER: &[&str] = &["snapshot", "batchmeta", "replica", "timeout", "offset"];
 
-/// Parameters of the line protocol backend.
-const QUESTDB: &[&str] = &[
+/// Parameters of the QuestDB backend. `username`, `password` and `token`, which it has too, are not
+/// here: where they mean nothing they should not be passed over.
+pub const QUESTDB_PARAMS: &[&str] = &[
+    "token_x",
+    "token_y",
+    "auth_timeout",
+    "bind_interface",
+    "protocol_version",
+    "init_buf_size",
+    "max_buf_size",
+    "max_name_len",
+    "request_timeout",
+    "request_min_throughput",
+    "retry_timeout",
+    "retry_max_backoff_millis",
+    "tls_verify",
+    "tls_ca",
+    "tls_roots",
+    "tls_roots_password",
     "auto_flush",
     "auto_flush_rows",
     "auto_flush_bytes",
     "auto_flush_interval",
-    "protocol_version",
-    "request_timeout",
-    "request_min_throughput",
-    "retry_timeout",
-    "tls_verify",
-    "tls_roots",
-    "max_buf_size",
-    "max_name_len",
+    "auth_timeout_ms",
+    "connect_timeout",
+    "request_durable_ack",
+    "durable_ack_keepalive_interval_millis",
+    "initial_connect_retry",
+    "reconnect_initial_backoff_millis",
+    "reconnect_max_backoff_millis",
+    "reconnect_max_duration_millis",
+    "close_flush_timeout_millis",
+    "qwp_ws_progress",
+    "sf_dir",
+    "sender_id",
+    "sf_durability",
+    "sf_sync_interval_millis",
+    "sf_max_segment_bytes",
+    "sf_max_total_bytes",
+    "sf_append_deadline_millis",
+    "drain_orphans",
+    "max_background_drainers",
+    "error_inbox_capacity",
+    "max_frame_rejections",
+    "poison_min_escalation_window_millis",
+    "on_server_error",
+    "on_schema_error",
+    "on_parse_error",
+    "on_internal_error",
+    "on_security_error",
+    "on_write_error",
+    "transaction",
+    "path",
+    "max_version",
+    "client_id",
+    "auth",
+    "compression",
+    "compression_level",
+    "max_batch_rows",
+    "initial_credit",
+    "target",
+    "zone",
+    "failover",
+    "failover_max_attempts",
+    "failover_max_duration_ms",
+    "failover_backoff_initial_ms",
+    "failover_backoff_max_ms",
+    "query_timeout_ms",
+    "sender_pool_min",
+    "sender_pool_max",
+    "query_pool_min",
+    "query_pool_max",
+    "acquire_timeout_ms",
+    "idle_timeout_ms",
+    "max_lifetime_ms",
+    "housekeeper_interval_ms",
+    "lazy_connect",
+    "pool_reap",
+    "buffer_pool_size",
 ];
 
 /// Spellings of true, in lower or upper case; the empty text counts, so `?compression` switches on.
@@ -189,7 +254,7 @@ impl Dsn {
             if known.contains(&key.as_str()) || key.contains('.') {
                 continue;
             }
-            if [WEBSOCKET_PARAMS, NATIVE, CONSUMER, QUESTDB]
+            if [WEBSOCKET_PARAMS, NATIVE, CONSUMER, QUESTDB_PARAMS]
                 .iter()
                 .any(|list| list.contains(&key.as_str()))
             {

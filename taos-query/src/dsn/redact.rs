@@ -14,6 +14,8 @@ const SECRET_KEYS: &[&str] = &[
     "td.connect.token",
     "td.connect.pass",
     "password",
+    "auth",
+    "tls_roots_password",
 ];
 
 /// True for parameters whose value lets someone in.

@@ -2,7 +2,8 @@
 
 mod array;
 mod buffer;
-mod conf;
+mod builder;
+pub(crate) mod conf;
 mod decimal;
 mod names;
 mod sender;
@@ -14,6 +15,7 @@ pub use self::array::{
     ArrayElement, MAX_ARRAY_BUFFER_SIZE, MAX_ARRAY_DIM_LEN, MAX_ARRAY_DIMS, NdArrayView,
 };
 pub use self::buffer::{Bookmark, Buffer};
+pub use self::builder::{QwpWsProgress, SenderBuilder};
 pub use self::decimal::DecimalView;
 pub use self::names::{ColumnName, TableName};
 pub use self::timestamp::{Timestamp, TimestampMicros, TimestampNanos};
