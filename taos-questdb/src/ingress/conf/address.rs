@@ -77,6 +77,7 @@ fn entry_of(protocol: Protocol, entry: &str) -> Result<Host> {
     if entry.is_empty() {
         return Err(error!(ConfigError, "`addr` has an empty entry"));
     }
+    no_credentials(entry)?;
     let default = || Port::from(protocol.default_port());
     let (name, port) = if let Some(rest) = entry.strip_prefix('[') {
         let Some((name, rest)) = rest.split_once(']') else {
@@ -119,19 +120,24 @@ fn check_host(name: &str) -> Result<()> {
     if name.is_empty() {
         return Err(error!(ConfigError, "the host of `addr` is empty"));
     }
-    if name.contains('@') {
-        return Err(error!(
-            ConfigError,
-            "`addr` has an `@`; give user and password as `username` and `password`"
-        ));
-    }
+    no_credentials(name)?;
     if name
         .chars()
-        .any(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '?' | '#'))
+        .any(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | '?' | '#' | ';'))
     {
         return Err(error!(
             ConfigError,
             "the host of `addr` has a character that host names cannot have"
+        ));
+    }
+    Ok(())
+}
+
+fn no_credentials(text: &str) -> Result<()> {
+    if text.contains('@') {
+        return Err(error!(
+            ConfigError,
+            "`addr` has an `@`; give user and password as `username` and `password`"
         ));
     }
     Ok(())

@@ -18,7 +18,7 @@ const CASES: &[(&str, &[&str])] = &[
     ("http::addr", &["=", "`addr`", "position 10", "its end"]),
     ("http::addr;", &["=", "`addr`", "position 10", "';'"]),
     ("http::=h;", &["key", "position 6"]),
-    ("http::addr=h;;;", &["key", "position 14", "';'"]),
+    ("http::addr=h;;;", &["host", "character"]),
     (
         "http::addr=h; retry_timeout=1",
         &["key", "position 13", "' '"],
