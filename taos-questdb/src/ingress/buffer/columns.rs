@@ -53,10 +53,9 @@ macro_rules! cells {
             N: AsRef<str> + TryInto<ColumnName<'a>>,
             Error: From<N::Error>,
         {
-            let name: ColumnName<'a> = name.try_into()?;
             match &mut self.inner {
-                Inner::Ilp(lines) => lines.$call(name, value)?,
-                Inner::Qwp(columns) => columns.$call(name.as_ref(), value)?,
+                Inner::Ilp(lines) => lines.$call(name.try_into()?, value)?,
+                Inner::Qwp(columns) => columns.$call(name, value)?,
             }
             Ok(self)
         }
@@ -84,8 +83,7 @@ macro_rules! qwp_cells {
             let Inner::Qwp(columns) = &mut self.inner else {
                 return Err(only_qwp(stringify!($call)));
             };
-            let name: ColumnName<'a> = name.try_into()?;
-            columns.$call(name.as_ref(), $($arg),+)?;
+            columns.$call(name, $($arg),+)?;
             Ok(self)
         }
 
@@ -104,10 +102,9 @@ impl Buffer {
         N: AsRef<str> + TryInto<TableName<'a>>,
         Error: From<N::Error>,
     {
-        let name: TableName<'a> = name.try_into()?;
         match &mut self.inner {
-            Inner::Ilp(lines) => lines.table(name)?,
-            Inner::Qwp(columns) => columns.table(name.as_ref())?,
+            Inner::Ilp(lines) => lines.table(name.try_into()?)?,
+            Inner::Qwp(columns) => columns.table(name)?,
         }
         Ok(self)
     }
@@ -124,10 +121,9 @@ impl Buffer {
         S: AsRef<str>,
         Error: From<N::Error>,
     {
-        let name: ColumnName<'a> = name.try_into()?;
         match &mut self.inner {
-            Inner::Ilp(lines) => lines.symbol(name, value.as_ref())?,
-            Inner::Qwp(columns) => columns.symbol(name.as_ref(), value.as_ref())?,
+            Inner::Ilp(lines) => lines.symbol(name.try_into()?, value.as_ref())?,
+            Inner::Qwp(columns) => columns.symbol(name, value.as_ref())?,
         }
         Ok(self)
     }
@@ -170,10 +166,9 @@ impl Buffer {
         S: AsRef<str>,
         Error: From<N::Error>,
     {
-        let name: ColumnName<'a> = name.try_into()?;
         match &mut self.inner {
-            Inner::Ilp(lines) => lines.column_str(name, value.as_ref())?,
-            Inner::Qwp(columns) => columns.column_str(name.as_ref(), value.as_ref())?,
+            Inner::Ilp(lines) => lines.column_str(name.try_into()?, value.as_ref())?,
+            Inner::Qwp(columns) => columns.column_str(name, value.as_ref())?,
         }
         Ok(self)
     }
@@ -216,9 +211,8 @@ macro_rules! decimals {
                     $ilp
                 }
                 Inner::Qwp(columns) => {
-                    let name: ColumnName<'a> = name.try_into()?;
                     let value: DecimalView<'a> = $value.try_into()?;
-                    columns.$call(name.as_ref(), &value)?;
+                    columns.$call(name, &value)?;
                 }
             }
             Ok(self)
@@ -297,10 +291,9 @@ impl Buffer {
         D: ArrayElement,
         Error: From<N::Error>,
     {
-        let name: ColumnName<'a> = name.try_into()?;
         match &mut self.inner {
-            Inner::Ilp(lines) => lines.column_arr(name, view)?,
-            Inner::Qwp(columns) => columns.column_arr(name.as_ref(), view)?,
+            Inner::Ilp(lines) => lines.column_arr(name.try_into()?, view)?,
+            Inner::Qwp(columns) => columns.column_arr(name, view)?,
         }
         Ok(self)
     }
@@ -337,16 +330,18 @@ impl Buffer {
         Error: From<N::Error>,
         Error: From<T::Error>,
     {
-        let name: ColumnName<'a> = name.try_into()?;
         match &mut self.inner {
-            Inner::Ilp(lines) => match value.try_into() {
-                Ok(value) => lines.column_ts(name, value)?,
-                Err(error) => {
-                    lines.column_unfinished(name)?;
-                    return Err(error.into());
+            Inner::Ilp(lines) => {
+                let name: ColumnName<'a> = name.try_into()?;
+                match value.try_into() {
+                    Ok(value) => lines.column_ts(name, value)?,
+                    Err(error) => {
+                        lines.column_unfinished(name)?;
+                        return Err(error.into());
+                    }
                 }
-            },
-            Inner::Qwp(columns) => columns.column_ts(name.as_ref(), value.try_into()?)?,
+            }
+            Inner::Qwp(columns) => columns.column_ts(name, value.try_into()?)?,
         }
         Ok(self)
     }

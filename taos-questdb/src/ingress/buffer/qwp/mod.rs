@@ -1,110 +1,269 @@
-//! Rows as columns (questdb §12).
+//! Rows kept column by column, as QWP sends them (questdb §12.4 to §12.8).
 
-use std::net::Ipv4Addr;
+mod column;
+mod decimal;
+mod encode;
+mod symbols;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::collections::HashMap;
 
 use super::state::{Bookmark, Call, Marker, State};
-use crate::error::{Result, error};
-use crate::ingress::array::{ArrayElement, NdArrayView};
-use crate::ingress::decimal::DecimalView;
-use crate::ingress::timestamp::Timestamp;
+use crate::error::{Error, Result, error};
+use crate::ingress::names::check_len;
+use crate::ingress::{ColumnName, TableName, Timestamp};
+use crate::qwp::wire::{ColumnType, HEADER_LEN, MAX_COLUMNS};
+use column::{Column, ColumnMark};
+pub(crate) use encode::Encoder;
+use symbols::Symbols;
+pub(crate) use symbols::Symbols as SymbolTable;
 
-/// Rows as columns.
-#[derive(Clone)]
+/// Rows for any number of tables. A cleared buffer still knows their columns, so that the next rows
+/// find them without looking names up.
+#[derive(Debug, Clone)]
 pub(crate) struct QwpBuffer {
+    grid: Grid,
+    by_name: HashMap<Box<str>, usize>,
+    /// Of all tables, numbered within this buffer.
+    symbols: Symbols,
+    rows: usize,
+    marker: Marker<Saved>,
+}
+
+/// The tables and the place of the next cell.
+#[derive(Debug, Clone)]
+struct Grid {
+    tables: Vec<Table>,
+    /// The table of the row at hand, and of the one before.
+    current: usize,
     state: State,
-    marker: Marker<usize>,
     max_name_len: usize,
 }
 
-macro_rules! cells {
-    ($($call:ident($($arg:ident: $type:ty),*);)+) => { $(
-        pub(crate) fn $call(&mut self, name: &str, $($arg: $type),*) -> Result<()> {
-            let _ = (name, $($arg),*);
-            Err(error!(InvalidApiCall, "{} over QWP", stringify!($call)))
+#[derive(Debug, Clone)]
+struct Table {
+    name: Box<str>,
+    columns: Vec<Column>,
+    by_name: HashMap<Box<str>, usize>,
+    rows: usize,
+    /// Where the next column probably is: rows tend to look alike.
+    next: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Saved {
+    tables: Vec<TableMark>,
+    current: usize,
+    symbols: usize,
+    rows: usize,
+    state: State,
+}
+
+#[derive(Debug, Clone)]
+struct TableMark {
+    columns: Vec<ColumnMark>,
+    rows: usize,
+}
+
+impl Table {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            columns: Vec::new(),
+            by_name: HashMap::new(),
+            rows: 0,
+            next: 0,
         }
-    )+ };
+    }
+
+    fn add(&mut self, name: &str, kind: ColumnType) -> Result<usize> {
+        let at = self.columns.len();
+        if at >= MAX_COLUMNS {
+            return Err(error!(
+                InvalidApiCall,
+                "table {:?} has {MAX_COLUMNS} columns in this buffer, and {name:?} would be one more \
+                 than a message takes",
+                self.name
+            ));
+        }
+        self.columns.push(Column::new(name, kind));
+        self.by_name.insert(name.into(), at);
+        Ok(at)
+    }
+
+    fn mark(&self) -> TableMark {
+        TableMark {
+            columns: self.columns.iter().map(Column::mark).collect(),
+            rows: self.rows,
+        }
+    }
+
+    fn rewind(&mut self, mark: &TableMark) {
+        let kept = mark.columns.len();
+        self.columns.truncate(kept);
+        self.by_name.retain(|_, at| *at < kept);
+        for (column, mark) in self.columns.iter_mut().zip(&mark.columns) {
+            column.rewind(mark);
+        }
+        self.rows = mark.rows;
+        self.next = 0;
+    }
+
+    fn clear(&mut self) {
+        self.columns.iter_mut().for_each(Column::clear);
+        self.rows = 0;
+        self.next = 0;
+    }
+
+    fn encoded_len(&self) -> usize {
+        let columns: usize = self
+            .columns
+            .iter()
+            .map(|column| column.encoded_len(self.rows))
+            .sum();
+        self.name.len() + 2 + 5 + 2 + columns
+    }
+}
+
+impl Grid {
+    /// Gives the column and the row to write, `None` if the row has a value there already: the first
+    /// one counts. Everything is checked before anything changes.
+    #[inline]
+    fn cell<'a, N>(
+        &mut self,
+        name: N,
+        kind: ColumnType,
+        call: Call,
+    ) -> Result<Option<(&mut Column, usize)>>
+    where
+        N: AsRef<str> + TryInto<ColumnName<'a>>,
+        Error: From<N::Error>,
+    {
+        if !self.state.allows(call) {
+            return Err(refuse(self.state, self.max_name_len, call, name));
+        }
+        let Some(table) = self.tables.get_mut(self.current) else {
+            return Ok(None);
+        };
+        let known = table
+            .columns
+            .get(table.next)
+            .is_some_and(|column| *column.name == *name.as_ref());
+        let at = if known {
+            table.next
+        } else {
+            find_column(table, self.max_name_len, kind, name)?
+        };
+        let row = table.rows;
+        let Some(column) = table.columns.get_mut(at) else {
+            return Ok(None);
+        };
+        if column.kind != kind {
+            column.become_kind(kind)?;
+        }
+        table.next = at + 1;
+        if column.knows(row) {
+            self.state = State::SYMBOL;
+            return Ok(None);
+        }
+        Ok(Some((column, row)))
+    }
 }
 
 impl QwpBuffer {
     pub(crate) fn new(max_name_len: usize) -> Self {
         Self {
-            state: State::READY,
+            grid: Grid {
+                tables: Vec::new(),
+                current: 0,
+                state: State::READY,
+                max_name_len,
+            },
+            by_name: HashMap::new(),
+            symbols: Symbols::default(),
+            rows: 0,
             marker: Marker::default(),
-            max_name_len,
         }
     }
 
-    cells! {
-        table();
-        symbol(value: &str);
-        column_bool(value: bool);
-        column_i64(value: i64);
-        column_f64(value: f64);
-        column_str(value: &str);
-        column_dec(value: &DecimalView<'_>);
-        column_dec64(value: &DecimalView<'_>);
-        column_dec128(value: &DecimalView<'_>);
-        column_ts(value: Timestamp);
-        column_i8(value: i8);
-        column_i16(value: i16);
-        column_i32(value: i32);
-        column_f32(value: f32);
-        column_uuid(lo: u64, hi: u64);
-        column_long256(value: &[u8; 32]);
-        column_ipv4(value: Ipv4Addr);
-        column_date(millis: i64);
-        column_char(value: u16);
-        column_binary(value: &[u8]);
-        column_geohash(bits: u64, precision_bits: u8);
+    pub(crate) fn reserve(&mut self, additional: usize) {
+        // Where the bytes will go is not known; the tables have grown to what they need.
+        self.grid.tables.reserve(additional.min(1));
     }
 
-    pub(crate) fn column_arr<A: NdArrayView<T>, T: ArrayElement>(
-        &mut self,
-        name: &str,
-        view: &A,
-    ) -> Result<()> {
-        let _ = (name, view.ndim());
-        Err(error!(InvalidApiCall, "column_arr over QWP"))
-    }
-
-    pub(crate) fn at(&mut self, timestamp: Timestamp) -> Result<()> {
-        let _ = timestamp;
-        self.at_now()
-    }
-
-    pub(crate) fn at_now(&mut self) -> Result<()> {
-        self.state.check(Call::At)
-    }
-
-    pub(crate) fn reserve(&mut self, _additional: usize) {}
-
+    /// At least the bytes of the message that a flush makes of it: symbols count with the widest
+    /// number they can get, and as if none had been sent before.
     pub(crate) fn len(&self) -> usize {
-        0
+        let tables = self
+            .tables
+            .iter()
+            .filter(|table| table.rows > 0 || !self.grid.state.allows(Call::Table));
+        let tables: usize = tables.map(Table::encoded_len).sum();
+        if tables == 0 {
+            return 0;
+        }
+        let symbols = self.symbols.text_len() + 5 * self.symbols.len();
+        HEADER_LEN + 2 * 4 + symbols + tables
+    }
+
+    pub(crate) const fn row_count(&self) -> usize {
+        self.rows
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        true
-    }
-
-    pub(crate) fn row_count(&self) -> usize {
-        0
+        self.rows == 0 && self.grid.state.allows(Call::Flush)
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.max_name_len
+        let columns = self.grid.tables.iter().flat_map(|table| &table.columns);
+        self.symbols.capacity() + columns.map(Column::capacity).sum::<usize>()
+    }
+
+    pub(crate) fn check_can_flush(&self) -> Result<()> {
+        self.grid.state.check(Call::Flush)
+    }
+
+    fn save(&self) -> Saved {
+        Saved {
+            tables: self.grid.tables.iter().map(Table::mark).collect(),
+            current: self.grid.current,
+            symbols: self.symbols.len(),
+            rows: self.rows,
+            state: self.grid.state,
+        }
+    }
+
+    fn restore(&mut self, saved: &Saved) {
+        let kept = saved.tables.len();
+        self.grid.tables.truncate(kept);
+        self.by_name.retain(|_, at| *at < kept);
+        for (table, mark) in self.grid.tables.iter_mut().zip(&saved.tables) {
+            table.rewind(mark);
+        }
+        self.symbols.truncate(saved.symbols);
+        self.grid.current = saved.current;
+        self.rows = saved.rows;
+        self.grid.state = saved.state;
     }
 
     pub(crate) fn bookmark(&mut self) -> Result<Bookmark> {
-        self.state.check_marker()?;
-        Ok(self.marker.set(0))
+        self.grid.state.check_marker()?;
+        let saved = self.save();
+        Ok(self.marker.set(saved))
     }
 
     pub(crate) fn rewind_to_marker(&mut self) -> Result<()> {
-        self.marker.take().map(drop)
+        let saved = self.marker.take()?;
+        self.restore(&saved);
+        Ok(())
     }
 
     pub(crate) fn rewind_to_bookmark(&mut self, bookmark: Bookmark) -> Result<()> {
-        self.marker.take_bookmark(bookmark).map(drop)
+        let saved = self.marker.take_bookmark(bookmark)?;
+        self.restore(&saved);
+        Ok(())
     }
 
     pub(crate) fn clear_marker(&mut self) {
@@ -115,11 +274,129 @@ impl QwpBuffer {
         self.marker.clear_bookmark(bookmark);
     }
 
+    /// Forgets the rows; tables and columns stay (questdb §12.8).
     pub(crate) fn clear(&mut self) {
+        self.grid.tables.iter_mut().for_each(Table::clear);
+        self.symbols.truncate(0);
+        self.grid.state = State::READY;
+        self.rows = 0;
         self.marker.clear();
     }
 
-    pub(crate) fn check_can_flush(&self) -> Result<()> {
-        self.state.check(Call::Flush)
+    #[inline]
+    pub(crate) fn table<'a, N>(&mut self, name: N) -> Result<()>
+    where
+        N: AsRef<str> + TryInto<TableName<'a>>,
+        Error: From<N::Error>,
+    {
+        let known = self
+            .tables
+            .get(self.grid.current)
+            .is_some_and(|table| *table.name == *name.as_ref());
+        let at = if known {
+            self.grid.state.check(Call::Table)?;
+            self.grid.current
+        } else {
+            self.find_table(name)?
+        };
+        self.grid.current = at;
+        if let Some(table) = self.grid.tables.get_mut(at) {
+            table.next = 0;
+        }
+        self.grid.state = State::TABLE;
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn find_table<'a, N>(&mut self, name: N) -> Result<usize>
+    where
+        N: AsRef<str> + TryInto<TableName<'a>>,
+        Error: From<N::Error>,
+    {
+        let name: TableName<'a> = name.try_into()?;
+        let name = name.as_ref();
+        check_len(name, self.grid.max_name_len)?;
+        self.grid.state.check(Call::Table)?;
+        if let Some(&at) = self.by_name.get(name) {
+            return Ok(at);
+        }
+        let at = self.grid.tables.len();
+        self.grid.tables.push(Table::new(name));
+        self.by_name.insert(name.into(), at);
+        Ok(at)
+    }
+
+    #[inline]
+    pub(crate) fn at(&mut self, timestamp: Timestamp) -> Result<()> {
+        self.grid.state.check(Call::At)?;
+        let (kind, value) = match timestamp {
+            Timestamp::Micros(ts) => (ColumnType::Timestamp, ts.as_i64()),
+            Timestamp::Nanos(ts) => (ColumnType::TimestampNanos, ts.as_i64()),
+        };
+        if value < 0 {
+            return Err(error!(
+                InvalidTimestamp,
+                "the timestamp {value} lies before 1970; a row's own timestamp must not be negative"
+            ));
+        }
+        let name = ColumnName::new_unchecked("");
+        if let Some((column, row)) = self.grid.cell(name, kind, Call::At)? {
+            column.put(row, value.to_le_bytes());
+        }
+        self.finish_row();
+        Ok(())
+    }
+
+    #[inline]
+    pub(crate) fn at_now(&mut self) -> Result<()> {
+        self.grid.state.check(Call::At)?;
+        self.finish_row();
+        Ok(())
+    }
+
+    #[inline]
+    fn finish_row(&mut self) {
+        if let Some(table) = self.grid.tables.get_mut(self.grid.current) {
+            table.rows += 1;
+        }
+        self.rows += 1;
+        self.grid.state = State::READY;
+    }
+}
+
+#[inline(never)]
+fn find_column<'a, N>(
+    table: &mut Table,
+    max_name_len: usize,
+    kind: ColumnType,
+    name: N,
+) -> Result<usize>
+where
+    N: AsRef<str> + TryInto<ColumnName<'a>>,
+    Error: From<N::Error>,
+{
+    if let Some(&at) = table.by_name.get(name.as_ref()) {
+        return Ok(at);
+    }
+    let name: ColumnName<'a> = name.try_into()?;
+    check_len(name.as_ref(), max_name_len)?;
+    table.add(name.as_ref(), kind)
+}
+
+/// Names are judged before the order of calls (questdb §4.1).
+#[cold]
+#[inline(never)]
+fn refuse<'a, N>(state: State, max_name_len: usize, call: Call, name: N) -> Error
+where
+    N: AsRef<str> + TryInto<ColumnName<'a>>,
+    Error: From<N::Error>,
+{
+    let judged = name
+        .try_into()
+        .map_err(Error::from)
+        .and_then(|name| check_len(name.as_ref(), max_name_len));
+    match judged.and_then(|()| state.check(call)) {
+        Err(error) => error,
+        Ok(()) => error!(InvalidApiCall, "a column was written out of order"),
     }
 }
