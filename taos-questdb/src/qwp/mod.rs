@@ -1,6 +1,6 @@
 //! QWP, the binary protocol over WebSocket, in both directions (questdb §12 to §14).
 
-mod egress;
-mod ingest;
-mod socket;
-mod wire;
+pub(crate) mod egress;
+pub(crate) mod ingest;
+pub(crate) mod socket;
+pub(crate) mod wire;

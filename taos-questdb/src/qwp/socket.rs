@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::error::{Error, Result, error};
+use crate::net::{BoxIo, Dialer};
 use crate::settings::{Address, Auth, Settings};
 
 /// Longest head of an answer in bytes (questdb §12.1).
@@ -107,6 +108,21 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error().fmt(f)
     }
+}
+
+/// Connects to one server and upgrades the connection.
+pub(crate) async fn connect(
+    settings: &Settings,
+    dialer: &Dialer,
+    address: &Address,
+    target: &Target<'_>,
+) -> Outcome<(WebSocketStream<BoxIo>, UpgradeHeaders)> {
+    let io = match dialer.dial(address).await {
+        Ok(io) => io,
+        // Wrong certificates stay wrong on this server, but another one may have better ones.
+        Err(error) => return Err(Refusal::Transport(error)),
+    };
+    upgrade(settings, io, address, target).await
 }
 
 /// Upgrades an open connection within the settings' `auth_timeout`.

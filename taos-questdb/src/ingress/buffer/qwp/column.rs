@@ -204,8 +204,7 @@ impl Column {
         let Ok(end) = u32::try_from(self.text.len() + value.len()) else {
             return Err(error!(
                 BatchTooLarge,
-                "the values of column {:?} have more than 4 GiB; flush oftener",
-                self.name
+                "the values of column {:?} have more than 4 GiB; flush oftener", self.name
             ));
         };
         self.reach(row);

@@ -122,9 +122,7 @@ impl Decimal {
             value.scale = u8::try_from(scale)
                 .ok()
                 .filter(|&scale| scale <= MAX_SCALE)
-                .ok_or_else(|| {
-                    refuse(&shown(), "has more than 76 digits behind its point")
-                })?;
+                .ok_or_else(|| refuse(&shown(), "has more than 76 digits behind its point"))?;
         }
         value.negative = negative && value.limbs != [0; 4];
         Ok(Some(value))
@@ -213,7 +211,17 @@ mod tests {
         assert!(parse("9223372036854775808").write(&mut [0; 8]).is_err());
         assert!(Decimal::parse("NaN").unwrap().is_none());
         assert!(Decimal::parse("-Infinity").unwrap().is_none());
-        for bad in ["", "-", ".", "1.2.3", "e5", "1e", "1ex", "1,5", &"9".repeat(78)] {
+        for bad in [
+            "",
+            "-",
+            ".",
+            "1.2.3",
+            "e5",
+            "1e",
+            "1ex",
+            "1,5",
+            &"9".repeat(78),
+        ] {
             assert!(Decimal::parse(bad).is_err(), "{bad}");
         }
         assert!(Decimal::parse("1e-77").is_err());

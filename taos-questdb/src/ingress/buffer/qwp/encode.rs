@@ -31,7 +31,10 @@ impl Encoder {
         self.number(buffer, known)?;
         let tables = || buffer.grid.tables.iter().filter(|table| table.rows > 0);
         let table_count = u16::try_from(tables().count()).map_err(|_| {
-            error!(BatchTooLarge, "rows for more than 65535 tables; flush oftener")
+            error!(
+                BatchTooLarge,
+                "rows for more than 65535 tables; flush oftener"
+            )
         })?;
         out.reserve(buffer.len());
         let start = out.len();

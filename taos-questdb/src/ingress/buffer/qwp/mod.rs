@@ -47,6 +47,8 @@ struct Table {
     name: Box<str>,
     columns: Vec<Column>,
     by_name: HashMap<Box<str>, usize>,
+    /// Where the column with the rows' own time is.
+    time: Option<usize>,
     rows: usize,
     /// Where the next column probably is: rows tend to look alike.
     next: usize,
@@ -73,6 +75,7 @@ impl Table {
             name: name.into(),
             columns: Vec::new(),
             by_name: HashMap::new(),
+            time: None,
             rows: 0,
             next: 0,
         }
@@ -89,7 +92,9 @@ impl Table {
             ));
         }
         self.columns.push(Column::new(name, kind));
-        self.by_name.insert(name.into(), at);
+        if !name.is_empty() {
+            self.by_name.insert(name.into(), at);
+        }
         Ok(at)
     }
 
@@ -104,6 +109,7 @@ impl Table {
         let kept = mark.columns.len();
         self.columns.truncate(kept);
         self.by_name.retain(|_, at| *at < kept);
+        self.time = self.time.filter(|at| *at < kept);
         for (column, mark) in self.columns.iter_mut().zip(&mark.columns) {
             column.rewind(mark);
         }
@@ -150,11 +156,36 @@ impl Grid {
         let known = table
             .columns
             .get(table.next)
-            .is_some_and(|column| *column.name == *name.as_ref());
+            .is_some_and(|column| *column.name == *name.as_ref() && !column.name.is_empty());
         let at = if known {
             table.next
         } else {
             find_column(table, self.max_name_len, kind, name)?
+        };
+        self.cell_at(at, kind)
+    }
+
+    /// The cell of the column with the empty name, which holds the rows' own time.
+    #[inline]
+    fn time_cell(&mut self, kind: ColumnType) -> Result<Option<(&mut Column, usize)>> {
+        let Some(table) = self.tables.get_mut(self.current) else {
+            return Ok(None);
+        };
+        let at = match table.time {
+            Some(at) => at,
+            None => {
+                let at = table.add("", kind)?;
+                table.time = Some(at);
+                at
+            }
+        };
+        self.cell_at(at, kind)
+    }
+
+    #[inline]
+    fn cell_at(&mut self, at: usize, kind: ColumnType) -> Result<Option<(&mut Column, usize)>> {
+        let Some(table) = self.tables.get_mut(self.current) else {
+            return Ok(None);
         };
         let row = table.rows;
         let Some(column) = table.columns.get_mut(at) else {
@@ -197,6 +228,7 @@ impl QwpBuffer {
     /// number they can get, and as if none had been sent before.
     pub(crate) fn len(&self) -> usize {
         let tables = self
+            .grid
             .tables
             .iter()
             .filter(|table| table.rows > 0 || !self.grid.state.allows(Call::Table));
@@ -290,6 +322,7 @@ impl QwpBuffer {
         Error: From<N::Error>,
     {
         let known = self
+            .grid
             .tables
             .get(self.grid.current)
             .is_some_and(|table| *table.name == *name.as_ref());
@@ -339,8 +372,7 @@ impl QwpBuffer {
                 "the timestamp {value} lies before 1970; a row's own timestamp must not be negative"
             ));
         }
-        let name = ColumnName::new_unchecked("");
-        if let Some((column, row)) = self.grid.cell(name, kind, Call::At)? {
+        if let Some((column, row)) = self.grid.time_cell(kind)? {
             column.put(row, value.to_le_bytes());
         }
         self.finish_row();

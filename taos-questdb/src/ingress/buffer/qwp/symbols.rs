@@ -33,7 +33,24 @@ const FEWEST_SLOTS: usize = 64;
 #[inline]
 const fn mix(a: u64, b: u64) -> u64 {
     let product = (a as u128) * (b as u128);
-    let [b0, b1, b2, b3, b4, b5, b6, b7, t0, t1, t2, t3, t4, t5, t6, t7] = product.to_le_bytes();
+    let [
+        b0,
+        b1,
+        b2,
+        b3,
+        b4,
+        b5,
+        b6,
+        b7,
+        t0,
+        t1,
+        t2,
+        t3,
+        t4,
+        t5,
+        t6,
+        t7,
+    ] = product.to_le_bytes();
     u64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7])
         ^ u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7])
 }
@@ -163,10 +180,10 @@ mod tests {
         assert_eq!(symbols.len(), 10);
         assert_eq!(symbols.intern(name(5).as_bytes()), Some(5));
         assert_eq!(symbols.intern(name(500).as_bytes()), Some(10));
-        assert_eq!(symbols.from(9).collect::<Vec<_>>(), [
-            name(9).as_bytes(),
-            name(500).as_bytes()
-        ]);
+        assert_eq!(
+            symbols.from(9).collect::<Vec<_>>(),
+            [name(9).as_bytes(), name(500).as_bytes()]
+        );
         symbols.truncate(0);
         assert_eq!((symbols.len(), symbols.text_len()), (0, 0));
         assert_eq!(symbols.intern(b""), Some(0));

@@ -119,7 +119,10 @@ fn single_values_have_the_documented_bytes() {
     );
     assert_single!("01 00 00 0a", column_ipv4("v", Ipv4Addr::new(10, 0, 0, 1)));
     assert_single!("41 00", column_char("v", u16::from(b'A')));
-    assert_single!("00 00 00 00 02 00 00 00 de ad", column_binary("v", &[0xde, 0xad]));
+    assert_single!(
+        "00 00 00 00 02 00 00 00 de ad",
+        column_binary("v", &[0xde, 0xad])
+    );
     assert_single!("05 15", column_geohash("v", 0b10101, 5));
     assert_single!("02 7d 00 00 00 00 00 00 00", column_dec64("v", "1.25"));
     assert_single!(
@@ -130,13 +133,22 @@ fn single_values_have_the_documented_bytes() {
     let mut array = hex("02 01 00 00 00 02 00 00 00");
     array.extend(1f64.to_le_bytes());
     array.extend(2f64.to_le_bytes());
-    assert_eq!(single(|b| drop(b.column_arr("v", &[[1.0, 2.0]]).unwrap())), array);
+    assert_eq!(
+        single(|b| drop(b.column_arr("v", &[[1.0, 2.0]]).unwrap())),
+        array
+    );
     let mut decimal = hex("03 40 e2 01");
     decimal.extend([0; 29]);
-    assert_eq!(single(|b| drop(b.column_dec("v", "123.456").unwrap())), decimal);
+    assert_eq!(
+        single(|b| drop(b.column_dec("v", "123.456").unwrap())),
+        decimal
+    );
     let mut long = [0; 32];
     long[0] = 1;
-    assert_eq!(single(|b| drop(b.column_long256("v", &long).unwrap())), long);
+    assert_eq!(
+        single(|b| drop(b.column_long256("v", &long).unwrap())),
+        long
+    );
 }
 
 #[test]
@@ -146,11 +158,14 @@ fn a_reused_buffer_repeats_its_columns_as_nulls() {
     sensors(&mut buffer);
     connection.send(&buffer);
     buffer.clear();
-    assert_eq!((buffer.len(), buffer.row_count(), buffer.is_empty()), (0, 0, true));
+    assert_eq!(
+        (buffer.len(), buffer.row_count(), buffer.is_empty()),
+        (0, 0, true)
+    );
     buffer.table("sensors").unwrap().column_i64("n", 1).unwrap();
     buffer.at(TimestampMicros::new(0)).unwrap();
     let expected = "
-        51 57 50 31 01 08 01 00 48 00 00 00  02 00
+        51 57 50 31 01 08 01 00 4b 00 00 00  02 00
         07 73 65 6e 73 6f 72 73 01 06
         04 68 6f 73 74 09  04 74 65 6d 70 07  01 6e 05  00 0a  03 6d 73 67 0f  02 6f 6b 01
         01 01
@@ -171,7 +186,7 @@ fn symbols_may_follow_columns_and_the_first_value_of_a_row_counts() {
     row.column_i64("n", 2).unwrap();
     row.at_now().unwrap();
     let expected = "
-        51 57 50 31 01 08 01 00 1b 00 00 00  00 01 01 61
+        51 57 50 31 01 08 01 00 19 00 00 00  00 01 01 61
         01 74 01 02  01 6e 05 01 73 09
         00 01 00 00 00 00 00 00 00  00 00";
     assert_eq!(Connection::default().send(&buffer), hex(expected));
@@ -200,15 +215,22 @@ fn a_wrong_call_changes_nothing() {
     let error = row.at(TimestampNanos::new(-1)).unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidTimestamp);
     assert!(error.msg().contains("-1"));
-    assert_eq!(row.column_dec("d", "1,5").map(drop).unwrap_err().code(), ErrorCode::InvalidDecimal);
+    assert_eq!(
+        row.column_dec("d", "1,5").map(drop).unwrap_err().code(),
+        ErrorCode::InvalidDecimal
+    );
     row.at(TimestampMicros::new(TS + 3)).unwrap();
     assert_eq!(buffer.row_count(), 4);
     let error = buffer.column_i64("a.b", 1).map(drop).unwrap_err();
-    assert_eq!(error.code(), ErrorCode::InvalidName, "the name is judged first");
+    assert_eq!(
+        error.code(),
+        ErrorCode::InvalidName,
+        "the name is judged first"
+    );
     let error = buffer.column_i64("n", 1).map(drop).unwrap_err();
     assert_eq!(error.code(), ErrorCode::InvalidApiCall);
     let sent = Connection::default().send(&buffer);
-    assert_eq!(sent[36], 4, "rows");
+    assert_eq!(sent[38], 4, "rows");
 }
 
 #[test]
@@ -248,10 +270,8 @@ fn a_column_may_change_its_type_while_it_has_no_values() {
     buffer.table("t").unwrap().column_str("v", "x").unwrap();
     buffer.at_now().unwrap();
     let sent = Connection::default().send(&buffer);
-    assert!(sent.ends_with(&hex(
-        "01 01 00 00 00 00 01 00 00 00 78
-         00 00 00 00 00 00 00 f0 3f 00 00 00 00 00 00 f8 7f"
-    )));
+    assert!(sent.ends_with(&hex("01 01 00 00 00 00 01 00 00 00 78
+         00 00 00 00 00 00 00 f0 3f 00 00 00 00 00 00 f8 7f")));
     buffer.rewind_to_marker().unwrap();
     let sent = Connection::default().send(&buffer);
     let mut expected = hex("00");
@@ -286,9 +306,17 @@ fn decimals_of_a_column_get_the_largest_scale() {
 #[test]
 fn geohashes_keep_their_precision_and_whole_bytes_get_a_bitmap() {
     let mut buffer = Buffer::new_qwp_ws();
-    buffer.table("t").unwrap().column_geohash("v", 0xff, 8).unwrap();
+    buffer
+        .table("t")
+        .unwrap()
+        .column_geohash("v", 0xff, 8)
+        .unwrap();
     buffer.at_now().unwrap();
-    assert!(Connection::default().send(&buffer).ends_with(&hex("01 00 08 ff")));
+    assert!(
+        Connection::default()
+            .send(&buffer)
+            .ends_with(&hex("01 00 08 ff"))
+    );
     let row = buffer.table("t").unwrap();
     for (hash, bits) in [(1, 5), (0, 0), (0, 61), (0x100, 8)] {
         assert!(row.column_geohash("v", hash, bits).is_err());
@@ -302,7 +330,11 @@ fn symbol_numbers_are_varints_and_only_new_ones_travel() {
     let mut connection = Connection::default();
     let mut buffer = Buffer::new_qwp_ws();
     for i in 0..200 {
-        buffer.table("t").unwrap().symbol("s", i.to_string()).unwrap();
+        buffer
+            .table("t")
+            .unwrap()
+            .symbol("s", i.to_string())
+            .unwrap();
         buffer.at_now().unwrap();
     }
     connection.send(&buffer);
@@ -313,7 +345,10 @@ fn symbol_numbers_are_varints_and_only_new_ones_travel() {
         buffer.at_now().unwrap();
     }
     let sent = connection.send(&buffer);
-    assert_eq!(sent[12..], hex("c8 01 01 03 6e 65 77 01 74 03 01 01 73 09 00 c7 01 c8 01 05"));
+    assert_eq!(
+        sent[12..],
+        hex("c8 01 01 03 6e 65 77 01 74 03 01 01 73 09 00 c7 01 c8 01 05")
+    );
 }
 
 #[test]
@@ -332,7 +367,11 @@ fn a_message_takes_no_more_columns_and_rows_than_the_protocol_allows() {
         buffer.at_now().unwrap();
     }
     let error = Encoder::default()
-        .encode(buffer.qwp().unwrap(), &mut SymbolTable::default(), &mut Vec::new())
+        .encode(
+            buffer.qwp().unwrap(),
+            &mut SymbolTable::default(),
+            &mut Vec::new(),
+        )
         .unwrap_err();
     assert_eq!(error.code(), ErrorCode::BatchTooLarge);
 }

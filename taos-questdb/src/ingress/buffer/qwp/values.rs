@@ -144,12 +144,7 @@ impl QwpBuffer {
         Ok(())
     }
 
-    pub(crate) fn column_geohash<'a, N>(
-        &mut self,
-        name: N,
-        hash: u64,
-        bits: u8,
-    ) -> Result<()>
+    pub(crate) fn column_geohash<'a, N>(&mut self, name: N, hash: u64, bits: u8) -> Result<()>
     where
         N: AsRef<str> + TryInto<ColumnName<'a>>,
         Error: From<N::Error>,
@@ -185,12 +180,7 @@ impl QwpBuffer {
         self.decimal(name, ColumnType::Decimal128, value)
     }
 
-    fn decimal<'a, N>(
-        &mut self,
-        name: N,
-        kind: ColumnType,
-        value: &DecimalView<'_>,
-    ) -> Result<()>
+    fn decimal<'a, N>(&mut self, name: N, kind: ColumnType, value: &DecimalView<'_>) -> Result<()>
     where
         N: AsRef<str> + TryInto<ColumnName<'a>>,
         Error: From<N::Error>,
