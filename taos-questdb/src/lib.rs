@@ -24,5 +24,6 @@ mod settings;
 mod stmt;
 #[cfg(test)]
 mod testing;
+mod types;
 
 pub use error::{Error, ErrorCode, Result};
