@@ -14,6 +14,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+mod client;
 mod error;
 mod http;
 pub mod ingress;
@@ -26,4 +27,6 @@ mod stmt;
 mod testing;
 mod types;
 
+pub use client::{ResultSet, Taos, TaosBuilder};
 pub use error::{Error, ErrorCode, Result};
+pub use stmt::{Stmt, Stmt2};

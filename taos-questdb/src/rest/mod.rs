@@ -124,6 +124,21 @@ impl Reply {
         self.blocks.pop_front()
     }
 
+    /// Rows that are not part of a block yet.
+    pub(crate) fn rows_waiting(&self) -> usize {
+        self.rows.as_ref().map_or(0, |rows| rows.writer.nrows())
+    }
+
+    /// Whether a block has been made of the first rows.
+    pub(crate) fn has_given(&self) -> bool {
+        self.taken > self.rows_waiting()
+    }
+
+    /// True at the end of a whole document.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.place == Place::End
+    }
+
     /// Makes a block of the rows that are there, for one who would otherwise wait for more.
     pub(crate) fn close_block(&mut self) -> RawResult<()> {
         if let Some(block) = self.rows.as_mut().map(Rows::finish).transpose()?.flatten() {

@@ -1,0 +1,68 @@
+//! The columns of a table.
+
+use futures_util::TryStreamExt as _;
+use serde::Deserialize;
+use taos_query::helpers::{ColumnMeta, Describe, Described};
+use taos_query::{AsyncFetchable as _, AsyncQueryable as _, RawResult};
+
+use super::Taos;
+use crate::types::Kind;
+
+/// A row of `show columns`, which has more columns in newer servers.
+#[derive(Deserialize)]
+struct Row {
+    column: String,
+    #[serde(rename = "type")]
+    ty: String,
+    #[serde(default)]
+    designated: Option<bool>,
+    #[serde(default, rename = "upsertKey")]
+    upsert_key: Option<bool>,
+}
+
+/// `show columns` of a table whose name is quoted here, unless it is already.
+pub(super) async fn describe(taos: &Taos, table: &str) -> RawResult<Describe> {
+    let sql = format!("show columns from {}", quoted(table));
+    let mut result = taos.query(sql).await?;
+    let rows: Vec<Row> = result.deserialize().try_collect().await?;
+    Ok(Describe(rows.into_iter().map(column).collect()))
+}
+
+fn quoted(table: &str) -> String {
+    let bare = table
+        .strip_prefix(['"', '`'])
+        .and_then(|rest| rest.strip_suffix(['"', '`']))
+        .unwrap_or(table);
+    format!("\"{}\"", bare.replace('"', "\"\""))
+}
+
+fn column(row: Row) -> ColumnMeta {
+    let kind = Kind::of_name(&row.ty);
+    let decimal = match kind {
+        Kind::Decimal { precision, scale } => Some((precision, scale)),
+        _ => None,
+    };
+    // The designated timestamp is always part of the key, and no key by itself.
+    let key = row.upsert_key == Some(true) && row.designated != Some(true);
+    ColumnMeta::Column(Described {
+        field: row.column,
+        ty: kind.ty(),
+        length: usize::try_from(kind.bytes()).unwrap_or(usize::MAX),
+        note: key.then(|| "COMPOSITE KEY".to_owned()),
+        compression: None,
+        decimal,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_once() {
+        assert_eq!(quoted("my table"), "\"my table\"");
+        assert_eq!(quoted("\"t\""), "\"t\"");
+        assert_eq!(quoted("`t`"), "\"t\"");
+        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
+    }
+}

@@ -1,0 +1,207 @@
+//! Statements over `GET /exec` (questdb §10.1).
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::header::{HeaderName, HeaderValue};
+use taos_query::{ErrorKind, RawError, RawResult};
+
+use super::unreachable;
+use crate::http::{Client, Request};
+use crate::rest::Reply;
+use crate::settings::Settings;
+
+/// Longer error bodies are not read.
+const MAX_ERROR: usize = 1 << 20;
+/// What a server gives a query unless it is set up otherwise; an answer that stops for longer is lost.
+const SERVER_LIMIT: Duration = Duration::from_secs(60);
+/// The request line of a server with its own settings; longer ones make it close the connection.
+const USUAL_TARGET: usize = 32_000;
+/// More does not fit into a URL at all.
+const LONGEST_TARGET: usize = 65_000;
+const STATEMENT_TIMEOUT: HeaderName = HeaderName::from_static("statement-timeout");
+
+/// The answer to a statement, read as far as its columns.
+pub(super) struct Answer {
+    pub(super) reply: Reply,
+    /// Absent when the answer has been read to its end.
+    pub(super) response: Option<crate::http::Response>,
+}
+
+/// Runs a statement and waits for the columns of its result.
+pub(super) async fn run(client: &Client, settings: &Settings, sql: &str) -> RawResult<Answer> {
+    let request = request(client, settings, sql)?;
+    let length = request.target.len();
+    let mut response = client
+        .request(request)
+        .await
+        .map_err(|error| too_long(unreachable(error), length))?;
+    let status = response.status();
+    if !status.is_success() {
+        let url = response.url().to_owned();
+        let body = response.read_to_end(MAX_ERROR).await?;
+        return Err(refusal(status.as_u16(), &url, &body));
+    }
+    let mut reply = Reply::new();
+    while reply.head().is_none() {
+        match response.chunk().await? {
+            Some(piece) => reply.feed(&piece)?,
+            None => {
+                reply.finish()?;
+                return Ok(Answer {
+                    reply,
+                    response: None,
+                });
+            }
+        }
+    }
+    Ok(Answer {
+        reply,
+        response: Some(response),
+    })
+}
+
+/// Asks for something that costs nothing but needs a user.
+pub(super) async fn log_in(client: &Client) -> RawResult<()> {
+    let request = Request::get("/exec?query=select+1", client.limits().request_timeout);
+    let response = client.request(request).await.map_err(unreachable)?;
+    let (status, url) = (response.status(), response.url().to_owned());
+    let body = response.read_to_end(MAX_ERROR).await?;
+    if status.is_success() {
+        Ok(())
+    } else {
+        Err(refusal(status.as_u16(), &url, &body))
+    }
+}
+
+fn request(client: &Client, settings: &Settings, sql: &str) -> RawResult<Request> {
+    let target = target(sql);
+    if target.len() > LONGEST_TARGET {
+        let error = RawError::of(
+            ErrorKind::Config,
+            "the statement does not fit into the URL of a request",
+        );
+        return Err(too_long(error, target.len()));
+    }
+    let limit = settings.query.query_timeout;
+    let patience = if limit.is_zero() { SERVER_LIMIT } else { limit };
+    let mut request = Request::get(target, patience + client.limits().request_timeout);
+    // A statement that changes something must not be run twice.
+    request.repeatable = is_select(sql);
+    if !limit.is_zero() {
+        let value = HeaderValue::from(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
+        request.headers.push((STATEMENT_TIMEOUT, value));
+    }
+    Ok(request)
+}
+
+/// True for what surely changes nothing.
+fn is_select(sql: &str) -> bool {
+    let word: String = sql
+        .trim_start()
+        .chars()
+        .take_while(char::is_ascii_alphabetic)
+        .collect();
+    ["select", "show", "explain", "table_columns", "tables"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known))
+}
+
+fn target(sql: &str) -> String {
+    let mut target = String::with_capacity(sql.len() + sql.len() / 8 + 16);
+    target.push_str("/exec?query=");
+    for byte in sql.bytes() {
+        match byte {
+            b' ' => target.push('+'),
+            // As few escapes as the server understands, because the URL is limited.
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => target.push(char::from(byte)),
+            b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'\'' | b'(' | b')' | b'*' | b',' | b'/'
+            | b':' | b';' | b'?' | b'@' => target.push(char::from(byte)),
+            _ => {
+                let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or('0');
+                target.push('%');
+                target.push(digit(byte >> 4));
+                target.push(digit(byte & 15));
+            }
+        }
+    }
+    target
+}
+
+/// Says what a long statement runs into.
+fn too_long(error: RawError, length: usize) -> RawError {
+    if length < USUAL_TARGET {
+        return error;
+    }
+    error.context(format!(
+        "a statement that takes {length} bytes as part of a URL; a server with its default settings \
+         takes about 32 KiB: split the statement, write rows by `put` or a prepared INSERT, or raise \
+         `http.request.header.buffer.size` of the server"
+    ))
+}
+
+/// The error of an answer whose status is none of success.
+fn refusal(status: u16, url: &str, body: &Bytes) -> RawError {
+    if matches!(status, 401 | 403) {
+        return refused(status, body);
+    }
+    let mut reply = Reply::new();
+    match reply.feed(body).and_then(|()| reply.finish()) {
+        Err(error) if error.kind() == ErrorKind::Server && reply.is_complete() => error,
+        _ => {
+            let text: String = String::from_utf8_lossy(body).chars().take(500).collect();
+            RawError::of(
+                ErrorKind::Server,
+                format!("{url} answers status {status}: {}", text.trim()),
+            )
+        }
+    }
+}
+
+/// The error of a user whom the server does not let in.
+pub(super) fn refused(status: u16, body: &Bytes) -> RawError {
+    let text: String = String::from_utf8_lossy(body).chars().take(500).collect();
+    RawError::of(
+        ErrorKind::Auth,
+        format!(
+            "the server refuses this user, password or token: {} [code: {status}]",
+            text.trim()
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_bytes_that_urls_reserve_are_escaped() {
+        assert_eq!(
+            target("select 'a+b' = \"é%\"\n"),
+            "/exec?query=select+'a%2bb'+%3d+%22%c3%a9%25%22%0a"
+        );
+    }
+
+    #[test]
+    fn statements_that_change_nothing_may_be_asked_twice() {
+        for sql in ["select 1", "  SHOW TABLES", "explain select 1"] {
+            assert!(is_select(sql), "{sql}");
+        }
+        for sql in ["insert into t select 1", "with x as (select 1) select 1", ""] {
+            assert!(!is_select(sql), "{sql}");
+        }
+    }
+
+    #[test]
+    fn refusals_keep_the_words_of_the_server() {
+        let body = Bytes::from_static(br#"{"query":"x","error":"no such table","position":3}"#);
+        let error = refusal(400, "http://h/exec", &body);
+        assert_eq!(error.kind(), ErrorKind::Server);
+        assert!(error.to_string().contains("no such table (at position 3"));
+        let error = refusal(401, "http://h/exec", &Bytes::from_static(b"Unauthorized\n"));
+        assert_eq!(error.kind(), ErrorKind::Auth);
+        assert!(error.to_string().contains("Unauthorized [code: 401]"));
+        let error = refusal(503, "http://h/exec", &Bytes::from_static(b"<busy>"));
+        assert!(error.to_string().contains("503: <busy>"), "{error}");
+    }
+}

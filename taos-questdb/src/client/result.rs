@@ -1,0 +1,181 @@
+//! Results, block by block while they arrive.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use chrono_tz::Tz;
+use taos_query::common::{Field, Precision};
+use taos_query::{AsyncFetchable, PollBlock, RawBlock, RawResult};
+
+use super::exec::Answer;
+use crate::http::Response;
+use crate::rest::Reply;
+
+/// Fewer rows than these are not handed out just because the network is slow, but for the first.
+const WORTH_A_BLOCK: usize = 256;
+
+/// The result of a query. Rows are read from the connection as they are taken; dropping the result
+/// early closes its connection, which ends the query on the server.
+///
+/// Times become text in UTC, as the server writes them.
+pub struct ResultSet {
+    fields: Arc<[Field]>,
+    precision: Precision,
+    affected: i64,
+    source: Source,
+}
+
+/// What brings the blocks, and how many it has brought.
+struct Source {
+    rows: Rows,
+    summary: (usize, usize),
+}
+
+enum Rows {
+    None,
+    Http(HttpRows),
+}
+
+struct HttpRows {
+    reply: Reply,
+    // Never locked: connections are not `Sync`, and results have to be.
+    body: Mutex<Body>,
+}
+
+type Piece = (Response, crate::Result<Option<Bytes>>);
+
+enum Body {
+    Waiting(Response),
+    Reading(Pin<Box<dyn Future<Output = Piece> + Send>>),
+    Over,
+}
+
+impl ResultSet {
+    /// The result of an answer over HTTP. The rows that a statement changed are not counted: the server
+    /// tells them for few statements only, and for most tables another number instead.
+    pub(super) fn http(answer: Answer) -> Self {
+        let Answer { reply, response } = answer;
+        let Some(head) = reply.head() else {
+            return Self::without_rows(0);
+        };
+        Self {
+            fields: Arc::clone(&head.fields),
+            precision: head.precision,
+            affected: 0,
+            source: Source {
+                rows: Rows::Http(HttpRows {
+                    body: Mutex::new(response.map_or(Body::Over, Body::Waiting)),
+                    reply,
+                }),
+                summary: (0, 0),
+            },
+        }
+    }
+
+    /// The result of a statement that changed so many rows.
+    pub(crate) fn without_rows(affected: i64) -> Self {
+        Self {
+            fields: Arc::default(),
+            precision: Precision::Millisecond,
+            affected,
+            source: Source {
+                rows: Rows::None,
+                summary: (0, 0),
+            },
+        }
+    }
+}
+
+impl HttpRows {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<RawResult<Option<RawBlock>>> {
+        loop {
+            if let Some(block) = self.reply.next_block() {
+                return Poll::Ready(Ok(Some(block)));
+            }
+            let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
+            match std::mem::replace(body, Body::Over) {
+                Body::Over => return Poll::Ready(Ok(None)),
+                Body::Waiting(mut response) => {
+                    *body = Body::Reading(Box::pin(async move {
+                        let piece = response.chunk().await;
+                        (response, piece)
+                    }));
+                }
+                Body::Reading(mut piece) => match piece.as_mut().poll(cx) {
+                    Poll::Ready((response, piece)) => match piece? {
+                        Some(piece) => {
+                            self.reply.feed(&piece)?;
+                            *body = Body::Waiting(response);
+                        }
+                        None => self.reply.finish()?,
+                    },
+                    Poll::Pending => {
+                        *body = Body::Reading(piece);
+                        let waiting = self.reply.rows_waiting();
+                        if waiting >= WORTH_A_BLOCK || (waiting > 0 && !self.reply.has_given()) {
+                            self.reply.close_block()?;
+                            continue;
+                        }
+                        return Poll::Pending;
+                    }
+                },
+            }
+        }
+    }
+}
+
+impl PollBlock for Source {
+    fn poll_block(&mut self, cx: &mut Context<'_>) -> Poll<RawResult<Option<RawBlock>>> {
+        let block = match &mut self.rows {
+            Rows::None => return Poll::Ready(Ok(None)),
+            Rows::Http(rows) => ready!(rows.poll(cx)),
+        };
+        match &block {
+            Ok(Some(block)) => {
+                self.summary.0 += 1;
+                self.summary.1 += block.nrows();
+            }
+            Ok(None) | Err(_) => self.rows = Rows::None,
+        }
+        Poll::Ready(block)
+    }
+}
+
+impl AsyncFetchable for ResultSet {
+    fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    fn affected_rows64(&self) -> i64 {
+        self.affected
+    }
+
+    fn summary(&self) -> (usize, usize) {
+        self.source.summary
+    }
+
+    fn timezone(&self) -> Option<Tz> {
+        Some(Tz::UTC)
+    }
+
+    fn split(&mut self) -> (&[Field], &mut dyn PollBlock) {
+        (&self.fields, &mut self.source)
+    }
+}
+
+impl fmt::Debug for ResultSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultSet")
+            .field("fields", &self.fields)
+            .field("affected_rows", &self.affected)
+            .finish_non_exhaustive()
+    }
+}
