@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use chrono_tz::Tz;
 use taos_query::common::{Field, Precision};
-use taos_query::prelude::Stream;
+use taos_query::helpers::{Describe, ShowDatabase, Topic};
+use taos_query::prelude::{Stream, StreamExt as _};
 use taos_query::prelude::tokio::runtime;
 use taos_query::{
     AsyncFetchable, AsyncQueryable, AsyncTBuilder, Capabilities, ConnectionState, Dsn, IntoDsn,
@@ -78,6 +79,8 @@ macro_rules! dispatch {
         match $value {
             #[cfg(feature = "ws")]
             $kind::WebSocket($inner) => $call,
+            #[cfg(feature = "questdb")]
+            $kind::QuestDb($inner) => $call,
         }
     };
 }
@@ -85,6 +88,7 @@ pub(crate) use dispatch;
 
 backends! {
     "ws" WebSocket taos_ws;
+    "questdb" QuestDb taos_questdb;
 }
 
 /// Makes connections from a DSN; the DSN's driver chooses the backend.
@@ -130,6 +134,12 @@ impl AsyncTBuilder for TaosBuilder {
             (AnyBuilder::WebSocket(builder), AnyTaos::WebSocket(taos)) => {
                 AsyncTBuilder::ping(builder, taos).await
             }
+            #[cfg(feature = "questdb")]
+            (AnyBuilder::QuestDb(builder), AnyTaos::QuestDb(taos)) => {
+                AsyncTBuilder::ping(builder, taos).await
+            }
+            #[cfg(all(feature = "ws", feature = "questdb"))]
+            _ => Err(driver::foreign()),
         }
     }
 
@@ -141,6 +151,8 @@ impl AsyncTBuilder for TaosBuilder {
         match &target.0 {
             #[cfg(feature = "ws")]
             AnyTaos::WebSocket(taos) => <taos_ws::TaosBuilder as AsyncTBuilder>::is_broken(taos),
+            #[cfg(feature = "questdb")]
+            AnyTaos::QuestDb(taos) => <taos_questdb::TaosBuilder as AsyncTBuilder>::is_broken(taos),
         }
     }
 
@@ -159,11 +171,33 @@ impl Taos {
         false
     }
 
-    /// True if this connection goes over WebSocket.
+    /// True if this connection goes to TDengine over WebSocket.
     pub fn is_ws(&self) -> bool {
         match &self.0 {
             #[cfg(feature = "ws")]
             AnyTaos::WebSocket(_) => true,
+            #[cfg(feature = "questdb")]
+            AnyTaos::QuestDb(_) => false,
+        }
+    }
+
+    /// True if this connection goes to QuestDB.
+    pub fn is_questdb(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "ws")]
+            AnyTaos::WebSocket(_) => false,
+            #[cfg(feature = "questdb")]
+            AnyTaos::QuestDb(_) => true,
+        }
+    }
+
+    /// The connection to QuestDB behind this one.
+    #[cfg(feature = "questdb")]
+    pub fn as_questdb(&self) -> Option<&taos_questdb::Taos> {
+        match &self.0 {
+            #[cfg(feature = "ws")]
+            AnyTaos::WebSocket(_) => None,
+            AnyTaos::QuestDb(taos) => Some(taos),
         }
     }
 
@@ -182,6 +216,8 @@ impl Taos {
     pub fn as_ws(&self) -> Option<&taos_ws::Taos> {
         match &self.0 {
             AnyTaos::WebSocket(taos) => Some(taos),
+            #[cfg(feature = "questdb")]
+            AnyTaos::QuestDb(_) => None,
         }
     }
 
@@ -204,7 +240,7 @@ impl Taos {
     /// # }
     /// ```
     pub fn connection_events(&self) -> impl Stream<Item = ConnectionState> + Send + use<> {
-        dispatch!(AnyTaos, &self.0, taos => taos.connection_events())
+        dispatch!(AnyTaos, &self.0, taos => taos.connection_events().boxed())
     }
 }
 
@@ -231,6 +267,16 @@ impl AsyncQueryable for Taos {
         })
     }
 
+    async fn exec_with_req_id<T: AsRef<str> + Send + Sync>(
+        &self,
+        sql: T,
+        req_id: u64,
+    ) -> RawResult<usize> {
+        dispatch!(AnyTaos, &self.0, taos => {
+            AsyncQueryable::exec_with_req_id(taos, sql, req_id).await
+        })
+    }
+
     async fn query_first_block<T: AsRef<str> + Send + Sync>(&self, sql: T) -> RawResult<ResultSet> {
         dispatch!(AnyTaos, &self.0, taos => {
             AsyncQueryable::query_first_block(taos, sql)
@@ -241,6 +287,48 @@ impl AsyncQueryable for Taos {
 
     async fn server_version(&self) -> RawResult<Cow<'_, str>> {
         dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::server_version(taos).await)
+    }
+
+    async fn create_database<N: AsRef<str> + Send>(&self, name: N) -> RawResult<()> {
+        dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::create_database(taos, name).await)
+    }
+
+    async fn use_database<N: AsRef<str> + Send>(&self, name: N) -> RawResult<()> {
+        dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::use_database(taos, name).await)
+    }
+
+    async fn database_exists(&self, name: &str) -> RawResult<bool> {
+        dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::database_exists(taos, name).await)
+    }
+
+    async fn databases(&self) -> RawResult<Vec<ShowDatabase>> {
+        dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::databases(taos).await)
+    }
+
+    async fn describe(&self, table: &str) -> RawResult<Describe> {
+        dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::describe(taos, table).await)
+    }
+
+    async fn topics(&self) -> RawResult<Vec<Topic>> {
+        dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::topics(taos).await)
+    }
+
+    async fn create_topic<N: AsRef<str> + Send + Sync, S: AsRef<str> + Send>(
+        &self,
+        name: N,
+        sql: S,
+    ) -> RawResult<()> {
+        dispatch!(AnyTaos, &self.0, taos => AsyncQueryable::create_topic(taos, name, sql).await)
+    }
+
+    async fn create_topic_as_database(
+        &self,
+        name: impl AsRef<str> + Send + Sync,
+        db: impl fmt::Display + Send,
+    ) -> RawResult<()> {
+        dispatch!(AnyTaos, &self.0, taos => {
+            AsyncQueryable::create_topic_as_database(taos, name, db).await
+        })
     }
 
     async fn table_vgroup_id(&self, db: &str, table: &str) -> Option<i32> {
@@ -271,6 +359,16 @@ impl AsyncQueryable for Taos {
     async fn write_raw_block_with_req_id(&self, block: &RawBlock, req_id: u64) -> RawResult<()> {
         dispatch!(AnyTaos, &self.0, taos => {
             AsyncQueryable::write_raw_block_with_req_id(taos, block, req_id).await
+        })
+    }
+
+    async fn write_raw_block_with_fields(
+        &self,
+        block: &RawBlock,
+        fields: &[Field],
+    ) -> RawResult<()> {
+        dispatch!(AnyTaos, &self.0, taos => {
+            AsyncQueryable::write_raw_block_with_fields(taos, block, fields).await
         })
     }
 }
@@ -315,6 +413,7 @@ impl fmt::Debug for Taos {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Taos")
             .field("ws", &self.is_ws())
+            .field("questdb", &self.is_questdb())
             .finish_non_exhaustive()
     }
 }

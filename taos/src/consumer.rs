@@ -1,5 +1,7 @@
 //! Consumer and its builder, of whichever backend the DSN chose.
 
+#[cfg(not(feature = "ws"))]
+use std::convert::Infallible;
 use std::fmt;
 
 use taos_query::prelude::tokio::runtime;
@@ -8,7 +10,6 @@ use taos_query::tmq::{
 };
 use taos_query::{AsyncTBuilder, Dsn, IntoDsn, RawError, RawResult};
 
-use crate::client::dispatch;
 use crate::driver::{self, Backend};
 
 /// Declares the types that hold one of the backends that have consumers.
@@ -16,10 +17,14 @@ macro_rules! backends {
     ($($feature:literal $variant:ident $krate:ident;)*) => {
         enum AnyBuilder {
             $(#[cfg(feature = $feature)] $variant($krate::consumer::TmqBuilder),)*
+            #[cfg(not(any($(feature = $feature),*)))]
+            None(Infallible),
         }
 
         enum AnyConsumer {
             $(#[cfg(feature = $feature)] $variant($krate::consumer::Consumer),)*
+            #[cfg(not(any($(feature = $feature),*)))]
+            None(Infallible),
         }
 
         $(
@@ -59,6 +64,23 @@ macro_rules! backends {
 
 backends! {
     "ws" WebSocket taos_ws;
+}
+
+macro_rules! dispatch {
+    ($kind:ident, $value:expr, $inner:ident => $call:expr) => {
+        match $value {
+            #[cfg(feature = "ws")]
+            $kind::WebSocket($inner) => $call,
+            #[cfg(not(feature = "ws"))]
+            $kind::None(never) => absurd(never),
+        }
+    };
+}
+
+/// Stands where there is no backend with consumers, and so no consumer either.
+#[cfg(not(feature = "ws"))]
+fn absurd<T>(never: impl std::borrow::Borrow<Infallible>) -> T {
+    match *never.borrow() {}
 }
 
 /// The error for a backend without topics, and for one that is not part of this build.
@@ -169,6 +191,8 @@ impl AsyncTBuilder for TmqBuilder {
             (AnyBuilder::WebSocket(builder), AnyConsumer::WebSocket(consumer)) => {
                 AsyncTBuilder::ping(builder, consumer).await
             }
+            #[cfg(not(feature = "ws"))]
+            (AnyBuilder::None(never), _) => absurd(never),
         }
     }
 
@@ -182,6 +206,8 @@ impl AsyncTBuilder for TmqBuilder {
             AnyConsumer::WebSocket(consumer) => {
                 <taos_ws::consumer::TmqBuilder as AsyncTBuilder>::is_broken(consumer)
             }
+            #[cfg(not(feature = "ws"))]
+            AnyConsumer::None(never) => absurd(never),
         }
     }
 
@@ -198,6 +224,8 @@ impl Consumer {
         match &self.0 {
             #[cfg(feature = "ws")]
             AnyConsumer::WebSocket(_) => true,
+            #[cfg(not(feature = "ws"))]
+            AnyConsumer::None(never) => absurd(never),
         }
     }
 
@@ -261,7 +289,7 @@ impl AsAsyncConsumer for Consumer {
     }
 
     async fn unsubscribe(self) {
-        dispatch!(AnyConsumer, self.0, consumer => consumer.unsubscribe().await);
+        dispatch!(AnyConsumer, self.0, consumer => consumer.unsubscribe().await)
     }
 
     async fn list_topics(&self) -> RawResult<Vec<String>> {

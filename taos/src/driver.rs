@@ -49,7 +49,15 @@ const DRIVERS: &[Driver] = &[
     },
     Driver {
         names: &["questdb"],
-        protocols: ANY,
+        protocols: &[
+            None,
+            Some("http"),
+            Some("https"),
+            Some("tcp"),
+            Some("tcps"),
+            Some("ws"),
+            Some("wss"),
+        ],
         with_param: None,
         backend: Backend::QuestDb,
     },
@@ -75,9 +83,16 @@ pub(crate) fn select(dsn: &Dsn) -> RawResult<Backend> {
     names.dedup();
     if names.contains(&dsn.driver.as_str()) {
         let protocol = dsn.protocol.as_deref().unwrap_or_default();
+        let known: Vec<&str> = DRIVERS
+            .iter()
+            .filter(|driver| driver.names.contains(&dsn.driver.as_str()))
+            .flat_map(|driver| driver.protocols.iter().flatten())
+            .copied()
+            .collect();
         return Err(DsnError::InvalidProtocol(format!(
-            "`{protocol}` is not known to the driver `{}`; use ws, wss, http or https",
-            dsn.driver
+            "`{protocol}` is not known to the driver `{}`; known ones are {}",
+            dsn.driver,
+            known.join(", ")
         ))
         .into());
     }
@@ -104,10 +119,21 @@ pub(crate) fn missing(backend: Backend, dsn: &Dsn) -> RawError {
              not have; `{driver}+ws://` reaches the server over WebSocket"
         ),
         Backend::QuestDb => {
-            format!("the driver `{driver}` belongs to QuestDB, which this version does not reach")
+            format!("the driver `{driver}` needs the Cargo feature `questdb`")
         }
     };
     RawError::of(ErrorKind::Unsupported, text).with_code(Code::WS_DSN)
+}
+
+/// The error for a connection that a builder of another backend has made.
+#[cfg(all(feature = "ws", feature = "questdb"))]
+#[cold]
+pub(crate) fn foreign() -> RawError {
+    RawError::of(
+        ErrorKind::Config,
+        "this connection goes to another database than the builder's; ping it with the builder that \
+         made it",
+    )
 }
 
 #[cfg(test)]
@@ -138,7 +164,10 @@ mod tests {
         }
         assert_eq!(of("taos://h").unwrap(), Backend::Native);
         assert_eq!(of("tmq:///topic").unwrap(), Backend::Native);
-        assert_eq!(of("questdb://h").unwrap(), Backend::QuestDb);
+        for protocol in ["", "+http", "+https", "+tcp", "+tcps", "+ws", "+wss"] {
+            let text = format!("questdb{protocol}://h");
+            assert_eq!(of(&text).unwrap(), Backend::QuestDb, "{text}");
+        }
     }
 
     #[test]
@@ -153,5 +182,7 @@ mod tests {
         assert!(!text.contains("secret"));
         let text = of("taos+tcp://h").unwrap_err().to_string();
         assert!(text.contains("`tcp`") && text.contains("wss"), "{text}");
+        let text = of("questdb+udp://h").unwrap_err().to_string();
+        assert!(text.contains("`udp`") && text.contains("tcps"), "{text}");
     }
 }

@@ -1,4 +1,4 @@
-//! One async Rust SDK for time-series databases: TDengine over WebSocket, more behind the same traits.
+//! One async Rust SDK for time-series databases: TDengine and QuestDB behind the same traits.
 //!
 //! ```
 //! use serde::Deserialize;
@@ -64,6 +64,9 @@
 //! | --- | --- | --- |
 //! | `ws`, `http`, `taosws`, `taos+ws`, `taos+http`, `tmq+ws` | TDengine over WebSocket | `ws` |
 //! | `wss`, `https`, `taoswss`, `taos+wss`, `taos+https`, `tmq+wss`, `taos` with a `token` | the same over TLS | `ws-rustls` |
+//! | `questdb`, `questdb+http`, `questdb+https` | QuestDB over HTTP: queries and lines | `questdb` |
+//! | `questdb+tcp`, `questdb+tcps` | QuestDB over TCP: lines | `questdb` |
+//! | `questdb+ws`, `questdb+wss` | QuestDB 10 and newer over WebSocket (QWP): queries and lines | `questdb` |
 //!
 //! # Features
 //!
@@ -72,15 +75,22 @@
 //! | `ws` | TDengine over WebSocket, without TLS | through `ws-rustls` |
 //! | `ws-rustls` | TLS by rustls, verified against the system's roots | yes |
 //! | `deflate` | `compression=true` in the DSN: less traffic for more work on both sides | no |
+//! | `questdb` | QuestDB: drivers of the common traits, and the module `taos::questdb` | no |
+//! | `tls-webpki-certs` | QuestDB over TLS, verified against Mozilla's roots, compiled in | yes |
+//! | `tls-native-certs` | QuestDB over TLS, verified against the system's roots | no |
+//! | `insecure-skip-verify` | permits `tls_verify=unsafe_off` for QuestDB | no |
+//! | `ndarray`, `rust_decimal`, `bigdecimal` | these types in QuestDB's row buffers | no |
+//! | `ilp-over-http`, `sync-sender`, `sync-sender-http`, `sync-sender-tcp`, `sync-sender-qwp-ws`, `chrono-timestamp`, `chrono_timestamp`, `sync-reader`, `sync-reader-qwp-ws`, `ring-crypto` | nothing that `questdb` has not; for manifests that list them | no |
 //! | `arrow` | results as record batches: `record_batches()`, `RawBlock::to_record_batch()` | no |
 //! | `deadpool` | [`Pool`] of connections for async programs | yes |
 //! | `r2d2` | `sync::Pool` of connections for blocking programs | no |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
-#[cfg(not(feature = "ws"))]
+#[cfg(not(any(feature = "ws", feature = "questdb")))]
 compile_error!(
-    "the crate `taos` needs at least one backend: enable the feature `ws-rustls` (the default) or `ws`"
+    "the crate `taos` needs at least one backend: enable the feature `ws-rustls` (the default), `ws` or \
+     `questdb`"
 );
 
 mod client;
@@ -89,6 +99,8 @@ mod creating;
 mod driver;
 mod statement;
 
+#[cfg(feature = "questdb")]
+pub use taos_questdb as questdb;
 pub use taos_query;
 pub use taos_query::RawError as Error;
 pub use taos_query::prelude::*;

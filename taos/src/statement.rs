@@ -41,6 +41,7 @@ macro_rules! statements {
 
 statements! {
     "ws" WebSocket taos_ws;
+    "questdb" QuestDb taos_questdb;
 }
 
 /// A prepared statement whose table, tags and columns are given one after another.
@@ -110,6 +111,8 @@ impl Stmt {
     pub fn as_ws(&mut self) -> Option<&mut taos_ws::Stmt> {
         match &mut self.0 {
             AnyStmt::WebSocket(stmt) => Some(stmt),
+            #[cfg(feature = "questdb")]
+            AnyStmt::QuestDb(_) => None,
         }
     }
 }
@@ -121,6 +124,8 @@ impl Stmt2 {
     pub fn as_ws(&mut self) -> Option<&mut taos_ws::Stmt2> {
         match &mut self.0 {
             AnyStmt2::WebSocket(stmt) => Some(stmt),
+            #[cfg(feature = "questdb")]
+            AnyStmt2::QuestDb(_) => None,
         }
     }
 
@@ -144,6 +149,13 @@ impl Stmt2 {
                     .await?;
                 Ok(stmt.into())
             }
+            #[cfg(feature = "questdb")]
+            AnyTaos::QuestDb(taos) => {
+                let _ = (req_id, single_stb_insert, single_table_bind_once);
+                <taos_questdb::Stmt2 as Stmt2AsyncBindable<_>>::init(taos)
+                    .await
+                    .map(Self::from)
+            }
         }
     }
 }
@@ -163,6 +175,12 @@ impl AsyncBindable<Taos> for Stmt {
             #[cfg(feature = "ws")]
             AnyTaos::WebSocket(taos) => {
                 <taos_ws::Stmt as AsyncBindable<_>>::init_with_req_id(taos, req_id)
+                    .await
+                    .map(Self::from)
+            }
+            #[cfg(feature = "questdb")]
+            AnyTaos::QuestDb(taos) => {
+                <taos_questdb::Stmt as AsyncBindable<_>>::init_with_req_id(taos, req_id)
                     .await
                     .map(Self::from)
             }
@@ -222,6 +240,10 @@ impl Stmt2AsyncBindable<Taos> for Stmt2 {
         match taos.any() {
             #[cfg(feature = "ws")]
             AnyTaos::WebSocket(taos) => <taos_ws::Stmt2 as Stmt2AsyncBindable<_>>::init(taos)
+                .await
+                .map(Self::from),
+            #[cfg(feature = "questdb")]
+            AnyTaos::QuestDb(taos) => <taos_questdb::Stmt2 as Stmt2AsyncBindable<_>>::init(taos)
                 .await
                 .map(Self::from),
         }
