@@ -17,6 +17,7 @@ pub use self::array::{
 pub use self::buffer::{Bookmark, Buffer};
 pub use self::builder::{QwpWsProgress, SenderBuilder};
 pub use self::decimal::DecimalView;
+pub use self::sender::{AsyncSender, Sender};
 pub use self::names::{ColumnName, TableName};
 pub use self::timestamp::{Timestamp, TimestampMicros, TimestampNanos};
 

@@ -1,0 +1,327 @@
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::StatusCode;
+
+use super::auto::Auto;
+use super::lend::Lent;
+use super::tcp::Tcp;
+use crate::error::{Error, Result, error};
+use crate::http::{Client, Request, negotiate, write_lines};
+use crate::ingress::{Buffer, Protocol, ProtocolVersion, Timestamp};
+use crate::net::Dialer;
+use crate::settings::Settings;
+
+/// Sends buffers of rows, without blocking the thread.
+///
+/// The blocking [`Sender`](super::Sender) has the same methods and drives one of these.
+///
+/// ```no_run
+/// use taos_questdb::ingress::{AsyncSender, TimestampNanos};
+///
+/// # async fn run() -> taos_questdb::Result<()> {
+/// let mut sender = AsyncSender::from_conf("http::addr=localhost:9000;").await?;
+/// let mut buffer = sender.new_buffer();
+/// buffer
+///     .table("trades")?
+///     .symbol("symbol", "ETH-USD")?
+///     .column_f64("price", 2615.54)?
+///     .at(TimestampNanos::now())?;
+/// sender.flush(&mut buffer).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Failed and abandoned flushes
+/// A flush that fails keeps the rows in the buffer, and so does one whose future is dropped. Over HTTP
+/// the next flush goes over another connection. Over TCP part of a line may be on its way by then, so
+/// that [`must_close`](Self::must_close) is true and later flushes fail at once.
+///
+/// # Auto-flush
+/// A sender built with `auto_flush_rows`, `auto_flush_bytes` or `auto_flush_interval` of
+/// [`SenderBuilder`](crate::ingress::SenderBuilder) flushes by itself where rows are completed through
+/// it, by [`at`](Self::at), [`at_now`](Self::at_now) or [`flush_if_due`](Self::flush_if_due). There is
+/// no timer behind it: rows wait in the buffer for the next row or for a flush.
+pub struct AsyncSender {
+    transport: Transport,
+    auto: Auto,
+    protocol: Protocol,
+    protocol_version: ProtocolVersion,
+    addresses: String,
+    /// Bytes.
+    init_buf_size: usize,
+    /// Bytes.
+    max_buf_size: usize,
+    /// Bytes.
+    max_name_len: usize,
+}
+
+pub(super) enum Transport {
+    Http(Client),
+    Tcp(Tcp),
+}
+
+impl fmt::Debug for AsyncSender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncSender")
+            .field("protocol", &self.protocol)
+            .field("addresses", &self.addresses)
+            .field("protocol_version", &self.protocol_version)
+            .field("must_close", &self.must_close())
+            .finish_non_exhaustive()
+    }
+}
+
+impl AsyncSender {
+    /// Over TCP and QWP this connects. Over HTTP it asks the server for its version of the line
+    /// protocol if the settings do not name one, and otherwise does nothing yet.
+    pub(crate) async fn connect(settings: Settings) -> Result<Self> {
+        let dialer = Dialer::new(&settings)?;
+        Self::connect_with(settings, dialer).await
+    }
+
+    pub(super) async fn connect_with(settings: Settings, dialer: Dialer) -> Result<Self> {
+        let mut version = settings.protocol_version;
+        let mut max_name_len = settings.max_name_len;
+        let transport = if settings.protocol.is_http() {
+            let client = Client::with_dialer(&settings, dialer)?;
+            if version.is_none() {
+                let said = negotiate(&client).await?;
+                version = Some(said.version);
+                max_name_len = said.max_name_len.unwrap_or(max_name_len);
+            }
+            Transport::Http(client)
+        } else {
+            Transport::Tcp(Tcp::connect(&settings, &dialer).await?)
+        };
+        let addresses: Vec<String> = settings.addresses.iter().map(ToString::to_string).collect();
+        Ok(Self {
+            transport,
+            auto: Auto::new(settings.auto_flush, settings.protocol),
+            protocol: settings.protocol,
+            protocol_version: version.unwrap_or_default(),
+            addresses: addresses.join(","),
+            init_buf_size: settings.init_buf_size,
+            max_buf_size: settings.max_buf_size,
+            max_name_len,
+        })
+    }
+
+    /// A buffer of this sender's kind, version and limits.
+    pub fn new_buffer(&self) -> Buffer {
+        Buffer::with_init_capacity_and_max_name_len(
+            self.protocol_version,
+            self.init_buf_size,
+            self.max_name_len,
+        )
+    }
+
+    /// Sends the rows and, when that succeeded, clears the buffer. An empty buffer is nothing to do.
+    ///
+    /// # Errors
+    /// `InvalidApiCall` in the middle of a row, for another kind of buffer, or for more than
+    /// `max_buf_size` bytes; `ProtocolVersionError` for a buffer of another version; what the server
+    /// answers (`ServerFlushError`, `AuthError`, `HttpNotSupported`); `SocketError` and the other
+    /// codes of connections. The buffer keeps its rows. [`Error::in_doubt`] tells whether some may
+    /// have been stored nevertheless.
+    pub async fn flush(&mut self, buffer: &mut Buffer) -> Result<()> {
+        if self.check(buffer, false)? {
+            match &mut self.transport {
+                Transport::Http(client) => {
+                    let lent = Lent::take(buffer);
+                    write_lines(client, lent.lines()).await?;
+                }
+                Transport::Tcp(tcp) => tcp.send(buffer.as_bytes()).await?,
+            }
+        }
+        buffer.clear();
+        self.auto.flushed();
+        Ok(())
+    }
+
+    /// Sends the rows and leaves them in the buffer.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush).
+    pub async fn flush_and_keep(&mut self, buffer: &Buffer) -> Result<()> {
+        self.flush_and_keep_with_flags(buffer, false).await
+    }
+
+    /// Sends the rows and leaves them in the buffer. `transactional` refuses, before anything is
+    /// sent, rows of several tables, which servers do not apply as one.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush); `InvalidApiCall` also for `transactional` over other transports
+    /// than HTTP.
+    pub async fn flush_and_keep_with_flags(
+        &mut self,
+        buffer: &Buffer,
+        transactional: bool,
+    ) -> Result<()> {
+        if self.check(buffer, transactional)? {
+            match &mut self.transport {
+                Transport::Http(client) => {
+                    let lines = Bytes::copy_from_slice(buffer.as_bytes());
+                    write_lines(client, lines).await?;
+                }
+                Transport::Tcp(tcp) => tcp.send(buffer.as_bytes()).await?,
+            }
+        }
+        self.auto.flushed();
+        Ok(())
+    }
+
+    /// The checks of questdb §5.7 in their order. False when there is nothing to send.
+    pub(super) fn check(&self, buffer: &Buffer, transactional: bool) -> Result<bool> {
+        if let Transport::Tcp(tcp) = &self.transport {
+            tcp.check()?;
+        }
+        if transactional && !self.protocol.is_http() {
+            return Err(error!(
+                InvalidApiCall,
+                "transactional flushes are of HTTP only, not of {}", self.protocol
+            ));
+        }
+        buffer.check_flush(self.max_buf_size, self.protocol_version, transactional)
+    }
+
+    pub(super) fn is_due(&mut self, buffer: &Buffer) -> bool {
+        self.auto.is_due(buffer)
+    }
+
+    /// Flushes if auto-flush says so. To be called after a row is completed; true when it flushed.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush). The row is in the buffer, it must not be added again.
+    pub async fn flush_if_due(&mut self, buffer: &mut Buffer) -> Result<bool> {
+        let due = self.is_due(buffer);
+        if due {
+            self.flush(buffer).await?;
+        }
+        Ok(due)
+    }
+
+    /// Completes the row at this time and flushes if auto-flush says so; true when it flushed.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use taos_questdb::ingress::{SenderBuilder, TimestampNanos};
+    ///
+    /// # async fn run() -> taos_questdb::Result<()> {
+    /// let mut sender = SenderBuilder::from_conf("http::addr=localhost:9000;")?
+    ///     .auto_flush_rows(10_000)?
+    ///     .auto_flush_interval(Duration::from_secs(1))?
+    ///     .build_async()
+    ///     .await?;
+    /// let mut buffer = sender.new_buffer();
+    /// for n in 0..1_000_000 {
+    ///     buffer.table("numbers")?.column_i64("n", n)?;
+    ///     sender.at(&mut buffer, TimestampNanos::now()).await?;
+    /// }
+    /// sender.flush(&mut buffer).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Buffer::at`], then as [`flush_if_due`](Self::flush_if_due).
+    pub async fn at<T>(&mut self, buffer: &mut Buffer, timestamp: T) -> Result<bool>
+    where
+        T: TryInto<Timestamp>,
+        Error: From<T::Error>,
+    {
+        buffer.at(timestamp)?;
+        self.flush_if_due(buffer).await
+    }
+
+    /// Completes the row, whose time the server sets, and flushes if auto-flush says so; true when it
+    /// flushed.
+    ///
+    /// # Errors
+    /// As [`Buffer::at_now`], then as [`flush_if_due`](Self::flush_if_due).
+    pub async fn at_now(&mut self, buffer: &mut Buffer) -> Result<bool> {
+        buffer.at_now()?;
+        self.flush_if_due(buffer).await
+    }
+
+    /// Asks whether the server is there. Over TCP, where servers answer nothing, it is whether the
+    /// connection is still open as far as is known.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush) for connections; `ServerFlushError` for another answer than expected.
+    pub async fn ping(&mut self) -> Result<()> {
+        match &mut self.transport {
+            Transport::Http(client) => ping(client).await,
+            Transport::Tcp(tcp) => tcp.look().await,
+        }
+    }
+
+    /// True when the sender can send no more and another one has to be made: over TCP after a flush
+    /// that failed or was given up, over QWP after an error that is final, over HTTP never.
+    #[must_use]
+    pub fn must_close(&self) -> bool {
+        match &self.transport {
+            Transport::Http(_) => false,
+            Transport::Tcp(tcp) => tcp.is_broken(),
+        }
+    }
+
+    /// How rows travel.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// The version of the lines: as set, or as the server said, or 1. Version 1 over QWP, where it
+    /// means nothing.
+    pub fn protocol_version(&self) -> ProtocolVersion {
+        self.protocol_version
+    }
+
+    /// Bytes of the longest name of a table or column: over HTTP what the server said if it was asked
+    /// for its version, otherwise as set.
+    pub fn max_name_len(&self) -> usize {
+        self.max_name_len
+    }
+
+    /// How long a TCP connection may take no byte before it counts as dead; 30 seconds. Without
+    /// effect on other transports, whose requests have limits of their own.
+    pub fn set_write_timeout(&mut self, limit: Duration) {
+        if let Transport::Tcp(tcp) = &mut self.transport {
+            tcp.set_write_limit(limit);
+        }
+    }
+
+    /// Ends the connection in order: over TCP what was flushed still arrives, as it does when the
+    /// sender is dropped.
+    ///
+    /// # Errors
+    /// `SocketError`.
+    pub async fn close(mut self) -> Result<()> {
+        match &mut self.transport {
+            Transport::Http(_) => Ok(()),
+            Transport::Tcp(tcp) => tcp.close().await,
+        }
+    }
+}
+
+async fn ping(client: &Client) -> Result<()> {
+    let request = Request::get("/ping", client.limits().request_timeout);
+    let response = client.request(request).await?;
+    let status = response.status();
+    let url = response.url().to_owned();
+    response.read_to_end(64 * 1024).await?;
+    match status {
+        status if status.is_success() => Ok(()),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(error!(
+            AuthError,
+            "{url} refuses the login [code: {}]",
+            status.as_u16()
+        )),
+        status => Err(error!(
+            ServerFlushError,
+            "{url} answers status {}",
+            status.as_u16()
+        )),
+    }
+}

@@ -1,0 +1,190 @@
+//! Lines over TCP, to which the server answers nothing (questdb §6).
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
+use tokio::time::timeout;
+
+use super::ecdsa::Key;
+use crate::error::{Error, ErrorCode, Result, error};
+use crate::net::{BoxIo, Dialer};
+use crate::settings::{Auth, Settings};
+
+/// A path that takes no byte for this long is dead.
+const WRITE_LIMIT: Duration = Duration::from_secs(30);
+
+pub(super) struct Tcp {
+    /// Absent once a flush has failed or was given up: what comes next would follow half a line.
+    io: Option<BoxIo>,
+    peer: String,
+    write_limit: Duration,
+}
+
+impl Tcp {
+    /// Connects to the first address that answers.
+    ///
+    /// # Errors
+    /// As [`Dialer::dial`] for the last address; `AuthError`.
+    pub(super) async fn connect(settings: &Settings, dialer: &Dialer) -> Result<Self> {
+        let key = match &settings.auth {
+            Auth::Ecdsa {
+                key_id,
+                private,
+                x,
+                y,
+            } => Some(Key::new(key_id, private, x, y)?),
+            Auth::None | Auth::Basic { .. } | Auth::Token(_) | Auth::Verbatim(_) => None,
+        };
+        let mut last = None;
+        for address in &settings.addresses {
+            let peer = address.to_string();
+            let made = async {
+                let mut io = dialer.dial(address).await?;
+                if let Some(key) = &key {
+                    key.log_in(&mut io, &peer, settings.auth_timeout).await?;
+                }
+                Ok(io)
+            };
+            match made.await {
+                Ok(io) => {
+                    return Ok(Self {
+                        io: Some(io),
+                        peer,
+                        write_limit: WRITE_LIMIT,
+                    });
+                }
+                Err(error) if may_pass_elsewhere(&error) => last = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| error!(ConfigError, "there is no address")))
+    }
+
+    pub(super) fn set_write_limit(&mut self, limit: Duration) {
+        self.write_limit = limit;
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.io.is_none()
+    }
+
+    fn gone(&self) -> Error {
+        error!(
+            SocketError,
+            "the connection to {} is closed since an earlier call failed or was given up; make a new \
+             sender",
+            self.peer
+        )
+    }
+
+    /// # Errors
+    /// `SocketError`, without I/O, when an earlier call failed.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.is_broken() {
+            return Err(self.gone());
+        }
+        Ok(())
+    }
+
+    /// Looks whether the server has closed, which is all it ever says.
+    ///
+    /// # Errors
+    /// `SocketError`, and the connection is gone.
+    pub(super) async fn look(&mut self) -> Result<()> {
+        let mut io = self.io.take().ok_or_else(|| self.gone())?;
+        match poll_fn(|cx| Poll::Ready(read(&mut io, cx))).await {
+            Poll::Ready(Ok(0)) => Err(error!(
+                SocketError,
+                "{} has closed the connection, as servers do after a line or key that they refuse; its \
+                 log says why. Make a new sender",
+                self.peer
+            )),
+            Poll::Ready(Err(error)) => Err(self.failed(&error)),
+            Poll::Ready(Ok(_)) | Poll::Pending => {
+                self.io = Some(io);
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands the lines to the operating system.
+    ///
+    /// # Errors
+    /// `SocketError`, after which there is no connection any more.
+    pub(super) async fn send(&mut self, lines: &[u8]) -> Result<()> {
+        self.look().await?;
+        let mut io = self.io.take().ok_or_else(|| self.gone())?;
+        let mut left = lines;
+        while !left.is_empty() {
+            let taken = self.step(io.write(left)).await.map_err(Error::doubtful)?;
+            left = left.get(taken..).unwrap_or_default();
+            if taken == 0 {
+                return Err(self.failed(&io::ErrorKind::WriteZero.into()).doubtful());
+            }
+        }
+        self.step(io.flush()).await.map_err(Error::doubtful)?;
+        self.io = Some(io);
+        Ok(())
+    }
+
+    async fn step<T>(&self, work: impl Future<Output = io::Result<T>>) -> Result<T> {
+        match timeout(self.write_limit, work).await {
+            Ok(done) => done.map_err(|error| self.failed(&error)),
+            Err(_) => Err(error!(
+                SocketError,
+                "{} took no byte for {:?}; make a new sender",
+                self.peer,
+                self.write_limit
+            )),
+        }
+    }
+
+    fn failed(&self, error: &io::Error) -> Error {
+        error!(
+            SocketError,
+            "the connection to {} failed: {error}; make a new sender", self.peer
+        )
+    }
+
+    /// Ends the stream; what is on its way still arrives.
+    ///
+    /// # Errors
+    /// `SocketError`.
+    pub(super) async fn close(&mut self) -> Result<()> {
+        let Some(mut io) = self.io.take() else {
+            return Ok(());
+        };
+        self.step(io.shutdown()).await
+    }
+}
+
+/// What another server may do better. Keys and certificates are the same for all.
+fn may_pass_elsewhere(error: &Error) -> bool {
+    matches!(
+        error.code(),
+        ErrorCode::CouldNotResolveAddr | ErrorCode::ConnectTimeout | ErrorCode::SocketError
+    )
+}
+
+fn read(io: &mut BoxIo, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    let mut bytes = [0; 64];
+    let mut got = ReadBuf::new(&mut bytes);
+    Pin::new(io)
+        .poll_read(cx, &mut got)
+        .map_ok(|()| got.filled().len())
+}
+
+impl Drop for Tcp {
+    /// The first poll of a shutdown is the system call; dropping a socket that has something unread
+    /// would otherwise throw away what is on its way.
+    fn drop(&mut self) {
+        if let Some(io) = &mut self.io {
+            let mut cx = Context::from_waker(Waker::noop());
+            let _ = Pin::new(io).poll_shutdown(&mut cx);
+        }
+    }
+}
