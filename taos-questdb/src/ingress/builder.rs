@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::conf::{Draft, Use};
-use super::{CertificateAuthority, Port, Protocol, ProtocolVersion};
+use super::{AsyncSender, CertificateAuthority, Port, Protocol, ProtocolVersion, Sender};
 use crate::error::Result;
 use crate::settings::{InitialConnect, Settings};
 
@@ -193,6 +193,25 @@ impl SenderBuilder {
         /// Flush by itself when a row is completed this long after the last flush. There is no
         /// timer: an idle buffer stays.
         auto_flush_interval(interval: Duration);
+    }
+
+    /// Makes the sender. Over TCP and QWP it connects; over HTTP it asks the server for its version
+    /// of the line protocol unless one is set, and otherwise does nothing yet.
+    ///
+    /// # Errors
+    /// `ConfigError` for settings that do not go together, `AuthError` and `TlsError` for unusable
+    /// keys and certificates, `ProtocolVersionError` when the server does not say its version, and
+    /// the codes of connections.
+    pub fn build(&self) -> Result<Sender> {
+        Sender::connect(self.settings()?)
+    }
+
+    /// The same without blocking the thread.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub async fn build_async(&self) -> Result<AsyncSender> {
+        AsyncSender::connect(self.settings()?).await
     }
 
     /// Checks everything together.

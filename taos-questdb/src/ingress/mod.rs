@@ -17,8 +17,8 @@ pub use self::array::{
 pub use self::buffer::{Bookmark, Buffer};
 pub use self::builder::{QwpWsProgress, SenderBuilder};
 pub use self::decimal::DecimalView;
-pub use self::sender::{AsyncSender, Sender};
 pub use self::names::{ColumnName, TableName};
+pub use self::sender::{AsyncSender, Sender};
 pub use self::timestamp::{Timestamp, TimestampMicros, TimestampNanos};
 
 /// How rows travel (questdb §1.2).

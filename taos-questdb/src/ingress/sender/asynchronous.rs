@@ -9,7 +9,7 @@ use super::lend::Lent;
 use super::tcp::Tcp;
 use crate::error::{Error, Result, error};
 use crate::http::{Client, Request, negotiate, write_lines};
-use crate::ingress::{Buffer, Protocol, ProtocolVersion, Timestamp};
+use crate::ingress::{Buffer, Protocol, ProtocolVersion, SenderBuilder, Timestamp};
 use crate::net::Dialer;
 use crate::settings::Settings;
 
@@ -40,7 +40,7 @@ use crate::settings::Settings;
 ///
 /// # Auto-flush
 /// A sender built with `auto_flush_rows`, `auto_flush_bytes` or `auto_flush_interval` of
-/// [`SenderBuilder`](crate::ingress::SenderBuilder) flushes by itself where rows are completed through
+/// [`SenderBuilder`] flushes by itself where rows are completed through
 /// it, by [`at`](Self::at), [`at_now`](Self::at_now) or [`flush_if_due`](Self::flush_if_due). There is
 /// no timer behind it: rows wait in the buffer for the next row or for a flush.
 pub struct AsyncSender {
@@ -74,6 +74,22 @@ impl fmt::Debug for AsyncSender {
 }
 
 impl AsyncSender {
+    /// Makes a sender from a configuration string, as `http::addr=localhost:9000;`.
+    ///
+    /// # Errors
+    /// As [`SenderBuilder::from_conf`] and [`SenderBuilder::build`].
+    pub async fn from_conf<T: AsRef<str>>(conf: T) -> Result<Self> {
+        SenderBuilder::from_conf(conf)?.build_async().await
+    }
+
+    /// Makes a sender from the configuration string in the environment variable `QDB_CLIENT_CONF`.
+    ///
+    /// # Errors
+    /// As [`SenderBuilder::from_env`] and [`SenderBuilder::build`].
+    pub async fn from_env() -> Result<Self> {
+        SenderBuilder::from_env()?.build_async().await
+    }
+
     /// Over TCP and QWP this connects. Over HTTP it asks the server for its version of the line
     /// protocol if the settings do not name one, and otherwise does nothing yet.
     pub(crate) async fn connect(settings: Settings) -> Result<Self> {
@@ -92,6 +108,11 @@ impl AsyncSender {
                 max_name_len = said.max_name_len.unwrap_or(max_name_len);
             }
             Transport::Http(client)
+        } else if settings.protocol.is_qwp() {
+            return Err(error!(
+                UnsupportedServer,
+                "senders over QWP are not connected yet"
+            ));
         } else {
             Transport::Tcp(Tcp::connect(&settings, &dialer).await?)
         };

@@ -39,8 +39,7 @@ impl Auto {
         } = self.triggers;
         rows.is_some_and(|limit| buffer.row_count() >= limit)
             || bytes.is_some_and(|limit| buffer.len() >= limit)
-            || interval.is_some_and(|limit| {
-                self.since.get_or_insert_with(Instant::now).elapsed() >= limit
-            })
+            || interval
+                .is_some_and(|limit| self.since.get_or_insert_with(Instant::now).elapsed() >= limit)
     }
 }

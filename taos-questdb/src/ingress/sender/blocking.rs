@@ -5,7 +5,7 @@ use taos_query::util::block_on;
 
 use super::asynchronous::AsyncSender;
 use crate::error::{Error, Result, error};
-use crate::ingress::{Buffer, Protocol, ProtocolVersion, Timestamp};
+use crate::ingress::{Buffer, Protocol, ProtocolVersion, SenderBuilder, Timestamp};
 use crate::settings::Settings;
 
 /// Sends buffers of rows; calls block until they are done.
@@ -40,6 +40,22 @@ fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 impl Sender {
+    /// Makes a sender from a configuration string, as `http::addr=localhost:9000;`.
+    ///
+    /// # Errors
+    /// As [`SenderBuilder::from_conf`] and [`SenderBuilder::build`].
+    pub fn from_conf<T: AsRef<str>>(conf: T) -> Result<Self> {
+        SenderBuilder::from_conf(conf)?.build()
+    }
+
+    /// Makes a sender from the configuration string in the environment variable `QDB_CLIENT_CONF`.
+    ///
+    /// # Errors
+    /// As [`SenderBuilder::from_env`] and [`SenderBuilder::build`].
+    pub fn from_env() -> Result<Self> {
+        SenderBuilder::from_env()?.build()
+    }
+
     pub(crate) fn connect(settings: Settings) -> Result<Self> {
         wait(AsyncSender::connect(settings)).map(Self)
     }

@@ -96,12 +96,8 @@ impl Key {
 /// A number of the curve, with the zeros in front that its text may lack.
 fn number(setting: &str, text: &str) -> Result<Zeroizing<Vec<u8>>> {
     let bytes = URL_SAFE_NO_PAD.decode(text).map(Zeroizing::new);
-    let bytes = bytes.map_err(|_| {
-        error!(
-            AuthError,
-            "{setting} is not base64url without padding"
-        )
-    })?;
+    let bytes =
+        bytes.map_err(|_| error!(AuthError, "{setting} is not base64url without padding"))?;
     let zeros = COORDINATE.checked_sub(bytes.len()).ok_or_else(|| {
         error!(
             AuthError,

@@ -136,9 +136,7 @@ impl Tcp {
             Ok(done) => done.map_err(|error| self.failed(&error)),
             Err(_) => Err(error!(
                 SocketError,
-                "{} took no byte for {:?}; make a new sender",
-                self.peer,
-                self.write_limit
+                "{} took no byte for {:?}; make a new sender", self.peer, self.write_limit
             )),
         }
     }
