@@ -1,6 +1,7 @@
 //! The bytes of QWP, without I/O: what both directions share, and each direction's own messages.
 
 mod column;
+pub(crate) mod egress;
 mod header;
 mod reader;
 mod varint;

@@ -33,7 +33,7 @@ pub(crate) mod status {
 }
 
 /// What a server says about itself before anything else.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct ServerInfo {
     pub(crate) role: u8,
     pub(crate) epoch: u64,

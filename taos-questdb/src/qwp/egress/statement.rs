@@ -1,0 +1,81 @@
+//! Whether a statement may be run twice.
+
+/// True for a statement that surely changes nothing. What is not known here counts as a change.
+pub(super) fn only_reads(sql: &str) -> bool {
+    let mut words = Words(sql);
+    match words.next() {
+        Some(word) if is(word, "with") => {
+            !words.any(|word| is(word, "insert") || is(word, "update"))
+        }
+        Some(word) => ["select", "show", "explain", "describe", "values"]
+            .iter()
+            .any(|known| is(word, known)),
+        None => false,
+    }
+}
+
+fn is(word: &str, known: &str) -> bool {
+    word.eq_ignore_ascii_case(known)
+}
+
+/// The words of a statement, without comments.
+struct Words<'a>(&'a str);
+
+impl<'a> Iterator for Words<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let in_word = |c: char| c.is_alphanumeric() || c == '_';
+        loop {
+            let text = self.0.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
+            if let Some(comment) = text.strip_prefix("--") {
+                self.0 = comment.split_once('\n').map_or("", |(_, rest)| rest);
+            } else if let Some(comment) = text.strip_prefix("/*") {
+                self.0 = comment.split_once("*/").map_or("", |(_, rest)| rest);
+            } else if text.starts_with(in_word) {
+                let end = text.find(|c| !in_word(c)).unwrap_or(text.len());
+                let (word, rest) = text.split_at(end);
+                self.0 = rest;
+                return Some(word);
+            } else {
+                let mut rest = text.chars();
+                let sign = rest.next()?;
+                self.0 = rest.as_str();
+                return Some(text.get(..sign.len_utf8()).unwrap_or_default());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_statements_that_surely_change_nothing_may_be_run_again() {
+        for sql in [
+            "select 1",
+            "  SELECT 1",
+            "(select 1) union (select 2)",
+            "-- a comment\n/* another */ Select 1",
+            "show tables",
+            "explain select 1",
+            "with a as (select 1) select * from a",
+        ] {
+            assert!(only_reads(sql), "{sql}");
+        }
+        for sql in [
+            "",
+            "insert into t values (1)",
+            "with a as (select 1) update t set x = 1 from a",
+            "with a as (select 1)\ninsert into t select * from a",
+            "-- select\ndrop table t",
+            "selector",
+            "/* select 1",
+            "'select'",
+            "trades",
+        ] {
+            assert!(!only_reads(sql), "{sql}");
+        }
+    }
+}
