@@ -106,11 +106,9 @@ impl Kind {
             Self::Int | Self::Float => 4,
             Self::Long | Self::Double | Self::Date | Self::Micros | Self::Nanos => 8,
             Self::Decimal { .. } => 16,
-            Self::NonEmptyText
-            | Self::Text
-            | Self::WideDecimal
-            | Self::Array
-            | Self::Binary => LONGEST_TEXT,
+            Self::NonEmptyText | Self::Text | Self::WideDecimal | Self::Array | Self::Binary => {
+                LONGEST_TEXT
+            }
         }
     }
 

@@ -187,7 +187,11 @@ mod tests {
         for sql in ["select 1", "  SHOW TABLES", "explain select 1"] {
             assert!(is_select(sql), "{sql}");
         }
-        for sql in ["insert into t select 1", "with x as (select 1) select 1", ""] {
+        for sql in [
+            "insert into t select 1",
+            "with x as (select 1) select 1",
+            "",
+        ] {
             assert!(!is_select(sql), "{sql}");
         }
     }

@@ -218,7 +218,16 @@ fn time(text: &[u8]) -> Option<(i64, u32)> {
         return None;
     };
     let [
-        b'T', h1, h2, b':', mi1, mi2, b':', s1, s2, fraction @ ..,
+        b'T',
+        h1,
+        h2,
+        b':',
+        mi1,
+        mi2,
+        b':',
+        s1,
+        s2,
+        fraction @ ..,
         b'Z',
     ] = clock
     else {
@@ -322,7 +331,9 @@ pub(super) fn unescaped(text: &str) -> Option<Cow<'_, str>> {
 /// The character of the digits behind `\u`, of two such escapes if it takes them, and the rest.
 fn unicode(text: &str) -> Option<(char, &str)> {
     let unit = |text: &'_ str| -> Option<u32> {
-        let digits = text.get(..4).filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        let digits = text
+            .get(..4)
+            .filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
         u32::from_str_radix(digits, 16).ok()
     };
     let first = unit(text)?;

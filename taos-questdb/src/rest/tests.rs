@@ -181,7 +181,10 @@ fn a_time_that_the_unit_cannot_hold_names_column_and_cast() {
     let text = r#"{"columns":[{"name":"far","type":"DATE"},{"name":"n","type":"TIMESTAMP_NS"}],
         "dataset":[["3000-01-01T00:00:00.000Z",null]]}"#;
     let error = values(text).unwrap_err().to_string();
-    assert!(error.contains("`far`") && error.contains("cast("), "{error}");
+    assert!(
+        error.contains("`far`") && error.contains("cast("),
+        "{error}"
+    );
     let alone = r#"{"columns":[{"name":"far","type":"DATE"}],
         "dataset":[["292278994-08-17T07:12:55.807Z"]]}"#;
     let rows = values(alone).unwrap();
@@ -204,7 +207,10 @@ fn values_that_do_not_fit_name_row_and_column() {
     ] {
         let text = format!(r#"{{"columns":[{{"name":"k","type":"{ty}"}}],"dataset":[[{cell}]]}}"#);
         let error = values(&text).unwrap_err().to_string();
-        assert!(error.contains("`k`") && error.contains("row 0"), "{ty}: {error}");
+        assert!(
+            error.contains("`k`") && error.contains("row 0"),
+            "{ty}: {error}"
+        );
     }
 }
 
@@ -224,7 +230,9 @@ fn a_row_beyond_the_limit_is_an_error_before_it_is_all_there() {
     reply
         .feed(br#"{"columns":[{"name":"x","type":"VARCHAR"}],"dataset":[[""#)
         .unwrap();
-    let error = (0..100).find_map(|_| reply.feed(&[b'x'; 100]).err()).unwrap();
+    let error = (0..100)
+        .find_map(|_| reply.feed(&[b'x'; 100]).err())
+        .unwrap();
     assert!(error.to_string().contains("1000 bytes"), "{error}");
 }
 

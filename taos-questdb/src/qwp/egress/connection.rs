@@ -91,15 +91,16 @@ impl Connection {
             .map_err(|_| {
                 Refusal::Transport(error!(
                     HandshakeError,
-                    "{} did not introduce itself within {INFO_LIMIT:?}",
-                    self.address
+                    "{} did not introduce itself within {INFO_LIMIT:?}", self.address
                 ))
             })?
             .map_err(Refusal::Transport)?;
         self.info = match Event::read(&message) {
             Ok(Event::Info(info)) => info,
             Ok(_) => {
-                return Err(Refusal::Terminal(self.violation("does not introduce itself first")));
+                return Err(Refusal::Terminal(
+                    self.violation("does not introduce itself first"),
+                ));
             }
             Err(error) => {
                 let error = error.context(format_args!("{} introduces itself", self.address));

@@ -156,7 +156,11 @@ mod tests {
 
     #[test]
     fn roles_serve_the_targets_of_the_protocol() {
-        let serving = |target| (0..5).filter(|role| serves(target, *role)).collect::<Vec<_>>();
+        let serving = |target| {
+            (0..5)
+                .filter(|role| serves(target, *role))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(serving(Role::Any), [0, 1, 2, 3, 4]);
         assert_eq!(serving(Role::Primary), [0, 1, 3]);
         assert_eq!(serving(Role::Replica), [2]);

@@ -73,9 +73,9 @@ impl Session {
         });
         match shared.open().await {
             Ok(connection) => shared.give_back(connection),
-            Err(
-                Trouble::Final(error) | Trouble::Broken(error) | Trouble::Round { error, .. },
-            ) => return Err(error),
+            Err(Trouble::Final(error) | Trouble::Broken(error) | Trouble::Round { error, .. }) => {
+                return Err(error);
+            }
         }
         Ok(Self { shared })
     }
@@ -135,9 +135,11 @@ impl Session {
                 // Only a query answers with columns.
                 let reads = only_reads(query.sql) || stream.schema.is_some();
                 if lost && stream.sent && !reads {
-                    return Err(Trouble::Final(error.doubtful().context(
-                        "it is not known whether the statement was run",
-                    )));
+                    return Err(Trouble::Final(
+                        error
+                            .doubtful()
+                            .context("it is not known whether the statement was run"),
+                    ));
                 }
                 Err(if error.code() == ErrorCode::SocketError {
                     Trouble::Broken(error)
@@ -304,7 +306,9 @@ impl Shared {
         let error = last.unwrap_or_else(|| error!(ConfigError, "there is no address to ask"));
         let error = match self.endpoints.len() {
             0 | 1 => error,
-            n => error.context(format_args!("none of {n} servers can be asked, the last one")),
+            n => error.context(format_args!(
+                "none of {n} servers can be asked, the last one"
+            )),
         };
         Err(Trouble::Round { error, only_roles })
     }

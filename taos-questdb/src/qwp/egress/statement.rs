@@ -27,7 +27,9 @@ impl<'a> Iterator for Words<'a> {
     fn next(&mut self) -> Option<&'a str> {
         let in_word = |c: char| c.is_alphanumeric() || c == '_';
         loop {
-            let text = self.0.trim_start_matches(|c: char| c.is_whitespace() || c == '(');
+            let text = self
+                .0
+                .trim_start_matches(|c: char| c.is_whitespace() || c == '(');
             if let Some(comment) = text.strip_prefix("--") {
                 self.0 = comment.split_once('\n').map_or("", |(_, rest)| rest);
             } else if let Some(comment) = text.strip_prefix("/*") {

@@ -107,9 +107,8 @@ impl Stream {
         };
         let event = Event::read(message)
             .map_err(|e| e.context(format_args!("answer of {}", connection.address)))?;
-        let stranger = |connection: &Connection| {
-            connection.violation("answers a query that was not asked")
-        };
+        let stranger =
+            |connection: &Connection| connection.violation("answers a query that was not asked");
         match event {
             Event::Batch(batch) => {
                 if batch.request != self.request {

@@ -100,11 +100,15 @@ fn json(
         if index > 0 {
             out.push(b',');
         }
-        let starting = strides.iter().filter(|stride| index.is_multiple_of(**stride));
+        let starting = strides
+            .iter()
+            .filter(|stride| index.is_multiple_of(**stride));
         out.extend(starting.map(|_| b'['));
         put(*element, out);
         let behind = index + 1;
-        let ending = strides.iter().filter(|stride| behind.is_multiple_of(**stride));
+        let ending = strides
+            .iter()
+            .filter(|stride| behind.is_multiple_of(**stride));
         out.extend(ending.map(|_| b']'));
         if out.len() > most {
             return;

@@ -140,7 +140,11 @@ pub(super) fn booleans(out: &mut BlockOut, reader: &mut Reader<'_>) -> Result<()
         .iter()
         .flat_map(|byte| (0..8).map(move |bit| [byte >> bit & 1]));
     let (flags, cells) = out.fixed::<1>(Ty::Bool, width::<1>(), None)?;
-    for ((flag, cells), nulls) in flags.iter_mut().zip(cells.chunks_mut(8)).zip(nulls.octets()) {
+    for ((flag, cells), nulls) in flags
+        .iter_mut()
+        .zip(cells.chunks_mut(8))
+        .zip(nulls.octets())
+    {
         let mut null_bits = 0;
         for (place, cell) in cells.iter_mut().enumerate() {
             if nulls >> place & 1 == 0 {

@@ -51,7 +51,11 @@ impl Bits<'_> {
     fn difference(&mut self) -> Result<i64> {
         for width in [0, 7, 9, 12] {
             if !self.bit()? {
-                return if width == 0 { Ok(0) } else { self.signed(width) };
+                return if width == 0 {
+                    Ok(0)
+                } else {
+                    self.signed(width)
+                };
             }
         }
         self.signed(32)

@@ -13,9 +13,9 @@ mod frame;
 mod gorilla;
 mod inflate;
 mod request;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 pub(crate) use batch::{Decoder, Schema};
 pub(crate) use binds::Bind;
