@@ -159,20 +159,26 @@ pub(crate) fn ticks(value: i64, from: Precision, to: Precision) -> Option<i64> {
 /// The error of a time that the unit of its result cannot hold.
 #[cold]
 pub(crate) fn time_out_of_range(column: &str, kind: Kind, to: Precision) -> RawError {
-    let cast = match to {
-        Precision::Nanosecond => "the TIMESTAMP_NS columns to TIMESTAMP",
-        Precision::Microsecond | Precision::Millisecond => "the TIMESTAMP columns to DATE",
+    let unit = match to {
+        Precision::Nanosecond => "nanoseconds",
+        Precision::Microsecond => "microseconds",
+        Precision::Millisecond => "milliseconds",
     };
-    let own = match kind {
-        Kind::Date => "DATE",
-        Kind::Nanos => "TIMESTAMP_NS",
-        _ => "TIMESTAMP",
+    // A column that is coarser than the result can be read where the finer ones give way.
+    let instead = match (kind, to) {
+        (Kind::Date, Precision::Nanosecond | Precision::Microsecond) => {
+            ", or cast the other times of the query to DATE"
+        }
+        (Kind::Micros, Precision::Nanosecond) => {
+            ", or cast the TIMESTAMP_NS columns of the query to TIMESTAMP"
+        }
+        _ => "",
     };
     RawError::of(
         ErrorKind::Decode,
         format!(
-            "column `{column}`: a time is too far away for {to:?}s, the unit of this result; write \
-             `cast(\"{column}\" as varchar)`, or cast {cast} and leave this column {own}"
+            "column `{column}`: a time is too far away for {unit}, the unit of this result; write \
+             `cast(\"{column}\" as varchar)`{instead}"
         ),
     )
 }
