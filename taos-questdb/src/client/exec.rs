@@ -35,7 +35,7 @@ pub(super) async fn run(client: &Client, settings: &Settings, sql: &str) -> RawR
     let mut response = client
         .request(request)
         .await
-        .map_err(|error| too_long(unreachable(error), length))?;
+        .map_err(|error| too_long(error.into(), length))?;
     let status = response.status();
     if !status.is_success() {
         let url = response.url().to_owned();

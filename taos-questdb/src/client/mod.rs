@@ -1,8 +1,8 @@
 //! QuestDB behind the common traits: the builder and the connection.
 
 mod describe;
-mod dsn;
 mod exec;
+mod lines;
 mod query;
 mod result;
 mod state;
@@ -12,17 +12,22 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt as _};
 use serde_json::Value;
-use taos_query::{AsyncTBuilder, ConnectionState, ErrorKind, IntoDsn, RawError, RawResult};
+use taos_query::dsn::QUESTDB_PARAMS;
+use taos_query::{
+    AsyncFetchable as _, AsyncTBuilder, ConnectionState, ErrorKind, IntoDsn, RawError, RawResult,
+};
 use tokio::sync::OnceCell;
 
 use crate::http;
 use crate::ingress::Protocol;
-use crate::settings::Settings;
+use crate::qwp::egress::Session;
+use crate::settings::{Auth, Settings};
 
 pub use result::ResultSet;
 
+use lines::Senders;
 use state::States;
 
 /// The answer to `/settings` is short; longer ones are not read.
@@ -65,6 +70,7 @@ pub struct Taos {
 pub(crate) struct Shared {
     pub(crate) settings: Arc<Settings>,
     pub(crate) way: Way,
+    senders: Senders,
     version: OnceCell<String>,
     states: States,
 }
@@ -75,25 +81,10 @@ pub(crate) enum Way {
     /// Lines only.
     Tcp,
     /// QWP.
-    WebSocket,
+    WebSocket(Session),
 }
 
 impl Shared {
-    /// The client for queries over HTTP.
-    pub(crate) fn http(&self, what: &str) -> RawResult<&http::Client> {
-        match &self.way {
-            Way::Http(client) => Ok(client),
-            Way::Tcp => Err(RawError::unsupported(
-                format_args!("{what} (use `questdb+http` for it)"),
-                "QuestDB over TCP",
-            )),
-            Way::WebSocket => Err(RawError::unsupported(
-                format_args!("{what} (use `questdb+http` for it)"),
-                "QuestDB over WebSocket",
-            )),
-        }
-    }
-
     /// Remembers whether the server could be reached.
     fn note<T>(&self, outcome: RawResult<T>) -> RawResult<T> {
         match &outcome {
@@ -111,24 +102,70 @@ impl Shared {
         outcome
     }
 
+    async fn query(&self, sql: &str) -> RawResult<ResultSet> {
+        let result = match &self.way {
+            Way::Http(client) => exec::run(client, &self.settings, sql)
+                .await
+                .map(ResultSet::http),
+            Way::WebSocket(session) => session
+                .query(sql, &[])
+                .await
+                .map(ResultSet::qwp)
+                .map_err(Into::into),
+            Way::Tcp => Err(lines_only("running SQL")),
+        };
+        self.note(result)
+    }
+
     /// The server's version, asked once.
     async fn version(&self) -> RawResult<&str> {
-        let version = self
-            .version
-            .get_or_try_init(|| async {
-                let client = self.http("asking for the server's version")?;
-                self.note(version(client).await)
-            })
-            .await?;
-        Ok(version)
+        let ask = || async {
+            let version = match &self.way {
+                Way::Http(client) => version(client).await,
+                Way::WebSocket(session) => build_of(session).await,
+                Way::Tcp => Err(lines_only("asking for the server's version")),
+            };
+            self.note(version)
+        };
+        self.version.get_or_try_init(ask).await.map(String::as_str)
     }
 
     async fn ping(&self) -> RawResult<()> {
-        match &self.way {
-            Way::Http(client) => self.note(ping(client).await),
-            Way::Tcp | Way::WebSocket => Ok(()),
-        }
+        let answer = match &self.way {
+            Way::Http(client) => ping(client).await,
+            Way::Tcp => self.ping_sender().await.map_err(unreachable),
+            Way::WebSocket(session) => session
+                .query("select 1", &[])
+                .await
+                .map(drop)
+                .map_err(Into::into),
+        };
+        self.note(answer)
     }
+}
+
+/// The error of what the TCP listener, which takes lines only, cannot do.
+#[cold]
+fn lines_only(what: &str) -> RawError {
+    let what = format!("{what}, for which the DSN says `questdb+http` (port 9000),");
+    RawError::unsupported(what, "QuestDB over TCP")
+}
+
+/// The version in `Build Information: QuestDB 10.0.1, JDK …`.
+async fn build_of(session: &Session) -> RawResult<String> {
+    let mut rows = ResultSet::qwp(session.query("select build()", &[]).await?);
+    let build: Option<String> = rows.deserialize().try_next().await?;
+    let build = build.unwrap_or_default();
+    let version = build
+        .split_once("QuestDB ")
+        .and_then(|(_, rest)| rest.split([',', ' ']).next())
+        .filter(|version| !version.is_empty());
+    version.map(str::to_owned).ok_or_else(|| {
+        RawError::of(
+            ErrorKind::Server,
+            format!("the server tells no version: {build}"),
+        )
+    })
 }
 
 /// What `release.version` of `/settings` says; this needs no user (questdb §5.1).
@@ -173,25 +210,14 @@ async fn ping(client: &http::Client) -> RawResult<()> {
     Ok(())
 }
 
-/// A connection error with what to look at.
+/// An error of a request that only asks whether the server is there.
 fn unreachable(error: crate::Error) -> RawError {
-    let hint = matches!(
-        error.code(),
-        crate::ErrorCode::SocketError
-            | crate::ErrorCode::ConnectTimeout
-            | crate::ErrorCode::CouldNotResolveAddr
-    );
     let raw = RawError::from(error);
-    if !hint {
-        return raw;
-    }
-    let kind = if raw.kind() == ErrorKind::ConnectionLost && !raw.outcome_unknown() {
-        ErrorKind::Connect
+    if raw.kind() == ErrorKind::ConnectionLost {
+        raw.with_kind(ErrorKind::Connect)
     } else {
-        raw.kind()
-    };
-    raw.with_kind(kind)
-        .context("QuestDB cannot be reached (it listens for HTTP on port 9000 by default)")
+        raw
+    }
 }
 
 impl TaosBuilder {
@@ -202,22 +228,22 @@ impl TaosBuilder {
         }
     }
 
-    fn client(&self) -> RawResult<http::Client> {
-        Ok(http::Client::new(&self.settings)?)
-    }
-
-    /// A connection that nothing has been sent over.
-    fn shared(&self) -> RawResult<Shared> {
-        let way = match self.settings.protocol {
-            Protocol::Http | Protocol::Https => Way::Http(self.client()?),
+    async fn shared(&self) -> RawResult<Shared> {
+        let settings = &self.settings;
+        let way = match settings.protocol {
+            Protocol::Http | Protocol::Https => Way::Http(http::Client::new(settings)?),
             Protocol::Tcp | Protocol::Tcps => Way::Tcp,
-            _ => Way::WebSocket,
+            Protocol::Ws | Protocol::Wss => {
+                let session = Session::connect(Arc::clone(settings)).await;
+                Way::WebSocket(session.map_err(unreachable)?)
+            }
         };
-        let address = self.settings.addresses.first();
+        let address = settings.addresses.first();
         let address = address.map(ToString::to_string).unwrap_or_default();
         Ok(Shared {
-            settings: Arc::clone(&self.settings),
+            settings: Arc::clone(settings),
             way,
+            senders: Senders::default(),
             version: OnceCell::new(),
             states: States::new(&address),
         })
@@ -228,11 +254,11 @@ impl AsyncTBuilder for TaosBuilder {
     type Target = Taos;
 
     fn available_params() -> &'static [&'static str] {
-        dsn::params()
+        QUESTDB_PARAMS
     }
 
     fn from_dsn<D: IntoDsn>(dsn: D) -> RawResult<Self> {
-        let settings = dsn::settings(&dsn.into_dsn()?)?;
+        let settings = Settings::from_dsn(&dsn.into_dsn()?)?;
         Ok(Self::from_settings(Arc::new(settings)))
     }
 
@@ -242,28 +268,33 @@ impl AsyncTBuilder for TaosBuilder {
 
     /// The server's release, such as `9.3.4`.
     async fn server_version(&self) -> RawResult<&str> {
-        let version = self
-            .version
-            .get_or_try_init(|| async {
-                let shared = self.shared()?;
-                shared.version().await.map(str::to_owned)
-            })
-            .await?;
-        Ok(version)
+        let ask = || async {
+            let shared = self.shared().await?;
+            shared.version().await.map(str::to_owned)
+        };
+        self.version.get_or_try_init(ask).await.map(String::as_str)
     }
 
     async fn ping(&self, target: &mut Taos) -> RawResult<()> {
         target.shared.ping().await
     }
 
-    /// Asks the server for its version, and if there is a user, whether it lets that user in.
+    /// Connects. Over HTTP the server is asked for its version, and if there is a user, whether it
+    /// lets that user in.
+    ///
+    /// # Errors
+    /// `Connect` when no server answers at the addresses, `Auth` when it refuses the user.
     async fn build(&self) -> RawResult<Taos> {
-        let shared = Arc::new(self.shared()?);
-        if let Way::Http(client) = &shared.way {
-            shared.version().await?;
-            if shared.settings.auth != crate::settings::Auth::None {
-                exec::log_in(client).await?;
+        let shared = Arc::new(self.shared().await?);
+        match &shared.way {
+            Way::Http(client) => {
+                shared.version().await?;
+                if shared.settings.auth != Auth::None {
+                    exec::log_in(client).await?;
+                }
             }
+            Way::Tcp => shared.connect_sender().await.map_err(unreachable)?,
+            Way::WebSocket(_) => {}
         }
         Ok(Taos { shared })
     }

@@ -7,7 +7,7 @@ use taos_query::common::Field;
 use taos_query::helpers::{Describe, ShowDatabase, Topic};
 use taos_query::{AsyncQueryable, Capabilities, RawBlock, RawError, RawMeta, RawResult};
 
-use super::{ResultSet, Taos, describe, exec};
+use super::{ResultSet, Taos, Way, describe};
 
 const BACKEND: &str = "QuestDB";
 /// The only database that there is.
@@ -21,7 +21,9 @@ impl AsyncQueryable for Taos {
     type AsyncResultSet = ResultSet;
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::QUESTDB
+        let mut capabilities = Capabilities::QUESTDB;
+        capabilities.affected_rows = matches!(self.shared.way, Way::WebSocket(_));
+        capabilities
     }
 
     /// Runs a statement. The server knows no request ids, so `req_id` is not sent.
@@ -34,10 +36,7 @@ impl AsyncQueryable for Taos {
         sql: T,
         _req_id: u64,
     ) -> RawResult<ResultSet> {
-        let shared = &self.shared;
-        let client = shared.http("running SQL")?;
-        let answer = exec::run(client, &shared.settings, sql.as_ref()).await;
-        shared.note(answer).map(ResultSet::http)
+        self.shared.query(sql.as_ref()).await
     }
 
     /// The server's release, such as `9.3.4`.

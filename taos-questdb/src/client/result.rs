@@ -13,6 +13,7 @@ use taos_query::{AsyncFetchable, PollBlock, RawBlock, RawResult};
 
 use super::exec::Answer;
 use crate::http::Response;
+use crate::qwp::egress::QwpRows;
 use crate::rest::Reply;
 
 /// Fewer rows than these are not handed out just because the network is slow, but for the first.
@@ -38,6 +39,8 @@ struct Source {
 enum Rows {
     None,
     Http(HttpRows),
+    // Never locked, as the body below.
+    Qwp(Box<Mutex<QwpRows>>),
 }
 
 struct HttpRows {
@@ -71,6 +74,20 @@ impl ResultSet {
                     body: Mutex::new(response.map_or(Body::Over, Body::Waiting)),
                     reply,
                 }),
+                summary: (0, 0),
+            },
+        }
+    }
+
+    /// The result of an answer over QWP.
+    pub(super) fn qwp(rows: QwpRows) -> Self {
+        let affected = i64::try_from(rows.affected()).unwrap_or(i64::MAX);
+        Self {
+            fields: Arc::clone(rows.fields()),
+            precision: rows.precision(),
+            affected,
+            source: Source {
+                rows: Rows::Qwp(Box::new(Mutex::new(rows))),
                 summary: (0, 0),
             },
         }
@@ -133,6 +150,10 @@ impl PollBlock for Source {
         let block = match &mut self.rows {
             Rows::None => return Poll::Ready(Ok(None)),
             Rows::Http(rows) => ready!(rows.poll(cx)),
+            Rows::Qwp(rows) => {
+                let rows = rows.get_mut().unwrap_or_else(PoisonError::into_inner);
+                ready!(rows.poll_block(cx)).map_err(Into::into)
+            }
         };
         match &block {
             Ok(Some(block)) => {
