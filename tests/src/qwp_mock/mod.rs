@@ -5,6 +5,7 @@
 //! two [`Half`]s, each with its script.
 
 pub mod codec;
+#[path = "egress/mod.rs"]
 pub mod egress;
 
 use std::io;
