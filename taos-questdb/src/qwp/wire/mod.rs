@@ -4,11 +4,13 @@ mod column;
 pub(crate) mod egress;
 mod header;
 mod reader;
+mod reply;
 mod varint;
 
 pub(crate) use column::ColumnType;
 pub(crate) use header::{HEADER_LEN, Header, VERSION, flags};
 pub(crate) use reader::Reader;
+pub(crate) use reply::{Reply, TableSeq};
 pub(crate) use varint::{put_string, put_varint, varint_len};
 
 /// Longest name of a table or column in bytes (questdb §12.4).

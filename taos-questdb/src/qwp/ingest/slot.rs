@@ -1,0 +1,571 @@
+//! Frames on disk: what a process did not get acknowledged, the next one sends (questdb §14).
+//!
+//! A slot is a directory. `lock` belongs to whoever has it open. `frames-<number>` are segments: a
+//! head, then frames, each length, checksum, bytes; the bytes are written before the other two, so
+//! that a frame is there whole or not at all. `symbols` holds the symbols of the frames, each written
+//! before the first frame that uses it. `acked` holds the number of the first frame still needed.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::crc::crc32c;
+use crate::error::{Error, Result, error};
+use crate::ingress::SymbolTable;
+use crate::qwp::wire::{Header, Reader};
+
+const MAGIC: &[u8; 8] = b"QWPSEG01";
+
+/// Magic, number of the first frame, checksum of both.
+const SEGMENT_HEAD: usize = 20;
+
+/// Length and checksum.
+const FRAME_HEAD: usize = 8;
+
+/// Bytes of a segment besides those of its only frame.
+pub(super) const OVERHEAD: usize = SEGMENT_HEAD + FRAME_HEAD;
+
+const LONGEST_SYMBOL: usize = 1 << 30;
+
+#[derive(Debug)]
+struct Segment {
+    /// Number of its first frame.
+    first: u64,
+    path: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// `first` of its segment.
+    segment: u64,
+    offset: u64,
+    len: u32,
+}
+
+#[derive(Debug)]
+pub(super) struct Slot {
+    dir: PathBuf,
+    segments: VecDeque<Segment>,
+    frames: VecDeque<Place>,
+    first: u64,
+    bytes: u64,
+    max_segment: u64,
+    /// The last segment and where the next frame goes.
+    tail: Option<(File, u64)>,
+    /// The segment that was read last.
+    reading: Option<(u64, File)>,
+    symbols: File,
+    symbols_end: u64,
+    acked: File,
+    /// Held as long as the slot is open.
+    _lock: File,
+}
+
+/// A slot as it was found.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) slot: Slot,
+    pub(super) symbols: SymbolTable,
+}
+
+fn failed(what: &str, path: &Path, e: &io::Error) -> Error {
+    error!(
+        SocketError,
+        "store-and-forward: cannot {what} {}: {e}",
+        path.display()
+    )
+}
+
+fn open(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|e| failed("open", path, &e))
+}
+
+/// Why frames that were found cannot be sent.
+struct Unusable(String);
+
+impl Slot {
+    /// Opens the slot `id` under `root`, alone. A slot whose frames cannot be sent any more is set
+    /// aside under a name that ends in `.failed`.
+    pub(super) fn open(root: &Path, id: &str, max_segment: u64) -> Result<Opened> {
+        let dir = root.join(id);
+        fs::create_dir_all(&dir).map_err(|e| failed("create", &dir, &e))?;
+        let lock = lock(&dir)?;
+        let mut slot = Self {
+            segments: VecDeque::new(),
+            frames: VecDeque::new(),
+            first: 0,
+            bytes: 0,
+            max_segment,
+            tail: None,
+            reading: None,
+            symbols: open(&dir.join("symbols"))?,
+            symbols_end: 0,
+            acked: open(&dir.join("acked"))?,
+            _lock: lock,
+            dir,
+        };
+        let mut symbols = slot.recover_symbols()?;
+        match slot.recover_frames(&mut symbols) {
+            Ok(()) => {}
+            Err(Recovery::Io(error)) => return Err(error),
+            Err(Recovery::Unusable(Unusable(why))) => return Err(slot.set_aside(&why)),
+        }
+        if slot.frames.is_empty() {
+            // Every connection starts without symbols, so without frames none are needed.
+            symbols = SymbolTable::default();
+            slot.symbols_end = 0;
+        }
+        let cut = slot.symbols_end;
+        slot.symbols
+            .set_len(cut)
+            .map_err(|e| failed("cut", &slot.dir.join("symbols"), &e))?;
+        Ok(Opened { slot, symbols })
+    }
+
+    pub(super) const fn first(&self) -> u64 {
+        self.first
+    }
+
+    pub(super) fn next(&self) -> u64 {
+        self.first + self.frames.len() as u64
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    fn set_aside(self, why: &str) -> Error {
+        let from = self.dir.clone();
+        drop(self);
+        let name = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let free = (1..1000)
+            .map(|n| from.with_file_name(format!("{name}-{n}.failed")))
+            .find(|path| !path.exists());
+        let moved = free
+            .ok_or_else(|| io::Error::other("too many failed slots"))
+            .and_then(|to| fs::rename(&from, &to).map(|()| to));
+        match moved {
+            Ok(to) => error!(
+                StoreResendRequired,
+                "the frames kept in {} cannot be sent again: {why}. They were set aside as {}; send \
+                 their rows again from where they came from",
+                from.display(),
+                to.display()
+            ),
+            Err(e) => error!(
+                StoreResendRequired,
+                "the frames kept in {} cannot be sent again: {why}. Setting them aside failed too: \
+                 {e}; move the directory away",
+                from.display()
+            ),
+        }
+    }
+
+    /// Reads the symbols up to the first one that is not whole.
+    fn recover_symbols(&mut self) -> Result<SymbolTable> {
+        let path = self.dir.join("symbols");
+        let mut bytes = Vec::new();
+        self.symbols
+            .read_to_end(&mut bytes)
+            .map_err(|e| failed("read", &path, &e))?;
+        let mut table = SymbolTable::default();
+        let mut rest = bytes.as_slice();
+        while let Some((symbol, after)) = symbol_record(rest) {
+            // A symbol that is there already would shift the numbers of all that follow.
+            if table.intern(symbol).map(|id| id as usize + 1) != Some(table.len()) {
+                break;
+            }
+            rest = after;
+        }
+        self.symbols_end = (bytes.len() - rest.len()) as u64;
+        Ok(table)
+    }
+
+    fn recover_frames(&mut self, symbols: &mut SymbolTable) -> std::result::Result<(), Recovery> {
+        let acked = self.recover_acked()?;
+        self.first = acked;
+        let mut next = None;
+        let found = self.list_segments()?;
+        let count = found.len();
+        for (at, segment) in found.into_iter().enumerate() {
+            let Some(end) = self.recover_segment(&segment, acked, &mut next, symbols)? else {
+                // A process ended before it had written the head; nothing can be in it.
+                remove(&segment.path);
+                continue;
+            };
+            if at + 1 == count && end < self.max_segment {
+                let file = open(&segment.path)?;
+                file.set_len(end)
+                    .map_err(|e| failed("cut", &segment.path, &e))?;
+                self.tail = Some((file, end));
+            }
+            self.segments.push_back(segment);
+        }
+        if self.frames.is_empty() {
+            self.first = next.unwrap_or(acked).max(acked);
+        }
+        if next != Some(self.next()) {
+            // Frames of a segment are numbered one by one from its first.
+            self.tail = None;
+        }
+        self.drop_segments();
+        Ok(())
+    }
+
+    /// Reads the frames of a segment up to the first one that is not whole; gives where it ends, or
+    /// `None` if it has no head.
+    fn recover_segment(
+        &mut self,
+        segment: &Segment,
+        acked: u64,
+        next: &mut Option<u64>,
+        symbols: &mut SymbolTable,
+    ) -> std::result::Result<Option<u64>, Recovery> {
+        let bytes = fs::read(&segment.path).map_err(|e| failed("read", &segment.path, &e))?;
+        let Some((head, mut rest)) = bytes.split_at_checked(SEGMENT_HEAD) else {
+            return Ok(None);
+        };
+        if *head != segment_head(segment.first) {
+            return Ok(None);
+        }
+        if next.is_some_and(|next| next != segment.first) && segment.first > acked {
+            return Err(Unusable(format!(
+                "frames are missing before number {}",
+                segment.first
+            ))
+            .into());
+        }
+        let mut number = segment.first;
+        while let Some((frame, after)) = frame_record(number, rest) {
+            if number >= acked {
+                learn(frame, symbols, self)?;
+                if self.frames.is_empty() {
+                    self.first = number;
+                }
+                self.frames.push_back(Place {
+                    segment: segment.first,
+                    offset: (bytes.len() - rest.len() + FRAME_HEAD) as u64,
+                    len: u32::try_from(frame.len()).unwrap_or(u32::MAX),
+                });
+                self.bytes += frame.len() as u64;
+            }
+            number += 1;
+            rest = after;
+        }
+        *next = Some(number);
+        Ok(Some((bytes.len() - rest.len()) as u64))
+    }
+
+    fn list_segments(&self) -> Result<Vec<Segment>> {
+        let broken = |e: &io::Error| failed("list", &self.dir, e);
+        let mut segments = Vec::new();
+        for entry in fs::read_dir(&self.dir).map_err(|e| broken(&e))? {
+            let path = entry.map_err(|e| broken(&e))?.path();
+            let number = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .and_then(|name| name.strip_prefix("frames-"))
+                .and_then(|number| u64::from_str_radix(number, 16).ok());
+            if let Some(first) = number {
+                segments.push(Segment { first, path });
+            }
+        }
+        segments.sort_unstable_by_key(|segment| segment.first);
+        Ok(segments)
+    }
+
+    fn recover_acked(&mut self) -> Result<u64> {
+        let mut bytes = Vec::new();
+        self.acked
+            .read_to_end(&mut bytes)
+            .map_err(|e| failed("read", &self.dir.join("acked"), &e))?;
+        // Without a valid one everything is sent again, which tables have to bear anyway.
+        Ok(match bytes.split_first_chunk::<8>() {
+            Some((number, crc)) if *crc == crc32c(0, number).to_le_bytes() => {
+                u64::from_le_bytes(*number)
+            }
+            _ => 0,
+        })
+    }
+
+    fn write_symbols<'a>(&mut self, symbols: impl Iterator<Item = &'a [u8]>) -> Result<()> {
+        let mut out = Vec::new();
+        for symbol in symbols {
+            let len = u32::try_from(symbol.len())
+                .map_err(|_| error!(BatchTooLarge, "a symbol of more than 4 GiB"))?;
+            out.extend_from_slice(&len.to_le_bytes());
+            out.extend_from_slice(symbol);
+            let crc = crc32c(crc32c(0, &len.to_le_bytes()), symbol);
+            out.extend_from_slice(&crc.to_le_bytes());
+        }
+        if out.is_empty() {
+            return Ok(());
+        }
+        write_at(&mut self.symbols, self.symbols_end, &out)
+            .map_err(|e| failed("write", &self.dir.join("symbols"), &e))?;
+        self.symbols_end += out.len() as u64;
+        Ok(())
+    }
+
+    /// Adds a frame, and before it the symbols it brings; gives its number.
+    pub(super) fn append<'a>(
+        &mut self,
+        frame: &[u8],
+        symbols: impl Iterator<Item = &'a [u8]>,
+    ) -> Result<u64> {
+        let symbols_end = self.symbols_end;
+        let number = self.next();
+        let done = self
+            .write_symbols(symbols)
+            .and_then(|()| self.write_frame(number, frame));
+        if done.is_err() {
+            // The numbers of these symbols go to others.
+            self.symbols_end = symbols_end;
+            let _ = self.symbols.set_len(symbols_end);
+        }
+        self.frames.push_back(done?);
+        self.bytes += frame.len() as u64;
+        Ok(number)
+    }
+
+    fn write_frame(&mut self, number: u64, frame: &[u8]) -> Result<Place> {
+        let len = u32::try_from(frame.len())
+            .map_err(|_| error!(BatchTooLarge, "a frame of {} bytes", frame.len()))?;
+        let needed = (FRAME_HEAD + frame.len()) as u64;
+        let full = |end: u64| end.saturating_add(needed) > self.max_segment;
+        if self.tail.as_ref().is_none_or(|(_, end)| full(*end)) {
+            self.begin_segment(number)?;
+        }
+        let (Some((file, end)), Some(segment)) = (&mut self.tail, self.segments.back()) else {
+            return Err(error!(SocketError, "store-and-forward: no segment is open"));
+        };
+        let mut head = [0; FRAME_HEAD];
+        let (len_bytes, crc_bytes) = head.split_at_mut(4);
+        len_bytes.copy_from_slice(&len.to_le_bytes());
+        crc_bytes.copy_from_slice(&frame_crc(number, len, frame).to_le_bytes());
+        write_at(file, *end + FRAME_HEAD as u64, frame)
+            .and_then(|()| write_at(file, *end, &head))
+            .map_err(|e| failed("write", &segment.path, &e))?;
+        let place = Place {
+            segment: segment.first,
+            offset: *end + FRAME_HEAD as u64,
+            len,
+        };
+        *end += needed;
+        Ok(place)
+    }
+
+    fn begin_segment(&mut self, first: u64) -> Result<()> {
+        let path = self.dir.join(format!("frames-{first:016x}"));
+        let mut file = open(&path)?;
+        let head = segment_head(first);
+        file.set_len(0)
+            .and_then(|()| write_at(&mut file, 0, &head))
+            .map_err(|e| failed("write", &path, &e))?;
+        self.tail = Some((file, head.len() as u64));
+        // A segment whose only frame failed to be written begins anew under the same name.
+        self.segments.retain(|segment| segment.first != first);
+        self.segments.push_back(Segment { first, path });
+        Ok(())
+    }
+
+    pub(super) fn read(&mut self, number: u64) -> Result<Bytes> {
+        let gone = || error!(StoreResendRequired, "frame {number} is no longer kept");
+        let place = number
+            .checked_sub(self.first)
+            .and_then(|at| usize::try_from(at).ok())
+            .and_then(|at| self.frames.get(at))
+            .copied()
+            .ok_or_else(gone)?;
+        let segment = self
+            .segments
+            .iter()
+            .find(|segment| segment.first == place.segment)
+            .ok_or_else(gone)?;
+        let file = match &mut self.reading {
+            Some((first, file)) if *first == place.segment => file,
+            reading => {
+                let file =
+                    File::open(&segment.path).map_err(|e| failed("open", &segment.path, &e))?;
+                &mut reading.insert((place.segment, file)).1
+            }
+        };
+        let mut frame = vec![0; place.len as usize];
+        file.seek(SeekFrom::Start(place.offset))
+            .and_then(|_| file.read_exact(&mut frame))
+            .map_err(|e| failed("read", &segment.path, &e))?;
+        Ok(frame.into())
+    }
+
+    /// Forgets the frames before `number`; segments without any other go.
+    pub(super) fn trim(&mut self, number: u64) {
+        while self.first < number
+            && let Some(place) = self.frames.pop_front()
+        {
+            self.first += 1;
+            self.bytes -= u64::from(place.len);
+        }
+        let number = self.first.to_le_bytes();
+        let mut record = number.to_vec();
+        record.extend_from_slice(&crc32c(0, &number).to_le_bytes());
+        if let Err(e) = write_at(&mut self.acked, 0, &record) {
+            // At worst the frames are sent again.
+            tracing::warn!("store-and-forward: cannot note what is acknowledged: {e}");
+        }
+        self.drop_segments();
+    }
+
+    fn drop_segments(&mut self) {
+        // The last one stays, for it says what number comes next.
+        while self.segments.len() > 1
+            && self
+                .segments
+                .get(1)
+                .is_some_and(|second| second.first <= self.first)
+            && let Some(segment) = self.segments.pop_front()
+        {
+            self.reading.take_if(|(first, _)| *first == segment.first);
+            remove(&segment.path);
+        }
+    }
+
+    /// The files whose bytes have to reach the disk.
+    pub(super) fn files(&self) -> Vec<File> {
+        let tail = self.tail.as_ref().map(|(file, _)| file);
+        [Some(&self.symbols), tail, Some(&self.acked)]
+            .into_iter()
+            .flatten()
+            .filter_map(|file| file.try_clone().ok())
+            .collect()
+    }
+}
+
+enum Recovery {
+    Io(Error),
+    Unusable(Unusable),
+}
+
+impl From<Error> for Recovery {
+    fn from(error: Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Unusable> for Recovery {
+    fn from(unusable: Unusable) -> Self {
+        Self::Unusable(unusable)
+    }
+}
+
+fn lock(dir: &Path) -> Result<File> {
+    let path = dir.join("lock");
+    let file = open(&path)?;
+    let holder = dir.join("holder");
+    match fs4::FileExt::try_lock(&file) {
+        Ok(()) => {}
+        Err(fs4::TryLockError::WouldBlock) => {
+            let who = fs::read_to_string(&holder).unwrap_or_else(|_| "unknown".to_owned());
+            return Err(error!(
+                ConfigError,
+                "the store-and-forward slot {} is open already, by the process {}; give each sender a \
+                 `sender_id` of its own",
+                dir.display(),
+                who.trim()
+            ));
+        }
+        Err(fs4::TryLockError::Error(e)) => return Err(failed("lock", &path, &e)),
+    }
+    fs::write(&holder, std::process::id().to_string()).map_err(|e| failed("write", &holder, &e))?;
+    Ok(file)
+}
+
+fn write_at(file: &mut File, at: u64, bytes: &[u8]) -> io::Result<()> {
+    file.seek(SeekFrom::Start(at))?;
+    file.write_all(bytes)
+}
+
+fn remove(path: &Path) {
+    if let Err(e) = fs::remove_file(path) {
+        tracing::warn!("store-and-forward: cannot remove {}: {e}", path.display());
+    }
+}
+
+fn segment_head(first: u64) -> [u8; SEGMENT_HEAD] {
+    let mut head = [0; SEGMENT_HEAD];
+    let (magic, rest) = head.split_at_mut(MAGIC.len());
+    magic.copy_from_slice(MAGIC);
+    let (number, crc) = rest.split_at_mut(8);
+    number.copy_from_slice(&first.to_le_bytes());
+    crc.copy_from_slice(&crc32c(crc32c(0, magic), number).to_le_bytes());
+    head
+}
+
+/// The number is part of it, so that a frame in the wrong place is none.
+fn frame_crc(number: u64, len: u32, frame: &[u8]) -> u32 {
+    let head = crc32c(crc32c(0, &number.to_le_bytes()), &len.to_le_bytes());
+    crc32c(head, frame)
+}
+
+fn frame_record(number: u64, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk::<4>()?;
+    let (crc, rest) = rest.split_first_chunk::<4>()?;
+    let len = u32::from_le_bytes(*len);
+    let (frame, rest) = rest.split_at_checked(len as usize)?;
+    let right = len > 0 && frame_crc(number, len, frame) == u32::from_le_bytes(*crc);
+    right.then_some((frame, rest))
+}
+
+fn symbol_record(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk::<4>()?;
+    let (symbol, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+    let (crc, rest) = rest.split_first_chunk::<4>()?;
+    let right = crc32c(crc32c(0, len), symbol) == u32::from_le_bytes(*crc);
+    right.then_some((symbol, rest))
+}
+
+/// Compares the symbols a frame brings with those that are known, and takes those that are not.
+fn learn(
+    frame: &[u8],
+    symbols: &mut SymbolTable,
+    slot: &mut Slot,
+) -> std::result::Result<(), Recovery> {
+    let broken = |e: Error| Unusable(format!("a frame is not readable: {e}"));
+    let mut reader = Reader::new(frame);
+    Header::read(&mut reader).map_err(broken)?;
+    let first = reader
+        .count(u32::MAX as usize, "first symbol")
+        .map_err(broken)?;
+    let count = reader
+        .count(u32::MAX as usize, "number of symbols")
+        .map_err(broken)?;
+    if first > symbols.len() {
+        return Err(Unusable(format!(
+            "the symbols {} to {first} are lost",
+            symbols.len()
+        ))
+        .into());
+    }
+    for number in first..first.saturating_add(count) {
+        let symbol = reader
+            .string(LONGEST_SYMBOL, "symbol")
+            .map_err(broken)?
+            .as_bytes();
+        let new = number >= symbols.len();
+        if symbols.intern(symbol).map(|id| id as usize) != Some(number) {
+            return Err(Unusable(format!("symbol {number} is another than before")).into());
+        }
+        if new {
+            slot.write_symbols(std::iter::once(symbol))?;
+        }
+    }
+    Ok(())
+}
