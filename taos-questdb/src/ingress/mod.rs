@@ -15,11 +15,15 @@ pub use self::array::{
     ArrayElement, MAX_ARRAY_BUFFER_SIZE, MAX_ARRAY_DIM_LEN, MAX_ARRAY_DIMS, NdArrayView,
 };
 pub use self::buffer::{Bookmark, Buffer};
+pub(crate) use self::buffer::{QwpBuffer, QwpEncoder, SymbolTable};
 pub use self::builder::{QwpWsProgress, SenderBuilder};
 pub use self::decimal::DecimalView;
 pub use self::names::{ColumnName, TableName};
 pub use self::sender::{AsyncSender, Sender};
 pub use self::timestamp::{Timestamp, TimestampMicros, TimestampNanos};
+pub use crate::qwp::ingest::{
+    AckLevel, QwpWsErrorCategory, QwpWsErrorPolicy, QwpWsSenderError, QwpWsTotals,
+};
 
 /// How rows travel (questdb §1.2).
 #[derive(PartialEq, Eq, Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ mod tests;
 use std::fmt;
 
 pub(crate) use self::ilp::IlpBuffer;
-pub(crate) use self::qwp::QwpBuffer;
+pub(crate) use self::qwp::{Encoder as QwpEncoder, QwpBuffer, SymbolTable};
 pub use self::state::Bookmark;
 use crate::error::{Result, error};
 use crate::ingress::ProtocolVersion;

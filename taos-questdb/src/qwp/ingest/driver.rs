@@ -291,9 +291,10 @@ impl Driver {
                 self.shared.state().totals.reconnect_attempts += 1;
             }
             let target = self.target();
-            let attempt =
-                socket::connect(&self.settings, &self.dialer, &address, &target).await;
-            let refusal = match attempt.and_then(|(stream, headers)| self.accept(&address, stream, &headers)) {
+            let attempt = socket::connect(&self.settings, &self.dialer, &address, &target).await;
+            let refusal = match attempt
+                .and_then(|(stream, headers)| self.accept(&address, stream, &headers))
+            {
                 Ok(link) => {
                     self.adopt(link, number);
                     return Round::Connected;
@@ -362,7 +363,13 @@ impl Driver {
             state.limit = limit;
             state.store.first()
         };
-        Ok(Link::new(stream, ingest, limit, first, self.connected || first > 0))
+        Ok(Link::new(
+            stream,
+            ingest,
+            limit,
+            first,
+            self.connected || first > 0,
+        ))
     }
 
     fn adopt(&mut self, mut link: Link, number: usize) {

@@ -118,12 +118,7 @@ impl Link {
     }
 
     /// Sends what may be sent, then waits for one event, or only looks whether there is one.
-    pub(super) async fn serve(
-        &mut self,
-        shared: &Shared,
-        sent: &mut u64,
-        wait: bool,
-    ) -> Step<()> {
+    pub(super) async fn serve(&mut self, shared: &Shared, sent: &mut u64, wait: bool) -> Step<()> {
         self.idle = true;
         while self.pending.len() < WINDOW
             && let Some((message, what)) = self.next_message(shared)?
@@ -218,7 +213,10 @@ impl Link {
 
     fn written(
         &self,
-        done: std::result::Result<std::result::Result<(), tokio_tungstenite::tungstenite::Error>, ()>,
+        done: std::result::Result<
+            std::result::Result<(), tokio_tungstenite::tungstenite::Error>,
+            (),
+        >,
     ) -> Step<()> {
         match done {
             Ok(Ok(())) => Ok(()),
@@ -337,12 +335,7 @@ impl Link {
     }
 
     /// This message and all before it are committed.
-    fn committed(
-        &mut self,
-        shared: &Shared,
-        sequence: u64,
-        tables: Vec<TableSeq>,
-    ) -> Step<()> {
+    fn committed(&mut self, shared: &Shared, sequence: u64, tables: Vec<TableSeq>) -> Step<()> {
         let end = self.oldest + self.pending.len() as u64;
         if sequence >= end {
             return Err(Break::Fatal(self.never_sent(sequence)));

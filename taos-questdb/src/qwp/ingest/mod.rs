@@ -284,7 +284,10 @@ impl Publisher {
     /// The refusal that has stopped the sender.
     pub(crate) fn terminal_error(&self) -> Option<QwpWsSenderError> {
         let state = self.shared.state();
-        state.terminal.as_ref().and_then(|(_, report)| report.clone())
+        state
+            .terminal
+            .as_ref()
+            .and_then(|(_, report)| report.clone())
     }
 
     pub(crate) fn totals(&self) -> QwpWsTotals {

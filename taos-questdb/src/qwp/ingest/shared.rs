@@ -90,7 +90,8 @@ impl Shared {
     }
 
     pub(super) fn progressed(&self) {
-        self.progress.send_modify(|count| *count = count.wrapping_add(1));
+        self.progress
+            .send_modify(|count| *count = count.wrapping_add(1));
     }
 
     /// The error that has stopped the sender.

@@ -146,7 +146,11 @@ impl Slot {
     fn set_aside(self, why: &str) -> Error {
         let from = self.dir.clone();
         drop(self);
-        let name = from.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = from
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let free = (1..1000)
             .map(|n| from.with_file_name(format!("{name}-{n}.failed")))
             .find(|path| !path.exists());
@@ -548,11 +552,7 @@ fn learn(
         .count(u32::MAX as usize, "number of symbols")
         .map_err(broken)?;
     if first > symbols.len() {
-        return Err(Unusable(format!(
-            "the symbols {} to {first} are lost",
-            symbols.len()
-        ))
-        .into());
+        return Err(Unusable(format!("the symbols {} to {first} are lost", symbols.len())).into());
     }
     for number in first..first.saturating_add(count) {
         let symbol = reader

@@ -77,10 +77,13 @@ mod tests {
     #[test]
     fn the_documented_answer_is_an_ok_for_message_0() {
         let reply = Reply::decode(&[0; 11]).unwrap();
-        assert_eq!(reply, Reply::Ok {
-            sequence: 0,
-            tables: vec![]
-        });
+        assert_eq!(
+            reply,
+            Reply::Ok {
+                sequence: 0,
+                tables: vec![]
+            }
+        );
     }
 
     #[test]
@@ -91,17 +94,21 @@ mod tests {
             table: "t".into(),
             seq_txn: 7,
         };
-        assert_eq!(Reply::decode(&bytes).unwrap(), Reply::DurableAck {
-            tables: vec![seq]
-        });
+        assert_eq!(
+            Reply::decode(&bytes).unwrap(),
+            Reply::DurableAck { tables: vec![seq] }
+        );
         let mut bytes = vec![9];
         bytes.extend_from_slice(&5i64.to_le_bytes());
         bytes.extend_from_slice(&[2, 0, b'n', b'o']);
-        assert_eq!(Reply::decode(&bytes).unwrap(), Reply::Rejected {
-            sequence: 5,
-            status: 9,
-            message: "no".into()
-        });
+        assert_eq!(
+            Reply::decode(&bytes).unwrap(),
+            Reply::Rejected {
+                sequence: 5,
+                status: 9,
+                message: "no".into()
+            }
+        );
         for cut in 0..bytes.len() {
             assert!(Reply::decode(&bytes[..cut]).is_err());
         }
