@@ -13,4 +13,4 @@ mod tests;
 pub(crate) use client::{Client, Request};
 pub(crate) use negotiate::{Negotiated, negotiate};
 pub(crate) use response::Response;
-pub(crate) use write::write_lines;
+pub(crate) use write::{write_lines, write_lines_to};

@@ -32,10 +32,18 @@ struct Refusal {
 /// `AuthError`, `HttpNotSupported`, `ServerFlushError` for what servers answer; as
 /// [`Client::request`] for answers that did not come.
 pub(crate) async fn write_lines(client: &Client, lines: Bytes) -> Result<()> {
+    write_lines_to(client, TARGET.to_owned(), lines).await
+}
+
+/// The same to a target with another unit of bare times.
+///
+/// # Errors
+/// As [`write_lines`].
+pub(crate) async fn write_lines_to(client: &Client, target: String, lines: Bytes) -> Result<()> {
     let limits = client.limits();
     let request = Request {
         method: Method::POST,
-        target: TARGET.to_owned(),
+        target,
         headers: vec![(
             CONTENT_TYPE,
             HeaderValue::from_static("text/plain; charset=utf-8"),

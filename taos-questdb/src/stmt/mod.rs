@@ -1,25 +1,26 @@
-//! Prepared INSERT statements, whose bound columns become rows of a buffer.
+//! Prepared INSERT statements, whose bound columns become rows of a buffer, and schemaless writes.
+//!
+//! - `sql` reads the INSERT, `table` what the server says about the columns;
+//! - `rows` and `value` write bound columns into a buffer, without I/O;
+//! - `core` is what both generations of statements share.
 
-use taos_query::block::ColumnView;
-use taos_query::common::Value;
-use taos_query::stmt::Stmt2Field;
-use taos_query::{
-    AsyncBindable, AsyncStatements, RawError, RawResult, Stmt2AsyncBindable, Stmt2BindParam,
-};
+mod array;
+mod core;
+mod first;
+mod put;
+mod rows;
+mod second;
+mod sql;
+mod table;
+#[cfg(test)]
+mod tests;
+mod value;
 
-use crate::{ResultSet, Taos};
+use taos_query::{AsyncStatements, RawResult};
 
-/// A prepared INSERT of the first generation.
-#[derive(Debug)]
-pub struct Stmt(());
-
-/// A prepared INSERT of the second generation.
-#[derive(Debug)]
-pub struct Stmt2(());
-
-fn unsupported<T>() -> RawResult<T> {
-    Err(RawError::unsupported("prepared statements", "QuestDB"))
-}
+pub use self::first::Stmt;
+pub use self::second::Stmt2;
+use crate::Taos;
 
 impl AsyncStatements for Taos {
     type Stmt = Stmt;
@@ -27,77 +28,5 @@ impl AsyncStatements for Taos {
 
     async fn sibling(&self) -> RawResult<Self> {
         self.another().await
-    }
-}
-
-impl AsyncBindable<Taos> for Stmt {
-    async fn init_with_req_id(_taos: &Taos, _req_id: u64) -> RawResult<Self> {
-        unsupported()
-    }
-
-    async fn prepare(&mut self, _sql: &str) -> RawResult<&mut Self> {
-        unsupported()
-    }
-
-    async fn set_tbname(&mut self, _name: &str) -> RawResult<&mut Self> {
-        unsupported()
-    }
-
-    async fn set_tags(&mut self, _tags: &[Value]) -> RawResult<&mut Self> {
-        unsupported()
-    }
-
-    async fn bind(&mut self, _params: &[ColumnView]) -> RawResult<&mut Self> {
-        unsupported()
-    }
-
-    async fn add_batch(&mut self) -> RawResult<&mut Self> {
-        unsupported()
-    }
-
-    async fn execute(&mut self) -> RawResult<usize> {
-        unsupported()
-    }
-
-    async fn affected_rows(&self) -> usize {
-        0
-    }
-
-    async fn result_set(&mut self) -> RawResult<ResultSet> {
-        unsupported()
-    }
-}
-
-impl Stmt2AsyncBindable<Taos> for Stmt2 {
-    async fn init(_taos: &Taos) -> RawResult<Self> {
-        unsupported()
-    }
-
-    async fn prepare(&mut self, _sql: &str) -> RawResult<&mut Self> {
-        unsupported()
-    }
-
-    async fn bind(&mut self, _params: &[Stmt2BindParam]) -> RawResult<&mut Self> {
-        unsupported()
-    }
-
-    async fn exec(&mut self) -> RawResult<usize> {
-        unsupported()
-    }
-
-    async fn affected_rows(&self) -> usize {
-        0
-    }
-
-    async fn result_set(&self) -> RawResult<ResultSet> {
-        unsupported()
-    }
-
-    fn is_insert(&self) -> Option<bool> {
-        None
-    }
-
-    fn fields(&self) -> Option<&[Stmt2Field]> {
-        None
     }
 }

@@ -1,0 +1,215 @@
+//! What both generations of statements share.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use taos_query::block::ColumnView;
+use taos_query::stmt::{BindType, Stmt2Field};
+use taos_query::{ErrorKind, RawError, RawResult};
+
+use super::rows::Plan;
+use super::sql::{Insert, table_name};
+use super::table::{self, Column, Type};
+use crate::Taos;
+use crate::ingress::Buffer;
+
+pub(super) struct Core {
+    taos: Taos,
+    prepared: Option<Prepared>,
+    /// Rows that were bound since the last execution.
+    bound: Option<Buffer>,
+    pub(super) affected: usize,
+    pub(super) affected_once: usize,
+}
+
+pub(super) struct Prepared {
+    insert: Insert,
+    /// How rows are written, by table.
+    plans: HashMap<String, Plan>,
+    fields: Option<Vec<Stmt2Field>>,
+}
+
+impl Prepared {
+    /// The table that is meant.
+    fn table(&self, given: Option<&str>) -> RawResult<String> {
+        match (&self.insert.table, given) {
+            (Some(written), None) => Ok(written.clone()),
+            (Some(written), Some(given)) => {
+                if table_name(given)?.eq_ignore_ascii_case(written) {
+                    return Ok(written.clone());
+                }
+                Err(out_of_order(format!(
+                    "the INSERT names the table `{written}`; no other can be bound"
+                )))
+            }
+            (None, Some(given)) => table_name(given),
+            (None, None) => Err(out_of_order(
+                "the INSERT has a `?` for the table, but none is given",
+            )),
+        }
+    }
+}
+
+pub(super) fn out_of_order(text: impl Into<String>) -> RawError {
+    RawError::of(ErrorKind::Config, text.into())
+}
+
+impl Core {
+    pub(super) fn new(taos: &Taos) -> Self {
+        Self {
+            taos: Taos {
+                shared: Arc::clone(&taos.shared),
+            },
+            prepared: None,
+            bound: None,
+            affected: 0,
+            affected_once: 0,
+        }
+    }
+
+    pub(super) fn describe<'f, 'a, 'b>(
+        &self,
+        f: &'f mut fmt::DebugStruct<'a, 'b>,
+    ) -> &'f mut fmt::DebugStruct<'a, 'b> {
+        let table = self.prepared.as_ref().map(|p| p.insert.table.as_deref());
+        f.field("prepared", &self.prepared.is_some())
+            .field("table", &table.flatten())
+            .field("bound_rows", &self.bound.as_ref().map_or(0, Buffer::row_count))
+    }
+
+    pub(super) fn prepared(&self) -> RawResult<&Prepared> {
+        self.prepared.as_ref().ok_or_else(unprepared)
+    }
+
+    pub(super) fn fields(&self) -> Option<&[Stmt2Field]> {
+        self.prepared.as_ref()?.fields.as_deref()
+    }
+
+    /// Number of placeholders but for that of the table.
+    pub(super) fn marks(&self) -> usize {
+        let prepared = self.prepared.as_ref();
+        prepared.map_or(0, |prepared| prepared.insert.marks())
+    }
+
+    /// True if a bind came since the last execution.
+    pub(super) const fn has_rows(&self) -> bool {
+        self.bound.is_some()
+    }
+
+    /// Checks the name of a table that is to be bound.
+    pub(super) fn check_table(&self, name: &str) -> RawResult<()> {
+        let prepared = self.prepared()?;
+        if prepared.insert.table.is_some() {
+            return Err(out_of_order("the INSERT has no `?` for a table"));
+        }
+        prepared.table(Some(name)).map(drop)
+    }
+
+    pub(super) fn no_result<T>(&self) -> RawResult<T> {
+        self.prepared()?;
+        Err(out_of_order("an INSERT has no result set"))
+    }
+
+    pub(super) async fn prepare(&mut self, sql: &str) -> RawResult<()> {
+        self.prepared = None;
+        self.bound = None;
+        let insert = Insert::parse(sql)?;
+        let mut prepared = Prepared {
+            fields: None,
+            plans: HashMap::new(),
+            insert,
+        };
+        if let Some(table) = prepared.insert.table.clone() {
+            let columns = table::columns(&self.taos, &table).await?;
+            let plan = Plan::new(&prepared.insert, &table, &columns)?;
+            prepared.fields = Some(fields(&prepared.insert, &columns));
+            prepared.plans.insert(table, plan);
+        }
+        self.prepared = Some(prepared);
+        Ok(())
+    }
+
+    /// Makes lines of the columns of each part, with its table; of all of them or none.
+    pub(super) async fn bind(&mut self, parts: &[(Option<&str>, &[ColumnView])]) -> RawResult<()> {
+        let prepared = self.prepared.as_mut().ok_or_else(unprepared)?;
+        let mut tables = Vec::with_capacity(parts.len());
+        for (table, _) in parts {
+            let table = prepared.table(*table)?;
+            if !prepared.plans.contains_key(&table) {
+                let columns = table::columns(&self.taos, &table).await?;
+                let plan = Plan::new(&prepared.insert, &table, &columns)?;
+                prepared.plans.insert(table.clone(), plan);
+            }
+            tables.push(table);
+        }
+        let mut buffer = match self.bound.take() {
+            Some(buffer) => buffer,
+            None => self.taos.shared.new_buffer().await?,
+        };
+        let before = buffer.row_count();
+        buffer.set_marker()?;
+        let written = tables
+            .iter()
+            .zip(parts)
+            .filter_map(|(table, (_, views))| Some((prepared.plans.get(table)?, *views)))
+            .try_for_each(|(plan, views)| plan.write(&mut buffer, views));
+        if written.is_err() {
+            buffer.rewind_to_marker()?;
+        }
+        if written.is_ok() || before > 0 {
+            self.bound = Some(buffer);
+        }
+        written
+    }
+
+    /// Sends what was bound. Afterwards nothing is bound, whatever came out.
+    pub(super) async fn execute(&mut self) -> RawResult<usize> {
+        self.prepared()?;
+        self.affected_once = 0;
+        let Some(mut buffer) = self.bound.take() else {
+            return Err(out_of_order("nothing was bound since the last execution"));
+        };
+        let rows = buffer.row_count();
+        if rows > 0 {
+            self.taos.shared.send(&mut buffer).await?;
+        }
+        self.affected_once = rows;
+        self.affected += rows;
+        Ok(rows)
+    }
+}
+
+fn unprepared() -> RawError {
+    out_of_order("the statement must be prepared first")
+}
+
+/// What each placeholder stands for.
+fn fields(insert: &Insert, columns: &[Column]) -> Vec<Stmt2Field> {
+    let named = |at: usize| match &insert.columns {
+        Some(names) => {
+            let name = names.get(at)?;
+            columns.iter().find(|c| c.name.eq_ignore_ascii_case(name))
+        }
+        None => columns.get(at),
+    };
+    let marks = insert.values.iter().enumerate();
+    marks
+        .filter(|(_, item)| matches!(item, super::sql::Item::Mark))
+        .filter_map(|(at, _)| named(at))
+        .map(field)
+        .collect()
+}
+
+fn field(column: &Column) -> Stmt2Field {
+    let ty = column.ty.ty();
+    let (precision, scale) = match column.ty {
+        Type::Decimal(precision, scale) => (precision, scale),
+        Type::Micros => (1, 0),
+        Type::Nanos => (2, 0),
+        _ => (0, 0),
+    };
+    let bytes = i32::try_from(ty.fixed_length()).unwrap_or_default();
+    let id = i8::try_from(ty.as_u8()).unwrap_or_default();
+    Stmt2Field::new(&column.name, id, precision, scale, bytes, BindType::Column)
+}
