@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use taos_query::common::Field;
 use taos_query::helpers::{Describe, ShowDatabase, Topic};
-use taos_query::{AsyncQueryable, Capabilities, RawBlock, RawError, RawMeta, RawResult};
+use taos_query::{AsyncQueryable, Capabilities, RawBlock, RawError, RawMeta, RawResult, SmlData};
 
 use super::{ResultSet, Taos, Way, describe};
 
@@ -90,6 +90,14 @@ impl AsyncQueryable for Taos {
         _db: impl Display + Send,
     ) -> RawResult<()> {
         unsupported("creating a topic (create_topic_as_database)")
+    }
+
+    /// Writes lines of InfluxDB's protocol as they are.
+    ///
+    /// # Errors
+    /// `Unsupported` for OpenTSDB's formats, a ttl and a table name key; the server's.
+    async fn put(&self, data: &SmlData) -> RawResult<()> {
+        self.shared.put(data).await
     }
 
     async fn write_raw_meta(&self, _meta: &RawMeta) -> RawResult<()> {

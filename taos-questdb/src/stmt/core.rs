@@ -75,7 +75,10 @@ impl Core {
         let table = self.prepared.as_ref().map(|p| p.insert.table.as_deref());
         f.field("prepared", &self.prepared.is_some())
             .field("table", &table.flatten())
-            .field("bound_rows", &self.bound.as_ref().map_or(0, Buffer::row_count))
+            .field(
+                "bound_rows",
+                &self.bound.as_ref().map_or(0, Buffer::row_count),
+            )
     }
 
     pub(super) fn prepared(&self) -> RawResult<&Prepared> {

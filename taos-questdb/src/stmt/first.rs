@@ -28,7 +28,7 @@ pub struct Stmt {
 
 impl fmt::Debug for Stmt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.core.describe(f.debug_struct("Stmt")).finish()
+        self.core.describe(&mut f.debug_struct("Stmt")).finish()
     }
 }
 

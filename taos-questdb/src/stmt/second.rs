@@ -20,7 +20,7 @@ pub struct Stmt2 {
 
 impl fmt::Debug for Stmt2 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.core.describe(f.debug_struct("Stmt2")).finish()
+        self.core.describe(&mut f.debug_struct("Stmt2")).finish()
     }
 }
 
@@ -52,7 +52,9 @@ impl Stmt2AsyncBindable<Taos> for Stmt2 {
             .iter()
             .any(|param| param.tags().is_some_and(|tags| !tags.is_empty()))
         {
-            return Err(unsupported("binding tags (a SYMBOL column is what a tag is)"));
+            return Err(unsupported(
+                "binding tags (a SYMBOL column is what a tag is)",
+            ));
         }
         let parts: Vec<_> = params
             .iter()

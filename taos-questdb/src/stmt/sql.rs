@@ -65,9 +65,7 @@ impl Insert {
             ));
         }
         if parser.keyword("atomic") || parser.keyword("batch") {
-            return Err(unsupported(
-                "preparing INSERT ATOMIC and INSERT BATCH",
-            ));
+            return Err(unsupported("preparing INSERT ATOMIC and INSERT BATCH"));
         }
         if !parser.keyword("into") {
             return Err(wrong("INTO is missing"));

@@ -105,12 +105,14 @@ pub(super) async fn columns(taos: &Taos, table: &str) -> RawResult<Vec<Column>> 
             format!("there is no table `{table}`"),
         ));
     }
-    let columns = rows.into_iter().map(|(name, type_name, designated)| Column {
-        name,
-        ty: Type::of(&type_name),
-        type_name,
-        designated,
-    });
+    let columns = rows
+        .into_iter()
+        .map(|(name, type_name, designated)| Column {
+            name,
+            ty: Type::of(&type_name),
+            type_name,
+            designated,
+        });
     Ok(columns.collect())
 }
 
