@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use chrono_tz::Tz;
 use taos_query::common::{Field, Precision};
 use taos_query::helpers::{Describe, ShowDatabase, Topic};
-use taos_query::prelude::{Stream, StreamExt as _};
 use taos_query::prelude::tokio::runtime;
+use taos_query::prelude::{Stream, StreamExt as _};
 use taos_query::{
     AsyncFetchable, AsyncQueryable, AsyncTBuilder, Capabilities, ConnectionState, Dsn, IntoDsn,
     PollBlock, RawBlock, RawMeta, RawResult, SmlData,

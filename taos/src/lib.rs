@@ -99,12 +99,12 @@ mod creating;
 mod driver;
 mod statement;
 
-#[cfg(feature = "questdb")]
-pub use taos_questdb as questdb;
 pub use taos_query;
 pub use taos_query::RawError as Error;
 pub use taos_query::prelude::*;
 pub use taos_query::tmq::{self, Data, Meta, Offset};
+#[cfg(feature = "questdb")]
+pub use taos_questdb as questdb;
 #[cfg(feature = "ws")]
 pub use taos_ws;
 

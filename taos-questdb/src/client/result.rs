@@ -152,7 +152,14 @@ impl PollBlock for Source {
             Rows::Http(rows) => ready!(rows.poll(cx)),
             Rows::Qwp(rows) => {
                 let rows = rows.get_mut().unwrap_or_else(PoisonError::into_inner);
-                ready!(rows.poll_block(cx)).map_err(Into::into)
+                ready!(rows.poll_block(cx))
+                    .map(|block| {
+                        block.map(|mut block| {
+                            block.with_timezone(Tz::UTC);
+                            block
+                        })
+                    })
+                    .map_err(Into::into)
             }
         };
         match &block {

@@ -495,7 +495,8 @@ const QUERY: &[Key] = &[
     ),
     key(
         "query_timeout_ms",
-        Scope::QwpOrIgnored,
+        // Over HTTP it is a header of the request, where a DSN says it.
+        Scope::HttpOrQwp,
         Side::Query,
         |d, v| {
             let limit = v.millis()?;
