@@ -150,12 +150,6 @@ pub(crate) const fn per_second(precision: Precision) -> i64 {
     }
 }
 
-/// A time in the unit of the result, which is not coarser than the column's own; `None` if the value
-/// is out of its range.
-pub(crate) fn ticks(value: i64, from: Precision, to: Precision) -> Option<i64> {
-    value.checked_mul(per_second(to) / per_second(from))
-}
-
 /// The error of a time that the unit of its result cannot hold.
 #[cold]
 pub(crate) fn time_out_of_range(column: &str, kind: Kind, to: Precision) -> RawError {
@@ -230,11 +224,5 @@ mod tests {
             precision_of([Kind::Date, Kind::Nanos, Kind::Micros]),
             Precision::Nanosecond
         );
-        assert_eq!(
-            ticks(2, Precision::Millisecond, Precision::Nanosecond),
-            Some(2_000_000)
-        );
-        let far = ticks(i64::MAX, Precision::Millisecond, Precision::Nanosecond);
-        assert_eq!(far, None);
     }
 }

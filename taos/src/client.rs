@@ -21,6 +21,10 @@ use crate::driver::{self, Backend};
 /// `dispatch`, and its names in the driver table.
 macro_rules! backends {
     ($($feature:literal $variant:ident $krate:ident;)*) => {
+        #[allow(
+            clippy::large_enum_variant,
+            reason = "a program has few of them, and a box would cost each call a jump"
+        )]
         enum AnyBuilder {
             $(#[cfg(feature = $feature)] $variant($krate::TaosBuilder),)*
         }
@@ -29,6 +33,10 @@ macro_rules! backends {
             $(#[cfg(feature = $feature)] $variant($krate::Taos),)*
         }
 
+        #[allow(
+            clippy::large_enum_variant,
+            reason = "a program has few of them, and a box would cost each call a jump"
+        )]
         enum AnyResult {
             $(#[cfg(feature = $feature)] $variant($krate::ResultSet),)*
         }

@@ -13,10 +13,18 @@ use crate::client::{AnyTaos, ResultSet, Taos, dispatch};
 /// Declares the types that hold a statement of one of the backends, as `client` does for the rest.
 macro_rules! statements {
     ($($feature:literal $variant:ident $krate:ident;)*) => {
+        #[allow(
+            clippy::large_enum_variant,
+            reason = "a program has few of them, and a box would cost each call a jump"
+        )]
         enum AnyStmt {
             $(#[cfg(feature = $feature)] $variant($krate::Stmt),)*
         }
 
+        #[allow(
+            clippy::large_enum_variant,
+            reason = "a program has few of them, and a box would cost each call a jump"
+        )]
         enum AnyStmt2 {
             $(#[cfg(feature = $feature)] $variant($krate::Stmt2),)*
         }

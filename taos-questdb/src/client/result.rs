@@ -38,7 +38,7 @@ struct Source {
 
 enum Rows {
     None,
-    Http(HttpRows),
+    Http(Box<HttpRows>),
     // Never locked, as the body below.
     Qwp(Box<Mutex<QwpRows>>),
 }
@@ -49,10 +49,10 @@ struct HttpRows {
     body: Mutex<Body>,
 }
 
-type Piece = (Response, crate::Result<Option<Bytes>>);
+type Piece = (Box<Response>, crate::Result<Option<Bytes>>);
 
 enum Body {
-    Waiting(Response),
+    Waiting(Box<Response>),
     Reading(Pin<Box<dyn Future<Output = Piece> + Send>>),
     Over,
 }
@@ -70,10 +70,13 @@ impl ResultSet {
             precision: head.precision,
             affected: 0,
             source: Source {
-                rows: Rows::Http(HttpRows {
-                    body: Mutex::new(response.map_or(Body::Over, Body::Waiting)),
+                rows: Rows::Http(Box::new(HttpRows {
+                    body: Mutex::new(match response {
+                        Some(response) => Body::Waiting(Box::new(response)),
+                        None => Body::Over,
+                    }),
                     reply,
-                }),
+                })),
                 summary: (0, 0),
             },
         }
