@@ -285,6 +285,8 @@ fn tokens(sql: &str) -> RawResult<Vec<Token>> {
         } else if c == '_' || c.is_alphanumeric() {
             let part = |c: char| c == '_' || c == '.' || c == '$' || c.is_alphanumeric();
             let end = rest.find(|c| !part(c)).unwrap_or(rest.len());
+            // A dot at the end divides this word from a name in quotes.
+            let end = rest[..end].trim_end_matches('.').len();
             tokens.push(Token::Word(rest[..end].to_owned()));
             rest = &rest[end..];
         } else if c == '?' {
@@ -413,7 +415,7 @@ mod tests {
             (
                 "select * from t where a = ?",
                 Unsupported,
-                "other than INSERT",
+                "no INSERT",
             ),
             (
                 "insert into ? using st tags(?) values(?)",
