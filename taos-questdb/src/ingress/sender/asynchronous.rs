@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::StatusCode;
+use tokio::runtime::Handle;
 
 use super::auto::Auto;
 use super::lend::Lent;
@@ -11,6 +12,7 @@ use crate::error::{Error, Result, error};
 use crate::http::{Client, Request, negotiate, write_lines};
 use crate::ingress::{Buffer, Protocol, ProtocolVersion, SenderBuilder, Timestamp};
 use crate::net::Dialer;
+use crate::qwp::ingest::Publisher;
 use crate::settings::Settings;
 
 /// Sends buffers of rows, without blocking the thread.
@@ -44,9 +46,9 @@ use crate::settings::Settings;
 /// it, by [`at`](Self::at), [`at_now`](Self::at_now) or [`flush_if_due`](Self::flush_if_due). There is
 /// no timer behind it: rows wait in the buffer for the next row or for a flush.
 pub struct AsyncSender {
-    transport: Transport,
-    auto: Auto,
-    protocol: Protocol,
+    pub(super) transport: Transport,
+    pub(super) auto: Auto,
+    pub(super) protocol: Protocol,
     protocol_version: ProtocolVersion,
     addresses: String,
     /// Bytes.
@@ -60,6 +62,11 @@ pub struct AsyncSender {
 pub(super) enum Transport {
     Http(Client),
     Tcp(Tcp),
+    Qwp {
+        publisher: Box<Publisher>,
+        /// For pings, which the same port answers.
+        http: Client,
+    },
 }
 
 impl fmt::Debug for AsyncSender {
@@ -108,11 +115,15 @@ impl AsyncSender {
                 max_name_len = said.max_name_len.unwrap_or(max_name_len);
             }
             Transport::Http(client)
-        } else if settings.protocol.is_qwp() {
+        } else if Handle::try_current().is_err() {
             return Err(error!(
-                UnsupportedServer,
-                "senders over QWP are not connected yet"
+                InvalidApiCall,
+                "connecting needs a tokio runtime: await it inside one, or use the blocking `Sender`"
             ));
+        } else if settings.protocol.is_qwp() {
+            let http = Client::with_dialer(&settings, dialer)?;
+            let publisher = Box::new(Publisher::connect(settings.clone()).await?);
+            Transport::Qwp { publisher, http }
         } else {
             Transport::Tcp(Tcp::connect(&settings, &dialer).await?)
         };
@@ -131,6 +142,9 @@ impl AsyncSender {
 
     /// A buffer of this sender's kind, version and limits.
     pub fn new_buffer(&self) -> Buffer {
+        if self.protocol.is_qwp() {
+            return Buffer::qwp_ws_with_max_name_len(self.max_name_len);
+        }
         Buffer::with_init_capacity_and_max_name_len(
             self.protocol_version,
             self.init_buf_size,
@@ -140,6 +154,9 @@ impl AsyncSender {
 
     /// Sends the rows and, when that succeeded, clears the buffer. An empty buffer is nothing to do.
     ///
+    /// Over HTTP the rows are stored when it succeeds, over TCP the operating system has them. Over QWP
+    /// they are in the sender's own store, and [`wait`](Self::wait) tells when the server has them.
+    ///
     /// # Errors
     /// `InvalidApiCall` in the middle of a row, for another kind of buffer, or for more than
     /// `max_buf_size` bytes; `ProtocolVersionError` for a buffer of another version; what the server
@@ -147,14 +164,13 @@ impl AsyncSender {
     /// codes of connections. The buffer keeps its rows. [`Error::in_doubt`] tells whether some may
     /// have been stored nevertheless.
     pub async fn flush(&mut self, buffer: &mut Buffer) -> Result<()> {
-        if self.check(buffer, false)? {
-            match &mut self.transport {
-                Transport::Http(client) => {
-                    let lent = Lent::take(buffer);
-                    write_lines(client, lent.lines()).await?;
-                }
-                Transport::Tcp(tcp) => tcp.send(buffer.as_bytes()).await?,
+        if let Transport::Http(client) = &self.transport {
+            if self.check(buffer, false)? {
+                let lent = Lent::take(buffer);
+                write_lines(client, lent.lines()).await?;
             }
+        } else {
+            self.send(buffer, false).await?;
         }
         buffer.clear();
         self.auto.flushed();
@@ -180,17 +196,32 @@ impl AsyncSender {
         buffer: &Buffer,
         transactional: bool,
     ) -> Result<()> {
-        if self.check(buffer, transactional)? {
-            match &mut self.transport {
-                Transport::Http(client) => {
-                    let lines = Bytes::copy_from_slice(buffer.as_bytes());
-                    write_lines(client, lines).await?;
-                }
-                Transport::Tcp(tcp) => tcp.send(buffer.as_bytes()).await?,
-            }
-        }
+        self.send(buffer, transactional).await?;
         self.auto.flushed();
         Ok(())
+    }
+
+    /// Gives the number of the frame over QWP.
+    pub(super) async fn send(
+        &mut self,
+        buffer: &Buffer,
+        transactional: bool,
+    ) -> Result<Option<u64>> {
+        if !self.check(buffer, transactional)? {
+            return Ok(None);
+        }
+        match &mut self.transport {
+            Transport::Http(client) => {
+                write_lines(client, Bytes::copy_from_slice(buffer.as_bytes())).await?;
+            }
+            Transport::Tcp(tcp) => tcp.send(buffer.as_bytes()).await?,
+            Transport::Qwp { publisher, .. } => {
+                if let Some(columns) = buffer.qwp() {
+                    return publisher.publish(columns).await;
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// The checks of questdb §5.7 in their order. False when there is nothing to send.
@@ -203,6 +234,16 @@ impl AsyncSender {
                 InvalidApiCall,
                 "transactional flushes are of HTTP only, not of {}", self.protocol
             ));
+        }
+        if self.protocol.is_qwp() && buffer.qwp().is_none() {
+            return Err(error!(
+                InvalidApiCall,
+                "a buffer of lines cannot be flushed over QWP; take one from `new_buffer`"
+            ));
+        }
+        if self.protocol.is_qwp() {
+            // The publisher knows the rest, and the limits of the server.
+            return Ok(true);
         }
         buffer.check_flush(self.max_buf_size, self.protocol_version, transactional)
     }
@@ -273,7 +314,7 @@ impl AsyncSender {
     /// As [`flush`](Self::flush) for connections; `ServerFlushError` for another answer than expected.
     pub async fn ping(&mut self) -> Result<()> {
         match &mut self.transport {
-            Transport::Http(client) => ping(client).await,
+            Transport::Http(http) | Transport::Qwp { http, .. } => ping(http).await,
             Transport::Tcp(tcp) => tcp.look().await,
         }
     }
@@ -285,6 +326,7 @@ impl AsyncSender {
         match &self.transport {
             Transport::Http(_) => false,
             Transport::Tcp(tcp) => tcp.is_broken(),
+            Transport::Qwp { publisher, .. } => publisher.must_close(),
         }
     }
 
@@ -314,7 +356,7 @@ impl AsyncSender {
     }
 
     /// Ends the connection in order: over TCP what was flushed still arrives, as it does when the
-    /// sender is dropped.
+    /// sender is dropped; over QWP it is [`close_drain`](Self::close_drain).
     ///
     /// # Errors
     /// `SocketError`.
@@ -322,6 +364,7 @@ impl AsyncSender {
         match &mut self.transport {
             Transport::Http(_) => Ok(()),
             Transport::Tcp(tcp) => tcp.close().await,
+            Transport::Qwp { publisher, .. } => publisher.close_drain().await,
         }
     }
 }

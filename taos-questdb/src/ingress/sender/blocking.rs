@@ -26,7 +26,7 @@ use crate::settings::Settings;
 /// sender.flush(&mut buffer)?;
 /// # taos_questdb::Result::Ok(())
 /// ```
-pub struct Sender(AsyncSender);
+pub struct Sender(pub(super) AsyncSender);
 
 impl fmt::Debug for Sender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +35,7 @@ impl fmt::Debug for Sender {
 }
 
 /// Waits on the runtime behind blocking calls, where the connections of blocking senders live.
-fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+pub(super) fn wait<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     block_on(None, work).map_err(|error| error!(ConfigError, "{error}"))?
 }
 

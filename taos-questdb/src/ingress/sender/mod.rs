@@ -5,6 +5,7 @@ mod auto;
 mod blocking;
 mod ecdsa;
 mod lend;
+mod progress;
 mod tcp;
 #[cfg(test)]
 mod tests;
