@@ -569,3 +569,7 @@ fn learn(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "slot_tests.rs"]
+mod tests;
