@@ -412,11 +412,7 @@ mod tests {
         use ErrorKind::{Config, Unsupported};
         for (sql, kind, fragment) in [
             ("", Unsupported, "no INSERT"),
-            (
-                "select * from t where a = ?",
-                Unsupported,
-                "no INSERT",
-            ),
+            ("select * from t where a = ?", Unsupported, "no INSERT"),
             (
                 "insert into ? using st tags(?) values(?)",
                 Unsupported,

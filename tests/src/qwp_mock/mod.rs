@@ -7,6 +7,7 @@
 pub mod codec;
 #[path = "egress/mod.rs"]
 pub mod egress;
+pub mod ingest;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -69,7 +69,10 @@ fn written(root: &Path) -> BTreeMap<u64, Vec<u8>> {
 fn the_next_process_finds_what_was_not_acknowledged() {
     let root = tempfile::tempdir().unwrap();
     let before = written(root.path());
-    assert_eq!(before.keys().copied().collect::<Vec<_>>(), (3..10).collect::<Vec<_>>());
+    assert_eq!(
+        before.keys().copied().collect::<Vec<_>>(),
+        (3..10).collect::<Vec<_>>()
+    );
     let mut process = Process::start(root.path()).unwrap();
     assert_eq!(process.frames(), before);
     assert_eq!(process.symbols.len(), 10);
@@ -87,7 +90,10 @@ fn a_slot_is_open_once_and_the_second_is_told_by_whom() {
     let process = Process::start(root.path()).unwrap();
     let error = Process::start(root.path()).map(drop).unwrap_err();
     assert_eq!(error.code(), ErrorCode::ConfigError);
-    assert!(error.msg().contains(&std::process::id().to_string()), "{error}");
+    assert!(
+        error.msg().contains(&std::process::id().to_string()),
+        "{error}"
+    );
     drop(process);
     Process::start(root.path()).unwrap();
 }
@@ -98,7 +104,10 @@ fn acknowledged_segments_leave_the_disk_and_numbers_go_on() {
     written(root.path());
     let segments = |root: &Path| {
         let names = names(&root.join("me"));
-        names.iter().filter(|name| name.starts_with("frames-")).count()
+        names
+            .iter()
+            .filter(|name| name.starts_with("frames-"))
+            .count()
     };
     assert!(segments(root.path()) > 2);
     let mut process = Process::start(root.path()).unwrap();
