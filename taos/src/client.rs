@@ -9,6 +9,7 @@ use taos_query::common::{Field, Precision};
 use taos_query::helpers::{Describe, ShowDatabase, Topic};
 use taos_query::prelude::tokio::runtime;
 use taos_query::prelude::{Stream, StreamExt as _};
+use taos_query::util::Edition;
 use taos_query::{
     AsyncFetchable, AsyncQueryable, AsyncTBuilder, Capabilities, ConnectionState, Dsn, IntoDsn,
     PollBlock, RawBlock, RawMeta, RawResult, SmlData,
@@ -162,6 +163,10 @@ impl AsyncTBuilder for TaosBuilder {
             #[cfg(feature = "questdb")]
             AnyTaos::QuestDb(taos) => <taos_questdb::TaosBuilder as AsyncTBuilder>::is_broken(taos),
         }
+    }
+
+    async fn get_edition(&self) -> RawResult<Edition> {
+        dispatch!(AnyBuilder, &self.0, builder => AsyncTBuilder::get_edition(builder).await)
     }
 
     async fn build(&self) -> RawResult<Taos> {

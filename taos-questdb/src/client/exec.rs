@@ -1,12 +1,12 @@
 //! Statements over `GET /exec` (questdb §10.1).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use taos_query::{ErrorKind, RawError, RawResult};
 
-use super::unreachable;
+use super::health::unreachable;
 use crate::http::{Client, Request};
 use crate::rest::Reply;
 use crate::settings::Settings;
@@ -31,11 +31,16 @@ pub(super) struct Answer {
 /// Runs a statement and waits for the columns of its result.
 pub(super) async fn run(client: &Client, settings: &Settings, sql: &str) -> RawResult<Answer> {
     let request = request(client, settings, sql)?;
-    let length = request.target.len();
-    let mut response = client
-        .request(request)
-        .await
-        .map_err(|error| too_long(error.into(), length))?;
+    let (length, limit, start) = (request.target.len(), request.limit, Instant::now());
+    let mut response = client.request(request).await.map_err(|error| {
+        let error = too_long(error.into(), length);
+        if start.elapsed() < limit {
+            return error;
+        }
+        error.with_kind(ErrorKind::Timeout).context(
+            "the statement took longer than it may; `query_timeout_ms` in the DSN gives it more",
+        )
+    })?;
     let status = response.status();
     if !status.is_success() {
         let url = response.url().to_owned();

@@ -2,6 +2,7 @@
 
 mod describe;
 mod exec;
+mod health;
 mod lines;
 mod query;
 mod result;
@@ -12,12 +13,10 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
-use futures_util::{Stream, TryStreamExt as _};
-use serde_json::Value;
+use futures_util::Stream;
 use taos_query::dsn::QUESTDB_PARAMS;
-use taos_query::{
-    AsyncFetchable as _, AsyncTBuilder, ConnectionState, ErrorKind, IntoDsn, RawError, RawResult,
-};
+use taos_query::util::Edition;
+use taos_query::{AsyncTBuilder, ConnectionState, ErrorKind, IntoDsn, RawError, RawResult};
 use tokio::sync::OnceCell;
 
 use crate::http;
@@ -27,11 +26,9 @@ use crate::settings::{Auth, Settings};
 
 pub use result::ResultSet;
 
+use health::Release;
 use lines::Senders;
 use state::States;
-
-/// The answer to `/settings` is short; longer ones are not read.
-const MAX_SETTINGS: usize = 4 << 20;
 
 /// Makes connections to QuestDB from a DSN.
 ///
@@ -55,7 +52,7 @@ const MAX_SETTINGS: usize = 4 << 20;
 /// ```
 pub struct TaosBuilder {
     settings: Arc<Settings>,
-    version: OnceCell<String>,
+    release: OnceCell<Release>,
 }
 
 /// A connection to QuestDB. Share it by reference: many statements may be under way at the same time,
@@ -71,7 +68,7 @@ pub(crate) struct Shared {
     pub(crate) settings: Arc<Settings>,
     pub(crate) way: Way,
     senders: Senders,
-    version: OnceCell<String>,
+    release: OnceCell<Release>,
     states: States,
 }
 
@@ -117,23 +114,27 @@ impl Shared {
         self.note(result)
     }
 
-    /// The server's version, asked once.
-    async fn version(&self) -> RawResult<&str> {
+    /// What the server says about itself, asked once.
+    async fn release(&self) -> RawResult<&Release> {
         let ask = || async {
-            let version = match &self.way {
-                Way::Http(client) => version(client).await,
-                Way::WebSocket(session) => build_of(session).await,
+            let release = match &self.way {
+                Way::Http(client) => health::release(client).await,
+                Way::WebSocket(session) => health::release_over_qwp(session).await,
                 Way::Tcp => Err(lines_only("asking for the server's version")),
             };
-            self.note(version)
+            self.note(release)
         };
-        self.version.get_or_try_init(ask).await.map(String::as_str)
+        self.release.get_or_try_init(ask).await
+    }
+
+    async fn version(&self) -> RawResult<&str> {
+        Ok(&self.release().await?.version)
     }
 
     async fn ping(&self) -> RawResult<()> {
         let answer = match &self.way {
-            Way::Http(client) => ping(client).await,
-            Way::Tcp => self.ping_sender().await.map_err(unreachable),
+            Way::Http(client) => health::ping(client).await,
+            Way::Tcp => self.ping_sender().await.map_err(health::unreachable),
             Way::WebSocket(session) => session
                 .query("select 1", &[])
                 .await
@@ -151,80 +152,11 @@ fn lines_only(what: &str) -> RawError {
     RawError::unsupported(what, "QuestDB over TCP")
 }
 
-/// The version in `Build Information: QuestDB 10.0.1, JDK …`.
-async fn build_of(session: &Session) -> RawResult<String> {
-    let mut rows = ResultSet::qwp(session.query("select build()", &[]).await?);
-    let build: Option<String> = rows.deserialize().try_next().await?;
-    let build = build.unwrap_or_default();
-    let version = build
-        .split_once("QuestDB ")
-        .and_then(|(_, rest)| rest.split([',', ' ']).next())
-        .filter(|version| !version.is_empty());
-    version.map(str::to_owned).ok_or_else(|| {
-        RawError::of(
-            ErrorKind::Server,
-            format!("the server tells no version: {build}"),
-        )
-    })
-}
-
-/// What `release.version` of `/settings` says; this needs no user (questdb §5.1).
-async fn version(client: &http::Client) -> RawResult<String> {
-    let request = http::Request::get("/settings", client.limits().request_timeout);
-    let response = client.request(request).await.map_err(unreachable)?;
-    let (status, url) = (response.status(), response.url().to_owned());
-    let body = response.read_to_end(MAX_SETTINGS).await?;
-    let wrong = |what: &str| {
-        RawError::of(
-            ErrorKind::Connect,
-            format!("{url} {what}: is this the HTTP port of a QuestDB server?"),
-        )
-    };
-    if matches!(status.as_u16(), 401 | 403) {
-        return Err(exec::refused(status.as_u16(), &body));
-    }
-    if !status.is_success() {
-        return Err(wrong(&format!("answers status {}", status.as_u16())));
-    }
-    let settings: Value =
-        serde_json::from_slice(&body).map_err(|_| wrong("does not answer with JSON"))?;
-    let config = settings.get("config").unwrap_or(&settings);
-    let version = config.get("release.version").and_then(Value::as_str);
-    version
-        .map(str::to_owned)
-        .ok_or_else(|| wrong("does not tell a version"))
-}
-
-/// One cheap request that asks nothing of the database.
-async fn ping(client: &http::Client) -> RawResult<()> {
-    let request = http::Request::get("/ping", client.limits().request_timeout);
-    let response = client.request(request).await.map_err(unreachable)?;
-    let status = response.status();
-    if !status.is_success() {
-        return Err(RawError::of(
-            ErrorKind::Server,
-            format!("{} answers status {}", response.url(), status.as_u16()),
-        ));
-    }
-    response.read_to_end(MAX_SETTINGS).await?;
-    Ok(())
-}
-
-/// An error of a request that only asks whether the server is there.
-fn unreachable(error: crate::Error) -> RawError {
-    let raw = RawError::from(error);
-    if raw.kind() == ErrorKind::ConnectionLost {
-        raw.with_kind(ErrorKind::Connect)
-    } else {
-        raw
-    }
-}
-
 impl TaosBuilder {
     pub(crate) fn from_settings(settings: Arc<Settings>) -> Self {
         Self {
             settings,
-            version: OnceCell::new(),
+            release: OnceCell::new(),
         }
     }
 
@@ -235,7 +167,7 @@ impl TaosBuilder {
             Protocol::Tcp | Protocol::Tcps => Way::Tcp,
             Protocol::Ws | Protocol::Wss => {
                 let session = Session::connect(Arc::clone(settings)).await;
-                Way::WebSocket(session.map_err(unreachable)?)
+                Way::WebSocket(session.map_err(health::unreachable)?)
             }
         };
         let address = settings.addresses.first();
@@ -244,9 +176,16 @@ impl TaosBuilder {
             settings: Arc::clone(settings),
             way,
             senders: Senders::default(),
-            version: OnceCell::new(),
+            release: OnceCell::new(),
             states: States::new(&address),
         })
+    }
+}
+
+impl TaosBuilder {
+    async fn release(&self) -> RawResult<&Release> {
+        let ask = || async { self.shared().await?.release().await.cloned() };
+        self.release.get_or_try_init(ask).await
     }
 }
 
@@ -268,15 +207,16 @@ impl AsyncTBuilder for TaosBuilder {
 
     /// The server's release, such as `9.3.4`.
     async fn server_version(&self) -> RawResult<&str> {
-        let ask = || async {
-            let shared = self.shared().await?;
-            shared.version().await.map(str::to_owned)
-        };
-        self.version.get_or_try_init(ask).await.map(String::as_str)
+        Ok(&self.release().await?.version)
     }
 
     async fn ping(&self, target: &mut Taos) -> RawResult<()> {
         target.shared.ping().await
+    }
+
+    /// `community` for the open-source release, `official` for the others.
+    async fn get_edition(&self) -> RawResult<Edition> {
+        self.release().await?.edition()
     }
 
     /// Connects. Over HTTP the server is asked for its version, and if there is a user, whether it
@@ -288,12 +228,12 @@ impl AsyncTBuilder for TaosBuilder {
         let shared = Arc::new(self.shared().await?);
         match &shared.way {
             Way::Http(client) => {
-                shared.version().await?;
+                shared.release().await?;
                 if shared.settings.auth != Auth::None {
                     exec::log_in(client).await?;
                 }
             }
-            Way::Tcp => shared.connect_sender().await.map_err(unreachable)?,
+            Way::Tcp => shared.connect_sender().await.map_err(health::unreachable)?,
             Way::WebSocket(_) => {}
         }
         Ok(Taos { shared })

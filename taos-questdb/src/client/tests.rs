@@ -155,6 +155,28 @@ async fn the_limit_of_a_statement_is_told_to_the_server() {
 }
 
 #[tokio::test]
+async fn a_statement_without_an_answer_is_given_up_at_its_limit() {
+    let script = Script::new([json(SETTINGS), Step::Mute]);
+    let address = script.listen(None).await;
+    let rest = "?query_timeout_ms=50&request_timeout=50";
+    let taos = builder(address, rest).build().await.unwrap();
+    let error = taos.query("select 1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.to_string().contains("query_timeout_ms"), "{error}");
+}
+
+#[tokio::test]
+async fn the_edition_is_the_type_of_the_release() {
+    for (ty, licensed) in [("OSS", false), ("EE", true)] {
+        let script = Script::new([json(&SETTINGS.replace("OSS", ty))]);
+        let builder = builder(script.listen(None).await, "");
+        assert_eq!(builder.is_enterprise_edition().await.unwrap(), licensed);
+        assert_eq!(builder.server_version().await.unwrap(), "9.9.9");
+        assert_eq!(script.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn rows_are_read_before_the_answer_has_ended_and_leaving_closes_the_connection() {
     let (script, taos) = connected([Step::Answer(begun()), json(NUMBERS)]).await;
     let mut result = taos.query("q").await.unwrap();
