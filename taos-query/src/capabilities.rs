@@ -39,6 +39,11 @@ pub struct Capabilities {
     pub read_your_writes: bool,
     /// Statements tell how many rows they changed.
     pub affected_rows: bool,
+    /// A connection is a line to the server that lasts, that can be seen to break, and that belongs to the
+    /// runtime it was made in. Without it each request stands for itself.
+    pub lasting_connections: bool,
+    /// Columns of every type can be NULL.
+    pub nulls_of_every_type: bool,
 }
 
 impl Capabilities {
@@ -53,6 +58,8 @@ impl Capabilities {
         prepared_queries: true,
         read_your_writes: true,
         affected_rows: true,
+        lasting_connections: true,
+        nulls_of_every_type: true,
     };
 
     /// QuestDB over HTTP.
@@ -66,5 +73,7 @@ impl Capabilities {
         prepared_queries: false,
         read_your_writes: false,
         affected_rows: false,
+        lasting_connections: false,
+        nulls_of_every_type: false,
     };
 }

@@ -44,3 +44,5 @@ pub const RAW_WRITES: Need = Need::new("raw writes", |c| c.raw_writes);
 pub const PREPARED_QUERIES: Need = Need::new("prepared queries", |c| c.prepared_queries);
 /// Counts of changed rows.
 pub const AFFECTED_ROWS: Need = Need::new("counts of affected rows", |c| c.affected_rows);
+/// Connections that can be seen to break.
+pub const LASTING_CONNECTIONS: Need = Need::new("lasting connections", |c| c.lasting_connections);

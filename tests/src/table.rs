@@ -1,5 +1,6 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use taos::sync::Queryable;
 use taos::*;
 use taos_query::Dialect;
 
@@ -64,15 +65,7 @@ impl Table {
     /// The statement that writes rows, each given as the literals of its columns.
     #[must_use]
     pub fn insertion<R: AsRef<str>>(&self, rows: &[R]) -> String {
-        let rows: Vec<String> = rows
-            .iter()
-            .map(|row| format!("({})", row.as_ref()))
-            .collect();
-        let separator = match self.dialect {
-            Dialect::QuestDb => ", ",
-            _ => " ",
-        };
-        format!("insert into {} values {}", self.name, rows.join(separator))
+        insertion(self.dialect, &self.name, rows)
     }
 
     /// Writes new rows and waits until they can be read.
@@ -84,6 +77,29 @@ impl Table {
         self.until(self.rows + i64::try_from(rows.len())?).await
     }
 
+    /// Fills an empty table of one more column, a number: it and `ts` count from 0.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert).
+    pub async fn count_up(&mut self, rows: i64) -> anyhow::Result<()> {
+        if self.dialect == Dialect::QuestDb {
+            // Its statements are part of a URL and must stay short.
+            let counted = "select cast(x - 1 as timestamp), cast(x - 1 as int) from";
+            let name = &self.name;
+            self.taos
+                .exec(format!(
+                    "insert into {name} {counted} long_sequence({rows})"
+                ))
+                .await?;
+        } else {
+            for chunk in (0..rows).collect::<Vec<_>>().chunks(10_000) {
+                let chunk: Vec<String> = chunk.iter().map(|n| format!("{n}, {n}")).collect();
+                self.taos.exec(self.insertion(&chunk)).await?;
+            }
+        }
+        self.until(rows).await
+    }
+
     /// Waits until it has as many rows.
     ///
     /// # Errors
@@ -93,6 +109,18 @@ impl Table {
         self.rows = rows;
         Ok(())
     }
+}
+
+pub(crate) fn insertion<R: AsRef<str>>(dialect: Dialect, table: &str, rows: &[R]) -> String {
+    let rows: Vec<String> = rows
+        .iter()
+        .map(|row| format!("({})", row.as_ref()))
+        .collect();
+    let separator = match dialect {
+        Dialect::QuestDb => ", ",
+        _ => " ",
+    };
+    format!("insert into {table} values {}", rows.join(separator))
 }
 
 /// Waits until a table has as many rows; not being there yet counts as none.
@@ -114,6 +142,26 @@ pub async fn until_rows(taos: &Taos, table: &str, rows: i64) -> anyhow::Result<(
     let counted = tokio::time::timeout(LIMIT, counted).await;
     anyhow::ensure!(counted.is_ok(), "{table} has {seen:?} rows, not {rows}");
     Ok(())
+}
+
+/// [`until_rows`] without async.
+///
+/// # Errors
+/// As that.
+pub fn until_rows_blocking(taos: &Taos, table: &str, rows: i64) -> anyhow::Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let count = format!("select count(*) from {table}");
+        let seen = Queryable::query_one::<_, i64>(taos, count);
+        if seen.as_ref().is_ok_and(|seen| *seen == Some(rows)) {
+            return Ok(());
+        }
+        anyhow::ensure!(
+            Instant::now() < deadline,
+            "{table} has {seen:?} rows, not {rows}"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// What a column of this type is declared as.

@@ -263,6 +263,40 @@ impl Target {
         Table::create(self, stem, columns).await
     }
 
+    /// The name of a [`table`](Self::table), for programs without a runtime.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn blocking_table(&self, stem: &str, columns: &[(&str, Ty)]) -> anyhow::Result<String> {
+        let made = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let table = runtime.block_on(self.table(stem, columns))?;
+            anyhow::Ok(table.name().to_owned())
+        };
+        // Whatever runtime the caller is in, this thread is in none.
+        std::thread::scope(|scope| scope.spawn(made).join())
+            .map_err(|_| anyhow::anyhow!("no table"))?
+    }
+
+    /// The statement that writes rows, each given as the literals of its columns.
+    #[must_use]
+    pub fn insertion<R: AsRef<str>>(&self, table: &str, rows: &[R]) -> String {
+        crate::table::insertion(self.capabilities.dialect, table, rows)
+    }
+
+    /// Whether an error is what the server says of a table that is not there.
+    #[must_use]
+    pub fn misses_table(&self, error: &Error) -> bool {
+        match self.capabilities.dialect {
+            Dialect::QuestDb => {
+                error.kind() == ErrorKind::Server && error.to_string().contains("does not exist")
+            }
+            _ => error.code() == 0x2603,
+        }
+    }
+
     /// The DSN with parameters, for example `conn_retries=0&timezone=UTC`.
     pub fn dsn_with(&self, parameters: &str) -> String {
         let separator = if self.dsn.contains('?') { '&' } else { '?' };

@@ -1,23 +1,26 @@
 //! Results as Arrow record batches, awaited and blocking.
 
 use taos::taos_query::arrow::arrow_array::cast::AsArray as _;
-use taos::taos_query::arrow::arrow_array::types::{Int32Type, TimestampMillisecondType};
+use taos::taos_query::arrow::arrow_array::types::{Int32Type, TimestampMicrosecondType};
 use taos::taos_query::arrow::arrow_array::{Array as _, RecordBatch};
 use taos::taos_query::arrow::arrow_schema::{DataType, TimeUnit};
 use taos::*;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Target, on_every_target};
 
 const ROWS: i32 = 9_000;
-const QUERY: &str = "select ts, v, s from t order by ts";
+
+fn query(table: &str) -> String {
+    format!("select ts, v, s from {table} order by ts")
+}
 
 fn check(batches: &[RecordBatch]) {
     let mut next = 0;
     assert!(batches.len() > 1, "so many rows come in several blocks");
     for batch in batches {
-        let time = DataType::Timestamp(TimeUnit::Millisecond, Some("Asia/Tokyo".into()));
+        let time = DataType::Timestamp(TimeUnit::Microsecond, Some("Asia/Tokyo".into()));
         assert_eq!(*batch.schema().field(0).data_type(), time);
         assert_eq!(batch.schema().field(1).name(), "v");
-        let times = batch.column(0).as_primitive::<TimestampMillisecondType>();
+        let times = batch.column(0).as_primitive::<TimestampMicrosecondType>();
         let numbers = batch.column(1).as_primitive::<Int32Type>();
         let texts = batch.column(2).as_string::<i32>();
         for row in 0..batch.num_rows() {
@@ -31,11 +34,11 @@ fn check(batches: &[RecordBatch]) {
     assert_eq!(next, ROWS);
 }
 
-async fn blocking(target: Target, dsn: String) -> anyhow::Result<()> {
+async fn blocking(target: Target, dsn: String, query: String) -> anyhow::Result<()> {
     use taos::sync::{Fetchable, Queryable, TBuilder};
     let work = move || {
         let taos = TBuilder::build(&<TaosBuilder as TBuilder>::from_dsn(dsn)?)?;
-        let mut result = Queryable::query(&taos, QUERY)?;
+        let mut result = Queryable::query(&taos, query)?;
         let batches: Vec<_> = Fetchable::record_batches(&mut result).collect::<Result<_, _>>()?;
         check(&batches);
         drop(target);
@@ -46,25 +49,27 @@ async fn blocking(target: Target, dsn: String) -> anyhow::Result<()> {
 
 #[test]
 fn a_result_comes_as_record_batches() {
-    for_each_target(|target| async move {
-        let (taos, database) = target.fresh("arrow", "").await;
-        taos.exec("create table t (ts timestamp, v int, s nchar(8))")
-            .await?;
-        let rows: String = (0..ROWS)
+    on_every_target(|target| async move {
+        let columns = [("v", Ty::Int), ("s", Ty::VarChar)];
+        let mut written = target.table("arrow", &columns).await?;
+        let rows: Vec<String> = (0..ROWS)
             .map(|v| match v % 5 {
-                0 => format!("({v},null,'\u{6587}{v}')"),
-                _ => format!("({v},{v},'\u{6587}{v}')"),
+                0 => format!("{v}, null, '\u{6587}{v}'"),
+                _ => format!("{v}, {v}, '\u{6587}{v}'"),
             })
             .collect();
-        taos.exec(format!("insert into t values {rows}")).await?;
+        // Not more than a URL can carry.
+        for rows in rows.chunks(500) {
+            written.insert(rows).await?;
+        }
+        let table = written.name().to_owned();
 
         let mut dsn = target.parsed();
-        dsn.subject = Some(database);
         dsn.set("timezone", "Asia/Tokyo");
         let taos = TaosBuilder::from_dsn(&dsn)?.build().await?;
-        let mut result = taos.query(QUERY).await?;
+        let mut result = taos.query(query(&table)).await?;
         let batches: Vec<RecordBatch> = result.record_batches().try_collect().await?;
         check(&batches);
-        blocking(target, dsn.to_string()).await
+        blocking(target, dsn.to_string(), query(&table)).await
     });
 }

@@ -5,26 +5,23 @@ use std::time::Duration;
 
 use futures::future::{join_all, poll_immediate};
 use taos::*;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Table, Target, on_every_target};
 
 const MANY: i64 = 100_000;
 
 /// A table of [`MANY`] rows: `v` counts from 0, `ts` too.
-async fn numbers(target: &Target, stem: &str) -> anyhow::Result<Taos> {
-    let (taos, _) = target.fresh(stem, "").await;
-    taos.exec("create table t (ts timestamp, v int)").await?;
-    for chunk in (0..MANY).collect::<Vec<_>>().chunks(10_000) {
-        let rows: String = chunk.iter().map(|v| format!("({v},{v})")).collect();
-        taos.exec(format!("insert into t values {rows}")).await?;
-    }
-    Ok(taos)
+async fn numbers(target: &Target, stem: &str) -> anyhow::Result<Table> {
+    let mut table = target.table(stem, &[("v", Ty::Int)]).await?;
+    table.count_up(MANY).await?;
+    Ok(table)
 }
 
 #[test]
 fn a_result_of_many_blocks_arrives_whole_and_in_order() {
-    for_each_target(|target| async move {
-        let taos = numbers(&target, "blocks").await?;
-        let mut result = taos.query("select ts, v from t").await?;
+    on_every_target(|target| async move {
+        let table = numbers(&target, "blocks").await?;
+        let all = format!("select ts, v from {}", table.name());
+        let mut result = table.taos().query(all).await?;
         let mut next = 0;
         let mut rows = result.deserialize::<(i64, i64)>();
         while let Some((ts, v)) = rows.try_next().await? {
@@ -41,13 +38,14 @@ fn a_result_of_many_blocks_arrives_whole_and_in_order() {
 
 #[test]
 fn many_queries_share_one_connection() {
-    for_each_target(|target| async move {
-        let taos = Arc::new(numbers(&target, "share").await?);
+    on_every_target(|target| async move {
+        let table = Arc::new(numbers(&target, "share").await?);
         let tasks = (0..64_i64).map(|n| {
-            let taos = Arc::clone(&taos);
+            let table = Arc::clone(&table);
             tokio::spawn(async move {
-                let sql = format!("select v from t where v >= {n} and v < {}", n + 5_000);
-                let mut result = taos.query(sql).await?;
+                let (name, end) = (table.name(), n + 5_000);
+                let sql = format!("select v from {name} where v >= {n} and v < {end}");
+                let mut result = table.taos().query(sql).await?;
                 let rows: Vec<i64> = result.deserialize::<i64>().try_collect().await?;
                 assert_eq!(rows, (n..n + 5_000).collect::<Vec<_>>());
                 Ok::<_, Error>(())
@@ -62,16 +60,18 @@ fn many_queries_share_one_connection() {
 
 #[test]
 fn a_result_dropped_at_any_block_leaves_the_connection_usable() {
-    for_each_target(|target| async move {
-        let taos = numbers(&target, "dropped").await?;
+    on_every_target(|target| async move {
+        let table = numbers(&target, "dropped").await?;
+        let (taos, name) = (table.taos(), table.name());
         for taken in 0..5 {
-            let mut result = taos.query("select * from t").await?;
+            let mut result = taos.query(format!("select * from {name}")).await?;
             let mut blocks = result.blocks();
             for _ in 0..taken {
                 assert!(blocks.try_next().await?.is_some());
             }
             drop(result);
-            let one: Option<i32> = taos.query_one("select v from t where ts = 7").await?;
+            let seven = format!("select v from {name} where v = 7");
+            let one: Option<i32> = taos.query_one(seven).await?;
             assert_eq!(one, Some(7));
         }
         Ok(())
@@ -80,12 +80,14 @@ fn a_result_dropped_at_any_block_leaves_the_connection_usable() {
 
 #[test]
 fn a_future_dropped_after_any_poll_leaves_the_connection_usable() {
-    for_each_target(|target| async move {
-        let taos = numbers(&target, "cancelled").await?;
+    on_every_target(|target| async move {
+        let table = numbers(&target, "cancelled").await?;
+        let (taos, name) = (table.taos(), table.name());
         for polls in 0..8 {
             {
                 let mut query = Box::pin(async {
-                    let mut result = taos.query("select * from t where v < 9000").await?;
+                    let many = format!("select * from {name} where v < 9000");
+                    let mut result = taos.query(many).await?;
                     result.blocks().try_next().await
                 });
                 for _ in 0..polls {
@@ -95,7 +97,8 @@ fn a_future_dropped_after_any_poll_leaves_the_connection_usable() {
                     tokio::task::yield_now().await;
                 }
             }
-            let one: Option<i32> = taos.query_one("select v from t where ts = 11").await?;
+            let eleven = format!("select v from {name} where v = 11");
+            let one: Option<i32> = taos.query_one(eleven).await?;
             assert_eq!(one, Some(11), "after {polls} polls");
         }
         Ok(())
@@ -104,11 +107,12 @@ fn a_future_dropped_after_any_poll_leaves_the_connection_usable() {
 
 #[test]
 fn results_may_be_read_in_turns() {
-    for_each_target(|target| async move {
-        let taos = numbers(&target, "turns").await?;
+    on_every_target(|target| async move {
+        let table = numbers(&target, "turns").await?;
+        let (taos, name) = (table.taos(), table.name());
         let mut results = Vec::new();
         for _ in 0..24 {
-            results.push(taos.query("select v from t").await?);
+            results.push(taos.query(format!("select v from {name}")).await?);
         }
         let mut sums = vec![0_usize; results.len()];
         for _ in 0..3 {
@@ -120,39 +124,26 @@ fn results_may_be_read_in_turns() {
             sums.iter().all(|sum| *sum == sums[0] && *sum > 0),
             "{sums:?}"
         );
-        let write = taos.exec("insert into t values (now, 1)");
-        assert_eq!(
-            tokio::time::timeout(Duration::from_secs(20), write).await??,
-            1
-        );
+        let write = taos.exec(table.insertion(&[format!("{MANY}, 1")]));
+        tokio::time::timeout(Duration::from_secs(20), write).await??;
         Ok(())
     });
 }
 
 #[test]
 fn inserts_from_many_tasks_are_all_there() {
-    for_each_target(|target| async move {
-        let (taos, _) = target.fresh("inserts", "").await;
-        taos.exec("create table st (ts timestamp, v int) tags (g int)")
-            .await?;
-        let taos = Arc::new(taos);
-        let tasks = (0..32).map(|g| {
-            let taos = Arc::clone(&taos);
-            tokio::spawn(async move {
-                for v in 0..20 {
-                    taos.exec(format!(
-                        "insert into s{g} using st tags ({g}) values ({v}, {v})"
-                    ))
-                    .await?;
-                }
-                Ok::<_, Error>(())
-            })
+    on_every_target(|target| async move {
+        let mut table = target.table("inserts", &[("v", Ty::Int)]).await?;
+        let shared = Arc::new(target.connect().await);
+        let tasks = (0..32).map(|task| {
+            let taos = Arc::clone(&shared);
+            let rows = (0..20).map(|n| format!("{}, {n}", 20 * task + n));
+            let inserts: Vec<_> = rows.map(|row| table.insertion(&[row])).collect();
+            tokio::spawn(async move { taos.exec_many(inserts).await })
         });
         for task in join_all(tasks).await {
             task??;
         }
-        let count: Option<i64> = taos.query_one("select count(*) from st").await?;
-        assert_eq!(count, Some(32 * 20));
-        Ok(())
+        table.until(32 * 20).await
     });
 }

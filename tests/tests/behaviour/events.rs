@@ -4,14 +4,14 @@ use std::pin::pin;
 use std::time::Duration;
 
 use taos::*;
-use taos_tests::for_each_target;
 use taos_tests::proxy::Proxy;
+use taos_tests::{for_targets, needs};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_cut_line_is_seen_as_broken_and_the_next_call_as_ready() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::LASTING_CONNECTIONS], |target| async move {
         let proxy = Proxy::to(target.address().await?).start().await?;
         let dsn = target.dsn_through([&proxy], "");
         let taos = TaosBuilder::from_dsn(dsn)?.build().await?;
@@ -45,7 +45,7 @@ fn a_cut_line_is_seen_as_broken_and_the_next_call_as_ready() {
 
 #[test]
 fn the_second_address_is_named_when_it_takes_over() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::LASTING_CONNECTIONS], |target| async move {
         let server = target.address().await?;
         let mut proxies = [
             Proxy::to(server).start().await?,

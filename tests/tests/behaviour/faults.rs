@@ -1,53 +1,38 @@
 //! The line breaks at each frame in each way: every call ends within its timeout, and what comes
 //! back is either right or an error.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures::future::join_all;
 use taos::*;
-use taos_tests::proxy::{Direction, Fault, Proxy};
-use taos_tests::{Target, for_each_target};
+use taos_tests::proxy::{Direction, Fault};
+use taos_tests::{Table, Target, for_targets, needs, on_every_target};
 
 const ROWS: i64 = 9_000;
 /// Frames of one run: version, conn, query, three fetches, free.
 const FRAMES: usize = 7;
 const LIMIT: Duration = Duration::from_secs(15);
 
-async fn table(target: &Target) -> anyhow::Result<(Taos, String)> {
-    let (taos, database) = target.fresh("faults", "").await;
-    taos.exec("create table t (ts timestamp, v int)").await?;
-    let rows: String = (0..ROWS).map(|v| format!("({v},{v})")).collect();
-    taos.exec(format!("insert into t values {rows}")).await?;
-    Ok((taos, database))
+async fn table(target: &Target) -> anyhow::Result<Table> {
+    let mut table = target.table("faults", &[("v", Ty::Int)]).await?;
+    table.count_up(ROWS).await?;
+    Ok(table)
 }
 
 /// Reads the table through a line that has `fault` at frame `nth`.
 async fn read(
     target: &Target,
-    database: &str,
+    table: &str,
     direction: Direction,
     nth: usize,
     fault: Fault,
 ) -> anyhow::Result<Result<Vec<i64>, Error>> {
-    let mut dsn = target.parsed();
-    let address = dsn.addresses.first().map(ToString::to_string);
-    let server: SocketAddr = tokio::net::lookup_host(address.unwrap_or_default())
-        .await?
-        .next()
-        .ok_or_else(|| anyhow::anyhow!("the target has no address"))?;
-    let proxy = Proxy::to(server).on(direction, nth, fault).start().await?;
-    dsn.addresses = vec![Address::new("127.0.0.1", proxy.address().port())];
-    for (key, value) in [
-        ("conn_retries", "0"),
-        ("conn_timeout", "2"),
-        ("read_timeout", "2"),
-    ] {
-        dsn.set(key, value);
-    }
+    let proxy = target.proxy().await?;
+    let proxy = proxy.on(direction, nth, fault).start().await?;
+    let dsn = target.impatient(target.dsn_through([&proxy], ""), 2);
     let run = async {
         let taos = TaosBuilder::from_dsn(&dsn)?.build().await?;
-        let mut result = taos.query(format!("select v from `{database}`.t")).await?;
+        let mut result = taos.query(format!("select v from {table}")).await?;
         result.deserialize::<i64>().try_collect().await
     };
     tokio::time::timeout(LIMIT, run)
@@ -58,13 +43,13 @@ async fn read(
 /// Runs all frames in both directions at once, for the sake of time.
 async fn everywhere(
     target: &Target,
-    database: &str,
+    table: &str,
     fault: Fault,
 ) -> anyhow::Result<Vec<Result<Vec<i64>, Error>>> {
     let places = [Direction::ToServer, Direction::ToClient]
         .into_iter()
         .flat_map(|direction| (1..=FRAMES).map(move |nth| (direction, nth)));
-    let runs = places.map(|(direction, nth)| read(target, database, direction, nth, fault));
+    let runs = places.map(|(direction, nth)| read(target, table, direction, nth, fault));
     join_all(runs).await.into_iter().collect()
 }
 
@@ -74,10 +59,10 @@ fn whole(rows: &[i64]) -> bool {
 
 #[test]
 fn a_slow_or_split_line_changes_nothing() {
-    for_each_target(|target| async move {
-        let (_taos, database) = table(&target).await?;
+    on_every_target(|target| async move {
+        let table = table(&target).await?;
         for fault in [Fault::Split(3), Fault::Delay(Duration::from_millis(30))] {
-            for outcome in everywhere(&target, &database, fault).await? {
+            for outcome in everywhere(&target, table.name(), fault).await? {
                 assert!(whole(&outcome?), "{fault:?}");
             }
         }
@@ -87,10 +72,10 @@ fn a_slow_or_split_line_changes_nothing() {
 
 #[test]
 fn a_cut_or_silent_line_is_an_error_in_time_or_does_not_matter() {
-    for_each_target(|target| async move {
-        let (taos, database) = table(&target).await?;
+    on_every_target(|target| async move {
+        let table = table(&target).await?;
         for fault in [Fault::Cut, Fault::CutAfter(5), Fault::Stall, Fault::Drop] {
-            let outcomes = everywhere(&target, &database, fault).await?;
+            let outcomes = everywhere(&target, table.name(), fault).await?;
             assert!(outcomes.iter().any(Result::is_err), "{fault:?} did nothing");
             for outcome in outcomes {
                 match outcome {
@@ -98,7 +83,8 @@ fn a_cut_or_silent_line_is_an_error_in_time_or_does_not_matter() {
                     Err(error) => assert!(!error.to_string().is_empty()),
                 }
             }
-            let rows: Option<i64> = taos.query_one("select count(*) from t").await?;
+            let count = format!("select count(*) from {}", table.name());
+            let rows: Option<i64> = table.taos().query_one(count).await?;
             assert_eq!(rows, Some(ROWS), "another connection is not concerned");
         }
         Ok(())
@@ -107,9 +93,9 @@ fn a_cut_or_silent_line_is_an_error_in_time_or_does_not_matter() {
 
 #[test]
 fn a_repeated_frame_never_repeats_or_mixes_rows() {
-    for_each_target(|target| async move {
-        let (_taos, database) = table(&target).await?;
-        let outcomes = everywhere(&target, &database, Fault::Duplicate).await?;
+    for_targets(&[needs::LASTING_CONNECTIONS], |target| async move {
+        let table = table(&target).await?;
+        let outcomes = everywhere(&target, table.name(), Fault::Duplicate).await?;
         let read: Vec<_> = outcomes.into_iter().flatten().collect();
         assert!(!read.is_empty(), "no run came to its end");
         for rows in read {
@@ -121,10 +107,10 @@ fn a_repeated_frame_never_repeats_or_mixes_rows() {
 
 #[test]
 fn a_changed_byte_never_hangs_or_panics() {
-    for_each_target(|target| async move {
-        let (_taos, database) = table(&target).await?;
+    on_every_target(|target| async move {
+        let table = table(&target).await?;
         for byte in [0, 9, 30, 60] {
-            let outcomes = everywhere(&target, &database, Fault::Corrupt(byte)).await?;
+            let outcomes = everywhere(&target, table.name(), Fault::Corrupt(byte)).await?;
             // The first byte of a reply cannot be changed without notice; a byte of a value can.
             assert!(
                 byte != 0 || outcomes.iter().any(Result::is_err),
@@ -137,27 +123,24 @@ fn a_changed_byte_never_hangs_or_panics() {
 
 #[test]
 fn an_insert_that_is_cut_off_says_whether_it_may_have_been_run() {
-    for_each_target(|target| async move {
-        let (_taos, database) = table(&target).await?;
-        let mut dsn = target.parsed();
-        let address = dsn.addresses.first().map(ToString::to_string);
-        let server = tokio::net::lookup_host(address.unwrap_or_default())
-            .await?
-            .next()
-            .ok_or_else(|| anyhow::anyhow!("the target has no address"))?;
-        let proxy = Proxy::to(server)
-            .on(Direction::ToClient, 3, Fault::Cut)
-            .start()
-            .await?;
-        dsn.addresses = vec![Address::new("127.0.0.1", proxy.address().port())];
-        dsn.set("conn_retries", "0");
+    on_every_target(|target| async move {
+        let table = table(&target).await?;
+        let proxy = target.proxy().await?;
+        let proxy = match target.is_tdengine() {
+            // After the answers to version and conn.
+            true => proxy.on(Direction::ToClient, 3, Fault::Cut),
+            false => proxy.on_answer_to("GET /exec", Fault::Cut),
+        };
+        let proxy = proxy.start().await?;
+        let dsn = target.impatient(target.dsn_through([&proxy], ""), 5);
         let taos = TaosBuilder::from_dsn(&dsn)?.build().await?;
-        let insert = format!("insert into `{database}`.t values (-1, -1)");
+        let insert = table.insertion(&["999999, -1"]);
         let error = tokio::time::timeout(LIMIT, taos.exec(insert))
             .await?
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error:?}");
         assert!(error.outcome_unknown(), "{error:?}");
+        assert_eq!(proxy.struck(), 1);
         Ok(())
     });
 }

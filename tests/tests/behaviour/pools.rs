@@ -4,29 +4,19 @@ use futures::future::try_join_all;
 use taos::taos_query::pool::sync::{Pool as BlockingPool, PoolBuilder};
 use taos::*;
 use taos_tests::proxy::{Direction, Fault, Proxy};
-use taos_tests::{Target, for_each_target, targets};
+use taos_tests::{Target, for_targets, needs, on_every_target, targets_with};
 use tokio::runtime::Runtime;
 
 /// The target's DSN by way of these proxies.
 fn through(target: &Target, proxies: &[&Proxy]) -> Dsn {
-    let mut dsn = target.dsn_through(proxies.iter().copied(), "");
-    for (key, value) in [
-        ("conn_retries", "0"),
-        ("conn_timeout", "5"),
-        ("read_timeout", "1"),
-    ] {
-        dsn.set(key, value);
-    }
-    dsn
+    let dsn = target.dsn_through(proxies.iter().copied(), "");
+    target.impatient(dsn, 5)
 }
 
 /// Two lines to one server: the one that a pool uses, and the one that is left when that is cut.
 async fn two_lines(target: &Target) -> anyhow::Result<(Proxy, Proxy)> {
-    let server = target.address().await?;
-    Ok((
-        Proxy::to(server).start().await?,
-        Proxy::to(server).start().await?,
-    ))
+    let (a, b) = (target.proxy().await?, target.proxy().await?);
+    Ok((a.start().await?, b.start().await?))
 }
 
 /// Puts the line that is in use first.
@@ -36,7 +26,7 @@ fn used_first(a: Proxy, b: Proxy) -> (Proxy, Proxy) {
 
 #[test]
 fn connections_cut_while_idle_are_not_handed_out() {
-    for_each_target(|target| async move {
+    on_every_target(|target| async move {
         let (a, b) = two_lines(&target).await?;
         let pool = TaosBuilder::from_dsn(through(&target, &[&a, &b]))?.pool()?;
         let three = try_join_all((0..3).map(|_| pool.get()))
@@ -59,7 +49,7 @@ fn connections_cut_while_idle_are_not_handed_out() {
 
 #[test]
 fn a_connection_that_no_longer_answers_is_replaced() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::LASTING_CONNECTIONS], |target| async move {
         // Frames to the client: the answers to version and conn, then that to the ping.
         let proxy = Proxy::to(target.address().await?)
             .on(Direction::ToClient, 3, Fault::Stall)
@@ -77,8 +67,8 @@ fn a_connection_that_no_longer_answers_is_replaced() {
 
 #[test]
 fn many_tasks_share_the_few_connections_of_a_pool() {
-    for_each_target(|target| async move {
-        let proxy = Proxy::to(target.address().await?).start().await?;
+    on_every_target(|target| async move {
+        let proxy = target.proxy().await?.start().await?;
         let pool = TaosBuilder::from_dsn(through(&target, &[&proxy]))?
             .pool_builder()
             .max_size(4)
@@ -102,8 +92,8 @@ fn many_tasks_share_the_few_connections_of_a_pool() {
 
 #[test]
 fn a_refused_connection_is_an_error_with_its_cause() {
-    for_each_target(|target| async move {
-        let proxy = Proxy::to(target.address().await?).start().await?;
+    on_every_target(|target| async move {
+        let proxy = target.proxy().await?.start().await?;
         let dsn = through(&target, &[&proxy]);
         drop(proxy);
         let pool = TaosBuilder::from_dsn(&dsn)?.pool()?;
@@ -146,7 +136,7 @@ fn a_blocking_pool_works_on_threads_and_inside_both_kinds_of_runtime() -> anyhow
         .worker_threads(1)
         .enable_all()
         .build()?;
-    for target in targets() {
+    for target in targets_with(&[]) {
         blocking_program(&target, &lines)?;
         let single = tokio::runtime::Builder::new_current_thread().build()?;
         single.block_on(async { blocking_program(&target, &lines) })?;

@@ -1,21 +1,18 @@
 //! The calls of `AsyncQueryable`, one after another.
 
 use taos::*;
-use taos_tests::for_each_target;
+use taos_tests::{for_each_target, for_targets, needs, on_every_target};
 
 #[test]
 fn exec_says_how_many_rows_were_written() {
-    for_each_target(|target| async move {
-        let (taos, _) = target.fresh("exec", "").await;
-        assert_eq!(taos.exec("create table t (ts timestamp, v int)").await?, 0);
+    for_targets(&[needs::AFFECTED_ROWS], |target| async move {
+        let table = target.table("exec", &[("v", Ty::Int)]).await?;
+        let taos = table.taos();
+        let insert = table.insertion(&["1, 1", "2, 2", "3, null"]);
+        assert_eq!(taos.exec(insert).await?, 3);
+        let insert = table.insertion(&["4, 4"]);
         assert_eq!(
-            taos.exec("insert into t values (1, 1) (2, 2) (3, null)")
-                .await?,
-            3
-        );
-        assert_eq!(
-            taos.exec_with_req_id("insert into t values (4, 4)", 0x7000_0000_0000_0001)
-                .await?,
+            taos.exec_with_req_id(insert, 0x7000_0000_0000_0001).await?,
             1
         );
         Ok(())
@@ -24,32 +21,33 @@ fn exec_says_how_many_rows_were_written() {
 
 #[test]
 fn exec_many_stops_at_the_first_error() {
-    for_each_target(|target| async move {
-        let (taos, _) = target.fresh("exec_many", "").await;
-        taos.exec("create table t (ts timestamp, v int)").await?;
-        let result = taos
-            .exec_many([
-                "insert into t values (1, 1)",
-                "insert into missing values (1, 1)",
-                "insert into t values (2, 2)",
-            ])
-            .await;
-        assert_eq!(result.unwrap_err().code(), 0x2603);
-        let count: Option<i64> = taos.query_one("select count(*) from t").await?;
-        assert_eq!(count, Some(1));
+    on_every_target(|target| async move {
+        let mut table = target.table("exec_many", &[("v", Ty::Int)]).await?;
+        let statements = [
+            table.insertion(&["1, 1"]),
+            "insert into missing values (1, 1)".to_owned(),
+            table.insertion(&["2, 2"]),
+        ];
+        let error = table.taos().exec_many(statements).await.unwrap_err();
+        assert!(target.misses_table(&error), "{error}");
+        table.taos().exec(table.insertion(&["3, 3"])).await?;
+        table.until(2).await?;
+        let sum = format!("select sum(v) from {}", table.name());
+        assert_eq!(table.taos().query_one::<_, i64>(sum).await?, Some(4));
         Ok(())
     });
 }
 
 #[test]
 fn query_one_gives_the_first_row_or_nothing() {
-    for_each_target(|target| async move {
-        let (taos, _) = target.fresh("query_one", "").await;
-        taos.exec("create table t (ts timestamp, v int)").await?;
-        let none: Option<i32> = taos.query_one("select v from t").await?;
+    on_every_target(|target| async move {
+        let mut table = target.table("query_one", &[("v", Ty::Int)]).await?;
+        let v = format!("select v from {}", table.name());
+        let none: Option<i32> = table.taos().query_one(&v).await?;
         assert_eq!(none, None);
-        taos.exec("insert into t values (1, 7) (2, 8)").await?;
-        let pair: Option<(i64, i32)> = taos.query_one("select ts, v from t").await?;
+        table.insert(&["1, 7", "2, 8"]).await?;
+        let both = format!("select ts, v from {}", table.name());
+        let pair: Option<(i64, i32)> = table.taos().query_one(both).await?;
         assert_eq!(pair, Some((1, 7)));
         Ok(())
     });
@@ -57,10 +55,10 @@ fn query_one_gives_the_first_row_or_nothing() {
 
 #[test]
 fn a_result_without_rows_has_fields_and_ends() {
-    for_each_target(|target| async move {
-        let (taos, _) = target.fresh("empty", "").await;
-        taos.exec("create table t (ts timestamp, v int)").await?;
-        let mut result = taos.query_with_req_id("select * from t", 77).await?;
+    on_every_target(|target| async move {
+        let table = target.table("empty", &[("v", Ty::Int)]).await?;
+        let all = format!("select * from {}", table.name());
+        let mut result = table.taos().query_with_req_id(all, 77).await?;
         assert_eq!(result.num_of_fields(), 2);
         assert!(result.rows().try_next().await?.is_none());
         assert_eq!(result.summary(), (0, 0));
@@ -70,19 +68,35 @@ fn a_result_without_rows_has_fields_and_ends() {
 
 #[test]
 fn a_statement_without_result_has_no_fields() {
-    for_each_target(|target| async move {
-        let (taos, _) = target.fresh("no_fields", "").await;
-        taos.exec("create table t (ts timestamp, v int)").await?;
-        let result = taos.query("insert into t values (1, 1)").await?;
+    on_every_target(|target| async move {
+        let table = target.table("no_fields", &[("v", Ty::Int)]).await?;
+        let mut result = table.taos().query(table.insertion(&["1, 1"])).await?;
         assert!(result.fields().is_empty());
-        assert_eq!(result.affected_rows(), 1);
+        assert!(result.rows().try_next().await?.is_none());
+        if target.capabilities().affected_rows {
+            assert_eq!(result.affected_rows(), 1);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn describe_lists_the_columns_in_their_order() {
+    on_every_target(|target| async move {
+        let columns = [("v", Ty::Int), ("ratio", Ty::Double), ("s", Ty::VarChar)];
+        let table = target.table("columns", &columns).await?;
+        let (taos, name) = (table.taos(), table.name().to_owned());
+        let describe = taos.describe(&name).await?;
+        let names: Vec<_> = describe.names().collect();
+        assert_eq!(names, ["ts", "v", "ratio", "s"]);
+        assert!(!describe.is_stable());
         Ok(())
     });
 }
 
 #[test]
 fn describe_tells_columns_from_tags() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (taos, _) = target.fresh("describe", "").await;
         taos.exec("create table st (ts timestamp, v double, `A b` nchar(9)) tags (g varchar(7))")
             .await?;
@@ -99,7 +113,7 @@ fn describe_tells_columns_from_tags() {
 
 #[test]
 fn databases_are_created_found_used_and_listed() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::DATABASES], |target| async move {
         let taos = target.connect().await;
         let name = target.unique("dbs");
         assert!(!taos.database_exists(&name).await?);
@@ -129,7 +143,7 @@ fn databases_are_created_found_used_and_listed() {
 
 #[test]
 fn the_database_of_the_dsn_is_current() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::DATABASES], |target| async move {
         let (_taos, name) = target.fresh("subject", "").await;
         let other = TaosBuilder::from_dsn(target.dsn_of(&name))?.build().await?;
         let current: Option<String> = other.query_one("select database()").await?;
@@ -140,14 +154,11 @@ fn the_database_of_the_dsn_is_current() {
 
 #[test]
 fn the_servers_version_has_numbers() {
-    for_each_target(|target| async move {
-        let taos = target.connect().await;
+    on_every_target(|target| async move {
+        let mut taos = target.connect().await;
         let version = taos.server_version().await?;
         assert!(version.split('.').count() >= 3, "{version}");
-        let mut builder_connection = taos;
-        TaosBuilder::from_dsn(target.dsn())?
-            .ping(&mut builder_connection)
-            .await?;
+        TaosBuilder::from_dsn(target.dsn())?.ping(&mut taos).await?;
         Ok(())
     });
 }

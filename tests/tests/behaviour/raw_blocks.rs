@@ -1,7 +1,7 @@
 //! Blocks that were read, or made of columns, are written as they are.
 
 use taos::*;
-use taos_tests::for_each_target;
+use taos_tests::{for_targets, needs};
 
 const TABLE: &str = "(ts timestamp, v int, place varchar(16), wide nchar(8), ratio double)";
 
@@ -12,7 +12,7 @@ async fn rows(taos: &Taos, table: &str) -> anyhow::Result<Vec<Vec<Value>>> {
 
 #[test]
 fn a_result_is_copied_into_another_table_block_by_block() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::RAW_WRITES], |target| async move {
         let (taos, _) = target.fresh("raw_copy", "").await;
         taos.exec_many([
             format!("create table source {TABLE}"),
@@ -40,7 +40,7 @@ fn a_result_is_copied_into_another_table_block_by_block() {
 
 #[test]
 fn named_columns_find_their_place_and_the_others_become_null() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::RAW_WRITES], |target| async move {
         let (taos, _) = target.fresh("raw_named", "").await;
         taos.exec(format!("create table t {TABLE}")).await?;
         let views = [
@@ -72,7 +72,7 @@ fn named_columns_find_their_place_and_the_others_become_null() {
 
 #[test]
 fn columns_without_names_go_by_position() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::RAW_WRITES], |target| async move {
         let (taos, _) = target.fresh("raw_plain", "").await;
         taos.exec("create table t (ts timestamp, v int, s varchar(4))")
             .await?;
@@ -100,7 +100,7 @@ fn columns_without_names_go_by_position() {
 
 #[test]
 fn a_block_without_a_table_is_refused_before_it_is_sent() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::RAW_WRITES], |target| async move {
         let (taos, _) = target.fresh("raw_nowhere", "").await;
         let views = [ColumnView::from_millis_timestamp(vec![1])];
         let block = RawBlock::from_views(&views, Precision::Millisecond);
@@ -113,7 +113,7 @@ fn a_block_without_a_table_is_refused_before_it_is_sent() {
 
 #[test]
 fn a_table_that_is_not_there_is_the_servers_error() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::RAW_WRITES], |target| async move {
         let (taos, _) = target.fresh("raw_missing", "").await;
         let views = [
             ColumnView::from_millis_timestamp(vec![1]),

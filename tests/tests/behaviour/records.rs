@@ -3,17 +3,24 @@
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, Utc};
 use serde::Deserialize;
 use taos::*;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Table, Target, on_every_target};
 
-async fn table(target: &Target, stem: &str) -> anyhow::Result<(Taos, String)> {
-    let (taos, database) = target.fresh(stem, "").await;
-    taos.exec_many([
-        "create table t (ts timestamp, i int, f double, s varchar(20), n nchar(20), b bool)",
-        "insert into t values (1700000000123, 42, 1.5, 'Warm', '温', true)",
-        "insert into t values (1700000000124, null, null, null, null, null)",
-    ])
-    .await?;
-    Ok((taos, database))
+async fn table(target: &Target, stem: &str) -> anyhow::Result<Table> {
+    let columns = [
+        ("i", Ty::Int),
+        ("f", Ty::Double),
+        ("s", Ty::VarChar),
+        ("n", Ty::VarChar),
+        ("b", Ty::Bool),
+    ];
+    let mut table = target.table(stem, &columns).await?;
+    table
+        .insert(&[
+            "1700000000123456, 42, 1.5, 'Warm', '温', true",
+            "1700000000124000, null, null, null, null, null",
+        ])
+        .await?;
+    Ok(table)
 }
 
 #[derive(Debug, Deserialize, PartialEq)]
@@ -24,12 +31,13 @@ enum Feel {
 
 #[test]
 fn chrono_types_are_read_from_timestamps() {
-    for_each_target(|target| async move {
-        let (taos, _) = table(&target, "chrono").await?;
+    on_every_target(|target| async move {
+        let table = table(&target, "chrono").await?;
+        let (taos, t) = (table.taos(), table.name());
         let want = NaiveDate::from_ymd_opt(2023, 11, 14)
-            .and_then(|date| date.and_hms_milli_opt(22, 13, 20, 123))
+            .and_then(|date| date.and_hms_micro_opt(22, 13, 20, 123_456))
             .expect("a date");
-        let sql = "select ts from t limit 1";
+        let sql = &format!("select ts from {t} limit 1");
         let naive: Option<NaiveDateTime> = taos.query_one(sql).await?;
         let fixed: Option<DateTime<FixedOffset>> = taos.query_one(sql).await?;
         let utc: Option<DateTime<Utc>> = taos.query_one(sql).await?;
@@ -44,20 +52,21 @@ fn chrono_types_are_read_from_timestamps() {
 
 #[test]
 fn the_dsns_time_zone_holds_in_strings_options_and_tuples() {
-    for_each_target(|target| async move {
-        let (_taos, database) = table(&target, "zone").await?;
+    on_every_target(|target| async move {
+        let table = table(&target, "zone").await?;
+        let t = table.name();
         let taos = TaosBuilder::from_dsn(target.dsn_with("timezone=Asia/Shanghai"))?
             .build()
             .await?;
-        let sql = format!("select ts, ts from `{database}`.t limit 1");
+        let sql = format!("select ts, ts from {t} limit 1");
         let pair: Option<(String, Option<String>)> = taos.query_one(&sql).await?;
         let (plain, optional) = pair.expect("a row");
-        assert_eq!(plain, "2023-11-15T06:13:20.123+08:00");
+        assert_eq!(plain, "2023-11-15T06:13:20.123456+08:00");
         assert_eq!(optional.as_deref(), Some(plain.as_str()));
         let naive: Option<NaiveDateTime> = taos.query_one(&sql).await?;
         assert_eq!(
             naive.map(|t| t.to_string()).as_deref(),
-            Some("2023-11-15 06:13:20.123")
+            Some("2023-11-15 06:13:20.123456")
         );
         Ok(())
     });
@@ -72,10 +81,11 @@ fn structs_take_columns_by_name_and_leave_the_rest() {
         #[serde(default)]
         absent: u8,
     }
-    for_each_target(|target| async move {
-        let (taos, _) = table(&target, "names").await?;
+    on_every_target(|target| async move {
+        let table = table(&target, "names").await?;
+        let (taos, t) = (table.taos(), table.name());
         let rows: Vec<Some2> = taos
-            .query("select * from t")
+            .query(format!("select * from {t}"))
             .await?
             .deserialize()
             .try_collect()
@@ -102,12 +112,16 @@ fn structs_take_columns_by_name_and_leave_the_rest() {
 
 #[test]
 fn numbers_become_text_and_wider_numbers() {
-    for_each_target(|target| async move {
-        let (taos, _) = table(&target, "wider").await?;
-        let row: Option<(String, String, String)> =
-            taos.query_one("select i, f, b from t limit 1").await?;
+    on_every_target(|target| async move {
+        let table = table(&target, "wider").await?;
+        let (taos, t) = (table.taos(), table.name());
+        let row: Option<(String, String, String)> = taos
+            .query_one(format!("select i, f, b from {t} limit 1"))
+            .await?;
         assert_eq!(row, Some(("42".into(), "1.5".into(), "true".into())));
-        let row: Option<(i64, u8, f64)> = taos.query_one("select i, i, i from t limit 1").await?;
+        let row: Option<(i64, u8, f64)> = taos
+            .query_one(format!("select i, i, i from {t} limit 1"))
+            .await?;
         assert_eq!(row, Some((42, 42, 42.0)));
         Ok(())
     });
@@ -115,14 +129,17 @@ fn numbers_become_text_and_wider_numbers() {
 
 #[test]
 fn a_mismatch_names_column_row_and_types() {
-    for_each_target(|target| async move {
-        let (taos, _) = table(&target, "mismatch").await?;
-        let wrong = taos.query_one::<_, (i64, i32)>("select ts, s from t").await;
+    on_every_target(|target| async move {
+        let table = table(&target, "mismatch").await?;
+        let (taos, t) = (table.taos(), table.name());
+        let wrong = taos
+            .query_one::<_, (i64, i32)>(format!("select ts, s from {t}"))
+            .await;
         let text = wrong.unwrap_err().to_string();
         assert!(text.contains("`s`") && text.contains("VARCHAR"), "{text}");
 
         let null: RawResult<Vec<String>> = taos
-            .query("select s from t")
+            .query(format!("select s from {t}"))
             .await?
             .deserialize()
             .try_collect()
@@ -131,7 +148,7 @@ fn a_mismatch_names_column_row_and_types() {
         assert!(text.contains("`s`") && text.contains("NULL"), "{text}");
 
         let small = taos
-            .query_one::<_, (i64, i8)>("select ts, 300 from t")
+            .query_one::<_, (i64, i8)>(format!("select ts, 300 from {t}"))
             .await;
         let text = small.unwrap_err().to_string();
         assert!(text.contains("300"), "{text}");
@@ -146,9 +163,10 @@ fn text_borrows_from_a_block() {
         s: Option<&'a str>,
         n: Option<&'a str>,
     }
-    for_each_target(|target| async move {
-        let (taos, _) = table(&target, "borrow").await?;
-        let mut result = taos.query("select s, n from t").await?;
+    on_every_target(|target| async move {
+        let table = table(&target, "borrow").await?;
+        let (taos, t) = (table.taos(), table.name());
+        let mut result = taos.query(format!("select s, n from {t}")).await?;
         let block = result.blocks().try_next().await?.expect("a block");
         let rows: Vec<Borrowed<'_>> = block.deserialize().collect::<Result<_, _>>()?;
         assert_eq!(
@@ -165,19 +183,20 @@ fn text_borrows_from_a_block() {
 
 #[test]
 fn rows_are_read_into_values_and_json() {
-    for_each_target(|target| async move {
-        let (taos, _) = table(&target, "json_rows").await?;
+    on_every_target(|target| async move {
+        let table = table(&target, "json_rows").await?;
+        let (taos, t) = (table.taos(), table.name());
         let rows: Vec<Vec<Value>> = taos
-            .query("select i, s from t")
+            .query(format!("select i, s from {t}"))
             .await?
             .deserialize()
             .try_collect()
             .await?;
         assert_eq!(rows[0], [Value::Int(42), Value::VarChar("Warm".into())]);
         let json: Option<serde_json::Value> = taos
-            .query_one::<_, std::collections::BTreeMap<String, serde_json::Value>>(
-                "select i, s, b from t limit 1",
-            )
+            .query_one::<_, std::collections::BTreeMap<String, serde_json::Value>>(format!(
+                "select i, s, b from {t} limit 1"
+            ))
             .await?
             .map(|map| serde_json::to_value(map).expect("JSON"));
         assert_eq!(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use taos::*;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Target, for_targets, needs};
 
 use super::{next, numbered, rows_of, subscribed, take, write};
 
@@ -39,7 +39,7 @@ async fn left(target: &Target, topic: &str) -> anyhow::Result<Vec<i64>> {
 
 #[test]
 fn a_message_is_committed_when_the_next_one_was_asked_for_and_not_before() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "auto", 1).await?;
         let consumer = subscribed(&target, "g", &topic, &AUTO).await?;
         for n in 0..4 {
@@ -59,7 +59,7 @@ fn a_message_is_committed_when_the_next_one_was_asked_for_and_not_before() {
 
 #[test]
 fn what_was_moved_past_is_committed_within_the_interval() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "auto_past", 1).await?;
         let consumer = subscribed(&target, "g", &topic, &AUTO).await?;
         write(&taos, 0, 0..20).await?;
@@ -75,7 +75,7 @@ fn what_was_moved_past_is_committed_within_the_interval() {
 
 #[test]
 fn without_auto_commit_nothing_is_committed() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "no_auto", 1).await?;
         write(&taos, 0, 0..10).await?;
         let consumer = subscribed(&target, "g", &topic, &[]).await?;
@@ -94,7 +94,7 @@ fn without_auto_commit_nothing_is_committed() {
 
 #[test]
 fn a_seek_back_is_not_undone_by_an_auto_commit_of_what_was_read_before() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "auto_seek", 1).await?;
         write(&taos, 0, 0..10).await?;
         let mut consumer = subscribed(&target, "g", &topic, &AUTO).await?;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use taos::sync::*;
-use taos_tests::targets;
+use taos_tests::{needs, targets_with};
 
 use super::records::left;
 use super::{SHORT, dsn_of, numbered, write};
@@ -39,7 +39,7 @@ fn the_blocking_consumer_does_the_same_without_a_runtime_and_inside_one() -> any
         .worker_threads(1)
         .enable_all()
         .build()?;
-    for target in targets() {
+    for target in targets_with(&[needs::TOPICS]) {
         let (taos, topic) = runtime.block_on(numbered(&target, "sync", 1))?;
         runtime.block_on(write(&taos, 0, 0..20))?;
         let dsn = dsn_of(&target, "outside", &[]);
@@ -55,7 +55,7 @@ fn the_blocking_consumer_does_the_same_without_a_runtime_and_inside_one() -> any
 #[test]
 fn blocking_programs_have_the_same_records() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
-    for target in targets() {
+    for target in targets_with(&[needs::TOPICS]) {
         let (taos, topic) = runtime.block_on(numbered(&target, "blocking", 1))?;
         runtime.block_on(write(&taos, 0, 0..10))?;
         let dsn = dsn_of(&target, "g", &[]);

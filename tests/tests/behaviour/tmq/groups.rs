@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use taos::*;
 use taos_tests::proxy::Proxy;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Target, for_targets, needs};
 
 use super::{dsn_of, next, nothing_comes, numbered, rows_of, subscribed, write};
 
@@ -78,7 +78,7 @@ fn numbers(rows: &[Row]) -> Vec<i64> {
 
 #[test]
 fn two_consumers_hold_two_of_four_vgroups_each_and_every_row_comes_to_one_of_them() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "halves", 4).await?;
         let a = subscribed(&target, "g", &topic, &[]).await?;
         let mut rows = Vec::new();
@@ -123,7 +123,7 @@ fn two_consumers_hold_two_of_four_vgroups_each_and_every_row_comes_to_one_of_the
 
 #[test]
 fn three_consumers_of_two_vgroups_leave_one_idle_that_takes_over_when_another_leaves() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "idle", 2).await?;
         let a = subscribed(&target, "g", &topic, &[]).await?;
         let b = subscribed(&target, "g", &topic, &[]).await?;
@@ -226,7 +226,7 @@ async fn takes_over(
 
 #[test]
 fn when_a_member_is_dropped_the_other_takes_over_and_committed_rows_do_not_come_again() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let dying = dying(&target).await?;
         drop(dying.dies);
         let limit = session_timeout() + Duration::from_secs(2);
@@ -236,7 +236,7 @@ fn when_a_member_is_dropped_the_other_takes_over_and_committed_rows_do_not_come_
 
 #[test]
 fn when_a_member_leaves_the_other_takes_over_at_once() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let dying = dying(&target).await?;
         dying.dies.unsubscribe().await;
         let limit = Duration::from_secs(3);
@@ -249,7 +249,7 @@ fn when_a_member_leaves_the_other_takes_over_at_once() {
 
 #[test]
 fn when_a_member_falls_silent_the_other_takes_over_within_the_session_timeout() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let dying = dying(&target).await?;
         dying.proxy.mute();
         let limit = session_timeout() + Duration::from_secs(3);
@@ -259,7 +259,7 @@ fn when_a_member_falls_silent_the_other_takes_over_within_the_session_timeout() 
 
 #[test]
 fn who_gets_a_vgroup_back_goes_on_behind_what_another_has_committed_meanwhile() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "back", 2).await?;
         let a = subscribed(&target, "g", &topic, &[]).await?;
         for table in 0..8 {
@@ -287,7 +287,7 @@ fn who_gets_a_vgroup_back_goes_on_behind_what_another_has_committed_meanwhile() 
 
 #[test]
 fn rows_of_one_table_come_from_one_vgroup_and_in_their_order() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "order", 4).await?;
         for round in 0..8 {
             for table in 0..10 {
@@ -326,7 +326,7 @@ fn rows_of_one_table_come_from_one_vgroup_and_in_their_order() {
 
 #[test]
 fn groups_do_not_know_of_each_other() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "apart", 2).await?;
         let a = subscribed(&target, "one", &topic, &[]).await?;
         let b = subscribed(&target, "other", &topic, &[]).await?;
@@ -343,7 +343,7 @@ fn groups_do_not_know_of_each_other() {
 
 #[test]
 fn the_server_lists_topics_consumers_and_subscriptions() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "listed", 2).await?;
         let client = [("client.id", "lister")];
         let consumer = subscribed(&target, "g_listed", &topic, &client).await?;

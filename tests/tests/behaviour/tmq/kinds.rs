@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use taos::*;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Target, for_targets, needs};
 
 use super::{next, nothing_comes, rows_of, subscribed, take};
 use crate::types::{AllTypes, COLUMNS, VALUES, expected, nothing};
@@ -30,7 +30,7 @@ const PRECISIONS: [(&str, i64); 3] = [
 
 #[test]
 fn every_type_comes_whole_through_every_kind_of_topic_in_every_precision() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         for (precision, now) in PRECISIONS {
             let options = format!("vgroups 2 precision '{precision}'");
             let (taos, database) = target.fresh("kinds", &options).await;
@@ -119,7 +119,7 @@ fn some(text: &str) -> Option<String> {
 
 #[test]
 fn a_select_brings_its_filter_expressions_tags_and_names_of_tables() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, database) = stage(
             &target,
             &[
@@ -178,7 +178,7 @@ struct Time {
 
 #[test]
 fn a_super_table_and_a_database_bring_the_names_of_their_tables() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, database) = stage(
             &target,
             &[
@@ -208,7 +208,7 @@ fn a_super_table_and_a_database_bring_the_names_of_their_tables() {
 
 #[test]
 fn a_topic_on_a_view_that_sums_up_or_sorts_is_refused_with_the_reason() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, _) = stage(&target, &[]).await?;
         for (topic, code) in [
             ("as select count(*) from s", 9785),
@@ -225,7 +225,7 @@ fn a_topic_on_a_view_that_sums_up_or_sorts_is_refused_with_the_reason() {
 
 #[test]
 fn a_column_that_is_added_while_someone_reads_comes_with_the_next_rows() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, database) = stage(&target, &["as stable s", "as select ts, v from s"]).await?;
         taos.exec("insert into a values (1, 1, 'one')").await?;
         let whole = subscribed(&target, "g", &format!("{database}_0"), &[]).await?;
@@ -255,7 +255,7 @@ fn a_column_that_is_added_while_someone_reads_comes_with_the_next_rows() {
 
 #[test]
 fn a_table_that_is_made_later_is_part_of_its_topics() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, database) = stage(&target, &["as select ts, tbname from s"]).await?;
         let consumer = subscribed(&target, "g", &format!("{database}_0"), &[]).await?;
         nothing_comes(&consumer).await?;
@@ -269,7 +269,7 @@ fn a_table_that_is_made_later_is_part_of_its_topics() {
 
 #[test]
 fn a_topic_is_dropped_when_nobody_reads_it_any_more() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, database) = stage(&target, &["as stable s"]).await?;
         let topic = format!("{database}_0");
         let consumer = subscribed(&target, "g", &topic, &[]).await?;

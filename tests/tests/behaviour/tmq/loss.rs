@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use taos::*;
 use taos_tests::process::{ConsumerProcess, Event, Line, ServerProcess, now};
 use taos_tests::proxy::Proxy;
-use taos_tests::{Random, Target, targets};
+use taos_tests::{Random, Target, needs, targets_with};
 
 use super::PROCESS;
 
@@ -192,7 +192,7 @@ impl Stage {
         } else {
             None
         };
-        let found = targets();
+        let found = targets_with(&[needs::TOPICS]);
         let target = match &server {
             Some((server, _)) => server.dsn(),
             None => found[0].dsn().to_owned(),

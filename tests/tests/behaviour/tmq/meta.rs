@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use taos::*;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Target, for_targets, needs};
 
 use super::{next, nothing_comes, subscribed};
 
@@ -84,7 +84,7 @@ async fn picture(taos: &Taos) -> anyhow::Result<(Vec<String>, BTreeSet<String>)>
 
 #[test]
 fn the_sql_of_each_change_makes_the_tables_again_in_another_database() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         // Each vgroup tells of super tables, and they are not in step with each other.
         let (taos, topic) = source(&target, "vgroups 1").await?;
         taos.exec_many(TABLES).await?;
@@ -110,7 +110,7 @@ fn the_sql_of_each_change_makes_the_tables_again_in_another_database() {
 
 #[test]
 fn json_says_each_change_in_words_that_serde_reads_and_writes() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = source(&target, "vgroups 1").await?;
         taos.exec_many(TABLES).await?;
         let units = units(&target, &topic, "0").await?;
@@ -158,7 +158,7 @@ fn json_says_each_change_in_words_that_serde_reads_and_writes() {
 
 #[test]
 fn several_tables_that_are_dropped_at_once_are_named_with_commas() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = source(&target, "vgroups 1").await?;
         taos.exec_many([
             "create table s (ts timestamp, v int) tags (g int)",
@@ -207,7 +207,7 @@ async fn contents(taos: &Taos, table: &str) -> anyhow::Result<BTreeSet<String>> 
 
 #[test]
 fn raw_messages_replayed_into_another_database_make_the_same_tables_and_rows() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = source(&target, "vgroups 1").await?;
         taos.exec_many(TABLES).await?;
         taos.exec_many([
@@ -244,7 +244,7 @@ fn raw_messages_replayed_into_another_database_make_the_same_tables_and_rows() {
 #[test]
 fn every_type_is_replayed_as_it_was() {
     use crate::types::{AllTypes, COLUMNS, VALUES, expected, nothing};
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let options = "precision 'ns' vgroups 1";
         let (taos, topic) = source(&target, options).await?;
         let now = 1_700_000_000_123_456_789;
@@ -271,7 +271,7 @@ fn every_type_is_replayed_as_it_was() {
 
 #[test]
 fn a_row_that_makes_its_table_comes_with_the_table() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = source(&target, "vgroups 1").await?;
         taos.exec("create table s (ts timestamp, v int) tags (g int)")
             .await?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use taos::*;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Target, for_targets, needs};
 
 use super::{dsn_of, numbered};
 
@@ -37,7 +37,7 @@ async fn error_of(dsn: &str, topic: &str) -> Error {
 
 #[test]
 fn a_dsn_that_cannot_be_read_is_refused_at_once() {
-    for_each_target(|_| async move {
+    for_targets(&[needs::TOPICS], |_| async move {
         let base = format!("ws://root:{SECRET}@127.0.0.1:1?conn_retries=0");
         for (rest, words) in [
             ("", &["group.id"][..]),
@@ -91,7 +91,7 @@ fn a_dsn_that_cannot_be_read_is_refused_at_once() {
 
 #[test]
 fn a_driver_without_consumers_is_named() {
-    for_each_target(|_| async move {
+    for_targets(&[needs::TOPICS], |_| async move {
         let error = TmqBuilder::from_dsn("taos://localhost:6030?group.id=g").err();
         let error = error.ok_or_else(|| anyhow::anyhow!("a native consumer"))?;
         says(&error, &["optin"]);
@@ -104,7 +104,7 @@ fn a_driver_without_consumers_is_named() {
 
 #[test]
 fn what_only_the_server_knows_comes_back_in_its_words() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (_taos, topic) = numbered(&target, "mistakes", 1).await?;
         let with = |more: &[(&str, &str)]| dsn_of(&target, "g", more).to_string();
         // Old servers would pass over it, so that they are not asked.
@@ -123,7 +123,7 @@ fn what_only_the_server_knows_comes_back_in_its_words() {
 
 #[test]
 fn times_that_the_server_does_not_take_are_named_in_its_words() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (_taos, topic) = numbered(&target, "times", 1).await?;
         for (key, value) in [
             ("session.timeout.ms", "1"),
@@ -139,7 +139,7 @@ fn times_that_the_server_does_not_take_are_named_in_its_words() {
 
 #[test]
 fn a_wrong_login_is_an_error_of_its_own() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (_taos, topic) = numbered(&target, "login", 1).await?;
         let mut dsn = dsn_of(&target, "g", &[("conn_retries", "0")]);
         dsn.password = Some(SECRET.to_owned());
@@ -154,7 +154,7 @@ fn a_wrong_login_is_an_error_of_its_own() {
 
 #[test]
 fn a_refused_port_is_reported_at_once_without_retries() {
-    for_each_target(|_| async move {
+    for_targets(&[needs::TOPICS], |_| async move {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         drop(listener);
@@ -170,7 +170,7 @@ fn a_refused_port_is_reported_at_once_without_retries() {
 
 #[test]
 fn calls_before_a_subscription_say_that_there_is_none() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let mut consumer = TmqBuilder::from_dsn(dsn_of(&target, "g", &[]))?
             .build()
             .await?;
@@ -194,7 +194,7 @@ fn calls_before_a_subscription_say_that_there_is_none() {
 
 #[test]
 fn keys_that_begin_connections_are_taken_by_consumers_too() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (_taos, topic) = numbered(&target, "keys", 1).await?;
         for (key, value) in [
             ("client.id", "me"),
@@ -226,7 +226,7 @@ async fn takes(target: &Target, topic: &str, key: &str, value: &str) -> anyhow::
 
 #[test]
 fn any_other_key_with_a_dot_goes_to_the_server() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (_taos, topic) = numbered(&target, "dotted", 1).await?;
         for (key, value) in [
             ("heartbeat.interval.ms", "2000"),

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use taos::*;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Target, for_targets, needs};
 
 use super::{Message, next, nothing_comes, numbered, rows_of, subscribed, take, write};
 
@@ -73,7 +73,7 @@ async fn one_by_one(
 
 #[test]
 fn a_commit_writes_down_the_place_behind_its_message() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "commit", 1).await?;
         let consumer = subscribed(&target, "g", &topic, &[]).await?;
         let places = one_by_one(&taos, &consumer, 0..5).await?;
@@ -103,7 +103,7 @@ fn a_commit_writes_down_the_place_behind_its_message() {
 
 #[test]
 fn commit_all_writes_down_all_that_was_received_and_not_what_was_fetched_ahead() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (_taos, topic) = ten(&target).await?;
         let consumer = subscribed(&target, "g", &topic, &[]).await?;
         let (at, message) = next(&consumer).await?;
@@ -123,7 +123,7 @@ fn commit_all_writes_down_all_that_was_received_and_not_what_was_fetched_ahead()
 
 #[test]
 fn a_committed_place_is_the_next_to_be_read() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "commit_offset", 1).await?;
         let consumer = subscribed(&target, "g", &topic, &[]).await?;
         let places = one_by_one(&taos, &consumer, 0..6).await?;
@@ -141,7 +141,7 @@ fn a_committed_place_is_the_next_to_be_read() {
 
 #[test]
 fn a_seek_brings_a_message_again_and_commits_nothing() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "seek", 1).await?;
         let mut consumer = subscribed(&target, "g", &topic, &[]).await?;
         let places = one_by_one(&taos, &consumer, 0..6).await?;
@@ -171,7 +171,7 @@ fn a_seek_brings_a_message_again_and_commits_nothing() {
 
 #[test]
 fn a_place_outside_the_log_and_a_foreign_vgroup_or_topic_are_errors_that_say_so() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (_taos, topic) = ten(&target).await?;
         let mut consumer = subscribed(&target, "g", &topic, &[]).await?;
         all(&consumer).await?;
@@ -215,7 +215,7 @@ fn a_place_outside_the_log_and_a_foreign_vgroup_or_topic_are_errors_that_say_so(
 
 #[test]
 fn nothing_committed_is_told_apart_from_a_place() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (_taos, topic) = ten(&target).await?;
         let consumer = subscribed(&target, "g", &topic, &[]).await?;
         let vgroup = only_vgroup(&consumer, &topic).await?.vgroup_id();
@@ -229,7 +229,7 @@ fn nothing_committed_is_told_apart_from_a_place() {
 
 #[test]
 fn topics_and_assignments_of_two_topics_are_listed() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, first) = numbered(&target, "two", 3).await?;
         let second = format!("{first}_b");
         taos.exec(format!("create topic `{second}` as select ts from s"))
@@ -266,7 +266,7 @@ fn topics_and_assignments_of_two_topics_are_listed() {
 
 #[test]
 fn a_new_group_begins_where_its_reset_says() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = ten(&target).await?;
         let with = async |group: &str, reset: &str| {
             subscribed(&target, group, &topic, &[("auto.offset.reset", reset)]).await
@@ -299,7 +299,7 @@ fn a_new_group_begins_where_its_reset_says() {
 
 #[test]
 fn the_dsn_says_where_to_begin_vgroup_by_vgroup() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "offset", 1).await?;
         let consumer = subscribed(&target, "first", &topic, &[]).await?;
         let places = one_by_one(&taos, &consumer, 0..5).await?;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use taos::tmq::{Lag, Record, Shutdown};
 use taos::*;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Target, for_targets, needs};
 
 use super::{nothing_comes, numbered, rows_of, subscribed, write};
 
@@ -47,7 +47,7 @@ where
 
 #[test]
 fn records_say_where_they_are_from_and_silence_does_not_end_them() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         for (table, tag) in [(None, Some(3)), (Some("s3"), None)] {
             let (taos, mut topic) = numbered(&target, "records", 2).await?;
             if table.is_some() {
@@ -78,7 +78,7 @@ fn records_say_where_they_are_from_and_silence_does_not_end_them() {
 
 #[test]
 fn what_was_acknowledged_is_committed_and_the_rest_is_not() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "acked", 1).await?;
         let consumer = subscribed(&target, "g", &topic, &[]).await?;
         let mut records = consumer.records::<Row>();
@@ -114,7 +114,7 @@ async fn all_is_committed(consumer: &Consumer, topic: &str) -> anyhow::Result<bo
 
 #[test]
 fn commit_on_ack_commits_by_itself_while_the_records_are_read() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "on_ack", 2).await?;
         for table in 0..4 {
             write(&taos, table, (0..10).map(|n| i64::from(table) * 10 + n)).await?;
@@ -140,7 +140,7 @@ fn commit_on_ack_commits_by_itself_while_the_records_are_read() {
 
 #[test]
 fn a_shutdown_gives_what_is_in_hand_commits_and_ends() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "shutdown", 1).await?;
         // Several rows in one message.
         taos.exec("insert into s0 using s tags (0) values (0, 0) (1, 1) (2, 2)")
@@ -171,7 +171,7 @@ fn a_shutdown_gives_what_is_in_hand_commits_and_ends() {
 
 #[test]
 fn a_shutdown_while_nothing_comes_ends_at_once() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (_taos, topic) = numbered(&target, "quiet", 1).await?;
         let consumer = subscribed(&target, "g", &topic, &[]).await?;
         let shutdown = Shutdown::new();
@@ -197,7 +197,7 @@ fn a_row_that_does_not_fit_is_an_error_that_names_it_and_the_next_ones_come() {
     struct Narrow {
         n: i8,
     }
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "narrow", 1).await?;
         write(&taos, 0, [1, 1_000, 2]).await?;
         let consumer = subscribed(&target, "g", &topic, &[]).await?;
@@ -223,7 +223,7 @@ fn a_row_that_does_not_fit_is_an_error_that_names_it_and_the_next_ones_come() {
 
 #[test]
 fn the_lag_falls_to_nothing_when_all_was_taken() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "lag", 3).await?;
         for table in 0..5 {
             write(&taos, table, 0..6).await?;

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use taos::tmq::Lag;
 use taos::*;
 use taos_embedded::Embedded;
-use taos_tests::for_each_target;
 use taos_tests::process::ServerProcess;
 use taos_tests::proxy::Proxy;
+use taos_tests::{for_targets, needs};
 
 use super::{PROCESS, next, nothing_comes, numbered, rows_of, subscribed, take, write};
 
@@ -45,7 +45,7 @@ async fn through(proxy: &Proxy, topic: &str, more: &[(&str, &str)]) -> anyhow::R
 
 #[test]
 fn a_consumer_that_is_cut_between_polls_subscribes_again_and_goes_on() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "cut", 2).await?;
         let proxy = Proxy::to(target.address().await?).start().await?;
         let consumer = through(&proxy, &topic, &[]).await?;
@@ -73,7 +73,7 @@ fn a_consumer_that_is_cut_between_polls_subscribes_again_and_goes_on() {
 
 #[test]
 fn a_thousand_rows_with_twenty_cuts_all_arrive() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "cuts", 2).await?;
         let proxy = Proxy::to(target.address().await?).start().await?;
         let consumer = through(&proxy, &topic, &[]).await?;
@@ -110,7 +110,7 @@ fn a_thousand_rows_with_twenty_cuts_all_arrive() {
 
 #[test]
 fn without_auto_reconnect_a_cut_is_an_error_and_not_silence() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "no_reconnect", 1).await?;
         let proxy = Proxy::to(target.address().await?).start().await?;
         let consumer = through(&proxy, &topic, &[("auto.reconnect", "false")]).await?;
@@ -240,7 +240,7 @@ fn a_server_that_is_killed_keeps_what_was_committed() -> anyhow::Result<()> {
 
 #[test]
 fn a_consumer_whose_place_was_trimmed_sees_the_gap_and_goes_on_with_what_is_left() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let options = "vgroups 1 wal_retention_period 1";
         let (taos, topic) = target.fresh("trimmed", options).await;
         taos.exec_many([

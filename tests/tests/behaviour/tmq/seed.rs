@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use taos::*;
-use taos_tests::{Target, for_each_target, targets};
+use taos_tests::{Target, for_targets, needs, targets_with};
 
 use super::{dsn_of, numbered, subscribed, take, write};
 
@@ -44,7 +44,7 @@ fn expected() -> [Record; 3] {
 
 #[test]
 fn the_loop_that_tutorials_have_compiles_as_it_is_and_brings_every_row() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let select = "select ts, current, voltage, location, tbname from meters";
         let (_taos, topic) = meters(&target, select).await?;
         let dsn = dsn_of(&target, "g1", &[("timeout", "1s")]).to_string();
@@ -83,7 +83,7 @@ fn the_loop_that_tutorials_have_compiles_as_it_is_and_brings_every_row() {
 
 #[test]
 fn messages_of_a_database_say_where_they_are_from_and_what_they_hold() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, database) = target.fresh("whole", "vgroups 1").await;
         let topic = target.unique("topic");
         taos.exec_many([
@@ -121,7 +121,7 @@ fn a_consumer_works_on_a_current_thread_runtime() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    for target in targets() {
+    for target in targets_with(&[needs::TOPICS]) {
         runtime.block_on(async {
             let (taos, topic) = numbered(&target, "current_thread", 1).await?;
             write(&taos, 0, 0..10).await?;
@@ -138,7 +138,7 @@ fn a_consumer_works_on_a_current_thread_runtime() -> anyhow::Result<()> {
 
 #[test]
 fn many_tasks_may_ask_one_consumer_while_one_of_them_receives() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "shared", 2).await?;
         write(&taos, 0, 0..30).await?;
         let consumer = subscribed(&target, "g", &topic, &[]).await?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use taos::*;
 use taos_tests::proxy::{Direction, Fault, Proxy};
-use taos_tests::{Random, for_each_target};
+use taos_tests::{Random, for_targets, needs};
 
 use super::{dsn_of, next, nothing_comes, numbered, rows_of, subscribed, take, write};
 
@@ -23,7 +23,7 @@ fn numbers(rows: Vec<Row>) -> Vec<i64> {
 
 #[test]
 fn a_timeout_of_none_looks_once_and_half_a_second_waits_that_long() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "timeouts", 1).await?;
         let consumer = subscribed(&target, "g", &topic, &[]).await?;
         nothing_comes(&consumer).await?;
@@ -61,7 +61,7 @@ fn a_timeout_of_none_looks_once_and_half_a_second_waits_that_long() {
 
 #[test]
 fn a_stream_ends_after_the_silence_that_the_dsn_allows_and_may_be_made_again() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "silence", 1).await?;
         write(&taos, 0, 0..3).await?;
         let consumer = subscribed(&target, "g", &topic, &[("timeout", "500ms")]).await?;
@@ -98,7 +98,7 @@ fn a_stream_ends_after_the_silence_that_the_dsn_allows_and_may_be_made_again() {
 
 #[test]
 fn a_stream_that_never_times_out_waits_for_what_comes_late() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "never", 1).await?;
         let consumer = subscribed(&target, "g", &topic, &[("timeout", "never")]).await?;
         assert_eq!(consumer.default_timeout(), Timeout::Never);
@@ -134,7 +134,7 @@ fn a_stream_that_never_times_out_waits_for_what_comes_late() {
 
 #[test]
 fn the_timeouts_of_the_dsn_are_read_in_every_unit() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         for (text, expected) in [
             ("never", Timeout::Never),
             ("none", Timeout::None),
@@ -174,7 +174,7 @@ async fn give_up_after<F: Future>(future: F, turns: u64) -> Option<F::Output> {
 
 #[test]
 fn a_receive_that_is_dropped_at_any_await_loses_nothing() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let seed = Random::seed();
         eprintln!("TAOS_TEST_SEED={seed}");
         let mut random = Random::new(seed);
@@ -237,7 +237,7 @@ async fn restless(
 
 #[test]
 fn an_answer_to_a_poll_that_is_lost_is_asked_for_again() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "lost", 1).await?;
         let proxy = Proxy::to(target.address().await?)
             .on_answer_to("poll", Fault::Drop)
@@ -269,7 +269,7 @@ fn an_answer_to_a_poll_that_is_lost_is_asked_for_again() {
 
 #[test]
 fn a_late_answer_to_a_poll_that_nobody_waits_for_any_more_is_kept() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "late", 1).await?;
         let late = Duration::from_millis(900);
         let proxy = Proxy::to(target.address().await?)
@@ -292,7 +292,7 @@ fn a_late_answer_to_a_poll_that_nobody_waits_for_any_more_is_kept() {
 
 #[test]
 fn an_idle_consumer_asks_seldom() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = numbered(&target, "idle", 1).await?;
         let proxy = Proxy::to(target.address().await?).start().await?;
         let mut dsn = dsn_of(&target, "g", &[]);
