@@ -42,6 +42,8 @@ pub struct Capabilities {
     /// A connection is a line to the server that lasts, that can be seen to break, and that belongs to the
     /// runtime it was made in. Without it each request stands for itself.
     pub lasting_connections: bool,
+    /// Connections have a time zone: that of the parameter `timezone`.
+    pub time_zones: bool,
     /// Columns of every type can be NULL.
     pub nulls_of_every_type: bool,
 }
@@ -59,6 +61,7 @@ impl Capabilities {
         read_your_writes: true,
         affected_rows: true,
         lasting_connections: true,
+        time_zones: true,
         nulls_of_every_type: true,
     };
 
@@ -74,6 +77,7 @@ impl Capabilities {
         read_your_writes: false,
         affected_rows: false,
         lasting_connections: false,
+        time_zones: false,
         nulls_of_every_type: false,
     };
 }

@@ -46,3 +46,5 @@ pub const PREPARED_QUERIES: Need = Need::new("prepared queries", |c| c.prepared_
 pub const AFFECTED_ROWS: Need = Need::new("counts of affected rows", |c| c.affected_rows);
 /// Connections that can be seen to break.
 pub const LASTING_CONNECTIONS: Need = Need::new("lasting connections", |c| c.lasting_connections);
+/// Time zones of connections.
+pub const TIME_ZONES: Need = Need::new("time zones", |c| c.time_zones);

@@ -1,7 +1,6 @@
 use std::time::{Duration, Instant};
 
-use taos::sync::Queryable;
-use taos::*;
+use taos::{sync, *};
 use taos_query::Dialect;
 
 use crate::Target;
@@ -152,7 +151,7 @@ pub fn until_rows_blocking(taos: &Taos, table: &str, rows: i64) -> anyhow::Resul
     let deadline = Instant::now() + LIMIT;
     loop {
         let count = format!("select count(*) from {table}");
-        let seen = Queryable::query_one::<_, i64>(taos, count);
+        let seen = sync::Queryable::query_one::<_, i64>(taos, count);
         if seen.as_ref().is_ok_and(|seen| *seen == Some(rows)) {
             return Ok(());
         }

@@ -230,7 +230,11 @@ impl Target {
     #[must_use]
     pub fn impatient(&self, mut dsn: Dsn, seconds: u32) -> Dsn {
         let limits: &[(&str, u32)] = match self.capabilities.dialect {
-            Dialect::QuestDb => &[("request_timeout", 1000 * seconds), ("retry_timeout", 0)],
+            Dialect::QuestDb => &[
+                ("request_timeout", 1000 * seconds),
+                ("query_timeout_ms", 1000 * seconds),
+                ("retry_timeout", 0),
+            ],
             _ => &[
                 ("conn_retries", 0),
                 ("conn_timeout", seconds),

@@ -113,10 +113,13 @@ impl ResultSet {
 impl HttpRows {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<RawResult<Option<RawBlock>>> {
         loop {
-            if let Some(block) = self.reply.next_block() {
+            let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
+            // Once all rows are there the end of the body is on its way. Taken along, it leaves the
+            // connection to the next query, also when only the first row is read.
+            let ending = self.reply.is_complete() && !matches!(body, Body::Over);
+            if !ending && let Some(block) = self.reply.next_block() {
                 return Poll::Ready(Ok(Some(block)));
             }
-            let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
             match std::mem::replace(body, Body::Over) {
                 Body::Over => return Poll::Ready(Ok(None)),
                 Body::Waiting(mut response) => {
@@ -136,6 +139,9 @@ impl HttpRows {
                     Poll::Pending => {
                         *body = Body::Reading(piece);
                         let waiting = self.reply.rows_waiting();
+                        if ending {
+                            return Poll::Pending;
+                        }
                         if waiting >= WORTH_A_BLOCK || (waiting > 0 && !self.reply.has_given()) {
                             self.reply.close_block()?;
                             continue;

@@ -140,7 +140,9 @@ impl<'a> TryFrom<&'a bigdecimal::BigDecimal> for DecimalView<'a> {
 /// Leaves out leading bytes that only repeat the sign.
 #[cfg(any(feature = "rust_decimal", feature = "bigdecimal"))]
 fn shortest(mut bytes: &[u8]) -> &[u8] {
-    while let [first, rest @ [second, ..]] = bytes {
+    while let [first, rest @ ..] = bytes
+        && let [second, ..] = rest
+    {
         let repeats_sign = match first {
             0x00 => second & 0x80 == 0,
             0xFF => second & 0x80 != 0,

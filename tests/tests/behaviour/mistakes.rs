@@ -104,10 +104,6 @@ fn a_backend_that_is_not_built_in_names_its_feature() {
             &error_of("taos://localhost:6030", "select 1").await,
             &["optin"],
         );
-        says(
-            &error_of("questdb://localhost:9000", "select 1").await,
-            &["questdb"],
-        );
         Ok(())
     });
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, Utc};
 use serde::Deserialize;
 use taos::*;
-use taos_tests::{Table, Target, on_every_target};
+use taos_tests::{Table, Target, for_targets, needs, on_every_target};
 
 async fn table(target: &Target, stem: &str) -> anyhow::Result<Table> {
     let columns = [
@@ -52,7 +52,7 @@ fn chrono_types_are_read_from_timestamps() {
 
 #[test]
 fn the_dsns_time_zone_holds_in_strings_options_and_tuples() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::TIME_ZONES], |target| async move {
         let table = table(&target, "zone").await?;
         let t = table.name();
         let taos = TaosBuilder::from_dsn(target.dsn_with("timezone=Asia/Shanghai"))?

@@ -1,11 +1,11 @@
 //! The time zone of a connection.
 
 use taos::*;
-use taos_tests::for_each_target;
+use taos_tests::{for_targets, needs};
 
 #[test]
 fn the_zone_of_the_dsn_decides_what_times_mean() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TIME_ZONES], |target| async move {
         let (taos, db) = target.fresh("zones", "").await;
         taos.exec(format!("create table {db}.t (ts timestamp, v int)"))
             .await?;
@@ -31,7 +31,7 @@ fn the_zone_of_the_dsn_decides_what_times_mean() {
 
 #[test]
 fn a_zone_with_summer_time_reads_each_text_with_the_offset_of_its_day() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TIME_ZONES], |target| async move {
         let (taos, db) = target.fresh("summer", "").await;
         taos.exec(format!("create table {db}.t (ts timestamp, v int)"))
             .await?;
