@@ -1,5 +1,9 @@
 //! What a backend can do, for programs and suites that run on more than one.
 
+use std::borrow::Cow;
+
+use crate::error::{ErrorKind, RawError, RawResult};
+
 /// The dialect of SQL that a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -8,6 +12,23 @@ pub enum Dialect {
     TDengine,
     /// QuestDB's.
     QuestDb,
+}
+
+impl Dialect {
+    /// A name between backticks as this dialect quotes it.
+    ///
+    /// # Errors
+    /// For a name that the dialect cannot quote.
+    pub(crate) fn name(self, quoted: &str) -> RawResult<Cow<'_, str>> {
+        match self {
+            Self::TDengine => Ok(quoted.into()),
+            Self::QuestDb if quoted.contains('"') => Err(RawError::of(
+                ErrorKind::Config,
+                format!("{quoted} cannot be the name of a table: it has a double quote"),
+            )),
+            Self::QuestDb => Ok(quoted.replace('`', "\"").into()),
+        }
+    }
 }
 
 /// What a backend can do. A call that it cannot answers `Unsupported`.

@@ -52,7 +52,7 @@ pub struct Described {
     pub ty: Ty,
     /// Its declared width: bytes, or characters for NCHAR.
     pub length: usize,
-    /// `TAG`, or the word for a composite key, or nothing.
+    /// `TAG`, or the word for a composite key or a designated timestamp, or nothing.
     pub note: Option<String>,
     /// Its compression, if the server tells it.
     pub compression: Option<CompressOptions>,
@@ -183,6 +183,11 @@ impl Described {
     pub fn is_tag(&self) -> bool {
         self.note.as_deref() == Some("TAG")
     }
+
+    /// True for QuestDB's designated timestamp, which need not be the first column.
+    pub fn is_designated(&self) -> bool {
+        self.note.as_deref() == Some("DESIGNATED TIMESTAMP")
+    }
 }
 
 /// A column or a tag.
@@ -293,6 +298,12 @@ impl Describe {
     /// True if there are tags, so it is a super table or a table under one.
     pub fn is_stable(&self) -> bool {
         self.0.iter().any(ColumnMeta::is_tag)
+    }
+
+    /// The column that holds the time of a row: the one whose note says so, otherwise the first.
+    pub fn time_column(&self) -> Option<&ColumnMeta> {
+        let noted = |column: &&ColumnMeta| column.is_designated();
+        self.0.iter().find(noted).or_else(|| self.0.first())
     }
 
     /// The names of columns and tags.

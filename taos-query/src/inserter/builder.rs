@@ -134,7 +134,8 @@ where
 async fn describe<Q: AsyncQueryable>(taos: &Q, name: String) -> RawResult<Table> {
     let about = |error: RawError| error.context(format!("table `{name}`"));
     let mut sql_name = quote_table(&name)?;
-    if !sql_name.contains("`.`") {
+    let capabilities = taos.capabilities();
+    if capabilities.databases && !sql_name.contains("`.`") {
         // The connection may go to another database later, and other connections start in the DSN's.
         let database = taos.query_one::<_, Option<String>>("select database()");
         if let Some(database) = database.await.map_err(about)?.flatten() {
@@ -142,9 +143,10 @@ async fn describe<Q: AsyncQueryable>(taos: &Q, name: String) -> RawResult<Table>
         }
     }
     let describe = taos.describe(&sql_name).await.map_err(about)?;
+    let queried = capabilities.dialect.name(&sql_name).map_err(about)?;
     // Only the result of a query says what the ticks of the database are.
     let times = taos
-        .query(format!("select * from {sql_name} limit 0"))
+        .query(format!("select * from {queried} limit 0"))
         .await
         .map_err(about)?;
     Ok(Table {

@@ -50,8 +50,11 @@
 //! | DECIMAL | integers, [`Decimal`](crate::common::Decimal) and decimal text, all exact |
 //! | VARCHAR, NCHAR | text, characters, enums without data by their names, UTF-8 bytes |
 //! | VARBINARY, GEOMETRY, BLOB | bytes; text but for GEOMETRY |
-//! | JSON (tags) | whatever serializes to JSON; text is taken as JSON text |
+//! | JSON (tags, and the arrays of QuestDB) | whatever serializes to JSON, as `Vec<f64>`; text is taken as JSON text |
 //! | any | `Option`, newtypes, and [`Value`](crate::common::Value) of the above |
+//!
+//! QuestDB has no super tables: all rows go into the one table, and a SYMBOL column takes text. A
+//! record needs the designated timestamp there.
 //!
 //! # Batches
 //!

@@ -144,14 +144,14 @@ impl Plan {
         let is_map = names.fields.is_empty();
         let named = given.contains(&TABLE_NAME);
         let tagged = table.describe.tag_names().any(|tag| given.contains(&tag));
+        let time = table.describe.time_column();
         let part = |tags: bool| -> Vec<Column> {
             table
                 .describe
                 .iter()
-                .enumerate()
-                .filter(|(_, meta)| meta.is_tag() == tags)
-                .filter(|(_, meta)| given.contains(&meta.field()) || (is_map && (!tags || tagged)))
-                .map(|(at, meta)| Column::new(meta, at == 0))
+                .filter(|meta| meta.is_tag() == tags)
+                .filter(|meta| given.contains(&meta.field()) || (is_map && (!tags || tagged)))
+                .map(|meta| Column::new(meta, Some(meta) == time))
                 .collect()
         };
         let (columns, tags) = (part(false), part(true));
@@ -223,7 +223,8 @@ fn check_names(table: &Table, given: &[&str]) -> RawResult<()> {
             return Err(unknown_field(table, name));
         }
     }
-    let time = table.describe.first().map_or("ts", |meta| meta.field());
+    let time = table.describe.time_column();
+    let time = time.map_or("ts", |meta| meta.field());
     if given.contains(&time) {
         return Ok(());
     }

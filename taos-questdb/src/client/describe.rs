@@ -43,12 +43,15 @@ fn column(row: Row) -> ColumnMeta {
         _ => None,
     };
     // The designated timestamp is always part of the key, and no key by itself.
-    let key = row.upsert_key == Some(true) && row.designated != Some(true);
+    let key = row.upsert_key == Some(true);
     ColumnMeta::Column(Described {
         field: row.column,
         ty: kind.ty(),
         length: usize::try_from(kind.bytes()).unwrap_or(usize::MAX),
-        note: key.then(|| "COMPOSITE KEY".to_owned()),
+        note: match row.designated {
+            Some(true) => Some("DESIGNATED TIMESTAMP".to_owned()),
+            _ => key.then(|| "COMPOSITE KEY".to_owned()),
+        },
         compression: None,
         decimal,
     })

@@ -9,9 +9,10 @@ use taos_query::stmt::{BindType, Stmt2Field};
 use taos_query::{ErrorKind, RawError, RawResult};
 
 use super::rows::Plan;
-use super::sql::{Insert, table_name};
+use super::sql::{Insert, table_name, unsupported};
 use super::table::{self, Column, Type};
 use crate::Taos;
+use crate::client::Way;
 use crate::ingress::Buffer;
 
 pub(super) struct Core {
@@ -118,6 +119,11 @@ impl Core {
         self.prepared = None;
         self.bound = None;
         let insert = Insert::parse(sql)?;
+        if matches!(self.taos.shared.way, Way::Tcp) {
+            return Err(unsupported(
+                "preparing an INSERT over TCP, where columns cannot be asked for (the DSN of HTTP is `questdb+http`)",
+            ));
+        }
         let mut prepared = Prepared {
             fields: None,
             plans: HashMap::new(),

@@ -38,7 +38,7 @@ impl Shared {
             Way::WebSocket(_) => post(&Client::new(&self.settings)?, unit, lines).await,
             Way::Tcp if unit == "n" => {
                 let mut buffer = self.new_buffer().await?;
-                buffer.restore_bytes(lines);
+                buffer.adopt(lines);
                 self.send(&mut buffer).await
             }
             Way::Tcp => Err(unsupported(

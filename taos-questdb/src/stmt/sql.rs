@@ -426,7 +426,7 @@ mod tests {
             ("insert into power.t values(?)", Unsupported, "database"),
             ("insert atomic into t values(?)", Unsupported, "ATOMIC"),
             ("insert t values(?)", Config, "INTO"),
-            ("insert into values(?)", Config, "VALUES"),
+            ("insert into values(?)", Config, "no name"),
             ("insert into t", Config, "VALUES"),
             ("insert into t select * from s", Config, "VALUES"),
             ("insert into t values", Config, "`(`"),

@@ -63,8 +63,9 @@ pub(super) fn column(
             None => mismatch(value),
         },
         Type::Char => match value.as_str() {
-            Some(text) if text.encode_utf16().count() == 1 => told(buffer.column_str(name, text)),
-            Some(_) => refuse("a CHAR is one character"),
+            // The server takes text of one byte for a CHAR, and refuses every other.
+            Some(text) if text.len() == 1 => told(buffer.column_str(name, text)),
+            Some(_) => refuse("lines carry a CHAR only of one ASCII character"),
             None => mismatch(value),
         },
         // Lines have no dates; a whole number is read as milliseconds.

@@ -123,6 +123,13 @@ impl IlpBuffer {
         }
     }
 
+    /// Holds these lines, which were written elsewhere, in place of its rows. It does not count them.
+    pub(crate) fn adopt(&mut self, lines: Vec<u8>) {
+        self.clear();
+        self.len = lines.len();
+        self.room = lines;
+    }
+
     fn saved(&self) -> Saved {
         Saved {
             len: self.len,

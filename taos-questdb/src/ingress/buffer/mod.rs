@@ -347,6 +347,13 @@ impl Buffer {
         }
     }
 
+    /// As [`IlpBuffer::adopt`]; nothing happens to buffers of columns.
+    pub(crate) fn adopt(&mut self, lines: Vec<u8>) {
+        if let Inner::Ilp(rows) = &mut self.inner {
+            rows.adopt(lines);
+        }
+    }
+
     pub(crate) fn restore_bytes(&mut self, bytes: Vec<u8>) {
         if let Inner::Ilp(lines) = &mut self.inner {
             lines.restore_bytes(bytes);

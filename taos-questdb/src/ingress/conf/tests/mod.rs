@@ -1,4 +1,5 @@
 mod accepted;
+mod cases;
 mod dsn;
 mod refused;
 
