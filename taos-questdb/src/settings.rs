@@ -73,6 +73,10 @@ pub(crate) enum Auth {
 pub(crate) enum Roots {
     Webpki,
     Os,
+    #[cfg_attr(
+        not(all(feature = "tls-webpki-certs", feature = "tls-native-certs")),
+        allow(dead_code, reason = "it needs both features")
+    )]
     WebpkiAndOs,
     /// A PEM bundle, or with a password a keystore (JKS or PKCS#12).
     File {

@@ -90,12 +90,6 @@ impl Core {
         self.prepared.as_ref()?.fields.as_deref()
     }
 
-    /// Number of placeholders but for that of the table.
-    pub(super) fn marks(&self) -> usize {
-        let prepared = self.prepared.as_ref();
-        prepared.map_or(0, |prepared| prepared.insert.marks())
-    }
-
     /// True if a bind came since the last execution.
     pub(super) const fn has_rows(&self) -> bool {
         self.bound.is_some()

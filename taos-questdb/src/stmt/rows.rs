@@ -166,12 +166,11 @@ impl Plan {
 
     /// A line needs a column: one that says NULL.
     fn fill(&self, buffer: &mut Buffer, row: usize) -> RawResult<()> {
-        if let Some((name, ty)) = &self.filler {
-            if value::null(buffer, ColumnName::new(name)?, ty)
+        if let Some((name, ty)) = &self.filler
+            && value::null(buffer, ColumnName::new(name)?, ty)
                 .map_err(|e| config(e.into_owned()))?
-            {
-                return Ok(());
-            }
+        {
+            return Ok(());
         }
         Err(config(format!(
             "row {row} for `{}` has only NULLs, which a line cannot say of its columns",

@@ -195,7 +195,7 @@ async fn a_bind_that_does_not_fit_names_column_and_type_and_binds_nothing() {
         ),
     ];
     let good = Stmt2BindParam::new(None, None, Some(vec![ints(1), text("kept")]));
-    stmt.bind(&[good.clone()]).await.unwrap();
+    stmt.bind(std::slice::from_ref(&good)).await.unwrap();
     for (views, fragments) in cases {
         let bad = Stmt2BindParam::new(None, None, Some(views));
         let error = stmt.bind(&[good.clone(), bad]).await.map(drop).unwrap_err();
@@ -298,11 +298,11 @@ async fn an_execution_whose_answer_is_lost_may_have_been_stored_and_one_refused_
     let (taos, _script) = taos(steps, "protocol_version=1&retry_timeout=0").await;
     let mut stmt = taos.stmt2("insert into t (i) values (?)").await.unwrap();
     let param = Stmt2BindParam::new(None, None, Some(vec![ColumnView::from_ints(vec![Some(1)])]));
-    stmt.bind(&[param.clone()]).await.unwrap();
+    stmt.bind(std::slice::from_ref(&param)).await.unwrap();
     let refused = stmt.exec().await.unwrap_err();
     assert!(!refused.outcome_unknown(), "{refused}");
     assert!(refused.to_string().contains("bad line"), "{refused}");
-    stmt.bind(&[param.clone()]).await.unwrap();
+    stmt.bind(std::slice::from_ref(&param)).await.unwrap();
     let lost = stmt.exec().await.unwrap_err();
     assert!(lost.outcome_unknown(), "{lost}");
     stmt.bind(&[param]).await.unwrap();

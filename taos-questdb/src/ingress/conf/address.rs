@@ -176,7 +176,7 @@ fn service(name: &str) -> Option<u16> {
     } else {
         String::new()
     };
-    listed(&text, name).or_else(|| match name {
+    listed(&text, name).or(match name {
         "http" => Some(80),
         "https" => Some(443),
         _ => None,

@@ -29,15 +29,15 @@ impl Settings {
             ))
             .into());
         }
-        if let Some(database) = dsn.subject.as_deref() {
-            if !database.is_empty() && database != DATABASE {
-                return Err(RawError::of(
-                    ErrorKind::Unsupported,
-                    format!(
-                        "QuestDB has no databases to choose from (only `{DATABASE}`): leave `/{database}` out of the DSN"
-                    ),
-                ));
-            }
+        if let Some(database) = dsn.subject.as_deref()
+            && !matches!(database, "" | DATABASE)
+        {
+            return Err(RawError::of(
+                ErrorKind::Unsupported,
+                format!(
+                    "QuestDB has no databases to choose from (only `{DATABASE}`): leave `/{database}` out of the DSN"
+                ),
+            ));
         }
         let known: Vec<&str> = keys::all().map(|key| key.name).collect();
         dsn.check_params(&known)?;

@@ -18,11 +18,13 @@ use self::address::list;
 use self::value::Value;
 use crate::error::{Result, error};
 use crate::ingress::Protocol;
+#[cfg(test)]
 use crate::settings::Settings;
 
 /// The environment variable of `from_env`.
 const VARIABLE: &str = "QDB_CLIENT_CONF";
 
+#[cfg(test)]
 impl Settings {
     /// Reads and checks a configuration string.
     ///
