@@ -4,12 +4,12 @@ mod cells;
 mod request;
 mod run;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use tokio::sync::watch;
 
-use super::{Half, Head, Refusal, Socket, codec, lock};
+use super::{Half, Head, Refusal, Socket, codec};
 pub use cells::{Cells, Form, Table};
 pub use request::Request;
 
@@ -118,6 +118,8 @@ type Answers = dyn Fn(&Request) -> Vec<Step> + Send + Sync;
 pub struct Log {
     /// Connections that were upgraded.
     pub connections: usize,
+    /// Connections that have ended.
+    pub ended: usize,
     /// Statements in their order.
     pub requests: Vec<Request>,
     /// Requests that were cancelled while they ran.
@@ -138,7 +140,6 @@ pub struct Queries {
     introduces: bool,
     answers: Box<Answers>,
     log: watch::Sender<Log>,
-    gone: Mutex<usize>,
 }
 
 impl Queries {
@@ -151,7 +152,6 @@ impl Queries {
             introduces: true,
             answers: Box::new(answers),
             log: watch::Sender::default(),
-            gone: Mutex::default(),
         }
     }
 
@@ -202,13 +202,9 @@ impl Queries {
         self.log.send_modify(what);
     }
 
-    /// Connections that have ended.
-    pub fn gone(&self) -> usize {
-        *self.lock_gone()
-    }
-
-    fn lock_gone(&self) -> MutexGuard<'_, usize> {
-        lock(&self.gone)
+    /// Waits until so many connections have ended.
+    pub async fn ended(&self, count: usize) {
+        self.until(|log| log.ended >= count).await;
     }
 }
 
@@ -232,7 +228,7 @@ impl Half for Queries {
     ) -> BoxFuture<'static, anyhow::Result<()>> {
         Box::pin(async move {
             let result = run::connection(&self, &head, socket).await;
-            *self.lock_gone() += 1;
+            self.note(|log| log.ended += 1);
             result
         })
     }
