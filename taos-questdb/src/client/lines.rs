@@ -9,6 +9,7 @@ use tokio::runtime::{Handle, Id};
 use super::Shared;
 use crate::Result;
 use crate::ingress::{AsyncSender, Buffer, ProtocolVersion};
+use crate::settings::Settings;
 
 /// More than these are not kept.
 const MAX_IDLE: usize = 4;
@@ -50,16 +51,21 @@ impl Shared {
         if let Some(sender) = self.senders.pop() {
             return Ok(sender);
         }
-        let mut settings = (*self.settings).clone();
-        if let Some((version, max_name_len)) = self.senders.spoken.get() {
-            settings.protocol_version = Some(*version);
-            settings.max_name_len = *max_name_len;
-        }
-        let sender = AsyncSender::connect(settings).await?;
+        let sender = Box::pin(AsyncSender::connect(self.sender_settings())).await?;
         let spoken = (sender.protocol_version(), sender.max_name_len());
         // Another may have been first; both were told the same.
         let _ = self.senders.spoken.set(spoken);
         Ok(sender)
+    }
+
+    /// The settings, with what the server said before in place of asking again.
+    fn sender_settings(&self) -> Settings {
+        let mut settings = Settings::clone(&self.settings);
+        if let Some((version, max_name_len)) = self.senders.spoken.get() {
+            settings.protocol_version = Some(*version);
+            settings.max_name_len = *max_name_len;
+        }
+        settings
     }
 
     /// Makes sure that rows could be sent.
@@ -71,7 +77,7 @@ impl Shared {
 
     pub(super) async fn ping_sender(&self) -> Result<()> {
         let mut sender = self.sender().await?;
-        sender.ping().await?;
+        Box::pin(sender.ping()).await?;
         self.senders.give(sender);
         Ok(())
     }
@@ -94,7 +100,7 @@ impl Shared {
 
     async fn flush(&self, buffer: &mut Buffer) -> Result<()> {
         let mut sender = self.sender().await?;
-        let sent = sender.flush(buffer).await;
+        let sent = Box::pin(sender.flush(buffer)).await;
         self.senders.give(sender);
         sent
     }

@@ -101,11 +101,11 @@ impl Shared {
 
     async fn query(&self, sql: &str) -> RawResult<ResultSet> {
         let result = match &self.way {
-            Way::Http(client) => exec::run(client, &self.settings, sql)
+            // On the heap, because callers keep these futures inside their own.
+            Way::Http(client) => Box::pin(exec::run(client, &self.settings, sql))
                 .await
                 .map(ResultSet::http),
-            Way::WebSocket(session) => session
-                .query(sql, &[])
+            Way::WebSocket(session) => Box::pin(session.query(sql, &[]))
                 .await
                 .map(ResultSet::qwp)
                 .map_err(Into::into),
@@ -118,8 +118,8 @@ impl Shared {
     async fn release(&self) -> RawResult<&Release> {
         let ask = || async {
             let release = match &self.way {
-                Way::Http(client) => health::release(client).await,
-                Way::WebSocket(session) => health::release_over_qwp(session).await,
+                Way::Http(client) => Box::pin(health::release(client)).await,
+                Way::WebSocket(session) => Box::pin(health::release_over_qwp(session)).await,
                 Way::Tcp => Err(lines_only("asking for the server's version")),
             };
             self.note(release)
@@ -133,10 +133,9 @@ impl Shared {
 
     async fn ping(&self) -> RawResult<()> {
         let answer = match &self.way {
-            Way::Http(client) => health::ping(client).await,
+            Way::Http(client) => Box::pin(health::ping(client)).await,
             Way::Tcp => self.ping_sender().await.map_err(health::unreachable),
-            Way::WebSocket(session) => session
-                .query("select 1", &[])
+            Way::WebSocket(session) => Box::pin(session.query("select 1", &[]))
                 .await
                 .map(drop)
                 .map_err(Into::into),
@@ -166,7 +165,7 @@ impl TaosBuilder {
             Protocol::Http | Protocol::Https => Way::Http(http::Client::new(settings)?),
             Protocol::Tcp | Protocol::Tcps => Way::Tcp,
             Protocol::Ws | Protocol::Wss => {
-                let session = Session::connect(Arc::clone(settings)).await;
+                let session = Box::pin(Session::connect(Arc::clone(settings))).await;
                 Way::WebSocket(session.map_err(health::unreachable)?)
             }
         };
@@ -230,7 +229,7 @@ impl AsyncTBuilder for TaosBuilder {
             Way::Http(client) => {
                 shared.release().await?;
                 if shared.settings.auth != Auth::None {
-                    exec::log_in(client).await?;
+                    Box::pin(exec::log_in(client)).await?;
                 }
             }
             Way::Tcp => shared.connect_sender().await.map_err(health::unreachable)?,

@@ -50,7 +50,7 @@ impl Shared {
 
 async fn post(client: &Client, unit: &str, lines: Vec<u8>) -> RawResult<()> {
     let target = format!("/write?precision={unit}");
-    Ok(write_lines_to(client, target, Bytes::from(lines)).await?)
+    Ok(Box::pin(write_lines_to(client, target, Bytes::from(lines))).await?)
 }
 
 fn check(data: &SmlData) -> RawResult<()> {
