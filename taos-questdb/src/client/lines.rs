@@ -7,9 +7,9 @@ use taos_query::RawResult;
 use tokio::runtime::{Handle, Id};
 
 use super::Shared;
-use crate::Result;
-use crate::ingress::{AsyncSender, Buffer, ProtocolVersion};
+use crate::ingress::{AckLevel, AsyncSender, Buffer, ProtocolVersion};
 use crate::settings::Settings;
+use crate::{Error, Result};
 
 /// More than these are not kept.
 const MAX_IDLE: usize = 4;
@@ -90,7 +90,8 @@ impl Shared {
         Ok(buffer)
     }
 
-    /// Sends the rows and clears the buffer, which keeps them when that fails.
+    /// Sends the rows, waits until the server has them, and clears the buffer, which keeps them when
+    /// they cannot be sent.
     ///
     /// # Errors
     /// Those of [`AsyncSender::flush`].
@@ -100,7 +101,14 @@ impl Shared {
 
     async fn flush(&self, buffer: &mut Buffer) -> Result<()> {
         let mut sender = self.sender().await?;
-        let sent = Box::pin(sender.flush(buffer)).await;
+        let mut sent = Box::pin(sender.flush(buffer)).await;
+        if sent.is_ok() && self.settings.protocol.is_qwp() {
+            // A flush over QWP ends in the sender's own store.
+            let limit = self.settings.ingest.request_timeout;
+            sent = Box::pin(sender.wait(AckLevel::Ok, limit))
+                .await
+                .map_err(Error::doubtful);
+        }
         self.senders.give(sender);
         sent
     }

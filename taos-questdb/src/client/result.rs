@@ -129,28 +129,30 @@ impl HttpRows {
                     }));
                 }
                 Body::Reading(mut piece) => match piece.as_mut().poll(cx) {
-                    Poll::Ready((response, piece)) => match piece? {
-                        Some(piece) => {
-                            self.reply.feed(&piece)?;
-                            *body = Body::Waiting(response);
-                        }
-                        None => self.reply.finish()?,
-                    },
+                    Poll::Ready((response, Ok(Some(piece)))) => {
+                        self.reply.feed(&piece)?;
+                        *body = Body::Waiting(response);
+                    }
+                    Poll::Ready((_, Ok(None))) => self.reply.finish()?,
+                    // What was lost behind the last row is not missed.
+                    Poll::Ready((_, Err(_))) if ending => self.reply.finish()?,
+                    Poll::Ready((_, Err(error))) => return Poll::Ready(Err(error.into())),
                     Poll::Pending => {
                         *body = Body::Reading(piece);
-                        let waiting = self.reply.rows_waiting();
-                        if ending {
+                        if ending || !self.worth_a_block() {
                             return Poll::Pending;
                         }
-                        if waiting >= WORTH_A_BLOCK || (waiting > 0 && !self.reply.has_given()) {
-                            self.reply.close_block()?;
-                            continue;
-                        }
-                        return Poll::Pending;
+                        self.reply.close_block()?;
                     }
                 },
             }
         }
+    }
+
+    /// Whether the rows that are there should not wait for more.
+    fn worth_a_block(&self) -> bool {
+        let rows = self.reply.rows_waiting();
+        rows >= WORTH_A_BLOCK || (rows > 0 && !self.reply.has_given())
     }
 }
 
