@@ -11,6 +11,6 @@ mod write;
 mod tests;
 
 pub(crate) use client::{Client, Request};
-pub(crate) use negotiate::{Negotiated, negotiate};
+pub(crate) use negotiate::negotiate;
 pub(crate) use response::Response;
 pub(crate) use write::{write_lines, write_lines_to};

@@ -107,11 +107,9 @@ async fn attempt(client: &Client, request: &Request) -> std::result::Result<(), 
     if retriable {
         client.leave(number);
     }
-    let error = refused(response).await.map_err(|error| Refusal {
-        error,
-        retriable: true,
-        doubtful,
-    })?;
+    let error = refused(response)
+        .await
+        .unwrap_or_else(|unreadable| unreadable);
     Err(Refusal {
         error,
         retriable,

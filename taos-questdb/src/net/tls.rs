@@ -37,7 +37,7 @@ pub(super) fn connector(tls: &Tls) -> Result<TlsConnector> {
 /// The handshake over an open connection, within the limit.
 ///
 /// # Errors
-/// `TlsError`, for everything that goes wrong.
+/// `SocketError` when the connection is cut, `TlsError` for everything else.
 pub(super) async fn handshake(
     connector: &TlsConnector,
     tcp: TcpStream,
@@ -75,8 +75,22 @@ fn failed(error: &std::io::Error, address: &Address) -> Error {
             "the certificate of {address} is refused ({reason}): name its authority with tls_roots \
              or tls_ca, and use a host name that it was issued for"
         ),
+        None if is_cut(error.kind()) => error!(
+            SocketError,
+            "{address} closed the connection during the TLS handshake ({error}); does the port expect \
+             TLS?"
+        ),
         _ => error!(TlsError, "the TLS handshake with {address} failed: {error}"),
     }
+}
+
+/// What servers do that stop or restart, as opposed to those that disagree.
+fn is_cut(kind: std::io::ErrorKind) -> bool {
+    use std::io::ErrorKind as K;
+    matches!(
+        kind,
+        K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe | K::UnexpectedEof
+    )
 }
 
 fn roots(source: &Roots) -> Result<RootCertStore> {

@@ -3,5 +3,5 @@
 mod http;
 mod io;
 
-pub(crate) use http::{Script, Seen, Step, response};
+pub(crate) use http::{Script, Step, response};
 pub(crate) use io::CountPolls;

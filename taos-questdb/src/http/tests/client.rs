@@ -272,6 +272,24 @@ async fn a_server_that_never_shakes_hands_is_given_up_after_auth_timeout() {
     assert!(error.msg().contains("50ms"), "{error}");
 }
 
+#[tokio::test]
+async fn a_connection_cut_during_the_handshake_is_tried_again_as_any_other() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = Address::new("127.0.0.1", listener.local_addr().unwrap().port());
+    let accepted = tokio::spawn(async move {
+        let mut count = 0;
+        while count < 3 {
+            drop(listener.accept().await.unwrap());
+            count += 1;
+        }
+    });
+    let mut settings = Settings::new(Protocol::Https, vec![address]);
+    settings.http.retry_timeout = Duration::from_millis(500);
+    let error = write(&Client::new(&settings).unwrap()).await.unwrap_err();
+    accepted.await.unwrap();
+    assert_eq!(error.code(), ErrorCode::SocketError);
+}
+
 #[allow(dead_code, reason = "a statement about types")]
 fn requests_can_move_between_threads(client: &Client) {
     fn send<T: Send>(_: T) {}

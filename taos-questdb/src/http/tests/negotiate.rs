@@ -1,6 +1,7 @@
 use super::*;
 use crate::error::ErrorCode;
-use crate::http::{Negotiated, negotiate};
+use crate::http::negotiate;
+use crate::http::negotiate::Negotiated;
 use crate::ingress::ProtocolVersion;
 
 const SETTINGS: &str = r#"{"config":{"release.version":"9.3.4","line.proto.support.versions":[1,2,3],

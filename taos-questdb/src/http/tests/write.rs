@@ -229,6 +229,22 @@ async fn an_early_refusal_of_a_long_body_is_the_refusal_and_not_a_broken_connect
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refusal_whose_words_are_cut_or_endless_is_not_tried_again() {
+    let cut = b"HTTP/1.1 400 Bad\r\nContent-Length: 50\r\n\r\nhalf".to_vec();
+    let long = "x".repeat(1024 * 1024 + 1);
+    for step in [
+        Step::AnswerAndClose(cut),
+        Step::Answer(response(400, "text/plain", &long)),
+    ] {
+        let script = Script::new([step]);
+        let error = write(&client(&script, &settings())).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::SocketError);
+        assert!(!error.in_doubt());
+        assert_eq!(script.seen().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_redirect_stored_nothing_and_is_an_error() {
     let moved =
         b"HTTP/1.1 302 Found\r\nLocation: https://elsewhere/write\r\nContent-Length: 0\r\n\r\n";
