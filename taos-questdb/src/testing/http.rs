@@ -15,7 +15,7 @@ use crate::settings::{Address, Settings};
 /// What the server does with the next request, or with the next connection.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    /// The connection is not made.
+    /// The next connection is not made; without effect when a request comes over an old one.
     Refuse(Error),
     /// Answers with these bytes and keeps the connection.
     Answer(Vec<u8>),
@@ -99,6 +99,11 @@ impl Script {
         self.state.lock().unwrap().dials.clone()
     }
 
+    /// Steps that are not done yet.
+    pub(crate) fn left(&self) -> usize {
+        self.state.lock().unwrap().steps.len()
+    }
+
     /// A dialer whose connections are pipes to this server.
     pub(crate) fn dialer(&self, settings: &Settings) -> Dialer {
         let mut dialer = Dialer::new(settings).unwrap();
@@ -149,10 +154,21 @@ impl Script {
             state.connections
         };
         while let Some(seen) = self.head(&mut io, number).await {
-            let step = self.state.lock().unwrap().steps.pop_front();
-            let step = step.unwrap_or_else(|| Step::Answer(response(204, "text/plain", "")));
+            let step = self.next();
             if !self.act(step, seen, &mut io).await {
                 return;
+            }
+        }
+    }
+
+    /// The next step that is about a request.
+    fn next(&self) -> Step {
+        let mut state = self.state.lock().unwrap();
+        loop {
+            match state.steps.pop_front() {
+                Some(Step::Refuse(_)) => {}
+                Some(step) => return step,
+                None => return Step::Answer(response(204, "text/plain", "")),
             }
         }
     }
@@ -177,7 +193,7 @@ impl Script {
         }
         self.state.lock().unwrap().seen.push(seen);
         match step {
-            Step::Refuse(_) => panic!("Refuse in place of an answer"),
+            Step::Refuse(_) => unreachable!("it is not about a request"),
             Step::Answer(bytes) => io.write_all(&bytes).await.is_ok(),
             Step::Late(wait, bytes) => {
                 tokio::time::sleep(wait).await;

@@ -253,6 +253,17 @@ async fn certificates_are_judged_by_the_named_file_and_the_name() {
             .unwrap_err();
         assert_eq!(error.code(), ErrorCode::TlsError, "{host}: {error}");
     }
+    let mut unsafe_off = with("127.0.0.1", Roots::Webpki);
+    if let Some(tls) = &mut unsafe_off.tls {
+        tls.verify = false;
+    }
+    match Client::new(&unsafe_off) {
+        Ok(client) if cfg!(feature = "insecure-skip-verify") => write(&client).await.unwrap(),
+        Err(error) if !cfg!(feature = "insecure-skip-verify") => {
+            assert_eq!(error.code(), ErrorCode::ConfigError);
+        }
+        other => panic!("{}", other.is_ok()),
+    }
     std::fs::write(&path, "no certificate").unwrap();
     let error = Client::new(&with("localhost", file())).err().unwrap();
     assert_eq!(error.code(), ErrorCode::TlsError);

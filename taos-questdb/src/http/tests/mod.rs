@@ -1,3 +1,4 @@
+mod chaos;
 mod client;
 mod negotiate;
 mod write;
