@@ -21,7 +21,7 @@ use tokio::sync::OnceCell;
 
 use crate::http;
 use crate::ingress::Protocol;
-use crate::qwp::egress::Session;
+use crate::qwp::egress::{Bind, Session};
 use crate::settings::{Auth, Settings};
 
 pub use result::ResultSet;
@@ -112,6 +112,18 @@ impl Shared {
             Way::Tcp => Err(lines_only("running SQL")),
         };
         self.note(result)
+    }
+
+    /// As `query`, with values for the placeholders; over QWP only.
+    pub(crate) async fn query_bound(&self, sql: &str, binds: &[Bind]) -> RawResult<ResultSet> {
+        let Way::WebSocket(session) = &self.way else {
+            return Err(RawError::unsupported(
+                "binding values to a query",
+                "QuestDB",
+            ));
+        };
+        let result = session.query(sql, binds).await.map(ResultSet::qwp);
+        self.note(result.map_err(Into::into))
     }
 
     /// What the server says about itself, asked once.

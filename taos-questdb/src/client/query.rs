@@ -22,6 +22,7 @@ impl AsyncQueryable for Taos {
 
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::QUESTDB;
+        capabilities.prepared_queries = matches!(self.shared.way, Way::WebSocket(_));
         capabilities.affected_rows = matches!(self.shared.way, Way::WebSocket(_));
         capabilities
     }

@@ -243,7 +243,9 @@ macro_rules! contiguous {
 
             fn iter(&self) -> Self::Iter<'_> {
                 let $array = self;
-                $slice.iter()
+                // Typed, so that this is not the method being defined.
+                let elements: &[T] = $slice;
+                elements.iter()
             }
         }
     };
@@ -346,5 +348,20 @@ impl<T: ArrayElement, D: ndarray::Dimension> NdArrayView<T> for ndarray::ArrayVi
 
     fn iter(&self) -> Self::Iter<'_> {
         ndarray::ArrayRef::iter(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NdArrayView;
+
+    #[test]
+    fn elements_of_slices_come_in_their_order() {
+        let slice: &[f64] = &[1.0, 2.0];
+        let elements: Vec<f64> = NdArrayView::iter(&slice).copied().collect();
+        assert_eq!(elements, slice);
+        let rows: &[[f64; 2]] = &[[1.0, 2.0], [3.0, 4.0]];
+        let elements: Vec<f64> = NdArrayView::iter(&rows).copied().collect();
+        assert_eq!(elements, [1.0, 2.0, 3.0, 4.0]);
     }
 }

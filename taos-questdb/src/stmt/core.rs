@@ -2,36 +2,47 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use taos_query::block::ColumnView;
 use taos_query::stmt::{BindType, Stmt2Field};
 use taos_query::{ErrorKind, RawError, RawResult};
 
+use super::query::Query;
 use super::rows::Plan;
-use super::sql::{Insert, table_name, unsupported};
+use super::sql::{Insert, is_insert, table_name, unsupported};
 use super::table::{self, Column, Type};
-use crate::Taos;
 use crate::client::Way;
 use crate::ingress::Buffer;
+use crate::qwp::egress::Bind;
+use crate::{ResultSet, Taos};
 
 pub(super) struct Core {
     taos: Taos,
     prepared: Option<Prepared>,
     /// Rows that were bound since the last execution.
     bound: Option<Buffer>,
+    /// The values of a query.
+    binds: Option<Vec<Bind>>,
+    /// The rows of the last query, until they are taken.
+    result: Mutex<Option<ResultSet>>,
     pub(super) affected: usize,
     pub(super) affected_once: usize,
 }
 
-pub(super) struct Prepared {
+pub(super) enum Prepared {
+    Insert(Inserting),
+    Query(Query),
+}
+
+pub(super) struct Inserting {
     insert: Insert,
     /// How rows are written, by table.
     plans: HashMap<String, Plan>,
     fields: Option<Vec<Stmt2Field>>,
 }
 
-impl Prepared {
+impl Inserting {
     /// The table that is meant.
     fn table(&self, given: Option<&str>) -> RawResult<String> {
         match (&self.insert.table, given) {
@@ -64,6 +75,8 @@ impl Core {
             },
             prepared: None,
             bound: None,
+            binds: None,
+            result: Mutex::new(None),
             affected: 0,
             affected_once: 0,
         }
@@ -73,9 +86,12 @@ impl Core {
         &self,
         f: &'f mut fmt::DebugStruct<'a, 'b>,
     ) -> &'f mut fmt::DebugStruct<'a, 'b> {
-        let table = self.prepared.as_ref().map(|p| p.insert.table.as_deref());
+        let table = match &self.prepared {
+            Some(Prepared::Insert(inserting)) => inserting.insert.table.as_deref(),
+            _ => None,
+        };
         f.field("prepared", &self.prepared.is_some())
-            .field("table", &table.flatten())
+            .field("table", &table)
             .field(
                 "bound_rows",
                 &self.bound.as_ref().map_or(0, Buffer::row_count),
@@ -86,56 +102,106 @@ impl Core {
         self.prepared.as_ref().ok_or_else(unprepared)
     }
 
+    fn inserting(&self) -> RawResult<&Inserting> {
+        match self.prepared()? {
+            Prepared::Insert(inserting) => Ok(inserting),
+            Prepared::Query(_) => Err(out_of_order("a query has no `?` for a table")),
+        }
+    }
+
+    pub(super) fn is_insert(&self) -> Option<bool> {
+        let prepared = self.prepared.as_ref()?;
+        Some(matches!(prepared, Prepared::Insert(_)))
+    }
+
     pub(super) fn fields(&self) -> Option<&[Stmt2Field]> {
-        self.prepared.as_ref()?.fields.as_deref()
+        self.inserting().ok()?.fields.as_deref()
     }
 
     /// True if a bind came since the last execution.
     pub(super) const fn has_rows(&self) -> bool {
-        self.bound.is_some()
+        self.bound.is_some() || self.binds.is_some()
     }
 
     /// Checks the name of a table that is to be bound.
     pub(super) fn check_table(&self, name: &str) -> RawResult<()> {
-        let prepared = self.prepared()?;
-        if prepared.insert.table.is_some() {
+        let inserting = self.inserting()?;
+        if inserting.insert.table.is_some() {
             return Err(out_of_order("the INSERT has no `?` for a table"));
         }
-        prepared.table(Some(name)).map(drop)
+        inserting.table(Some(name)).map(drop)
     }
 
-    pub(super) fn no_result<T>(&self) -> RawResult<T> {
+    /// The rows of an executed query, once.
+    pub(super) fn take_result(&self) -> RawResult<ResultSet> {
+        if self.is_insert() == Some(true) {
+            return Err(out_of_order("an INSERT has no result set"));
+        }
         self.prepared()?;
-        Err(out_of_order("an INSERT has no result set"))
+        let mut result = self.result.lock().unwrap_or_else(PoisonError::into_inner);
+        result.take().ok_or_else(|| {
+            out_of_order("there is a result after an execution, and it can be taken once")
+        })
     }
 
     pub(super) async fn prepare(&mut self, sql: &str) -> RawResult<()> {
         self.prepared = None;
         self.bound = None;
+        self.binds = None;
+        self.set_result(None);
+        if matches!(self.taos.shared.way, Way::WebSocket(_)) && !is_insert(sql) {
+            self.prepared = Some(Prepared::Query(Query::parse(sql)));
+            return Ok(());
+        }
         let insert = Insert::parse(sql)?;
         if matches!(self.taos.shared.way, Way::Tcp) {
             return Err(unsupported(
                 "preparing an INSERT over TCP, where columns cannot be asked for (the DSN of HTTP is `questdb+http`)",
             ));
         }
-        let mut prepared = Prepared {
+        let mut inserting = Inserting {
             fields: None,
             plans: HashMap::new(),
             insert,
         };
-        if let Some(table) = prepared.insert.table.clone() {
+        if let Some(table) = inserting.insert.table.clone() {
             let columns = table::columns(&self.taos, &table).await?;
-            let plan = Plan::new(&prepared.insert, &table, &columns)?;
-            prepared.fields = Some(fields(&prepared.insert, &columns));
-            prepared.plans.insert(table, plan);
+            let plan = Plan::new(&inserting.insert, &table, &columns)?;
+            inserting.fields = Some(fields(&inserting.insert, &columns));
+            inserting.plans.insert(table, plan);
         }
-        self.prepared = Some(prepared);
+        self.prepared = Some(Prepared::Insert(inserting));
         Ok(())
     }
 
-    /// Makes lines of the columns of each part, with its table; of all of them or none.
+    fn set_result(&self, result: Option<ResultSet>) {
+        let mut slot = self.result.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *slot, result);
+        drop(slot);
+        drop(before);
+    }
+
+    /// Takes columns, each part with its table, or the one row of values of a query.
     pub(super) async fn bind(&mut self, parts: &[(Option<&str>, &[ColumnView])]) -> RawResult<()> {
-        let prepared = self.prepared.as_mut().ok_or_else(unprepared)?;
+        if let Prepared::Query(query) = self.prepared()? {
+            return match parts {
+                [(None, views)] => {
+                    self.binds = Some(query.binds(views)?);
+                    Ok(())
+                }
+                _ => Err(out_of_order(
+                    "a query takes one set of values, and no table, for each execution",
+                )),
+            };
+        }
+        self.add(parts).await
+    }
+
+    /// Makes lines of the columns of each part, with its table; of all of them or none.
+    async fn add(&mut self, parts: &[(Option<&str>, &[ColumnView])]) -> RawResult<()> {
+        let Some(Prepared::Insert(prepared)) = &mut self.prepared else {
+            return Err(unprepared());
+        };
         let mut tables = Vec::with_capacity(parts.len());
         for (table, _) in parts {
             let table = prepared.table(*table)?;
@@ -168,10 +234,21 @@ impl Core {
 
     /// Sends what was bound. Afterwards nothing is bound, whatever came out.
     pub(super) async fn execute(&mut self) -> RawResult<usize> {
-        self.prepared()?;
         self.affected_once = 0;
+        self.set_result(None);
+        let binds = self.binds.take();
+        if let Prepared::Query(query) = self.prepared()? {
+            let binds = match binds {
+                Some(binds) => binds,
+                None if query.marks == 0 => Vec::new(),
+                None => return Err(nothing_bound()),
+            };
+            let result = self.taos.shared.query_bound(&query.sql, &binds).await?;
+            self.set_result(Some(result));
+            return Ok(0);
+        }
         let Some(mut buffer) = self.bound.take() else {
-            return Err(out_of_order("nothing was bound since the last execution"));
+            return Err(nothing_bound());
         };
         let rows = buffer.row_count();
         if rows > 0 {
@@ -181,6 +258,10 @@ impl Core {
         self.affected += rows;
         Ok(rows)
     }
+}
+
+fn nothing_bound() -> RawError {
+    out_of_order("nothing was bound since the last execution")
 }
 
 fn unprepared() -> RawError {

@@ -8,9 +8,10 @@ use super::core::{Core, out_of_order};
 use super::sql::unsupported;
 use crate::{ResultSet, Taos};
 
-/// A prepared INSERT of the first generation.
+/// A prepared statement of the first generation: an INSERT, and over WebSocket also a query, whose
+/// placeholders may be `?` or `$1` and so on.
 ///
-/// The statement is `INSERT INTO table (columns) VALUES (?, …)`, where also literals may stand, and a
+/// An INSERT is `INSERT INTO table (columns) VALUES (?, …)`, where also literals may stand, and a
 /// `?` for the table. `bind` makes rows of the columns and `execute` sends all of them at once: rows of
 /// one table are stored together or not at all. Afterwards nothing is bound, whatever came out.
 /// Columns go by the types that the server tells; a NULL leaves the column out. A row whose
@@ -83,6 +84,6 @@ impl AsyncBindable<Taos> for Stmt {
     }
 
     async fn result_set(&mut self) -> RawResult<ResultSet> {
-        self.core.no_result()
+        self.core.take_result()
     }
 }

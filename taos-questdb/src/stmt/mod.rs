@@ -1,4 +1,5 @@
-//! Prepared INSERT statements, whose bound columns become rows of a buffer, and schemaless writes.
+//! Prepared statements and schemaless writes. The bound columns of an INSERT become rows of a buffer;
+//! queries have parameters over QWP only.
 //!
 //! - `sql` reads the INSERT, `table` what the server says about the columns;
 //! - `rows` and `value` write bound columns into a buffer, without I/O;
@@ -6,8 +7,10 @@
 
 mod array;
 mod core;
+mod exact;
 mod first;
 mod put;
+mod query;
 mod rows;
 mod second;
 mod sql;

@@ -7,7 +7,7 @@ use super::core::{Core, out_of_order};
 use super::sql::unsupported;
 use crate::{ResultSet, Taos};
 
-/// A prepared INSERT of the second generation, which binds any number of tables in one call.
+/// A prepared statement of the second generation, which binds any number of tables in one call.
 ///
 /// Statement, rows and times are those of [`Stmt`](super::Stmt). All rows of an execution leave in one
 /// request; those of one table are stored together or not at all, those of several need not be.
@@ -73,11 +73,11 @@ impl Stmt2AsyncBindable<Taos> for Stmt2 {
     }
 
     async fn result_set(&self) -> RawResult<ResultSet> {
-        self.core.no_result()
+        self.core.take_result()
     }
 
     fn is_insert(&self) -> Option<bool> {
-        self.core.prepared().is_ok().then_some(true)
+        self.core.is_insert()
     }
 
     fn fields(&self) -> Option<&[Stmt2Field]> {

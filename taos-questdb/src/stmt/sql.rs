@@ -49,6 +49,14 @@ pub(super) fn unsupported(what: impl std::fmt::Display) -> RawError {
     RawError::unsupported(what.to_string(), "QuestDB")
 }
 
+/// True if the statement begins with INSERT.
+pub(super) fn is_insert(sql: &str) -> bool {
+    let first = tokens(sql)
+        .ok()
+        .and_then(|tokens| tokens.into_iter().next());
+    matches!(first, Some(Token::Word(word)) if word.eq_ignore_ascii_case("insert"))
+}
+
 impl Insert {
     /// Reads a statement.
     ///
@@ -61,7 +69,7 @@ impl Insert {
         };
         if !parser.keyword("insert") {
             return Err(unsupported(
-                "preparing what is no INSERT (write the values into the SQL of a query)",
+                "preparing what is no INSERT, but for `questdb+ws` (write the values into the SQL of a query),",
             ));
         }
         if parser.keyword("atomic") || parser.keyword("batch") {

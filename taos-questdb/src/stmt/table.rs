@@ -15,8 +15,12 @@ pub(super) enum Type {
     Float,
     Double,
     Symbol,
-    /// STRING, VARCHAR, UUID, IPv4, GEOHASH: text, which the server reads.
+    /// STRING, VARCHAR, GEOHASH: text, which the server reads.
     Text,
+    /// As text in lines.
+    Uuid,
+    /// As text in lines.
+    Ipv4,
     Char,
     Date,
     Micros,
@@ -53,7 +57,9 @@ impl Type {
             "FLOAT" => Self::Float,
             "DOUBLE" => Self::Double,
             "SYMBOL" => Self::Symbol,
-            "STRING" | "VARCHAR" | "UUID" | "IPV4" | "GEOHASH" => Self::Text,
+            "STRING" | "VARCHAR" | "GEOHASH" => Self::Text,
+            "UUID" => Self::Uuid,
+            "IPV4" => Self::Ipv4,
             "CHAR" => Self::Char,
             "DATE" => Self::Date,
             "TIMESTAMP" => Self::Micros,
@@ -80,7 +86,9 @@ impl Type {
             Self::Integer(..) => Ty::Int,
             Self::Float => Ty::Float,
             Self::Double => Ty::Double,
-            Self::Symbol | Self::Text | Self::Char | Self::Other => Ty::VarChar,
+            Self::Symbol | Self::Text | Self::Uuid | Self::Ipv4 | Self::Char | Self::Other => {
+                Ty::VarChar
+            }
             Self::Date | Self::Micros | Self::Nanos => Ty::Timestamp,
             Self::Decimal(..) => Ty::Decimal,
             Self::Array(_) => Ty::Json,
@@ -126,7 +134,7 @@ mod tests {
             ("BOOLEAN", Type::Boolean),
             ("INT", Type::Integer(i32::MIN.into(), i32::MAX.into())),
             ("SYMBOL", Type::Symbol),
-            ("IPv4", Type::Text),
+            ("IPv4", Type::Ipv4),
             ("GEOHASH(8b)", Type::Text),
             ("DECIMAL(18,3)", Type::Decimal(18, 3)),
             ("DOUBLE", Type::Double),

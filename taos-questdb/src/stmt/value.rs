@@ -12,13 +12,13 @@ use crate::error::Result as Outcome;
 use crate::ingress::{Buffer, ColumnName, ProtocolVersion, TimestampMicros, TimestampNanos};
 
 pub(super) type Refusal = Cow<'static, str>;
-type Result<T> = std::result::Result<T, Refusal>;
+pub(super) type Result<T> = std::result::Result<T, Refusal>;
 
-fn refuse<T>(why: impl Into<Refusal>) -> Result<T> {
+pub(super) fn refuse<T>(why: impl Into<Refusal>) -> Result<T> {
     Err(why.into())
 }
 
-fn told<T>(outcome: Outcome<T>) -> Result<()> {
+pub(super) fn told<T>(outcome: Outcome<T>) -> Result<()> {
     match outcome {
         Ok(_) => Ok(()),
         Err(error) => Err(error.msg().to_owned().into()),
@@ -44,6 +44,9 @@ pub(super) fn column(
     ty: &Type,
     value: &BorrowedValue<'_>,
 ) -> Result<()> {
+    if buffer.qwp().is_some() && super::exact::column(buffer, name, ty, value)? {
+        return Ok(());
+    }
     match ty {
         Type::Boolean => boolean(buffer, name, value),
         Type::Integer(least, most) => {
@@ -58,7 +61,7 @@ pub(super) fn column(
             BorrowedValue::Double(v) => told(buffer.column_f64(name, *v)),
             _ => told(buffer.column_i64(name, integer(value)?)),
         },
-        Type::Text => match value.as_str() {
+        Type::Text | Type::Uuid | Type::Ipv4 => match value.as_str() {
             Some(text) => told(buffer.column_str(name, text)),
             None => mismatch(value),
         },
@@ -118,7 +121,7 @@ pub(super) const fn has_null(ty: &Type) -> bool {
     matches!(ty, Type::Double | Type::Float | Type::Integer(i64::MIN, _))
 }
 
-fn mismatch<T>(value: &BorrowedValue<'_>) -> Result<T> {
+pub(super) fn mismatch<T>(value: &BorrowedValue<'_>) -> Result<T> {
     refuse(format!("it takes no {}", value.ty().name()))
 }
 
@@ -133,7 +136,7 @@ fn boolean(buffer: &mut Buffer, name: ColumnName<'_>, value: &BorrowedValue<'_>)
     }
 }
 
-fn integer(value: &BorrowedValue<'_>) -> Result<i64> {
+pub(super) fn integer(value: &BorrowedValue<'_>) -> Result<i64> {
     Ok(match value {
         BorrowedValue::Bool(v) => i64::from(*v),
         BorrowedValue::TinyInt(v) => i64::from(*v),
@@ -169,7 +172,7 @@ fn decimal(buffer: &mut Buffer, name: ColumnName<'_>, value: &BorrowedValue<'_>)
 }
 
 /// Ticks of a time; whole numbers are ticks already, text is RFC 3339.
-fn ticks(value: &BorrowedValue<'_>, precision: Precision) -> Result<i64> {
+pub(super) fn ticks(value: &BorrowedValue<'_>, precision: Precision) -> Result<i64> {
     if let BorrowedValue::Timestamp(time) = value {
         return in_unit(*time, precision);
     }
