@@ -156,7 +156,7 @@ async fn a_query_takes_one_row_of_values_for_its_placeholders() -> anyhow::Resul
     stmt.bind(&[values(42)]).await?;
     assert_eq!(stmt.exec().await?, 0);
     let mut rows = stmt.result_set().await?;
-    let found: Vec<i64> = futures::TryStreamExt::try_collect(rows.deserialize()).await?;
+    let found: Vec<i64> = futures::TryStreamExt::try_collect(rows.deserialize::<i64>()).await?;
     assert_eq!(found, [7]);
     assert!(stmt.result_set().await.is_err(), "it was taken");
     let log = server.queries.log();
