@@ -22,6 +22,7 @@ mod sealed {
         fn to_wire(self) -> [u8; 8];
     }
 }
+
 pub(crate) use sealed::Element;
 
 /// What an array may hold: `f64`, and `i64` where the transport carries it.

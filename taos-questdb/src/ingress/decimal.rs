@@ -1,13 +1,14 @@
 //! Decimals as text or as an unscaled integer with a scale (questdb §3.6).
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use crate::error::{Error, Result, error};
 
 /// The greatest scale the wire carries.
-const MAX_SCALE: u32 = 76;
+const MAX_SCALE: u8 = 76;
 /// The most bytes of an unscaled value.
-const MAX_LEN: usize = 32;
+const MAX_LEN: u8 = 32;
 
 /// A decimal to write. Text converts by itself, and with the features `rust_decimal` and
 /// `bigdecimal` so do references to the decimals of those crates.
@@ -44,23 +45,9 @@ impl<'a> DecimalView<'a> {
     /// `InvalidDecimal` for a scale above 76 or more than 32 bytes.
     pub fn try_new_scaled<T: Into<Cow<'a, [u8]>>>(scale: u32, value: T) -> Result<Self> {
         let value = value.into();
-        if value.len() > MAX_LEN {
-            return Err(error!(
-                InvalidDecimal,
-                "a decimal of {} bytes, the limit is {MAX_LEN}",
-                value.len()
-            ));
-        }
-        match u8::try_from(scale) {
-            Ok(small) if scale <= MAX_SCALE => Ok(Self::Scaled {
-                scale: small,
-                value,
-            }),
-            _ => Err(error!(
-                InvalidDecimal,
-                "a decimal of scale {scale}, the limit is {MAX_SCALE}"
-            )),
-        }
+        let scale = u8::try_from(scale).map_err(|_| beyond(scale, value.len()))?;
+        check_scaled(scale, &value)?;
+        Ok(Self::Scaled { scale, value })
     }
 
     /// Text; its characters are checked, its syntax is left to the server.
@@ -77,6 +64,21 @@ impl<'a> DecimalView<'a> {
             )),
         }
     }
+}
+
+/// The length of an unscaled value, when it and the scale are within the limits of the wire.
+pub(crate) fn check_scaled(scale: u8, value: &[u8]) -> Result<u8> {
+    u8::try_from(value.len())
+        .ok()
+        .filter(|len| *len <= MAX_LEN && scale <= MAX_SCALE)
+        .ok_or_else(|| beyond(scale, value.len()))
+}
+
+fn beyond(scale: impl Display, len: usize) -> Error {
+    error!(
+        InvalidDecimal,
+        "a decimal of scale {scale} and {len} bytes; the limits are {MAX_SCALE} and {MAX_LEN}"
+    )
 }
 
 impl<'a> TryFrom<&'a str> for DecimalView<'a> {
@@ -111,47 +113,32 @@ impl<'a> TryFrom<&'a bigdecimal::BigDecimal> for DecimalView<'a> {
 
     fn try_from(value: &'a bigdecimal::BigDecimal) -> Result<Self> {
         let (unscaled, scale) = value.as_bigint_and_scale();
-        let beyond = || {
-            error!(
-                InvalidDecimal,
-                "a decimal of scale {scale}, the limits are 0 to {MAX_SCALE} and {MAX_LEN} bytes"
-            )
-        };
-        let bytes = if scale >= 0 {
-            unscaled.to_signed_bytes_be()
-        } else if unscaled.bits() == 0 {
+        if let Ok(scale) = u32::try_from(scale) {
+            let bytes = unscaled.to_signed_bytes_be();
+            return Self::try_new_scaled(scale, shortest(&bytes).to_vec());
+        }
+        // The wire has no negative scales. Multiplying by a power of ten that needs more bytes than
+        // there are could take all memory.
+        let bytes = if unscaled.bits() == 0 {
             vec![0]
         } else if scale < -i64::from(MAX_SCALE) - 1 {
-            // Ten to this power alone needs more bytes than there are; computing it could take all
-            // memory.
-            return Err(beyond());
+            return Err(beyond(scale, unscaled.to_signed_bytes_be().len()));
         } else {
-            value
-                .with_scale(0)
-                .as_bigint_and_scale()
-                .0
-                .to_signed_bytes_be()
+            let (unscaled, _) = value.with_scale(0).into_bigint_and_scale();
+            unscaled.to_signed_bytes_be()
         };
-        let scale = u32::try_from(scale.max(0)).map_err(|_| beyond())?;
-        Self::try_new_scaled(scale, shortest(&bytes).to_vec())
+        Self::try_new_scaled(0, shortest(&bytes).to_vec())
     }
 }
 
 /// Leaves out leading bytes that only repeat the sign.
 #[cfg(any(feature = "rust_decimal", feature = "bigdecimal"))]
 fn shortest(mut bytes: &[u8]) -> &[u8] {
-    while let [first, rest @ ..] = bytes
-        && let [second, ..] = rest
-    {
-        let repeats_sign = match first {
-            0x00 => second & 0x80 == 0,
-            0xFF => second & 0x80 != 0,
-            _ => false,
-        };
-        if !repeats_sign {
+    while let [sign @ (0x00 | 0xFF), next, ..] = bytes {
+        if (*sign == 0xFF) != (*next >= 0x80) {
             break;
         }
-        bytes = rest;
+        bytes = &bytes[1..];
     }
     bytes
 }

@@ -4,8 +4,7 @@ use std::fmt;
 
 use crate::error::{Error, Result, error};
 
-/// What is known of a byte, as bits; the bits of all bytes of a text together say at once whether it
-/// needs a closer look.
+/// What each byte means, as bits.
 pub(crate) mod class {
     /// Not allowed in names of tables.
     pub(crate) const TABLE: u8 = 1;
@@ -15,10 +14,6 @@ pub(crate) mod class {
     pub(crate) const BARE: u8 = 4;
     /// Needs a backslash in quoted strings.
     pub(crate) const QUOTED: u8 = 8;
-    /// Allowed only between other characters of a table's name.
-    pub(crate) const DOT: u8 = 16;
-    /// May begin U+FEFF, which no name may have.
-    pub(crate) const MARK: u8 = 32;
 
     pub(crate) static OF: [u8; 256] = table();
 
@@ -32,10 +27,8 @@ pub(crate) mod class {
         of[0x7F] |= TABLE | COLUMN;
         add(&mut of, b"?,'\"\\/:)(+*%~", TABLE | COLUMN);
         add(&mut of, b".-", COLUMN);
-        add(&mut of, b".", DOT);
         add(&mut of, b" ,=\n\r\\", BARE);
         add(&mut of, b"\n\r\"\\", QUOTED);
-        add(&mut of, b"\xEF", MARK);
         of
     }
 
@@ -47,17 +40,122 @@ pub(crate) mod class {
         }
     }
 
-    /// The bits of all bytes together.
-    #[inline]
-    pub(crate) const fn of_all(bytes: &[u8]) -> u8 {
-        let mut seen = 0;
-        let mut i = 0;
-        while i < bytes.len() {
-            seen |= OF[bytes[i] as usize];
-            i += 1;
-        }
-        seen
+    /// True when some byte has one of these bits.
+    pub(crate) fn any(bytes: &[u8], bits: u8) -> bool {
+        bytes.iter().any(|&byte| OF[usize::from(byte)] & bits != 0)
     }
+}
+
+/// Eight bytes at a time: tests leave the top bit of a byte set where it matches. A match may set
+/// bits of the bytes above it too, so only "none" is exact.
+pub(crate) mod swar {
+    use super::Head;
+
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    pub(crate) const TOPS: u64 = 0x8080_8080_8080_8080;
+
+    /// Bytes below `limit`, which is at most 128.
+    #[inline(always)]
+    pub(crate) const fn less(word: u64, limit: u8) -> u64 {
+        word.wrapping_sub(ONES * limit as u64) & !word
+    }
+
+    #[inline(always)]
+    pub(crate) const fn equal(word: u64, byte: u8) -> u64 {
+        less(word ^ (ONES * byte as u64), 1)
+    }
+
+    /// Anything but letters, digits, `_`, and a few others that no rule knows.
+    #[inline(always)]
+    pub(crate) const fn not_word(word: u64) -> u64 {
+        let below_digits = less(word, b'0');
+        let not_ascii = word | word.wrapping_add(ONES * (0x80 - 0x7E));
+        let from_colon = word.wrapping_add(ONES * (0x80 - b':' as u64));
+        let from_letters = word.wrapping_add(ONES * (0x80 - b'A' as u64));
+        below_digits | not_ascii | (from_colon & !from_letters) | equal(word, b'\\')
+    }
+
+    /// True when no byte of the text matches.
+    pub(crate) fn none(text: &[u8], test: impl Fn(u64) -> u64) -> bool {
+        let Some(last) = text.last_chunk() else {
+            return Head::load_unless(text, test).is_some();
+        };
+        // The last eight overlap the chunk before them.
+        let mut seen = test(u64::from_le_bytes(*last));
+        let (chunks, _) = text.as_chunks();
+        for chunk in chunks {
+            seen |= test(u64::from_le_bytes(*chunk));
+        }
+        seen & TOPS == 0
+    }
+}
+
+/// Up to sixteen bytes of a text in registers, zeros behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Head {
+    pub(crate) lo: u64,
+    pub(crate) hi: u64,
+}
+
+impl Head {
+    /// A text of at most sixteen bytes.
+    pub(crate) fn load(text: &[u8]) -> Self {
+        Self::load_unless(text, |_| 0)
+            .map(|(head, _)| head)
+            .unwrap_or_default()
+    }
+
+    /// A text of at most sixteen bytes of which none matches the test, in one go: the length is
+    /// looked at once. Bytes come to the test several times, never others.
+    #[inline(always)]
+    pub(crate) fn load_unless(text: &[u8], test: impl Fn(u64) -> u64) -> Option<(Self, usize)> {
+        let len = text.len();
+        let (seen, head) = if let (Some(a), Some(b)) = (text.first_chunk(), text.last_chunk()) {
+            // The last eight overlap the first; what is there twice is shifted out.
+            let (lo, last) = (u64::from_le_bytes(*a), u64::from_le_bytes(*b));
+            let hi = match len {
+                8..16 => last >> 1 >> (127 - 8 * len),
+                16 => last,
+                _ => return None,
+            };
+            (test(lo) | test(last), Self { lo, hi })
+        } else if let (Some(a), Some(b)) = (text.first_chunk(), text.last_chunk()) {
+            let a = u64::from(u32::from_le_bytes(*a));
+            let b = u64::from(u32::from_le_bytes(*b));
+            let lo = a | b << (8 * (len - 4));
+            (test(a | b << 32), Self { lo, hi: 0 })
+        } else if let (Some(a), Some(b)) = (text.first(), text.last()) {
+            let (a, b) = (u64::from(*a), u64::from(*b));
+            let middle = u64::from(text[len / 2]);
+            let lo = a | middle << (8 * (len / 2)) | b << (8 * (len - 1));
+            let full = a * 0x0101_0101_0101_0000 | middle << 8 | b;
+            (test(full), Self { lo, hi: 0 })
+        } else {
+            (0, Self::default())
+        };
+        (seen & swar::TOPS == 0).then_some((head, len))
+    }
+
+    /// With this byte, if any, behind the first `len`.
+    #[inline(always)]
+    fn ending(mut self, len: usize, end: &[u8]) -> Self {
+        if let Some(end) = end.first() {
+            let end = u64::from(*end) << (8 * (len % 8));
+            *(if len < 8 { &mut self.lo } else { &mut self.hi }) |= end;
+        }
+        self
+    }
+}
+
+/// How a name is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Form {
+    /// All of it stands in its [`Head`], and the `=` behind the name of a column.
+    Short,
+    /// As it is.
+    Plain,
+    /// With backslashes.
+    Escaped,
 }
 
 /// A checked name of a table. Checking once and passing this to
@@ -79,7 +177,8 @@ pub(crate) mod class {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TableName<'a> {
     name: &'a str,
-    plain: bool,
+    head: Head,
+    form: Form,
 }
 
 /// A checked name of a column or symbol. Checking once and passing this to the `column_*` calls of
@@ -96,7 +195,8 @@ pub struct TableName<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ColumnName<'a> {
     name: &'a str,
-    plain: bool,
+    head: Head,
+    form: Form,
 }
 
 impl<'a> TableName<'a> {
@@ -106,21 +206,30 @@ impl<'a> TableName<'a> {
     /// `InvalidName` with the offending character and its byte.
     #[inline]
     pub fn new(name: &'a str) -> Result<Self> {
-        let seen = class::of_all(name.as_bytes());
-        if name.is_empty() || seen & (class::TABLE | class::DOT | class::MARK) != 0 {
-            check_table(name)?;
+        match Head::load_unless(name.as_bytes(), swar::not_word) {
+            Some((head, _)) if Self::is_short(name) && !name.is_empty() => {
+                Ok(Self::short(name, head))
+            }
+            _ => {
+                check_table(name)?;
+                Ok(Self::new_unchecked(name))
+            }
         }
-        Ok(Self {
-            name,
-            plain: seen & class::BARE == 0,
-        })
     }
 
     /// Takes a name as it is; the server refuses what it does not like.
-    pub const fn new_unchecked(name: &'a str) -> Self {
+    pub fn new_unchecked(name: &'a str) -> Self {
+        let form = if class::any(name.as_bytes(), class::BARE) {
+            Form::Escaped
+        } else if Self::is_short(name) {
+            return Self::short(name, Head::load(name.as_bytes()));
+        } else {
+            Form::Plain
+        };
         Self {
             name,
-            plain: class::of_all(name.as_bytes()) & class::BARE == 0,
+            head: Head::default(),
+            form,
         }
     }
 }
@@ -132,43 +241,68 @@ impl<'a> ColumnName<'a> {
     /// `InvalidName` with the offending character and its byte.
     #[inline]
     pub fn new(name: &'a str) -> Result<Self> {
-        let seen = class::of_all(name.as_bytes());
-        if name.is_empty() || seen & (class::COLUMN | class::MARK) != 0 {
-            check_column(name)?;
+        match Head::load_unless(name.as_bytes(), swar::not_word) {
+            Some((head, _)) if Self::is_short(name) && !name.is_empty() => {
+                Ok(Self::short(name, head))
+            }
+            _ => {
+                check_column(name)?;
+                Ok(Self::new_unchecked(name))
+            }
         }
-        Ok(Self {
-            name,
-            plain: seen & class::BARE == 0,
-        })
     }
 
     /// Takes a name as it is; the server refuses what it does not like.
-    pub const fn new_unchecked(name: &'a str) -> Self {
+    pub fn new_unchecked(name: &'a str) -> Self {
+        let form = if class::any(name.as_bytes(), class::BARE) {
+            Form::Escaped
+        } else if Self::is_short(name) {
+            return Self::short(name, Head::load(name.as_bytes()));
+        } else {
+            Form::Plain
+        };
         Self {
             name,
-            plain: class::of_all(name.as_bytes()) & class::BARE == 0,
+            head: Head::default(),
+            form,
         }
     }
 }
 
-/// What both kinds of names are to a writer.
-pub(crate) trait Name<'a>: Copy {
-    fn text(self) -> &'a str;
-    /// No byte of it needs a backslash.
-    fn plain(self) -> bool;
-}
-
 macro_rules! name {
-    ($name:ident) => {
-        impl<'a> Name<'a> for $name<'a> {
-            #[inline]
-            fn text(self) -> &'a str {
+    ($name:ident, $end:expr) => {
+        impl<'a> $name<'a> {
+            #[inline(always)]
+            fn is_short(name: &str) -> bool {
+                let end: &[u8] = $end;
+                name.len() + end.len() <= 16
+            }
+
+            #[inline(always)]
+            fn short(name: &'a str, head: Head) -> Self {
+                Self {
+                    name,
+                    head: head.ending(name.len(), $end),
+                    form: Form::Short,
+                }
+            }
+
+            #[inline(always)]
+            pub(crate) fn text(&self) -> &'a str {
                 self.name
             }
 
-            #[inline]
-            fn plain(self) -> bool {
-                self.plain
+            /// The bytes of a short name and, where it is one, their number, at most 16.
+            #[inline(always)]
+            pub(crate) fn short_head(&self) -> Option<(Head, usize)> {
+                let end: &[u8] = $end;
+                let len = self.name.len() + end.len();
+                (self.form == Form::Short && len <= 16).then_some((self.head, len))
+            }
+
+            #[inline(always)]
+            pub(crate) fn form(&self) -> Form {
+                self.form
             }
         }
 
@@ -195,8 +329,8 @@ macro_rules! name {
     };
 }
 
-name!(TableName);
-name!(ColumnName);
+name!(TableName, b"");
+name!(ColumnName, b"=");
 
 #[cold]
 #[inline(never)]

@@ -54,7 +54,7 @@ macro_rules! cells {
             Error: From<N::Error>,
         {
             match &mut self.inner {
-                Inner::Ilp(lines) => lines.$call(name.try_into()?, value)?,
+                Inner::Ilp(lines) => lines.$call(&name.try_into()?, value)?,
                 Inner::Qwp(columns) => columns.$call(name, value)?,
             }
             Ok(self)
@@ -103,7 +103,7 @@ impl Buffer {
         Error: From<N::Error>,
     {
         match &mut self.inner {
-            Inner::Ilp(lines) => lines.table(name.try_into()?)?,
+            Inner::Ilp(lines) => lines.table(&name.try_into()?)?,
             Inner::Qwp(columns) => columns.table(name)?,
         }
         Ok(self)
@@ -122,7 +122,7 @@ impl Buffer {
         Error: From<N::Error>,
     {
         match &mut self.inner {
-            Inner::Ilp(lines) => lines.symbol(name.try_into()?, value.as_ref())?,
+            Inner::Ilp(lines) => lines.symbol(&name.try_into()?, value.as_ref())?,
             Inner::Qwp(columns) => columns.symbol(name, value.as_ref())?,
         }
         Ok(self)
@@ -167,7 +167,7 @@ impl Buffer {
         Error: From<N::Error>,
     {
         match &mut self.inner {
-            Inner::Ilp(lines) => lines.column_str(name.try_into()?, value.as_ref())?,
+            Inner::Ilp(lines) => lines.column_str(&name.try_into()?, value.as_ref())?,
             Inner::Qwp(columns) => columns.column_str(name, value.as_ref())?,
         }
         Ok(self)
@@ -249,10 +249,10 @@ impl Buffer {
         /// `InvalidDecimal`; `ProtocolVersionError` for lines before version 3; `InvalidName`, or
         /// `InvalidApiCall` out of order.
         column_dec, column_dec_opt, lines, name, value => {
-            let name: ColumnName<'a> = name.try_into()?;
             lines.check_decimals()?;
             let value: DecimalView<'a> = value.try_into()?;
-            lines.column_dec(name, &value)?;
+            let name: ColumnName<'a> = name.try_into()?;
+            lines.column_dec(&name, &value)?;
         }
     }
 
@@ -292,7 +292,10 @@ impl Buffer {
         Error: From<N::Error>,
     {
         match &mut self.inner {
-            Inner::Ilp(lines) => lines.column_arr(name.try_into()?, view)?,
+            Inner::Ilp(lines) => {
+                let shape = lines.check_array(view)?;
+                lines.column_arr(&name.try_into()?, view, &shape)?;
+            }
             Inner::Qwp(columns) => columns.column_arr(name, view)?,
         }
         Ok(self)
@@ -334,9 +337,9 @@ impl Buffer {
             Inner::Ilp(lines) => {
                 let name: ColumnName<'a> = name.try_into()?;
                 match value.try_into() {
-                    Ok(value) => lines.column_ts(name, value)?,
+                    Ok(value) => lines.column_ts(&name, value)?,
                     Err(error) => {
-                        lines.column_unfinished(name)?;
+                        lines.column_unfinished(&name)?;
                         return Err(error.into());
                     }
                 }

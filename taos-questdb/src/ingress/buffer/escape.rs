@@ -1,55 +1,36 @@
 //! Backslashes (questdb §3.2).
 
-use crate::ingress::names::class;
+use crate::ingress::names::{class, swar};
 
-/// True when no byte of a name or symbol needs a backslash.
-#[inline]
-pub(super) fn is_bare(text: &[u8]) -> bool {
-    none(text, class::BARE, |b| {
-        (b == b' ') | (b == b',') | (b == b'=') | (b == b'\n') | (b == b'\r') | (b == b'\\')
-    })
-}
-
-/// True when no byte of a string needs a backslash.
-#[inline]
-pub(super) fn is_quotable(text: &[u8]) -> bool {
-    none(text, class::QUOTED, |b| {
-        (b == b'"') | (b == b'\n') | (b == b'\r') | (b == b'\\')
-    })
-}
-
-/// Long texts by comparisons, which become vector instructions; the rest by the table.
+/// Bytes that may need a backslash in a name or symbol, with false alarms: everything that does lies
+/// below '-', or is '=' or '\'.
 #[inline(always)]
-fn none(text: &[u8], bit: u8, special: impl Fn(u8) -> bool) -> bool {
-    let (chunks, rest) = text.as_chunks::<16>();
-    for chunk in chunks {
-        let mut any = false;
-        for &byte in chunk {
-            any |= special(byte);
-        }
-        if any {
-            return false;
-        }
-    }
-    class::of_all(rest) & bit == 0
+pub(super) fn not_bare(word: u64) -> u64 {
+    swar::less(word, b'-') | swar::equal(word, b'=') | swar::equal(word, b'\\')
 }
 
-/// Bytes that need a backslash.
+/// The same for strings.
+#[inline(always)]
+pub(super) fn not_quotable(word: u64) -> u64 {
+    swar::less(word, b' ') | swar::equal(word, b'"') | swar::equal(word, b'\\')
+}
+
+/// Bytes of this class.
 pub(super) fn count(text: &[u8], bit: u8) -> usize {
     text.iter()
         .filter(|&&b| class::OF[usize::from(b)] & bit != 0)
         .count()
 }
 
-/// Writes `text` with its backslashes to the front of `out`, which has room for them, and says how
-/// many bytes that took.
-#[cold]
-pub(super) fn write(text: &[u8], bit: u8, out: &mut [u8]) -> usize {
-    let mut at = 0;
-    for run in text.split_inclusive(|&b| class::OF[usize::from(b)] & bit != 0) {
-        let (last, plain) = match run.split_last() {
-            Some((last, plain)) if class::OF[usize::from(*last)] & bit != 0 => (Some(*last), plain),
-            _ => (None, run),
+/// Writes `text` with its backslashes from `at` on, where there is room for them, and says where it
+/// ends.
+#[inline(never)]
+pub(super) fn write(out: &mut [u8], mut at: usize, text: &[u8], bit: u8) -> usize {
+    let special = |byte: u8| class::OF[usize::from(byte)] & bit != 0;
+    for run in text.split_inclusive(|&byte| special(byte)) {
+        let (plain, last) = match run {
+            [plain @ .., last] if special(*last) => (plain, Some(*last)),
+            _ => (run, None),
         };
         out[at..at + plain.len()].copy_from_slice(plain);
         at += plain.len();

@@ -1,12 +1,12 @@
 //! Rows as lines (questdb §3).
 
-use super::escape;
 use super::state::{Bookmark, Call, Marker, State};
+use super::text::{self, Leading, SLACK, Window, Writer};
 use crate::error::{Error, Result, error};
 use crate::ingress::ProtocolVersion;
-use crate::ingress::array::{self, NdArrayView, Shape, TYPE_F64};
-use crate::ingress::decimal::DecimalView;
-use crate::ingress::names::{ColumnName, Name, TableName, check_len, class};
+use crate::ingress::array::{self, ArrayElement, NdArrayView, Shape, TYPE_F64};
+use crate::ingress::decimal::{self, DecimalView};
+use crate::ingress::names::{ColumnName, Form, Head, TableName, check_len, class};
 use crate::ingress::timestamp::{Timestamp, TimestampMicros, TimestampNanos};
 
 /// Follows the first `=` of a value that is not text.
@@ -16,8 +16,6 @@ const ARRAY: u8 = 0x0E;
 const DECIMAL: u8 = 0x17;
 /// Room for any integer and the bytes around it.
 const INTEGER: usize = 24;
-/// Room for the text of any double.
-const DOUBLE_TEXT: usize = 32;
 /// Room is made ready in steps that stay in the nearest cache.
 const STEP: usize = 16 * 1024;
 
@@ -32,10 +30,12 @@ pub(crate) struct IlpBuffer {
     rows: usize,
     /// Bytes of the first row's table as written; it stands at the front.
     first_table: usize,
+    first_head: Head,
     one_table: bool,
     state: State,
     version: ProtocolVersion,
     max_name_len: usize,
+    last_time: Leading,
     marker: Marker<Saved>,
 }
 
@@ -55,10 +55,12 @@ impl IlpBuffer {
             len: 0,
             rows: 0,
             first_table: 0,
+            first_head: Head::default(),
             one_table: true,
             state: State::READY,
             version,
             max_name_len,
+            last_time: Leading::default(),
             marker: Marker::default(),
         }
     }
@@ -174,17 +176,52 @@ impl IlpBuffer {
     }
 }
 
-/// Cells.
+/// Cells. Each takes room once and writes into it.
 impl IlpBuffer {
+    /// Checks in the order of questdb §4.1; that of the characters was before.
+    #[inline(always)]
+    fn check(&self, name: &str, call: Call) -> Result<()> {
+        if name.len() <= self.max_name_len && self.state.allows(call) {
+            return Ok(());
+        }
+        check_len(name, self.max_name_len)?;
+        self.state.check(call)
+    }
+
     #[inline]
-    pub(crate) fn table(&mut self, name: TableName<'_>) -> Result<()> {
-        check_len(name.text(), self.max_name_len)?;
-        self.state.check(Call::Table)?;
+    pub(crate) fn table(&mut self, name: &TableName<'_>) -> Result<()> {
+        if let Some((head, count)) = name.short_head()
+            && count <= self.max_name_len
+            && self.state.allows(Call::Table)
+            && count == self.first_table
+            && head == self.first_head
+            && self.len != 0
+            && let Some((window, len)) = self.window()
+        {
+            let mut out = Writer::new(window);
+            out.put_head(head, count);
+            *len += out.written();
+            self.state = State::TABLE;
+            return Ok(());
+        }
+        self.other_table(name.text(), name.form())
+    }
+
+    /// The first row's table, a table other than that, or one with a long name.
+    #[inline(never)]
+    fn other_table(&mut self, name: &str, form: Form) -> Result<()> {
+        self.check(name, Call::Table)?;
         let start = self.len;
-        self.make_room(2 * name.text().len());
-        self.put_name(name);
+        let (mut out, len) = self.room(2 * name.len());
+        put_name(&mut out, name, form);
+        *len += out.written();
         if start == 0 {
             self.first_table = self.len;
+            self.first_head = match form {
+                Form::Short => Head::load(name.as_bytes()),
+                // No name has no bytes.
+                _ => Head::default(),
+            };
         } else if self.one_table {
             self.one_table = self.room[..self.first_table] == self.room[start..self.len];
         }
@@ -193,93 +230,203 @@ impl IlpBuffer {
     }
 
     #[inline]
-    pub(crate) fn symbol(&mut self, name: ColumnName<'_>, value: &str) -> Result<()> {
-        check_len(name.text(), self.max_name_len)?;
-        self.state.check(Call::Symbol)?;
-        let value = value.as_bytes();
-        let plain = escape::is_bare(value);
-        let escapes = if plain {
-            0
-        } else {
-            escape::count(value, class::BARE)
-        };
-        self.make_room(2 * name.text().len() + value.len() + escapes + 2);
-        self.put([b',']);
-        self.put_name(name);
-        self.put([b'=']);
-        if plain {
-            self.put_slice(value);
-        } else {
-            self.put_escaped(value, class::BARE);
+    pub(crate) fn symbol(&mut self, name: &ColumnName<'_>, value: &str) -> Result<()> {
+        if let Some((head, count)) = name.short_head()
+            && count <= self.max_name_len
+            && self.state.allows(Call::Symbol)
+            && let Some((value, value_len)) = text::short_bare(value.as_bytes())
+            && let Some((window, len)) = self.window()
+        {
+            let mut out = Writer::new(window);
+            out.put([b',']);
+            out.put_head(head, count);
+            out.put_head(value, value_len);
+            *len += out.written();
+            self.state = State::SYMBOL;
+            return Ok(());
         }
+        self.any_symbol(name.text(), name.form(), value.as_bytes())
+    }
+
+    #[inline(never)]
+    fn any_symbol(&mut self, name: &str, form: Form, value: &[u8]) -> Result<()> {
+        self.check(name, Call::Symbol)?;
+        let escapes = text::escapes(value, class::BARE);
+        let (mut out, len) = self.room(2 * name.len() + value.len() + escapes + 2);
+        out.put([b',']);
+        put_name(&mut out, name, form);
+        out.put([b'=']);
+        if escapes == 0 {
+            out.put_slice(value);
+        } else {
+            out.put_escaped(value, class::BARE);
+        }
+        *len += out.written();
         self.state = State::SYMBOL;
         Ok(())
     }
 
-    /// Writes the name of a column and makes room for this many bytes of its value.
-    #[inline]
-    fn key(&mut self, name: ColumnName<'_>, value: usize) -> Result<()> {
-        check_len(name.text(), self.max_name_len)?;
-        self.state.check(Call::Column)?;
-        self.make_room(2 * name.text().len() + 2 + value);
+    /// Room for a short cell, if it is ready, and the length to add what was written to.
+    #[inline(always)]
+    fn window(&mut self) -> Option<(&mut Window, &mut usize)> {
+        let window = self.room.get_mut(self.len..)?.first_chunk_mut()?;
+        Some((window, &mut self.len))
+    }
+
+    /// Writes the name of a column if it is short and everything is ready for it. What is written
+    /// counts when it is added to the length given back.
+    #[inline(always)]
+    fn short_column(&mut self, name: &ColumnName<'_>) -> Option<(Writer<'_, Window>, &mut usize)> {
+        let (head, count) = name.short_head()?;
+        if count > self.max_name_len || !self.state.allows(Call::Column) {
+            return None;
+        }
         let first = self.state.allows(Call::Symbol);
-        self.put([if first { b' ' } else { b',' }]);
-        self.put_name(name);
-        self.put([b'=']);
+        let window = self.room.get_mut(self.len..)?.first_chunk_mut()?;
         self.state = State::COLUMN;
+        let mut out = Writer::new(window);
+        out.put([if first { b' ' } else { b',' }]);
+        out.put_head(head, count);
+        Some((out, &mut self.len))
+    }
+
+    /// Writes the name of a column, leaving room for this many bytes of its value. What is written
+    /// counts when it is added to the length given back.
+    fn column(
+        &mut self,
+        name: &str,
+        form: Form,
+        value: usize,
+    ) -> Result<(Writer<'_, [u8]>, &mut usize)> {
+        self.check(name, Call::Column)?;
+        let first = self.state.allows(Call::Symbol);
+        self.state = State::COLUMN;
+        let (mut out, len) = self.room(2 * name.len() + 2 + value);
+        out.put([if first { b' ' } else { b',' }]);
+        put_name(&mut out, name, form);
+        out.put([b'=']);
+        Ok((out, len))
+    }
+
+    #[inline]
+    pub(crate) fn column_bool(&mut self, name: &ColumnName<'_>, value: bool) -> Result<()> {
+        let text = if value { b't' } else { b'f' };
+        match self.short_column(name) {
+            Some((mut out, len)) => {
+                out.put([text]);
+                *len += out.written();
+                Ok(())
+            }
+            None => self.any_column(name.text(), name.form(), &[text]),
+        }
+    }
+
+    /// A column with a text of our own.
+    #[inline(never)]
+    fn any_column(&mut self, name: &str, form: Form, value: &[u8]) -> Result<()> {
+        let (mut out, len) = self.column(name, form, value.len())?;
+        out.put_slice(value);
+        *len += out.written();
         Ok(())
     }
 
     #[inline]
-    pub(crate) fn column_bool(&mut self, name: ColumnName<'_>, value: bool) -> Result<()> {
-        self.key(name, 1)?;
-        self.put([if value { b't' } else { b'f' }]);
+    pub(crate) fn column_i64(&mut self, name: &ColumnName<'_>, value: i64) -> Result<()> {
+        self.integer(name, value, b'i')
+    }
+
+    /// An integer with the letter of its type.
+    #[inline]
+    fn integer(&mut self, name: &ColumnName<'_>, value: i64, unit: u8) -> Result<()> {
+        match self.short_column(name) {
+            Some((mut out, len)) => {
+                out.put_integer(value);
+                out.put([unit]);
+                *len += out.written();
+                Ok(())
+            }
+            None => self.any_integer(name.text(), name.form(), value, unit),
+        }
+    }
+
+    #[inline(never)]
+    fn any_integer(&mut self, name: &str, form: Form, value: i64, unit: u8) -> Result<()> {
+        let (mut out, len) = self.column(name, form, INTEGER)?;
+        out.put_integer(value);
+        out.put([unit]);
+        *len += out.written();
         Ok(())
     }
 
     #[inline]
-    pub(crate) fn column_i64(&mut self, name: ColumnName<'_>, value: i64) -> Result<()> {
-        self.key(name, INTEGER)?;
-        self.put_integer(value);
-        self.put([b'i']);
-        Ok(())
-    }
-
-    #[inline]
-    pub(crate) fn column_f64(&mut self, name: ColumnName<'_>, value: f64) -> Result<()> {
-        self.key(name, DOUBLE_TEXT)?;
+    pub(crate) fn column_f64(&mut self, name: &ColumnName<'_>, value: f64) -> Result<()> {
         if self.version == ProtocolVersion::V1 {
-            self.put_double(value);
-        } else {
-            let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
-            self.put([BINARY, DOUBLE, a, b, c, d, e, f, g, h]);
+            return self.double_text(name, value);
         }
+        let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+        let bytes = [BINARY, DOUBLE, a, b, c, d, e, f, g, h];
+        match self.short_column(name) {
+            Some((mut out, len)) => {
+                out.put(bytes);
+                *len += out.written();
+                Ok(())
+            }
+            None => self.any_column(name.text(), name.form(), &bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn double_text(&mut self, name: &ColumnName<'_>, value: f64) -> Result<()> {
+        match self.short_column(name) {
+            Some((mut out, len)) => {
+                out.put_double(value);
+                *len += out.written();
+                Ok(())
+            }
+            None => self.any_double(name.text(), name.form(), value),
+        }
+    }
+
+    #[inline(never)]
+    fn any_double(&mut self, name: &str, form: Form, value: f64) -> Result<()> {
+        let mut window = [0; 64];
+        let mut out = Writer::new(&mut window);
+        out.put_double(value);
+        let len = out.written();
+        self.any_column(name, form, &window[..len])
+    }
+
+    #[inline]
+    pub(crate) fn column_str(&mut self, name: &ColumnName<'_>, value: &str) -> Result<()> {
+        if let Some((text, text_len)) = text::short_quotable(value.as_bytes())
+            && let Some((mut out, len)) = self.short_column(name)
+        {
+            out.put([b'"']);
+            out.put_head(text, text_len);
+            out.put([b'"']);
+            *len += out.written();
+            return Ok(());
+        }
+        self.any_string(name.text(), name.form(), value.as_bytes())
+    }
+
+    #[inline(never)]
+    fn any_string(&mut self, name: &str, form: Form, value: &[u8]) -> Result<()> {
+        let escapes = text::escapes(value, class::QUOTED);
+        let (mut out, len) = self.column(name, form, value.len() + escapes + 2)?;
+        out.put([b'"']);
+        if escapes == 0 {
+            out.put_slice(value);
+        } else {
+            out.put_escaped(value, class::QUOTED);
+        }
+        out.put([b'"']);
+        *len += out.written();
         Ok(())
     }
 
     #[inline]
-    pub(crate) fn column_str(&mut self, name: ColumnName<'_>, value: &str) -> Result<()> {
-        let value = value.as_bytes();
-        let plain = escape::is_quotable(value);
-        let escapes = if plain {
-            0
-        } else {
-            escape::count(value, class::QUOTED)
-        };
-        self.key(name, value.len() + escapes + 2)?;
-        self.put([b'"']);
-        if plain {
-            self.put_slice(value);
-        } else {
-            self.put_escaped(value, class::QUOTED);
-        }
-        self.put([b'"']);
-        Ok(())
-    }
-
-    #[inline]
-    pub(crate) fn column_ts(&mut self, name: ColumnName<'_>, value: Timestamp) -> Result<()> {
-        self.key(name, INTEGER)?;
+    pub(crate) fn column_ts(&mut self, name: &ColumnName<'_>, value: Timestamp) -> Result<()> {
         let (number, unit) = match value {
             Timestamp::Micros(micros) => (micros.as_i64(), b't'),
             Timestamp::Nanos(nanos) if self.version == ProtocolVersion::V1 => {
@@ -287,14 +434,12 @@ impl IlpBuffer {
             }
             Timestamp::Nanos(nanos) => (nanos.as_i64(), b'n'),
         };
-        self.put_integer(number);
-        self.put([unit]);
-        Ok(())
+        self.integer(name, number, unit)
     }
 
     /// Writes only the name of a column, for a value that turned out unusable.
-    pub(crate) fn column_unfinished(&mut self, name: ColumnName<'_>) -> Result<()> {
-        self.key(name, 0)
+    pub(crate) fn column_unfinished(&mut self, name: &ColumnName<'_>) -> Result<()> {
+        self.any_column(name.text(), name.form(), &[])
     }
 
     /// # Errors
@@ -311,42 +456,42 @@ impl IlpBuffer {
 
     pub(crate) fn column_dec(
         &mut self,
-        name: ColumnName<'_>,
+        name: &ColumnName<'_>,
         value: &DecimalView<'_>,
     ) -> Result<()> {
-        self.check_decimals()?;
         match value {
             DecimalView::String { value } => {
-                self.key(name, value.len() + 1)?;
-                self.put_slice(value.as_bytes());
-                self.put([b'd']);
+                let (mut out, len) = self.column(name.text(), name.form(), value.len() + 1)?;
+                out.put_slice(value.as_bytes());
+                out.put([b'd']);
+                *len += out.written();
             }
             DecimalView::Scaled { scale, value } => {
-                let len = u8::try_from(value.len())
-                    .ok()
-                    .filter(|len| *len <= 32 && *scale <= 76)
-                    .ok_or_else(|| {
-                        error!(
-                            InvalidDecimal,
-                            "a decimal of {} bytes and scale {scale}, the limits are 32 and 76",
-                            value.len()
-                        )
-                    })?;
-                self.key(name, value.len() + 4)?;
-                self.put([BINARY, DECIMAL, *scale, len]);
-                self.put_slice(value);
+                let size = decimal::check_scaled(*scale, value)?;
+                let (mut out, len) = self.column(name.text(), name.form(), value.len() + 4)?;
+                out.put([BINARY, DECIMAL, *scale, size]);
+                out.put_slice(value);
+                *len += out.written();
             }
         }
         Ok(())
     }
 
-    pub(crate) fn column_arr<A, T>(&mut self, name: ColumnName<'_>, view: &A) -> Result<()>
+    /// What is checked of an array before anything else (questdb §3.5).
+    ///
+    /// # Errors
+    /// `InvalidApiCall` for elements other than `f64`, `ProtocolVersionError` for lines of version
+    /// 1, `ArrayError` for a ragged array or one beyond a limit.
+    pub(crate) fn check_array<A, T>(&self, view: &A) -> Result<Shape>
     where
         A: NdArrayView<T>,
-        T: array::ArrayElement,
+        T: ArrayElement,
     {
         if T::TYPE != TYPE_F64 {
-            return Err(error!(InvalidApiCall, "lines carry arrays of f64 only"));
+            return Err(error!(
+                InvalidApiCall,
+                "lines carry arrays of f64 only; others need QWP (`ws::` or `wss::`)"
+            ));
         }
         if self.version < ProtocolVersion::V2 {
             return Err(error!(
@@ -354,22 +499,34 @@ impl IlpBuffer {
                 "arrays need version v2 of the line protocol, this buffer has {}", self.version
             ));
         }
-        let shape = Shape::of(view)?;
+        Shape::of(view)
+    }
+
+    pub(crate) fn column_arr<A, T>(
+        &mut self,
+        name: &ColumnName<'_>,
+        view: &A,
+        shape: &Shape,
+    ) -> Result<()>
+    where
+        A: NdArrayView<T>,
+        T: ArrayElement,
+    {
         let size = 4 + 4 * shape.dims().len() + shape.data_len();
-        let before = (self.len, self.state);
-        self.key(name, size)?;
-        self.put([BINARY, ARRAY, TYPE_F64, shape.rank()]);
+        let before = self.state;
+        let (mut out, len) = self.column(name.text(), name.form(), size)?;
+        out.put([BINARY, ARRAY, TYPE_F64, shape.rank()]);
         for dim in shape.dims() {
-            self.put(dim.to_le_bytes());
+            out.put(dim.to_le_bytes());
         }
-        let end = self.len + shape.data_len();
-        let written = array::write_elements(view, &mut self.room[self.len..end]);
-        if written.is_ok() {
-            self.len = end;
-        } else {
-            (self.len, self.state) = before;
+        match array::write_elements(view, out.take(shape.data_len())) {
+            Ok(()) => *len += out.written(),
+            Err(error) => {
+                self.state = before;
+                return Err(error);
+            }
         }
-        written
+        Ok(())
     }
 
     /// # Errors
@@ -381,61 +538,55 @@ impl IlpBuffer {
 
     #[inline]
     pub(crate) fn at(&mut self, timestamp: Timestamp) -> Result<()> {
-        self.state.check(Call::At)?;
-        let (number, unit) = match timestamp {
+        self.check_at()?;
+        let (mut number, unit) = match timestamp {
             Timestamp::Micros(micros) => (micros.as_i64(), b't'),
             Timestamp::Nanos(nanos) => (nanos.as_i64(), b'n'),
         };
         if number < 0 {
             return Err(before_1970(number));
         }
-        self.make_room(INTEGER);
-        if self.version == ProtocolVersion::V1 {
-            let nanos = TimestampNanos::try_from(timestamp)?;
-            self.put([b' ']);
-            self.put_integer(nanos.as_i64());
-            self.put([b'\n']);
-        } else {
-            self.put([b' ']);
-            self.put_integer(number);
-            self.put([unit, b'\n']);
+        let text = self.version == ProtocolVersion::V1;
+        if text {
+            number = TimestampNanos::try_from(timestamp)?.as_i64();
         }
+        let mut last = self.last_time;
+        let (mut out, len) = self.room(INTEGER);
+        out.put([b' ']);
+        out.put_next(number.unsigned_abs(), &mut last);
+        if !text {
+            out.put([unit]);
+        }
+        out.put([b'\n']);
+        *len += out.written();
+        self.last_time = last;
         self.finish_row();
         Ok(())
     }
 
     #[inline]
     pub(crate) fn at_now(&mut self) -> Result<()> {
-        self.state.check(Call::At)?;
-        self.make_room(1);
-        self.put([b'\n']);
+        self.check_at()?;
+        let (mut out, len) = self.room(1);
+        out.put([b'\n']);
+        *len += out.written();
         self.finish_row();
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn finish_row(&mut self) {
         self.rows += 1;
         self.state = State::READY;
     }
-}
 
-#[cold]
-#[inline(never)]
-fn before_1970(number: i64) -> Error {
-    error!(
-        InvalidTimestamp,
-        "the timestamp of a row must not lie before 1970, but is {number}"
-    )
-}
-
-/// Bytes. Everything here writes into room made before.
-impl IlpBuffer {
+    /// Room for this many bytes, and the length to add what was written to.
     #[inline(always)]
-    fn make_room(&mut self, need: usize) {
-        if self.room.len() - self.len < need {
-            self.grow(need);
+    fn room(&mut self, need: usize) -> (Writer<'_, [u8]>, &mut usize) {
+        if self.room.len() - self.len < need + SLACK {
+            self.grow(need + SLACK);
         }
+        (Writer::new(&mut self.room[self.len..]), &mut self.len)
     }
 
     #[cold]
@@ -446,51 +597,22 @@ impl IlpBuffer {
         let ready = end.saturating_add(STEP).min(self.room.capacity());
         self.room.resize(ready, 0);
     }
+}
 
-    #[inline(always)]
-    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
-        let end = self.len + N;
-        self.room[self.len..end].copy_from_slice(&bytes);
-        self.len = end;
+fn put_name(out: &mut Writer<'_, [u8]>, name: &str, form: Form) {
+    match form {
+        Form::Short | Form::Plain => out.put_slice(name.as_bytes()),
+        Form::Escaped => out.put_escaped(name.as_bytes(), class::BARE),
     }
+}
 
-    #[inline(always)]
-    fn put_slice(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        self.room[self.len..end].copy_from_slice(bytes);
-        self.len = end;
-    }
-
-    #[inline(always)]
-    fn put_name<'a>(&mut self, name: impl Name<'a>) {
-        if name.plain() {
-            self.put_slice(name.text().as_bytes());
-        } else {
-            self.put_escaped(name.text().as_bytes(), class::BARE);
-        }
-    }
-
-    fn put_escaped(&mut self, text: &[u8], bit: u8) {
-        self.len += escape::write(text, bit, &mut self.room[self.len..]);
-    }
-
-    #[inline(always)]
-    fn put_integer(&mut self, number: i64) {
-        self.put_slice(itoa::Buffer::new().format(number).as_bytes());
-    }
-
-    #[inline]
-    fn put_double(&mut self, value: f64) {
-        if value.is_finite() {
-            self.put_slice(zmij::Buffer::new().format_finite(value).as_bytes());
-        } else if value.is_nan() {
-            self.put_slice(b"NaN");
-        } else if value > 0.0 {
-            self.put_slice(b"Infinity");
-        } else {
-            self.put_slice(b"-Infinity");
-        }
-    }
+#[cold]
+#[inline(never)]
+fn before_1970(number: i64) -> Error {
+    error!(
+        InvalidTimestamp,
+        "the timestamp of a row must not lie before 1970, but is {number}"
+    )
 }
 
 impl Clone for IlpBuffer {

@@ -7,6 +7,7 @@ mod qwp;
 mod state;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::fmt;
 
