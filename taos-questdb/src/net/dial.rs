@@ -8,7 +8,8 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use super::{BoxIo, tls};
+use super::patient::Patient;
+use super::{BoxIo, Io, tls};
 use crate::error::{Error, Result, error};
 use crate::settings::{Address, Settings};
 
@@ -27,6 +28,8 @@ pub(crate) struct Dialer {
     handshake_limit: Duration,
     bind: Option<String>,
     tls: Option<TlsConnector>,
+    /// Answers may come before requests have gone out.
+    patient: bool,
     /// Gives pipes in place of TCP sockets.
     #[cfg(test)]
     pub(crate) pipes: Option<Pipes>,
@@ -69,6 +72,7 @@ impl Dialer {
             handshake_limit: settings.auth_timeout,
             bind: settings.bind_interface.clone(),
             tls: settings.tls.as_ref().map(tls::connector).transpose()?,
+            patient: settings.protocol.is_http(),
             #[cfg(test)]
             pipes: None,
         })
@@ -96,13 +100,20 @@ impl Dialer {
         }
         let tcp = self.tcp(address).await?;
         let probe = SockRef::from(&tcp).try_clone().ok().map(Probe);
-        let io = match &self.tls {
-            None => Box::new(tcp) as BoxIo,
-            Some(connector) => {
-                tls::handshake(connector, tcp, address, self.handshake_limit).await?
-            }
+        let io = if self.patient {
+            self.secure(Patient::new(tcp), address).await?
+        } else {
+            self.secure(tcp, address).await?
         };
         Ok(Dialed { io, probe })
+    }
+
+    /// TLS over the connection, if the protocol has it.
+    async fn secure(&self, io: impl Io + 'static, address: &Address) -> Result<BoxIo> {
+        match &self.tls {
+            None => Ok(Box::new(io)),
+            Some(connector) => tls::handshake(connector, io, address, self.handshake_limit).await,
+        }
     }
 
     async fn tcp(&self, address: &Address) -> Result<TcpStream> {

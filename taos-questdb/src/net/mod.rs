@@ -1,6 +1,7 @@
 //! TCP, TLS and the choice among addresses, without knowledge of requests.
 
 mod dial;
+mod patient;
 mod ring;
 mod tls;
 

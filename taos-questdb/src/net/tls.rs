@@ -8,11 +8,10 @@ use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
-use super::BoxIo;
+use super::{BoxIo, Io};
 use crate::error::{Error, Result, error};
 use crate::settings::{Address, Roots, Tls};
 
@@ -40,7 +39,7 @@ pub(super) fn connector(tls: &Tls) -> Result<TlsConnector> {
 /// `SocketError` when the connection is cut, `TlsError` for everything else.
 pub(super) async fn handshake(
     connector: &TlsConnector,
-    tcp: TcpStream,
+    io: impl Io + 'static,
     address: &Address,
     limit: Duration,
 ) -> Result<BoxIo> {
@@ -50,7 +49,7 @@ pub(super) async fn handshake(
             "`{}` cannot be the name in a certificate: {error}", address.host
         )
     })?;
-    match timeout(limit, connector.connect(name, tcp)).await {
+    match timeout(limit, connector.connect(name, io)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
         Ok(Err(error)) => Err(failed(&error, address)),
         Err(_) => Err(error!(

@@ -273,6 +273,21 @@ async fn certificates_are_judged_by_the_named_file_and_the_name() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_before_the_body_is_out_is_read_although_the_rest_fails() {
+    for _ in 0..20 {
+        let refusal = response(401, "text/plain", "Unauthorized");
+        let script = Script::new([Step::AnswerEarly(refusal)]);
+        let port = script.listen(None).await.port();
+        let address = Address::new("127.0.0.1", port);
+        let client = Client::new(&Settings::new(Protocol::Http, vec![address])).unwrap();
+        let lines = Bytes::from(vec![b'\n'; 8_000_000]);
+        let error = write_lines(&client, lines).await.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::AuthError, "{error}");
+        assert_eq!(script.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_never_shakes_hands_is_given_up_after_auth_timeout() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = Address::new("127.0.0.1", listener.local_addr().unwrap().port());
