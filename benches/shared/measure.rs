@@ -23,15 +23,40 @@ impl Stopwatch {
     /// One line of JSON: units of work, seconds, peak memory in KiB, and what was read.
     pub(crate) fn report(&self, units: u64, tally: &Tally) -> String {
         let cpu = process_cpu().saturating_sub(self.cpu);
-        let wall = self.wall();
-        format!(
-            r#"{{"rows":{units},"wall_s":{:.6},"cpu_s":{:.6},"peak_rss_kb":{},"checksum":"{:016x}"}}"#,
-            wall.as_secs_f64(),
-            cpu.as_secs_f64(),
-            peak_rss_kib(),
-            tally.sum,
-        )
+        line(units, self.wall(), cpu, tally.sum)
     }
+}
+
+/// The parts of a case that count, added up: what is made for them beforehand stays outside.
+#[derive(Default)]
+pub(crate) struct Laps {
+    wall: Duration,
+    cpu: Duration,
+}
+
+impl Laps {
+    /// Runs `work` with the clocks on.
+    pub(crate) fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let clock = Stopwatch::start();
+        let done = work();
+        self.cpu += process_cpu().saturating_sub(clock.cpu);
+        self.wall += clock.wall();
+        done
+    }
+
+    /// The line that [`Stopwatch::report`] gives.
+    pub(crate) fn report(&self, units: u64, checksum: u64) -> String {
+        line(units, self.wall, self.cpu, checksum)
+    }
+}
+
+fn line(units: u64, wall: Duration, cpu: Duration, checksum: u64) -> String {
+    format!(
+        r#"{{"rows":{units},"wall_s":{:.6},"cpu_s":{:.6},"peak_rss_kb":{},"checksum":"{checksum:016x}"}}"#,
+        wall.as_secs_f64(),
+        cpu.as_secs_f64(),
+        peak_rss_kib(),
+    )
 }
 
 /// User plus system time of all threads, those that have ended included.

@@ -7,7 +7,7 @@
 mod blocks;
 mod session;
 mod sink;
-mod ws;
+pub(crate) mod ws;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -5,15 +5,15 @@ use std::net::TcpStream;
 
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-pub(super) const TEXT: u8 = 1;
-pub(super) const BINARY: u8 = 2;
-pub(super) const CLOSE: u8 = 8;
-pub(super) const PING: u8 = 9;
-pub(super) const PONG: u8 = 10;
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
 const CONTINUATION: u8 = 0;
 
 /// One WebSocket, after its handshake.
-pub(super) struct Socket {
+pub(crate) struct Socket {
     reader: BufReader<TcpStream>,
     writer: TcpStream,
     out: Vec<u8>,
@@ -21,7 +21,12 @@ pub(super) struct Socket {
 
 impl Socket {
     /// Answers the upgrade request; gives the socket and the path that was asked for.
-    pub(super) fn accept(stream: TcpStream) -> io::Result<(Self, String)> {
+    pub(crate) fn accept(stream: TcpStream) -> io::Result<(Self, String)> {
+        Self::accept_with(stream, "")
+    }
+
+    /// [`Self::accept`] with header lines of the answer, each with its line end.
+    pub(crate) fn accept_with(stream: TcpStream, headers: &str) -> io::Result<(Self, String)> {
         stream.set_nodelay(true)?;
         let mut socket = Self {
             writer: stream.try_clone()?,
@@ -50,13 +55,13 @@ impl Socket {
         write!(
             socket.writer,
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Accept: {accept}\r\n\r\n"
+             Sec-WebSocket-Accept: {accept}\r\n{headers}\r\n"
         )?;
         Ok((socket, path))
     }
 
     /// Reads one whole message into `payload` and gives its opcode.
-    pub(super) fn read(&mut self, payload: &mut Vec<u8>) -> io::Result<u8> {
+    pub(crate) fn read(&mut self, payload: &mut Vec<u8>) -> io::Result<u8> {
         payload.clear();
         let mut message = CONTINUATION;
         loop {
@@ -97,7 +102,7 @@ impl Socket {
     }
 
     /// Queues a message of two parts; large ones leave at once and uncopied.
-    pub(super) fn send(&mut self, opcode: u8, head: &[u8], body: &[u8]) -> io::Result<()> {
+    pub(crate) fn send(&mut self, opcode: u8, head: &[u8], body: &[u8]) -> io::Result<()> {
         let length = head.len() + body.len();
         self.out.push(0x80 | opcode);
         match (u8::try_from(length), u16::try_from(length)) {
@@ -126,7 +131,7 @@ impl Socket {
         Ok(())
     }
 
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
         if !self.out.is_empty() {
             self.writer.write_all(&self.out)?;
             self.out.clear();
