@@ -198,7 +198,14 @@ pub(crate) struct Seen {
 
 impl Seen {
     #[inline]
-    pub(crate) fn row(&mut self, ts: i64, id: i64, price: f64, symbol: Option<&str>, note: Option<&str>) {
+    pub(crate) fn row(
+        &mut self,
+        ts: i64,
+        id: i64,
+        price: f64,
+        symbol: Option<&str>,
+        note: Option<&str>,
+    ) {
         self.rows += 1;
         let long = |value: i64| u64::from_le_bytes(value.to_le_bytes());
         let text = |value: Option<&str>| {
@@ -215,7 +222,13 @@ impl Seen {
 /// A million rows of five columns.
 fn egress(http: &str, read: Reader) -> Result<String, Failure> {
     let (mut laps, mut seen) = (Laps::default(), Seen::default());
-    laps.time(|| read(http, "select ts, id, price, symbol, note from trades", &mut seen))?;
+    laps.time(|| {
+        read(
+            http,
+            "select ts, id, price, symbol, note from trades",
+            &mut seen,
+        )
+    })?;
     if seen.rows != ROWS {
         return Err(format!("{} rows were read", seen.rows).into());
     }

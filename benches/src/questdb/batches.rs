@@ -6,7 +6,14 @@ pub(super) const PER_BATCH: u64 = 10_000;
 /// Different ones; afterwards they come again.
 const DISTINCT: u64 = 16;
 const SYMBOLS: [&str; 8] = [
-    "BTC-USD", "ETH-USD", "X", "EUR/USD spot", "AAPL", "MSFT", "XAU-USD", "LINK-BTC",
+    "BTC-USD",
+    "ETH-USD",
+    "X",
+    "EUR/USD spot",
+    "AAPL",
+    "MSFT",
+    "XAU-USD",
+    "LINK-BTC",
 ];
 const SCHEMA: [(&str, u8); 5] = [
     ("ts", 0x0a),
@@ -27,7 +34,9 @@ impl Default for Batches {
     fn default() -> Self {
         let symbols = u8::try_from(SYMBOLS.len()).unwrap_or(u8::MAX);
         let mut dictionary = vec![0, symbols];
-        SYMBOLS.iter().for_each(|symbol| text(&mut dictionary, symbol));
+        SYMBOLS
+            .iter()
+            .for_each(|symbol| text(&mut dictionary, symbol));
         let mut schema = vec![u8::try_from(SCHEMA.len()).unwrap_or(u8::MAX)];
         for (name, code) in SCHEMA {
             text(&mut schema, name);
@@ -78,7 +87,9 @@ fn data(n: u64) -> Vec<u8> {
     }
     out.push(0);
     for row in rows.clone() {
-        out.extend_from_slice(&(row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (row % 50)).to_le_bytes());
+        out.extend_from_slice(
+            &(row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (row % 50)).to_le_bytes(),
+        );
     }
     out.push(0);
     for row in rows.clone() {

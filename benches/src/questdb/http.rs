@@ -46,6 +46,7 @@ pub(super) fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
 }
 
 fn answer(writer: &mut TcpStream, body: &str) -> io::Result<()> {
-    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length:";
+    let head =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length:";
     writer.write_all(format!("{head} {}\r\n\r\n{body}", body.len()).as_bytes())
 }

@@ -71,7 +71,10 @@ pub(super) fn take(stream: TcpStream, shared: &Shared) -> io::Result<()> {
 fn rows(message: &[u8]) -> u64 {
     let mut fields = Fields(message);
     let head = fields.take(12);
-    if head.get(5).is_some_and(|flags| flags & DELTA_DICTIONARY != 0) {
+    if head
+        .get(5)
+        .is_some_and(|flags| flags & DELTA_DICTIONARY != 0)
+    {
         fields.varint();
         for _ in 0..fields.length() {
             fields.text();

@@ -1,5 +1,6 @@
 //! `cargo xtask bench …`: ours and the published crate in turn, in one run, against one server.
 
+mod questdb;
 mod report;
 mod topics;
 mod write;
@@ -23,6 +24,8 @@ pub(crate) enum What {
     Write(write::Write),
     /// Reading topics: raw blocks and typed rows, from the embedded server
     Tmq(topics::Topics),
+    /// QuestDB: rows into buffers, over HTTP, TCP and QWP, and results over QWP
+    Questdb(questdb::Questdb),
 }
 
 #[derive(Args)]
@@ -43,6 +46,7 @@ pub(crate) fn run(what: &What) -> Result<()> {
         What::Read(options) => read(options),
         What::Write(options) => write::run(options),
         What::Tmq(options) => topics::run(options),
+        What::Questdb(options) => questdb::run(options),
     }
 }
 
@@ -103,21 +107,29 @@ fn publish(report: &Report, file: &str) -> Result<()> {
 }
 
 fn build() -> Result<Helpers> {
-    let peer = root().join("benches/peer");
-    process::run(&mut cargo([
-        "build",
-        "--release",
-        "-p",
-        "taos-benches",
-        "--bins",
-    ]))?;
+    build_of(&["bench-ours", "replay-server"], "bench-peer")
+}
+
+/// Builds our programs, of which the first is the helper, and the peer's.
+fn build_of(ours: &[&str], peer: &str) -> Result<Helpers> {
+    let bins = |names: &[&str]| {
+        names
+            .iter()
+            .flat_map(|name| ["--bin".to_owned(), (*name).to_owned()])
+            .collect::<Vec<_>>()
+    };
+    process::run(cargo(["build", "--release", "-p", "taos-benches"]).args(bins(ours)))?;
+    let workspace = root().join("benches/peer");
     process::run(
-        cargo(["build", "--release", "--locked", "--target-dir", "target"]).current_dir(&peer),
+        cargo(["build", "--release", "--locked", "--target-dir", "target"])
+            .args(bins(&[peer]))
+            .current_dir(&workspace),
     )
     .context("the published peer could not be built")?;
+    let helper = ours.first().copied().unwrap_or_default();
     Ok(Helpers {
-        ours: target().join("release/bench-ours"),
-        peer: peer.join("target/release/bench-peer"),
+        ours: target().join("release").join(helper),
+        peer: workspace.join("target/release").join(peer),
     })
 }
 

@@ -1,0 +1,86 @@
+//! `cargo xtask bench questdb`.
+
+use std::process::Command;
+
+use anyhow::{Result, ensure};
+use clap::Args;
+
+use super::report::{Case, Metric, Report};
+use super::{build_of, publish, rounds};
+use crate::process::{Server, target};
+
+#[derive(Args)]
+pub(crate) struct Questdb {
+    /// How often each case is run on each side
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Only cases whose name contains this
+    #[arg(long)]
+    only: Option<String>,
+    /// A QuestDB server that runs already, as `HTTP-ADDRESS,TCP-ADDRESS`; without it one is started
+    #[arg(long)]
+    server: Option<String>,
+}
+
+/// A case, and what the ratio of rows per second of the client's CPU is meant to be at least.
+type Goal = (&'static str, f64);
+
+/// Against a server of ours that costs nothing, or none at all.
+const ALONE: [Goal; 9] = [
+    ("buffer-v1", 1.5),
+    ("buffer-v2", 1.5),
+    ("buffer-v3", 1.5),
+    ("buffer-v2-names", 1.5),
+    ("buffer-qwp", 1.0),
+    ("http-null", 1.2),
+    ("tcp-null", 1.2),
+    ("qwp-ingest", 1.0),
+    ("qwp-egress", 1.0),
+];
+/// To the end: the server's count of rows and a sum over them decide.
+const REAL: [Goal; 2] = [("http", 1.2), ("tcp", 1.2)];
+
+pub(super) fn run(options: &Questdb) -> Result<()> {
+    ensure!(options.rounds > 0, "at least one round is needed");
+    let chosen = |goals: &[Goal]| -> Vec<Goal> {
+        let only = options.only.as_deref().unwrap_or_default();
+        let wanted = goals.iter().filter(|(name, _)| name.contains(only));
+        wanted.copied().collect()
+    };
+    let cases = |goals: &[Goal]| {
+        let cases = goals.iter();
+        cases
+            .map(|(name, _)| Case::new(name, Metric::RowsPerCpu))
+            .collect()
+    };
+    let helpers = build_of(&["bench-questdb", "questdb-server"], "bench-peer-questdb")?;
+    let (alone, real) = (chosen(&ALONE), chosen(&REAL));
+    let mut report = Report::default();
+    if !alone.is_empty() {
+        let server = Server::start(&mut Command::new(target().join("release/questdb-server")))?;
+        report.cases = rounds(&helpers, &server.address, options.rounds, cases(&alone))?;
+    }
+    if !real.is_empty() {
+        let addresses = options.server.clone().unwrap_or_default();
+        report
+            .cases
+            .extend(rounds(&helpers, &addresses, options.rounds, cases(&real))?);
+    }
+    report.notes = notes(&report.cases, &[alone, real].concat());
+    publish(&report, "questdb.json")
+}
+
+fn notes(cases: &[Case], goals: &[Goal]) -> Vec<String> {
+    let goal = |name: &str| goals.iter().find(|(goal, _)| *goal == name);
+    cases
+        .iter()
+        .filter_map(|case| {
+            let (name, least) = goal(case.name)?;
+            let ratio = case.metric_ratio();
+            let verdict = if ratio >= *least { "" } else { ": MISSED" };
+            Some(format!(
+                "{name}: {ratio:.2} times the rows per second of CPU (at least {least}){verdict}"
+            ))
+        })
+        .collect()
+}
