@@ -17,12 +17,25 @@ pub(crate) fn get(address: &str, path: &str) -> Result<String, Failure> {
         stream,
         "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
     )?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let (mut answer, mut piece) = (Vec::new(), [0; 4096]);
+    // QuestDB keeps the connection open, whatever it is asked for.
+    while !ended(&answer) {
+        match stream.read(&mut piece)? {
+            0 => break,
+            length => answer.extend_from_slice(&piece[..length]),
+        }
+    }
+    let answer = String::from_utf8(answer)?;
     let (_, body) = answer
         .split_once("\r\n\r\n")
         .ok_or_else(|| format!("GET {path} was answered by {answer:?}"))?;
     Ok(body.to_owned())
+}
+
+/// Whether the last chunk is there.
+fn ended(answer: &[u8]) -> bool {
+    answer.ends_with(b"\r\n0\r\n\r\n")
 }
 
 /// Runs a statement on a QuestDB server.

@@ -4,11 +4,9 @@
 mod http;
 mod trades;
 
-use std::time::Duration;
-
 use crate::client::Result as ClientResult;
 use crate::client::ingress::{
-    AckLevel, Buffer, ColumnName, ProtocolVersion, Sender, TableName, TimestampNanos,
+    Buffer, ColumnName, ProtocolVersion, Sender, TableName, TimestampNanos,
 };
 use crate::measure::Laps;
 use trades::{Source, Trade};
@@ -18,14 +16,17 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Batches of a case.
 const BATCHES: u32 = 100;
 const ROWS: u64 = 1_000_000;
-/// An acknowledgement that takes longer never comes.
-const ACKNOWLEDGED: Duration = Duration::from_secs(60);
 
-/// Reads the result of a query over QWP; each client in its own way.
-pub(crate) type Reader = fn(&str, &str, &mut Seen) -> Result<(), Failure>;
+/// What each client does in its own way.
+pub(crate) struct Ways {
+    /// Reads the result of a query over QWP, from an address.
+    pub(crate) read: fn(&str, &str, &mut Seen) -> Result<(), Failure>,
+    /// Waits until the server has acknowledged all that was sent over QWP.
+    pub(crate) acknowledged: fn(&mut Sender) -> ClientResult<()>,
+}
 
 /// Runs `case` against the server at `address` (`HTTP` or `HTTP,TCP`) and gives its report as one line of JSON.
-pub(crate) fn run(who: &str, address: &str, case: &str, read: Reader) -> Result<String, Failure> {
+pub(crate) fn run(who: &str, address: &str, case: &str, ways: &Ways) -> Result<String, Failure> {
     let (http, tcp) = address.split_once(',').unwrap_or((address, address));
     match case {
         "buffer-v1" => build(&mut Buffer::new(ProtocolVersion::V1), rows),
@@ -38,11 +39,11 @@ pub(crate) fn run(who: &str, address: &str, case: &str, read: Reader) -> Result<
             })
         }
         "buffer-qwp" => build_qwp(),
-        "http" | "tcp" => real(who, http, tcp, case),
-        "http-null" => null(http, &format!("http::addr={http};")),
-        "tcp-null" => null(http, &format!("tcp::addr={tcp};protocol_version=2;")),
-        "qwp-ingest" => null(http, &format!("ws::addr={http};")),
-        "qwp-egress" => egress(http, read),
+        "http" | "tcp" => real(who, http, tcp, case, ways),
+        "http-null" => null(http, &format!("http::addr={http};"), ways),
+        "tcp-null" => null(http, &format!("tcp::addr={tcp};protocol_version=2;"), ways),
+        "qwp-ingest" => null(http, &format!("ws::addr={http};"), ways),
+        "qwp-egress" => egress(http, ways),
         other => Err(format!("no case is called {other}").into()),
     }
 }
@@ -139,7 +140,7 @@ fn build_qwp() -> Result<String, Failure> {
 }
 
 /// Builds and sends; the clocks run for both.
-fn send(conf: &str, table: &str) -> Result<Laps, Failure> {
+fn send(conf: &str, table: &str, ways: &Ways) -> Result<Laps, Failure> {
     let mut laps = Laps::default();
     let (mut source, mut batch) = (Source::new(), Vec::new());
     let mut sender = laps.time(|| Sender::from_conf(conf))?;
@@ -153,7 +154,7 @@ fn send(conf: &str, table: &str) -> Result<Laps, Failure> {
     }
     laps.time(|| {
         if conf.starts_with("ws") {
-            sender.wait(AckLevel::Ok, ACKNOWLEDGED)?;
+            (ways.acknowledged)(&mut sender)?;
         }
         drop(sender);
         ClientResult::Ok(())
@@ -162,7 +163,7 @@ fn send(conf: &str, table: &str) -> Result<Laps, Failure> {
 }
 
 /// To a real server, which tells in the end what it has.
-fn real(who: &str, http: &str, tcp: &str, case: &str) -> Result<String, Failure> {
+fn real(who: &str, http: &str, tcp: &str, case: &str, ways: &Ways) -> Result<String, Failure> {
     let conf = match case {
         "tcp" => format!("tcp::addr={tcp};protocol_version=2;"),
         _ => format!("http::addr={http};"),
@@ -172,16 +173,16 @@ fn real(who: &str, http: &str, tcp: &str, case: &str) -> Result<String, Failure>
     if !gone.contains("OK") {
         return Err(format!("{table} could not be dropped: {gone}").into());
     }
-    let laps = send(&conf, &table)?;
+    let laps = send(&conf, &table, ways)?;
     let sum = http::verified(http, &table, ROWS)?;
     http::exec(http, &format!("drop table {table}"))?;
     Ok(laps.report(ROWS, sum))
 }
 
 /// To a server that costs nothing and sums up what it gets.
-fn null(http: &str, conf: &str) -> Result<String, Failure> {
+fn null(http: &str, conf: &str, ways: &Ways) -> Result<String, Failure> {
     http::get(http, "/seen")?;
-    let laps = send(conf, "trades")?;
+    let laps = send(conf, "trades", ways)?;
     let seen = http::get(http, "/seen")?;
     if conf.starts_with("ws") && !seen.starts_with(&format!("{ROWS} rows")) {
         return Err(format!("the server saw {seen:?}").into());
@@ -220,10 +221,10 @@ impl Seen {
 }
 
 /// A million rows of five columns.
-fn egress(http: &str, read: Reader) -> Result<String, Failure> {
+fn egress(http: &str, ways: &Ways) -> Result<String, Failure> {
     let (mut laps, mut seen) = (Laps::default(), Seen::default());
     laps.time(|| {
-        read(
+        (ways.read)(
             http,
             "select ts, id, price, symbol, note from trades",
             &mut seen,

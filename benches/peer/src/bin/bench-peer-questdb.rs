@@ -7,20 +7,28 @@ mod cases;
 #[path = "../../../shared/measure.rs"]
 mod measure;
 
+use std::time::Duration;
+
 /// The client that the cases are compiled against.
 use questdb as client;
 
 use questdb::egress::column::ColumnView;
 use questdb::egress::reader::Reader;
 
-use cases::{Failure, Seen};
+use questdb::ingress::{AckLevel, Sender};
+
+use cases::{Failure, Seen, Ways};
+
+const WAYS: Ways = Ways { read, acknowledged };
+/// An acknowledgement that takes longer never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
     let (Some(address), Some(case)) = (args.next(), args.next()) else {
         return Err("usage: bench-peer-questdb ADDRESS CASE".into());
     };
-    println!("{}", cases::run("peer", &address, &case, read)?);
+    println!("{}", cases::run("peer", &address, &case, &WAYS)?);
     Ok(())
 }
 
@@ -57,4 +65,8 @@ fn read(address: &str, sql: &str, seen: &mut Seen) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+fn acknowledged(sender: &mut Sender) -> questdb::Result<()> {
+    sender.wait(AckLevel::Ok, PATIENCE)
 }
