@@ -17,8 +17,23 @@
 //! | `tmq-block` | a topic over a query, read in columns, then again from the start |
 //! | `tmq-typed` | rows of a topic as structs, acknowledged one by one, with a graceful end |
 //! | `raw-dump`, `raw-restore` | a topic copied into a file, and from there into another database |
+//! | `questdb-ingest` | QuestDB: rows into a buffer, the buffer to the server |
+//! | `questdb-async` | QuestDB: a sender that flushes by itself, in an async program |
+//! | `questdb-trades` | one program for TDengine and QuestDB, the DSN decides |
 //! | `embedded-in-tests` | a test suite that brings its own server |
 //!
-//! Run one with `cargo run --example quickstart`. All but the last take `TAOS_DSN=ws://host:6041` to
-//! use that server instead of one in process.
+//! Run one with `cargo run --example quickstart`. Those of TDengine but the last take
+//! `TAOS_DSN=ws://host:6041` to use that server instead of one in process. `questdb-ingest` and
+//! `questdb-async` need a QuestDB server, at `localhost:9000` or where `QUESTDB_ADDR` says.
 #![forbid(unsafe_code)]
+
+/// The programs of the guide's chapters that compile as they stand.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../../docs/src/questdb.md")]
+    struct Questdb;
+    #[doc = include_str!("../../docs/src/migration-questdb.md")]
+    struct MigrationQuestdb;
+    #[doc = include_str!("../../docs/src/two-databases.md")]
+    struct TwoDatabases;
+}

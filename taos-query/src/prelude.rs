@@ -26,7 +26,7 @@ mod both {
     };
     pub use crate::util::{Inlinable, InlinableRead, InlinableWrite};
     pub use crate::{
-        Address, Capabilities, Code, ConnectionState, DeError, Dsn, DsnError, ErrorKind, IntoDsn,
+        Address, Capabilities, Code, ConnectionState, DeError, Dialect, Dsn, DsnError, ErrorKind, IntoDsn,
         Manager, RawData, RawError, RawMeta, RawResult, SchemalessPrecision, SchemalessProtocol,
         SmlData, SmlDataBuilder, Stmt2BindParam,
     };

@@ -35,7 +35,7 @@ pub(crate) fn get(address: &str, path: &str) -> Result<String, Failure> {
 
 /// Whether the last chunk is there.
 fn ended(answer: &[u8]) -> bool {
-    answer.ends_with(b"\r\n0\r\n\r\n")
+    answer.ends_with(b"0\r\n\r\n")
 }
 
 /// Runs a statement on a QuestDB server.

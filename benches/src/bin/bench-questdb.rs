@@ -8,14 +8,21 @@ mod cases;
 #[path = "../../shared/measure.rs"]
 mod measure;
 
+use std::time::Duration;
+
 /// The client that the cases are compiled against.
 use taos_questdb as client;
 
-use taos_questdb::ingress::Sender;
+use futures::TryStreamExt;
+use taos_query::prelude::{AsyncFetchable, AsyncQueryable, AsyncTBuilder};
+use taos_questdb::TaosBuilder;
+use taos_questdb::ingress::{AckLevel, Sender};
 
 use cases::{Failure, Seen, Ways};
 
 const WAYS: Ways = Ways { read, acknowledged };
+/// An acknowledgement that takes longer never comes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
@@ -26,10 +33,26 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-fn read(_: &str, _: &str, _: &mut Seen) -> Result<(), Failure> {
-    Err("not yet".into())
+/// Reads the whole result of `sql` over QWP, as rows whose texts are borrowed.
+fn read(address: &str, sql: &str, seen: &mut Seen) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let builder = TaosBuilder::from_dsn(format!("questdb+ws://{address}"))?;
+        let taos = builder.build().await?;
+        let mut result = taos.query(sql).await?;
+        let mut blocks = result.blocks();
+        while let Some(block) = blocks.try_next().await? {
+            for row in block.deserialize::<(i64, i64, f64, Option<&str>, Option<&str>)>() {
+                let (ts, id, price, symbol, note) = row?;
+                seen.row(ts, id, price, symbol, note);
+            }
+        }
+        Ok(())
+    })
 }
 
-fn acknowledged(_: &mut Sender) -> taos_questdb::Result<()> {
-    Ok(())
+fn acknowledged(sender: &mut Sender) -> taos_questdb::Result<()> {
+    sender.wait(AckLevel::Ok, PATIENCE)
 }
