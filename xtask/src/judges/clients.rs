@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::{cargo, follow_for, root, target};
+use crate::process::{Server, cargo, follow_for, root, target};
 
 /// A download or a build that has not ended by then never will.
 const INSTALL: Duration = Duration::from_secs(20 * 60);
@@ -21,41 +21,63 @@ pub(super) struct Client {
     pub(super) needs: &'static [&'static [&'static str]],
     /// Installs and builds it as far as that has not been done yet; gives what runs its checks.
     pub(super) prepare: fn() -> Result<Vec<Command>>,
+    /// Whom it talks to.
+    pub(super) server: fn() -> Result<Server>,
+}
+
+fn embedded() -> Result<Server> {
+    Server::embedded(&target().join("debug/taos-embedded"))
+}
+
+fn qwp() -> Result<Server> {
+    Server::start(&mut Command::new(target().join("debug/qwp-mock")))
 }
 
 // Some systems ship a Python whose environments come without pip.
 const PYTHON: &[&[&str]] = &[&["python3", "-c", "import venv, ensurepip"]];
 
-pub(super) const CLIENTS: [Client; 6] = [
+pub(super) const CLIENTS: [Client; 7] = [
     Client {
         name: "taos-ws-py",
         needs: PYTHON,
         prepare: || python(&["websocket.py", "statements.py", "consumers.py"]),
+        server: embedded,
     },
     Client {
         name: "taospy",
         needs: PYTHON,
         prepare: || python(&["rest.py"]),
+        server: embedded,
     },
     Client {
         name: "@tdengine/rest",
         needs: &[&["node", "--version"], &["npm", "--version"]],
         prepare: node,
+        server: embedded,
     },
     Client {
         name: "driver-go",
         needs: &[&["go", "version"]],
         prepare: go,
+        server: embedded,
     },
     Client {
         name: "taos-jdbcdriver",
         needs: &[&["javac", "-version"], &["mvn", "--version"]],
         prepare: java,
+        server: embedded,
     },
     Client {
         name: "taos 0.12",
         needs: &[],
-        prepare: rust,
+        prepare: || rust("rust", "third-party"),
+        server: embedded,
+    },
+    Client {
+        name: "questdb-rs",
+        needs: &[],
+        prepare: || rust("rust-questdb", "third-party-questdb"),
+        server: qwp,
     },
 ];
 
@@ -193,11 +215,12 @@ fn java() -> Result<Vec<Command>> {
     Ok(vec![command])
 }
 
-fn rust() -> Result<Vec<Command>> {
+fn rust(folder: &str, program: &str) -> Result<Vec<Command>> {
     install(
         cargo(["build", "--quiet", "--locked"])
-            .current_dir(sources("rust"))
-            .env("CARGO_TARGET_DIR", home("rust")),
+            .current_dir(sources(folder))
+            .env("CARGO_TARGET_DIR", home(folder)),
     )?;
-    Ok(vec![Command::new(home("rust").join("debug/third-party"))])
+    let built = home(folder).join("debug").join(program);
+    Ok(vec![Command::new(built)])
 }

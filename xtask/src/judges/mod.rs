@@ -1,4 +1,4 @@
-//! Clients that others wrote, talking to the embedded server. They are installed into target/; their package
+//! Clients that others wrote, talking to the embedded server, or to the QWP server of the tests. They are installed into target/; their package
 //! managers keep what they download in the caches that they always use.
 
 mod clients;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::{self, Server, cargo, follow_for, target};
+use crate::process::{self, cargo, follow_for};
 use crate::suite::Count;
 
 use clients::{CLIENTS, Client};
@@ -37,6 +37,8 @@ pub(crate) fn alone(name: Option<&str>) -> Result<()> {
         "--workspace",
         "--bin",
         "taos-embedded",
+        "--bin",
+        "qwp-mock",
     ]))?;
     let count = all(&chosen);
     ensure!(count.failed == 0, "{} failed", count.failed);
@@ -94,7 +96,7 @@ fn starts(command: &[&str]) -> bool {
 fn judge(client: &Client, count: &mut Count) -> Result<()> {
     let commands = (client.prepare)().context("it could not be installed")?;
     for mut command in commands {
-        let server = Server::embedded(&target().join("debug/taos-embedded"))?;
+        let server = (client.server)()?;
         let before = *count;
         let succeeded = follow_for(
             command.env("TAOS_ADDRESS", &server.address),
