@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 
 use crate::process::{self, cargo, follow_for, root, target};
-use crate::suite::{Count, TEST_THREADS, counts, test_binary};
+use crate::suite::{self, Count, TEST_THREADS, counts, test_binary};
 
 const ARTIFACT: &str = "org.questdb:questdb:9.3.4";
 const JAR: &str = "questdb-9.3.4.jar";
@@ -43,7 +43,22 @@ pub(crate) fn run() -> Result<Count> {
     let mut behaviour = Command::new(test_binary("behaviour")?);
     behaviour.env("TAOS_TEST_DSNS", format!("questdb://{}", servers.http()?));
     total += run_tests(&mut behaviour, &servers)?;
+    total += examples(servers.http()?)?;
     Ok(total)
+}
+
+/// The programs of this database, which `cargo test` and the suite have built.
+fn examples(address: &str) -> Result<Count> {
+    let dsn = format!("questdb://{address}");
+    let here = [("QUESTDB_ADDR", address)];
+    let there = [("TAOS_DSN", dsn.as_str())];
+    suite::example("questdb-ingest", &here, &["ETH-USD: 3334 trades"])?;
+    suite::example("questdb-async", &here, &["attic: 1500 readings"])?;
+    suite::example("questdb-trades", &there, &["BTC-USD: 1500 trades"])?;
+    Ok(Count {
+        passed: 3,
+        ..Count::default()
+    })
 }
 
 /// The same as a chore of its own.
@@ -53,6 +68,7 @@ pub(crate) fn alone() -> Result<()> {
         "--workspace",
         "--bin",
         "taos-test-process",
+        "--examples",
     ]))?;
     let count = run()?;
     println!(
@@ -64,7 +80,7 @@ pub(crate) fn alone() -> Result<()> {
 }
 
 /// Where the server's jar is; the first run has Maven copy it there, from where its settings say.
-fn jar() -> Result<PathBuf> {
+pub(crate) fn jar() -> Result<PathBuf> {
     let java = Command::new("java").arg("-version").output();
     let java = java.context("`java` does not run here")?;
     let printed = String::from_utf8_lossy(&java.stderr);
@@ -99,7 +115,7 @@ fn java_version(printed: &str) -> Option<u32> {
 }
 
 /// A process with two servers in it, which ends them when its standard input ends.
-struct Servers {
+pub(crate) struct Servers {
     child: Child,
     input: Option<ChildStdin>,
     /// What the suites find them by.
@@ -107,7 +123,7 @@ struct Servers {
 }
 
 impl Servers {
-    fn start(jar: &Path) -> Result<Self> {
+    pub(crate) fn start(jar: &Path) -> Result<Self> {
         let home = target().join("questdb");
         let mut child = Command::new(target().join("debug/taos-test-process"))
             .arg("questdb")
@@ -140,9 +156,17 @@ impl Servers {
     }
 
     fn http(&self) -> Result<&str> {
-        let mut pairs = self.names.split(';');
-        let found = pairs.find_map(|pair| pair.strip_prefix("http="));
-        found.context("it does not say where it listens")
+        self.address("http")
+    }
+
+    /// Where it listens for this, as `ip:port`.
+    pub(crate) fn address(&self, what: &str) -> Result<&str> {
+        let mut pairs = self
+            .names
+            .split(';')
+            .filter_map(|pair| pair.split_once('='));
+        let found = pairs.find_map(|(name, address)| (name == what).then_some(address));
+        found.with_context(|| format!("it does not say where it listens for {what}"))
     }
 }
 

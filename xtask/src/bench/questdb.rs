@@ -7,7 +7,8 @@ use clap::Args;
 
 use super::report::{Case, Metric, Report};
 use super::{build_of, publish, rounds};
-use crate::process::{Server, target};
+use crate::process::{self, Server, cargo, target};
+use crate::questdb::{self, Servers};
 
 #[derive(Args)]
 pub(crate) struct Questdb {
@@ -61,13 +62,29 @@ pub(super) fn run(options: &Questdb) -> Result<()> {
         report.cases = rounds(&helpers, &server.address, options.rounds, cases(&alone))?;
     }
     if !real.is_empty() {
-        let addresses = options.server.clone().unwrap_or_default();
-        report
-            .cases
-            .extend(rounds(&helpers, &addresses, options.rounds, cases(&real))?);
+        let (_server, addresses) = server(options)?;
+        let cases = rounds(&helpers, &addresses, options.rounds, cases(&real))?;
+        report.cases.extend(cases);
     }
     report.notes = notes(&report.cases, &[alone, real].concat());
     publish(&report, "questdb.json")
+}
+
+/// A real one, and where it takes HTTP and TCP.
+fn server(options: &Questdb) -> Result<(Option<Servers>, String)> {
+    if let Some(addresses) = &options.server {
+        return Ok((None, addresses.clone()));
+    }
+    process::run(&mut cargo([
+        "build",
+        "-p",
+        "taos-tests",
+        "--bin",
+        "taos-test-process",
+    ]))?;
+    let servers = Servers::start(&questdb::jar()?)?;
+    let addresses = format!("{},{}", servers.address("http")?, servers.address("tcp")?);
+    Ok((Some(servers), addresses))
 }
 
 fn notes(cases: &[Case], goals: &[Goal]) -> Vec<String> {
