@@ -6,3 +6,6 @@
 
 mod egress;
 mod failover;
+mod ingest;
+mod outages;
+mod store;

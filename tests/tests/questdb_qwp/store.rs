@@ -1,0 +1,58 @@
+//! Store-and-forward: what one process leaves, the next one sends.
+
+use taos::questdb::ErrorCode;
+use taos::questdb::ingress::AckLevel;
+use taos_tests::qwp_mock::ingest::Fate;
+
+use crate::ingest::{LONG, assert_fine, connect, numbers, publish, serve};
+
+#[tokio::test]
+async fn what_a_sender_left_behind_is_sent_by_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, ingest) = serve().await;
+    let params = format!(
+        "sf_dir={};sf_durability=periodic;sf_sync_interval_millis=1;close_flush_timeout_millis=0;",
+        dir.path().display()
+    );
+    let mut sender = connect(&server, &params).await.unwrap();
+    for number in 0..3 {
+        publish(&mut sender, number).await.unwrap();
+    }
+    sender.wait(AckLevel::Ok, LONG).await.unwrap();
+    ingest.hold();
+    ingest.on_message(3, Fate::Cut);
+    for number in 3..6 {
+        publish(&mut sender, number).await.unwrap();
+    }
+    let error = connect(&server, &params).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::ConfigError, "the slot is in use: {error}");
+    connect(&server, &format!("{params}sender_id=another;")).await.unwrap();
+    sender.close_drain().await.unwrap();
+    drop(sender);
+    ingest.release();
+    let before = ingest.connections();
+
+    let mut sender = connect(&server, &params).await.unwrap();
+    assert_eq!(sender.published_fsn().unwrap(), Some(5));
+    publish(&mut sender, 6).await.unwrap();
+    sender.wait(AckLevel::Ok, LONG).await.unwrap();
+    assert_eq!(sender.acked_fsn().unwrap(), Some(6));
+    let mut arrived = numbers(&ingest);
+    arrived.sort_unstable();
+    arrived.dedup();
+    assert_eq!(arrived, (0..7).collect::<Vec<_>>());
+    let messages = ingest.messages();
+    let first = messages.iter().find(|m| m.connection == before).unwrap();
+    assert_eq!((first.first_symbol, first.symbols.len(), first.deferred), (0, 6, true));
+    sender.close_drain().await.unwrap();
+    drop(sender);
+
+    let mut sender = connect(&server, &params).await.unwrap();
+    sender.wait(AckLevel::Ok, LONG).await.unwrap();
+    publish(&mut sender, 7).await.unwrap();
+    sender.wait(AckLevel::Ok, LONG).await.unwrap();
+    let messages = ingest.messages();
+    let last = messages.last().unwrap();
+    assert_eq!((last.first_symbol, last.symbols.len()), (0, 1), "nothing was left to send");
+    assert_fine(&server);
+}
