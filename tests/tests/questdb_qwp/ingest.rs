@@ -23,10 +23,7 @@ pub(crate) async fn serve() -> (QwpMock, Arc<Ingest>) {
     (QwpMock::start(halves).await.unwrap(), ingest)
 }
 
-pub(crate) async fn connect(
-    server: &QwpMock,
-    params: &str,
-) -> taos::questdb::Result<AsyncSender> {
+pub(crate) async fn connect(server: &QwpMock, params: &str) -> taos::questdb::Result<AsyncSender> {
     AsyncSender::from_conf(format!("ws::addr={};{params}", server.addr())).await
 }
 
@@ -87,13 +84,18 @@ async fn values_of_every_type_arrive_and_missing_ones_are_null() {
     row.column_char("char", 0x41).unwrap();
     row.column_ipv4("ip", Ipv4Addr::new(10, 0, 0, 1)).unwrap();
     row.column_geohash("geo", 0b10101, 5).unwrap();
-    row.column_arr("arr", &vec![vec![1.0, 2.0], vec![3.0, 4.0]]).unwrap();
+    row.column_arr("arr", &vec![vec![1.0, 2.0], vec![3.0, 4.0]])
+        .unwrap();
     row.column_arr("larr", &[1_i64, 2]).unwrap();
     row.column_dec64("d64", "-1.25").unwrap();
     row.column_dec128("d128", "1").unwrap();
     row.column_dec("d256", "0.5").unwrap();
     row.at(TimestampNanos::new(42)).unwrap();
-    buffer.table("all types").unwrap().symbol("sym", "").unwrap();
+    buffer
+        .table("all types")
+        .unwrap()
+        .symbol("sym", "")
+        .unwrap();
     buffer.at_now().unwrap();
     sender.flush(&mut buffer).await.unwrap();
     sender.wait(AckLevel::Ok, LONG).await.unwrap();
@@ -162,7 +164,10 @@ async fn each_symbol_travels_once_and_a_goodbye_ends_the_connection() {
     assert_eq!(sender.acked_fsn().unwrap(), Some(2));
     assert!(sender.must_close());
     let messages = ingest.messages();
-    let brought: Vec<_> = messages.iter().map(|m| (m.first_symbol, m.symbols.len())).collect();
+    let brought: Vec<_> = messages
+        .iter()
+        .map(|m| (m.first_symbol, m.symbols.len()))
+        .collect();
     assert_eq!(brought, [(0, 10), (10, 0), (10, 0)]);
     assert_eq!(messages[0].tables, ["t", "other"]);
     assert_eq!(ingest.rows().len(), 33);
@@ -188,7 +193,10 @@ async fn at_most_128_messages_are_without_an_answer_and_one_ok_answers_many() {
     assert_eq!(sender.acked_fsn().unwrap(), Some(299));
     assert_eq!(numbers(&ingest), (0..300).collect::<Vec<_>>());
     let totals = sender.qwp_ws_totals().unwrap();
-    assert_eq!((totals.frames_sent, totals.frames_replayed, totals.acks), (300, 0, 300));
+    assert_eq!(
+        (totals.frames_sent, totals.frames_replayed, totals.acks),
+        (300, 0, 300)
+    );
     assert_fine(&server);
 }
 
@@ -215,9 +223,12 @@ async fn a_message_above_the_limit_publishes_nothing_and_keeps_the_buffer() {
 async fn a_full_store_makes_the_producer_wait_and_then_fail_without_a_loss() {
     let (server, ingest) = serve().await;
     ingest.hold();
-    let mut sender = connect(&server, "sf_max_total_bytes=100;sf_append_deadline_millis=50;")
-        .await
-        .unwrap();
+    let mut sender = connect(
+        &server,
+        "sf_max_total_bytes=100;sf_append_deadline_millis=50;",
+    )
+    .await
+    .unwrap();
     publish(&mut sender, 0).await.unwrap();
     let error = loop {
         if let Err(error) = publish(&mut sender, 1).await {
@@ -286,7 +297,10 @@ async fn refusals_are_final_or_not_as_the_protocol_and_the_settings_say() {
         }
         let done = sender.wait(AckLevel::Ok, LONG).await;
         let report = sender.poll_qwp_ws_error().unwrap().unwrap();
-        assert_eq!((report.status, report.from_fsn, report.to_fsn), (Some(status), 1, 1));
+        assert_eq!(
+            (report.status, report.from_fsn, report.to_fsn),
+            (Some(status), 1, 1)
+        );
         assert_eq!(report.message.as_deref(), Some("refused by the script"));
         assert_eq!(sender.must_close(), fatal, "{status:#x} {params}");
         if fatal {
@@ -358,7 +372,9 @@ async fn durable_acknowledgements_come_after_the_others() {
     assert_fine(&server);
 
     let (server, _ingest) = serve().await;
-    let error = connect(&server, "request_durable_ack=on;").await.unwrap_err();
+    let error = connect(&server, "request_durable_ack=on;")
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), ErrorCode::UnsupportedServer);
     let mut sender = connect(&server, "").await.unwrap();
     let error = sender.wait(AckLevel::Durable, LONG).await.unwrap_err();
@@ -369,7 +385,9 @@ async fn durable_acknowledgements_come_after_the_others() {
 async fn waiting_and_closing_end_when_no_answer_comes() {
     let (server, ingest) = serve().await;
     ingest.hold();
-    let mut sender = connect(&server, "close_flush_timeout_millis=20;").await.unwrap();
+    let mut sender = connect(&server, "close_flush_timeout_millis=20;")
+        .await
+        .unwrap();
     publish(&mut sender, 0).await.unwrap();
     let error = sender
         .wait(AckLevel::Ok, Duration::from_millis(20))
@@ -377,7 +395,10 @@ async fn waiting_and_closing_end_when_no_answer_comes() {
         .unwrap_err();
     assert!(error.in_doubt());
     let error = sender.close_drain().await.unwrap_err();
-    assert!(error.in_doubt() && error.msg().starts_with("1 of 1"), "{error}");
+    assert!(
+        error.in_doubt() && error.msg().starts_with("1 of 1"),
+        "{error}"
+    );
     drop(server);
 }
 

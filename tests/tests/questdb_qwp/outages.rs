@@ -36,7 +36,10 @@ async fn frames_without_an_answer_are_sent_again_behind_all_symbols() {
     assert_eq!(ingest.connections(), 3);
     for connection in 1..3 {
         let messages = ingest.messages();
-        let first = messages.iter().find(|m| m.connection == connection).unwrap();
+        let first = messages
+            .iter()
+            .find(|m| m.connection == connection)
+            .unwrap();
         assert!(first.deferred && first.tables.is_empty(), "{first:?}");
         assert_eq!(first.first_symbol, 0);
         assert!(first.symbols.len() >= 3);
@@ -66,7 +69,12 @@ async fn symbols_are_told_anew_in_messages_within_the_limit() {
         .filter(|message| message.connection == 1 && message.tables.is_empty())
         .collect();
     assert!(told.len() > 3);
-    assert_eq!(told.iter().map(|message| message.symbols.len()).sum::<usize>(), 101);
+    assert_eq!(
+        told.iter()
+            .map(|message| message.symbols.len())
+            .sum::<usize>(),
+        101
+    );
     assert_fine(&server);
 }
 
@@ -129,12 +137,20 @@ async fn the_first_connection_is_tried_as_long_as_asked_for() {
 async fn refused_credentials_stop_a_sender_also_while_it_runs() {
     let (server, ingest) = serve().await;
     ingest.refuse(Refusal::status(401));
-    let error = connect(&server, "username=u;password=secret;").await.unwrap_err();
+    let error = connect(&server, "username=u;password=secret;")
+        .await
+        .unwrap_err();
     assert_eq!(error.code(), ErrorCode::AuthError);
     assert!(!error.msg().contains("secret"));
-    assert_eq!(server.heads()[0].header("Authorization"), Some("Basic dTpzZWNyZXQ="));
+    assert_eq!(
+        server.heads()[0].header("Authorization"),
+        Some("Basic dTpzZWNyZXQ=")
+    );
     let mut sender = connect(&server, "token=abc;").await.unwrap();
-    assert_eq!(server.heads()[1].header("Authorization"), Some("Bearer abc"));
+    assert_eq!(
+        server.heads()[1].header("Authorization"),
+        Some("Bearer abc")
+    );
     ingest.refuse(Refusal::status(403));
     ingest.on_message(0, Fate::Cut);
     publish(&mut sender, 0).await.unwrap();

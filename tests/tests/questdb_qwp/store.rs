@@ -25,8 +25,14 @@ async fn what_a_sender_left_behind_is_sent_by_the_next_one() {
         publish(&mut sender, number).await.unwrap();
     }
     let error = connect(&server, &params).await.unwrap_err();
-    assert_eq!(error.code(), ErrorCode::ConfigError, "the slot is in use: {error}");
-    connect(&server, &format!("{params}sender_id=another;")).await.unwrap();
+    assert_eq!(
+        error.code(),
+        ErrorCode::ConfigError,
+        "the slot is in use: {error}"
+    );
+    connect(&server, &format!("{params}sender_id=another;"))
+        .await
+        .unwrap();
     sender.close_drain().await.unwrap();
     drop(sender);
     ingest.release();
@@ -43,7 +49,10 @@ async fn what_a_sender_left_behind_is_sent_by_the_next_one() {
     assert_eq!(arrived, (0..7).collect::<Vec<_>>());
     let messages = ingest.messages();
     let first = messages.iter().find(|m| m.connection == before).unwrap();
-    assert_eq!((first.first_symbol, first.symbols.len(), first.deferred), (0, 6, true));
+    assert_eq!(
+        (first.first_symbol, first.symbols.len(), first.deferred),
+        (0, 6, true)
+    );
     sender.close_drain().await.unwrap();
     drop(sender);
 
@@ -53,6 +62,10 @@ async fn what_a_sender_left_behind_is_sent_by_the_next_one() {
     sender.wait(AckLevel::Ok, LONG).await.unwrap();
     let messages = ingest.messages();
     let last = messages.last().unwrap();
-    assert_eq!((last.first_symbol, last.symbols.len()), (0, 1), "nothing was left to send");
+    assert_eq!(
+        (last.first_symbol, last.symbols.len()),
+        (0, 1),
+        "nothing was left to send"
+    );
     assert_fine(&server);
 }

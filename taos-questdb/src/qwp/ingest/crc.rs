@@ -8,8 +8,9 @@ static TABLES: [[u32; 256]; 8] = tables();
 const fn tables() -> [[u32; 256]; 8] {
     let mut tables = [[0; 256]; 8];
     let mut byte = 0;
+    let mut number = 0;
     while byte < 256 {
-        let mut crc = byte as u32;
+        let mut crc = number;
         let mut bit = 0;
         while bit < 8 {
             crc = (crc >> 1) ^ if crc & 1 == 1 { POLYNOMIAL } else { 0 };
@@ -17,6 +18,7 @@ const fn tables() -> [[u32; 256]; 8] {
         }
         tables[0][byte] = crc;
         byte += 1;
+        number += 1;
     }
     let mut k = 1;
     while k < 8 {

@@ -152,6 +152,9 @@ impl Driver {
 
     /// Decides what follows from the end of a connection.
     fn mourn(&mut self, broken: Break, endpoint: usize, barren: bool) {
+        if *self.shared.closed.borrow() {
+            return;
+        }
         match broken {
             Break::Transport(error) => {
                 tracing::warn!("QWP connection lost: {error}");

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::shared::Shared;
 use crate::error::{Error, error};
@@ -38,7 +38,7 @@ pub(super) enum Break {
     },
 }
 
-type Step<T> = std::result::Result<T, Break>;
+type Step<T> = Result<T, Break>;
 
 /// What the message with a certain number on this connection was.
 #[derive(Debug, Clone, Copy)]
@@ -211,13 +211,7 @@ impl Link {
         Ok(())
     }
 
-    fn written(
-        &self,
-        done: std::result::Result<
-            std::result::Result<(), tokio_tungstenite::tungstenite::Error>,
-            (),
-        >,
-    ) -> Step<()> {
+    fn written(&self, done: Result<Result<(), tungstenite::Error>, ()>) -> Step<()> {
         match done {
             Ok(Ok(())) => Ok(()),
             Ok(Err(e)) => Err(Break::Transport(error!(SocketError, "sending failed: {e}"))),
@@ -262,7 +256,7 @@ impl Link {
     fn take(
         &mut self,
         shared: &Shared,
-        message: Option<std::result::Result<Message, tokio_tungstenite::tungstenite::Error>>,
+        message: Option<Result<Message, tungstenite::Error>>,
     ) -> Step<()> {
         let lost = |what: String| Err(Break::Transport(error!(SocketError, "{what}")));
         self.heard = Instant::now();

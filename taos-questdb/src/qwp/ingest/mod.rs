@@ -114,7 +114,7 @@ impl Publisher {
         })
     }
 
-    /// Longest message in bytes, and whether a server has told its limit.
+    /// Longest message in bytes: what the server, the settings and a segment allow.
     pub(crate) fn frame_limit(&self) -> usize {
         let ingest = &self.settings.ingest;
         let segment = usize::try_from(ingest.max_segment_bytes).unwrap_or(usize::MAX);
@@ -363,6 +363,8 @@ impl Publisher {
 impl Drop for Publisher {
     fn drop(&mut self) {
         self.shared.closed.send_replace(true);
+        // The tasks may take a moment to end.
+        self.shared.state().store.release();
     }
 }
 

@@ -113,6 +113,13 @@ impl Store {
         }
     }
 
+    /// Leaves the slot to the next sender.
+    pub(super) fn release(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.first = slot.next();
+        }
+    }
+
     pub(super) fn slot(&mut self) -> Option<&mut Slot> {
         self.slot.as_mut()
     }

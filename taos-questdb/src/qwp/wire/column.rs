@@ -67,30 +67,6 @@ impl ColumnType {
         self as u8
     }
 
-    /// Bytes of one value, when each has as many.
-    pub(crate) const fn fixed_width(self) -> Option<usize> {
-        Some(match self {
-            Self::Byte => 1,
-            Self::Short | Self::Char => 2,
-            Self::Int | Self::Float | Self::Ipv4 => 4,
-            Self::Long
-            | Self::Double
-            | Self::Timestamp
-            | Self::Date
-            | Self::TimestampNanos
-            | Self::Decimal64 => 8,
-            Self::Uuid | Self::Decimal128 => 16,
-            Self::Long256 | Self::Decimal256 => 32,
-            Self::Boolean
-            | Self::Symbol
-            | Self::Geohash
-            | Self::Varchar
-            | Self::DoubleArray
-            | Self::LongArray
-            | Self::Binary => return None,
-        })
-    }
-
     /// The name as the server spells it.
     pub(crate) const fn name(self) -> &'static str {
         match self {

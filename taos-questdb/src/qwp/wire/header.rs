@@ -7,7 +7,7 @@ use crate::error::{Result, error};
 pub(crate) const HEADER_LEN: usize = 12;
 
 /// The one version of the protocol there is.
-pub(crate) const VERSION: u8 = 1;
+const VERSION: u8 = 1;
 
 const MAGIC: [u8; 4] = *b"QWP1";
 

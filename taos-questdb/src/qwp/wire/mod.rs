@@ -8,10 +8,10 @@ mod reply;
 mod varint;
 
 pub(crate) use column::ColumnType;
-pub(crate) use header::{HEADER_LEN, Header, VERSION, flags};
+pub(crate) use header::{HEADER_LEN, Header, flags};
 pub(crate) use reader::Reader;
 pub(crate) use reply::{Reply, TableSeq};
-pub(crate) use varint::{put_string, put_varint, varint_len};
+pub(crate) use varint::{put_string, put_varint};
 
 /// Longest name of a table or column in bytes (questdb §12.4).
 pub(crate) const MAX_NAME_LEN: usize = 127;

@@ -129,24 +129,30 @@ fn single_values_have_the_documented_bytes() {
         "02 83 ff ff ff ff ff ff ff ff ff ff ff ff ff ff ff",
         column_dec128("v", "-1.25")
     );
-    assert_single!("00 04 03 02 01 00 00 00", column_date("v", 0x0102_0304_00));
+    assert_single!("00 04 03 02 01 00 00 00", column_date("v", 0x01_0203_0400));
     let mut array = hex("02 01 00 00 00 02 00 00 00");
     array.extend(1f64.to_le_bytes());
     array.extend(2f64.to_le_bytes());
     assert_eq!(
-        single(|b| drop(b.column_arr("v", &[[1.0, 2.0]]).unwrap())),
+        single(|b| {
+            b.column_arr("v", &[[1.0, 2.0]]).unwrap();
+        }),
         array
     );
     let mut decimal = hex("03 40 e2 01");
     decimal.extend([0; 29]);
     assert_eq!(
-        single(|b| drop(b.column_dec("v", "123.456").unwrap())),
+        single(|b| {
+            b.column_dec("v", "123.456").unwrap();
+        }),
         decimal
     );
     let mut long = [0; 32];
     long[0] = 1;
     assert_eq!(
-        single(|b| drop(b.column_long256("v", &long).unwrap())),
+        single(|b| {
+            b.column_long256("v", &long).unwrap();
+        }),
         long
     );
 }

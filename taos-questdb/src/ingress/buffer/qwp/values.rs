@@ -6,7 +6,7 @@ use super::super::state::{Call, State};
 use super::QwpBuffer;
 use super::decimal::Decimal;
 use crate::error::{Error, Result, error};
-use crate::ingress::array::{Element, Shape, TYPE_F64, write_elements};
+use crate::ingress::array::{Shape, TYPE_F64, write_elements};
 use crate::ingress::{ArrayElement, ColumnName, DecimalView, NdArrayView, Timestamp};
 use crate::qwp::wire::ColumnType;
 
