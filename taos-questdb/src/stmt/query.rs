@@ -1,11 +1,9 @@
 //! Prepared queries over QWP, whose placeholders are `$1`, `$2`, … (questdb §13.5).
 
 use taos_query::block::ColumnView;
-use taos_query::common::{BorrowedValue, Timestamp, Ty};
 use taos_query::{ErrorKind, RawError, RawResult};
 
 use crate::qwp::egress::Bind;
-use crate::qwp::wire::ColumnType;
 
 /// A statement with numbered placeholders.
 #[derive(Debug)]
@@ -74,65 +72,16 @@ fn value((at, view): (usize, &ColumnView)) -> RawResult<Bind> {
             )));
         }
     };
-    bind(&cell).ok_or_else(|| {
-        super::sql::unsupported(format_args!(
-            "binding {} to ${place} of a query",
-            cell.ty().name()
-        ))
-    })
-}
-
-/// `None` for types that servers do not take.
-fn bind(cell: &BorrowedValue<'_>) -> Option<Bind> {
-    Some(match cell {
-        BorrowedValue::Null(ty) => Bind::Null(null(*ty)?),
-        BorrowedValue::Bool(v) => Bind::Bool(*v),
-        BorrowedValue::TinyInt(v) => Bind::Byte(*v),
-        BorrowedValue::SmallInt(v) => Bind::Short(*v),
-        BorrowedValue::Int(v) => Bind::Int(*v),
-        BorrowedValue::BigInt(v) => Bind::Long(*v),
-        BorrowedValue::UTinyInt(v) => Bind::Short(i16::from(*v)),
-        BorrowedValue::USmallInt(v) => Bind::Int(i32::from(*v)),
-        BorrowedValue::UInt(v) => Bind::Long(i64::from(*v)),
-        BorrowedValue::UBigInt(v) => Bind::Long(i64::try_from(*v).ok()?),
-        BorrowedValue::Float(v) => Bind::Float(*v),
-        BorrowedValue::Double(v) => Bind::Double(*v),
-        BorrowedValue::VarChar(v) | BorrowedValue::NChar(v) => {
-            Bind::Varchar(v.clone().into_owned())
-        }
-        BorrowedValue::Timestamp(Timestamp::Milliseconds(v)) => Bind::Date(*v),
-        BorrowedValue::Timestamp(Timestamp::Microseconds(v)) => Bind::Timestamp(*v),
-        BorrowedValue::Timestamp(Timestamp::Nanoseconds(v)) => Bind::TimestampNanos(*v),
-        BorrowedValue::Decimal(v) | BorrowedValue::Decimal64(v) => Bind::Decimal128 {
-            unscaled: Some(v.unscaled()),
-            scale: v.scale(),
-        },
-        BorrowedValue::Json(_)
-        | BorrowedValue::VarBinary(_)
-        | BorrowedValue::Blob(_)
-        | BorrowedValue::MediumBlob(_)
-        | BorrowedValue::Geometry(_) => return None,
-    })
-}
-
-fn null(ty: Ty) -> Option<ColumnType> {
-    Some(match ty {
-        Ty::Bool => ColumnType::Boolean,
-        Ty::TinyInt => ColumnType::Byte,
-        Ty::SmallInt | Ty::UTinyInt => ColumnType::Short,
-        Ty::Int | Ty::USmallInt => ColumnType::Int,
-        Ty::BigInt | Ty::UInt | Ty::UBigInt => ColumnType::Long,
-        Ty::Float => ColumnType::Float,
-        Ty::Double => ColumnType::Double,
-        Ty::VarChar | Ty::NChar | Ty::Null => ColumnType::Varchar,
-        Ty::Timestamp => ColumnType::Timestamp,
-        _ => return None,
-    })
+    Bind::from_value(&cell.to_value())
+        .map_err(|error| error.context(format_args!("${place}")).into())
 }
 
 #[cfg(test)]
 mod tests {
+    use taos_query::common::Ty;
+
     use super::*;
+    use crate::qwp::wire::ColumnType;
 
     #[test]
     fn placeholders_are_numbered_where_they_are_no_text() {
@@ -171,6 +120,6 @@ mod tests {
         two[1] = ColumnView::from_ints(vec![1, 2]);
         assert!(refused(&two).contains("$2 2 were bound"));
         two[1] = ColumnView::from_json::<&str, _, _, _>(vec!["[1]"]);
-        assert!(refused(&two).contains("JSON to $2"));
+        assert!(refused(&two).contains("$2: servers take no parameters of type JSON"));
     }
 }

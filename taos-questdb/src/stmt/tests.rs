@@ -343,7 +343,7 @@ async fn lines_are_put_as_they_are_with_the_unit_of_their_times() {
 async fn what_only_tdengine_puts_is_refused_by_name() {
     let (taos, script) = taos([], "max_buf_size=1024").await;
     let asked = script.seen().len();
-    let data = |protocol, change: fn(&mut SmlDataBuilder)| {
+    let data = |protocol, change: fn(&mut SmlDataBuilder) -> &mut SmlDataBuilder| {
         let mut builder = SmlDataBuilder::default();
         builder.protocol(protocol).data(vec!["m c=1i".to_owned()]);
         change(&mut builder);
@@ -351,26 +351,23 @@ async fn what_only_tdengine_puts_is_refused_by_name() {
     };
     let line = SchemalessProtocol::Line;
     for (data, fragment) in [
-        (data(SchemalessProtocol::Telnet, |_| ()), "telnet"),
-        (data(SchemalessProtocol::Json, |_| ()), "JSON"),
-        (data(line, |b| drop(b.ttl(3))), "ttl"),
-        (
-            data(line, |b| drop(b.table_name_key("id"))),
-            "table name key",
-        ),
+        (data(SchemalessProtocol::Telnet, |b| b), "telnet"),
+        (data(SchemalessProtocol::Json, |b| b), "JSON"),
+        (data(line, |b| b.ttl(3)), "ttl"),
+        (data(line, |b| b.table_name_key("id")), "table name key"),
     ] {
         let error = taos.put(&data).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported);
         assert!(error.to_string().contains(fragment), "{error}");
     }
-    let long = data(line, |b| drop(b.data(vec!["x".repeat(1024)])));
+    let long = data(line, |b| b.data(vec!["x".repeat(1024)]));
     let error = taos.put(&long).await.unwrap_err();
     assert!(
         error.to_string().contains("`max_buf_size` (1024)"),
         "{error}"
     );
     assert_eq!(script.seen().len(), asked);
-    assert!(taos.put(&data(line, |b| drop(b.ttl(0)))).await.is_ok());
+    assert!(taos.put(&data(line, |b| b.ttl(0))).await.is_ok());
 }
 
 #[test]
