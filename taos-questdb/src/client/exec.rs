@@ -15,6 +15,8 @@ use crate::settings::Settings;
 const MAX_ERROR: usize = 1 << 20;
 /// What a server gives a query unless it is set up otherwise; an answer that stops for longer is lost.
 const SERVER_LIMIT: Duration = Duration::from_secs(60);
+/// How much longer than the server a statement waits for its limit.
+const GRACE: Duration = Duration::from_secs(1);
 /// The request line of a server with its own settings; longer ones make it close the connection.
 const USUAL_TARGET: usize = 32_000;
 /// More does not fit into a URL at all.
@@ -89,8 +91,14 @@ fn request(client: &Client, settings: &Settings, sql: &str) -> RawResult<Request
         return Err(too_long(error, target.len()));
     }
     let limit = settings.query.query_timeout;
-    let patience = if limit.is_zero() { SERVER_LIMIT } else { limit };
-    let mut request = Request::get(target, patience + client.limits().request_timeout);
+    let network = client.limits().request_timeout;
+    let patience = if limit.is_zero() {
+        SERVER_LIMIT + network
+    } else {
+        // Servers pass over the header at times; closing the connection stops the statement then.
+        limit + network.min(GRACE)
+    };
+    let mut request = Request::get(target, patience);
     // A statement that changes something must not be run twice.
     request.repeatable = is_select(sql);
     if !limit.is_zero() {
@@ -152,7 +160,7 @@ fn refusal(status: u16, url: &str, body: &Bytes) -> RawError {
     }
     let mut reply = Reply::new();
     match reply.feed(body).and_then(|()| reply.finish()) {
-        Err(error) if error.kind() == ErrorKind::Server && reply.is_complete() => error,
+        Err(error) if reply.is_complete() && error.kind() != ErrorKind::Protocol => error,
         _ => {
             let text: String = String::from_utf8_lossy(body).chars().take(500).collect();
             RawError::of(

@@ -200,13 +200,16 @@ impl Reply {
     /// The error that the document carries.
     fn server_error(&mut self) -> Option<RawError> {
         let error = self.notes.error.take()?;
-        Some(match self.notes.position.take() {
-            Some(position) => RawError::of(
-                ErrorKind::Server,
-                format!("{error} (at position {position} of the query)"),
-            ),
-            None => RawError::of(ErrorKind::Server, error),
-        })
+        let kind = if error.starts_with("timeout, ") {
+            ErrorKind::Timeout
+        } else {
+            ErrorKind::Server
+        };
+        let words = match self.notes.position.take() {
+            Some(position) => format!("{error} (at position {position} of the query)"),
+            None => error,
+        };
+        Some(RawError::of(kind, words))
     }
 
     /// Reads the next thing of the document and gives its length, or `None` if it is not all there.

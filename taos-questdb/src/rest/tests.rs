@@ -169,6 +169,14 @@ fn errors_keep_their_words_and_place_whatever_its_form() {
 }
 
 #[test]
+fn a_statement_that_the_server_aborted_for_its_limit_is_a_timeout() {
+    let text = r#"{"query":"q","error":"timeout, query aborted [fd=1, runtime=60568ms, timeout=60000ms]","position":0}"#;
+    let error = read([text.as_bytes()]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout);
+    assert!(error.to_string().contains("60000ms"), "{error}");
+}
+
+#[test]
 fn binary_columns_are_refused_by_name() {
     let error = values(r#"{"columns":[{"name":"bi","type":"BINARY"}],"dataset":[[[]]]}"#);
     let error = error.unwrap_err();
