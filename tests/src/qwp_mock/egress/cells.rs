@@ -311,19 +311,13 @@ impl Symbols {
     }
 }
 
-/// A message of rows (questdb §13.3).
-pub(super) fn batch(
-    request: i64,
-    seq: u64,
-    table: &Table,
-    form: Form,
-    symbols: &mut Symbols,
-) -> Vec<u8> {
+/// What follows the number of a batch (questdb §13.3), and the flags of its message.
+pub(super) fn body(table: &Table, first: bool, form: Form, symbols: &mut Symbols) -> (u8, Vec<u8>) {
     let rows = table.first().map_or(0, |(_, cells)| cells.len());
     let mut block = Vec::new();
     codec::text(&mut block, "");
     codec::size(&mut block, rows);
-    if seq == 0 {
+    if first {
         codec::size(&mut block, table.len());
         for (name, cells) in table {
             codec::text(&mut block, name);
@@ -353,9 +347,15 @@ pub(super) fn batch(
         let level = ruzstd::encoding::CompressionLevel::Fastest;
         body = ruzstd::encoding::compress_to_vec(body.as_slice(), level);
     }
-    let mut payload = vec![0x11];
+    (flags, body)
+}
+
+/// A message of rows.
+pub(super) fn batch(request: i64, seq: u64, (flags, body): &(u8, Vec<u8>)) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(body.len() + 20);
+    payload.push(0x11);
     payload.extend_from_slice(&request.to_le_bytes());
     codec::varint(&mut payload, seq);
-    payload.extend_from_slice(&body);
-    codec::message(flags, 1, &payload)
+    payload.extend_from_slice(body);
+    codec::message(*flags, 1, &payload)
 }

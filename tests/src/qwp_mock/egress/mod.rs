@@ -69,6 +69,8 @@ impl Info {
 pub enum Step {
     /// Sends rows; waits before for credit if the client limits it.
     Rows(Table),
+    /// As [`Rows`](Self::Rows), so many times.
+    Repeat(Table, u64),
     /// Ends a result.
     End,
     /// Ends a statement without rows that changed so many.

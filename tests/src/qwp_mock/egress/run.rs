@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::super::codec;
-use super::cells::{Form, Symbols, batch};
+use super::cells::{Form, Symbols, Table, batch, body};
 use super::request::Incoming;
 use super::{Head, Queries, Request, Socket, Step};
 
@@ -154,6 +154,46 @@ impl Connection<'_> {
         Ok(true)
     }
 
+    async fn rows(
+        &mut self,
+        table: &Table,
+        times: u64,
+        request: &Request,
+        progress: &mut Progress,
+    ) -> anyhow::Result<After> {
+        let rows = u64::try_from(table.first().map_or(0, |(_, cells)| cells.len()))?;
+        // All batches but the first of a result have the same bytes behind their number.
+        let mut later = None;
+        for _ in 0..times {
+            while progress.metered && progress.credit <= 0 && progress.seq > 0 {
+                let Some(incoming) = self.receive().await? else {
+                    return Ok(After::Gone);
+                };
+                if !self.meanwhile(incoming, request, progress).await? {
+                    return Ok(After::Ended);
+                }
+            }
+            let (form, symbols) = (self.form, &mut self.symbols);
+            let message = match (&later, progress.seq) {
+                (_, 0) => batch(request.id, 0, &body(table, true, form, symbols)),
+                (Some(body), seq) => batch(request.id, seq, body),
+                (None, seq) => {
+                    let body = body(table, false, form, symbols);
+                    let message = batch(request.id, seq, &body);
+                    // New symbols must not be sent twice.
+                    later = (body.0 & 0x08 == 0).then_some(body);
+                    message
+                }
+            };
+            progress.seq += 1;
+            progress.rows += rows;
+            progress.credit -= i128::try_from(message.len())?;
+            self.queries.note(|log| log.batches.push(message.len()));
+            self.send(message).await?;
+        }
+        Ok(After::GoOn)
+    }
+
     async fn step(
         &mut self,
         step: Step,
@@ -161,22 +201,9 @@ impl Connection<'_> {
         progress: &mut Progress,
     ) -> anyhow::Result<After> {
         match step {
-            Step::Rows(table) => {
-                while progress.metered && progress.credit <= 0 && progress.seq > 0 {
-                    let Some(incoming) = self.receive().await? else {
-                        return Ok(After::Gone);
-                    };
-                    if !self.meanwhile(incoming, request, progress).await? {
-                        return Ok(After::Ended);
-                    }
-                }
-                let form = self.form;
-                let message = batch(request.id, progress.seq, &table, form, &mut self.symbols);
-                progress.seq += 1;
-                progress.rows += table.first().map_or(0, |(_, cells)| cells.len()) as u64;
-                progress.credit -= message.len() as i128;
-                self.queries.note(|log| log.batches.push(message.len()));
-                self.send(message).await?;
+            Step::Rows(table) => return self.rows(&table, 1, request, progress).await,
+            Step::Repeat(table, times) => {
+                return self.rows(&table, times, request, progress).await;
             }
             Step::End => {
                 let mut payload = vec![0x12];

@@ -114,6 +114,12 @@ impl Ingest {
         self.state().rows.clone()
     }
 
+    /// Committed rows of a table.
+    pub fn count(&self, table: &str) -> usize {
+        let state = self.state();
+        state.rows.iter().filter(|row| row.table == table).count()
+    }
+
     /// All messages, in their order.
     pub fn messages(&self) -> Vec<Message> {
         self.state().messages.clone()
