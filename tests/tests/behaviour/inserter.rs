@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use taos::*;
-use taos_tests::for_each_target;
+use taos_tests::{Table, for_targets, needs, on_every_target};
 
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 struct Reading {
@@ -40,7 +40,7 @@ async fn stored(taos: &Taos) -> anyhow::Result<Vec<Reading>> {
 
 #[test]
 fn records_come_back_as_they_were_written_tags_and_nulls_too() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (taos, _) = target.fresh("ins", "").await;
         taos.exec(SUPER_TABLE).await?;
         let written = readings(5, 300);
@@ -59,49 +59,91 @@ fn records_come_back_as_they_were_written_tags_and_nulls_too() {
     });
 }
 
+/// A record for a table without tags.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+struct Plain {
+    ts: i64,
+    celsius: Option<f32>,
+    note: Option<String>,
+    floor: i32,
+}
+
+const PLAIN: [(&str, Ty); 3] = [
+    ("celsius", Ty::Float),
+    ("note", Ty::VarChar),
+    ("floor", Ty::Int),
+];
+
+fn plain(rows: i64) -> Vec<Plain> {
+    let of = |ts: i64| Plain {
+        ts,
+        celsius: (ts % 3 != 0).then(|| f32::from(u8::try_from(ts % 50).unwrap_or(0))),
+        note: (ts % 2 == 0).then(|| format!("名{ts}")),
+        floor: i32::try_from(ts % 7).unwrap_or(0),
+    };
+    (0..rows).map(of).collect()
+}
+
+async fn all(table: &Table) -> anyhow::Result<Vec<Plain>> {
+    let sql = format!("select * from {} order by ts", table.name());
+    let mut result = table.taos().query(sql).await?;
+    Ok(result.deserialize().try_collect().await?)
+}
+
+#[test]
+fn plain_records_come_back_as_they_were_written() {
+    on_every_target(|target| async move {
+        let mut table = target.table("ins_plain", &PLAIN).await?;
+        let written = plain(1_500);
+        let inserter = table.taos().inserter::<Plain>(table.name());
+        let mut inserter = inserter.max_rows(400).open().await?;
+        for record in &written {
+            inserter.write(record).await?;
+        }
+        let summary = inserter.close().await?;
+        assert_eq!((summary.rows, summary.batches), (1_500, 4));
+        table.until(1_500).await?;
+        assert_eq!(all(&table).await?, written);
+        Ok(())
+    });
+}
+
 #[test]
 fn several_connections_write_every_row_once() {
-    for_each_target(|target| async move {
-        let (taos, _) = target.fresh("ins_conns", "").await;
-        taos.exec(SUPER_TABLE).await?;
-        let written = readings(4, 2_000);
-        let mut inserter = taos
-            .inserter::<Reading>("weather")
+    on_every_target(|target| async move {
+        let mut table = target.table("ins_conns", &PLAIN).await?;
+        let written = plain(8_000);
+        let mut inserter = table
+            .taos()
+            .inserter::<Plain>(table.name())
             .max_rows(500)
             .connections(3)
             .open()
             .await?;
-        for reading in &written {
-            inserter.write(reading).await?;
+        for record in &written {
+            inserter.write(record).await?;
         }
         assert_eq!(inserter.close().await?.rows, 8_000);
-        assert_eq!(stored(&taos).await?, written);
+        table.until(8_000).await?;
+        assert_eq!(all(&table).await?, written);
         Ok(())
     });
 }
 
 #[test]
 fn a_batch_leaves_by_itself_when_its_time_has_come() {
-    for_each_target(|target| async move {
-        let (taos, _) = target.fresh("ins_time", "").await;
-        taos.exec(SUPER_TABLE).await?;
-        let mut inserter = taos
-            .inserter::<Reading>("weather")
+    on_every_target(|target| async move {
+        let mut table = target.table("ins_time", &PLAIN).await?;
+        let mut inserter = table
+            .taos()
+            .inserter::<Plain>(table.name())
             .max_delay(Duration::from_millis(50))
             .open()
             .await?;
-        for reading in &readings(1, 3) {
-            inserter.write(reading).await?;
+        for record in &plain(3) {
+            inserter.write(record).await?;
         }
-        let arrived = async {
-            loop {
-                let count: Option<i64> = taos.query_one("select count(*) from weather").await?;
-                if count == Some(3) {
-                    return Ok::<_, Error>(());
-                }
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(10), arrived).await??;
+        table.until(3).await?;
         assert_eq!(inserter.close().await?.rows, 3);
         Ok(())
     });
@@ -114,11 +156,9 @@ fn a_record_that_does_not_fit_is_named_and_the_others_go_on() {
         ts: i64,
         v: i64,
     }
-    for_each_target(|target| async move {
-        let (taos, _) = target.fresh("ins_fit", "").await;
-        taos.exec("create table t (ts timestamp, v tinyint)")
-            .await?;
-        let mut inserter = taos.inserter::<Loose>("t").open().await?;
+    on_every_target(|target| async move {
+        let mut table = target.table("ins_fit", &[("v", Ty::TinyInt)]).await?;
+        let mut inserter = table.taos().inserter::<Loose>(table.name()).open().await?;
         inserter.write(&Loose { ts: 1, v: 1 }).await?;
         let error = inserter
             .write(&Loose { ts: 2, v: 1_000 })
@@ -129,15 +169,13 @@ fn a_record_that_does_not_fit_is_named_and_the_others_go_on() {
         assert!(text.contains('v') && text.contains("1000"), "{text}");
         inserter.write(&Loose { ts: 3, v: 3 }).await?;
         assert_eq!(inserter.close().await?.rows, 2);
-        let count: Option<i64> = taos.query_one("select count(*) from t").await?;
-        assert_eq!(count, Some(2));
-        Ok(())
+        table.until(2).await
     });
 }
 
 #[test]
 fn a_batch_that_fails_comes_back_with_its_rows_and_can_be_tried_again() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (taos, _) = target.fresh("ins_fail", "").await;
         taos.exec(SUPER_TABLE).await?;
         let mut inserter = taos.inserter::<Reading>("weather").open().await?;
@@ -162,7 +200,7 @@ fn a_batch_that_fails_comes_back_with_its_rows_and_can_be_tried_again() {
 
 #[test]
 fn rows_stay_in_their_database_though_another_is_used_in_between() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::DATABASES], |target| async move {
         let (other, elsewhere) = target.fresh("ins_elsewhere", "").await;
         other.exec(SUPER_TABLE).await?;
         let (taos, home) = target.fresh("ins_home", "").await;
@@ -192,27 +230,21 @@ fn rows_stay_in_their_database_though_another_is_used_in_between() {
 
 mod blocking {
     use taos::sync::*;
-    use taos_tests::targets;
+    use taos_tests::{targets_with, until_rows_blocking};
 
-    use super::{Reading, SUPER_TABLE, readings};
+    use super::{PLAIN, Plain, plain};
 
     #[test]
     fn records_are_written_without_async() -> anyhow::Result<()> {
-        for target in targets() {
+        for target in targets_with(&[]) {
+            let table = target.blocking_table("ins_sync", &PLAIN)?;
             let taos = TaosBuilder::from_dsn(target.dsn())?.build()?;
-            let name = target.unique("ins_sync");
-            taos.exec_many([
-                format!("create database `{name}` keep 36500"),
-                format!("use `{name}`"),
-                SUPER_TABLE.to_owned(),
-            ])?;
-            let mut inserter = taos.inserter::<Reading>("weather").open()?;
-            for reading in &readings(3, 100) {
-                inserter.write(reading)?;
+            let mut inserter = taos.inserter::<Plain>(&table).open()?;
+            for record in &plain(300) {
+                inserter.write(record)?;
             }
             assert_eq!(inserter.close()?.rows, 300);
-            let count: Option<i64> = taos.query_one("select count(*) from weather")?;
-            assert_eq!(count, Some(300));
+            until_rows_blocking(&taos, &table, 300)?;
         }
         Ok(())
     }

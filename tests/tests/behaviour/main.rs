@@ -19,6 +19,7 @@ mod schemaless;
 mod seed;
 mod stmt;
 mod stmt2;
+mod stmt2_plain;
 mod surface;
 mod sync;
 mod tmq;

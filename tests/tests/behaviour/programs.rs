@@ -2,7 +2,7 @@
 //! awaited, and blocking on a thread and inside both kinds of runtime.
 
 use taos::{ColumnView, SchemalessPrecision, SchemalessProtocol, SmlData, SmlDataBuilder};
-use taos_tests::{Target, for_each_target, targets};
+use taos_tests::{Target, for_targets, needs, targets_with};
 
 /// Not so old that the default KEEP refuses it.
 const TS: i64 = 1_760_000_000_000;
@@ -93,7 +93,7 @@ fn an_awaited_program_over_a_pool_binds_and_writes_lines() {
         assert_eq!(held, expected());
         Ok(())
     }
-    for_each_target(run);
+    for_targets(&[needs::TAGS], run);
 }
 
 mod blocking {
@@ -115,13 +115,13 @@ mod blocking {
 
     #[test]
     fn the_program_runs_on_a_plain_thread() -> anyhow::Result<()> {
-        targets().iter().try_for_each(run)
+        targets_with(&[needs::TAGS]).iter().try_for_each(run)
     }
 
     #[test]
     fn the_program_runs_inside_a_current_thread_runtime() -> anyhow::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        runtime.block_on(async { targets().iter().try_for_each(run) })
+        runtime.block_on(async { targets_with(&[needs::TAGS]).iter().try_for_each(run) })
     }
 
     #[test]
@@ -129,7 +129,8 @@ mod blocking {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .build()?;
-        runtime
-            .block_on(async { tokio::spawn(async { targets().iter().try_for_each(run) }).await })?
+        runtime.block_on(async {
+            tokio::spawn(async { targets_with(&[needs::TAGS]).iter().try_for_each(run) }).await
+        })?
     }
 }

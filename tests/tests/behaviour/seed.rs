@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use taos::*;
-use taos_tests::for_each_target;
+use taos_tests::{for_targets, needs};
 
 #[derive(Debug, Deserialize, PartialEq)]
 struct Record {
@@ -27,7 +27,7 @@ async fn meters(taos: &Taos) -> Result<(), Error> {
 
 #[test]
 fn rows_are_iterated_by_name_and_value() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (taos, _) = target.fresh("seed_rows", "").await;
         meters(&taos).await?;
         let mut result = taos.query("select * from meters order by ts").await?;
@@ -54,7 +54,7 @@ fn rows_are_iterated_by_name_and_value() {
 
 #[test]
 fn records_come_out_of_a_query_as_a_vec() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (taos, _) = target.fresh("seed_records", "").await;
         meters(&taos).await?;
         let records: Vec<Record> = taos
@@ -79,7 +79,7 @@ fn records_come_out_of_a_query_as_a_vec() {
 
 #[test]
 fn blocks_can_be_read_one_by_one() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (taos, _) = target.fresh("seed_blocks", "").await;
         meters(&taos).await?;
         let mut result = taos
@@ -101,7 +101,7 @@ fn blocks_can_be_read_one_by_one() {
 
 #[test]
 fn records_of_values_hold_every_row() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (taos, _) = target.fresh("seed_values", "").await;
         meters(&taos).await?;
         let values = taos
@@ -118,7 +118,7 @@ fn records_of_values_hold_every_row() {
 
 #[test]
 fn errors_print_the_servers_code_in_brackets() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (taos, _) = target.fresh("seed_errors", "").await;
         let error = taos.query("select * from nothing_here").await.unwrap_err();
         assert!(error.to_string().starts_with("[0x2603] "), "{error}");
@@ -129,7 +129,7 @@ fn errors_print_the_servers_code_in_brackets() {
 
 #[test]
 fn every_call_can_be_made_from_a_spawned_task() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (taos, database) = target.fresh("seed_spawn", "").await;
         meters(&taos).await?;
         let task = tokio::spawn(async move {
@@ -163,7 +163,7 @@ fn every_call_can_be_made_from_a_spawned_task() {
 
 #[test]
 fn rows_can_be_numbered_and_padded() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (taos, _) = target.fresh("seed_numbered", "").await;
         meters(&taos).await?;
         let mut result = taos

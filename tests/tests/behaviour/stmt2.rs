@@ -6,7 +6,7 @@ use futures::future::{join_all, poll_immediate};
 use taos::*;
 use taos_query::stmt::BindType;
 use taos_tests::proxy::{Direction, Proxy};
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Target, for_targets, needs};
 
 const SUPER_TABLE: &str =
     "create table st (ts timestamp, v int, place varchar(8)) tags (g int, name nchar(8))";
@@ -43,7 +43,7 @@ async fn counts(taos: &Taos) -> anyhow::Result<Vec<(i32, i64)>> {
 
 #[test]
 fn many_tables_go_into_one_bind() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let taos = with_super_table(&target, "stmt2_many").await?;
         let mut stmt = Stmt2::init(&taos).await?;
         stmt.prepare("insert into ? using st tags (?, ?) values (?, ?, ?)")
@@ -71,7 +71,7 @@ fn many_tables_go_into_one_bind() {
 
 #[test]
 fn rows_of_tables_may_be_interlaced_over_many_binds() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let taos = with_super_table(&target, "stmt2_inter").await?;
         let mut stmt = Stmt2::init(&taos).await?;
         stmt.prepare("insert into ? using st tags (?, ?) values (?, ?, ?)")
@@ -96,7 +96,7 @@ fn rows_of_tables_may_be_interlaced_over_many_binds() {
 
 #[test]
 fn the_table_may_stand_among_the_columns() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let taos = with_super_table(&target, "stmt2_tbname").await?;
         let mut stmt = Stmt2::init(&taos).await?;
         stmt.prepare("insert into st (ts, tbname, v, g, place, name) values (?, ?, ?, ?, ?, ?)")
@@ -118,7 +118,7 @@ fn the_table_may_stand_among_the_columns() {
 
 #[test]
 fn a_table_named_in_the_sql_takes_columns_only() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let taos = with_super_table(&target, "stmt2_named").await?;
         taos.exec("create table d1 using st tags (1, 'x')").await?;
         let mut stmt = taos.stmt2("insert into d1 values (?, ?, ?)").await?;
@@ -131,7 +131,7 @@ fn a_table_named_in_the_sql_takes_columns_only() {
 
 #[test]
 fn a_query_takes_its_parameters_and_gives_rows_again_and_again() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let taos = with_super_table(&target, "stmt2_query").await?;
         taos.exec(
             "insert into d1 using st tags (1, 'x') values (1, 10, 'a') (2, 20, 'b') (3, 30, 'a')",
@@ -165,7 +165,7 @@ fn a_query_takes_its_parameters_and_gives_rows_again_and_again() {
 
 #[test]
 fn one_statement_may_be_prepared_anew() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let taos = with_super_table(&target, "stmt2_anew").await?;
         let mut stmt = Stmt2::init(&taos).await?;
         stmt.prepare("insert into ? using st tags (?, ?) values (?, ?, ?)")
@@ -183,7 +183,7 @@ fn one_statement_may_be_prepared_anew() {
 
 #[test]
 fn what_does_not_fit_is_named_and_nothing_is_sent() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let (direct, database) = target.fresh("stmt2_fit", "").await;
         direct.exec(SUPER_TABLE).await?;
         let proxy = Proxy::to(target.address().await?).start().await?;
@@ -267,7 +267,7 @@ fn what_does_not_fit_is_named_and_nothing_is_sent() {
 
 #[test]
 fn statements_share_one_connection_without_mixing_their_rows() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let taos = Arc::new(with_super_table(&target, "stmt2_share").await?);
         let tasks = (0..16).map(|n| {
             let taos = Arc::clone(&taos);
@@ -294,7 +294,7 @@ fn statements_share_one_connection_without_mixing_their_rows() {
 
 #[test]
 fn a_second_statement_dropped_anywhere_leaves_the_connection_usable() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::TAGS], |target| async move {
         let taos = with_super_table(&target, "stmt2_drop").await?;
         for polls in 0..14 {
             {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use taos::taos_query::helpers::Topic;
 use taos::{ErrorKind, Taos, TaosBuilder, Value};
-use taos_tests::{Target, for_each_target, targets};
+use taos_tests::{Target, for_targets, needs, targets_with};
 
 /// Not so old that the default KEEP refuses it.
 const TS: i64 = 1_760_000_000_000;
@@ -154,7 +154,7 @@ fn check(outcome: &Outcome, database: &str) {
 
 #[test]
 fn the_awaited_calls_do_what_they_say() {
-    for_each_target(|target| async move {
+    for_targets(&[needs::DATABASES], |target| async move {
         let (taos, database) = (target.connect().await, target.unique("surface"));
         check(&awaited(&taos, &database).await?, &database);
         Ok(())
@@ -163,7 +163,7 @@ fn the_awaited_calls_do_what_they_say() {
 
 #[test]
 fn the_blocking_calls_do_the_same() -> anyhow::Result<()> {
-    for target in targets() {
+    for target in targets_with(&[needs::DATABASES]) {
         let database = target.unique("surface_sync");
         check(&blocking(&target, &database)?, &database);
     }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use taos::*;
-use taos_tests::for_each_target;
+use taos_tests::{Table, Target, for_each_target, on_every_target};
 
 pub(super) const COLUMNS: &str = "ts timestamp, c_bool bool, c_i8 tinyint, c_i16 smallint, c_i32 int, c_i64 bigint, \
      c_u8 tinyint unsigned, c_u16 smallint unsigned, c_u32 int unsigned, c_u64 bigint unsigned, \
@@ -209,6 +209,124 @@ fn geometry_and_blob_come_back_as_bytes() {
             assert_eq!(bytes, want, "{table}");
             assert!(rows[1][0].is_null());
         }
+        Ok(())
+    });
+}
+
+/// The types that every server has.
+const COMMON: [(&str, Ty); 9] = [
+    ("c_bool", Ty::Bool),
+    ("c_i8", Ty::TinyInt),
+    ("c_i16", Ty::SmallInt),
+    ("c_i32", Ty::Int),
+    ("c_i64", Ty::BigInt),
+    ("c_f32", Ty::Float),
+    ("c_f64", Ty::Double),
+    ("c_vc", Ty::VarChar),
+    ("c_dec", Ty::Decimal),
+];
+
+const COMMON_ROW: &str = "1700000000123456, true, -128, -32768, -2147483647, \
+     -9223372036854775807, 3.5, 2.718281828459045, 'it''s ä 😀', ";
+
+async fn common(target: &Target, stem: &str) -> anyhow::Result<Table> {
+    let mut table = target.table(stem, &COMMON).await?;
+    let decimal = match target.is_tdengine() {
+        true => "'-99999999.0123456789'",
+        false => "-99999999.0123456789m",
+    };
+    let nulls = vec!["null"; COMMON.len()].join(", ");
+    table
+        .insert(&[
+            format!("{COMMON_ROW}{decimal}"),
+            format!("1700000000123457, {nulls}"),
+        ])
+        .await?;
+    Ok(table)
+}
+
+#[test]
+fn common_types_come_back_and_their_nulls() {
+    type Row = (
+        i64,
+        Option<bool>,
+        Option<i8>,
+        Option<i16>,
+        Option<i32>,
+        Option<i64>,
+        Option<f32>,
+        Option<f64>,
+        Option<String>,
+        Option<String>,
+    );
+    on_every_target(|target| async move {
+        let table = common(&target, "common").await?;
+        let mut result = table
+            .taos()
+            .query(format!("select * from {}", table.name()))
+            .await?;
+        assert_eq!(result.precision(), "us");
+        let rows: Vec<Row> = result.deserialize().try_collect().await?;
+        let full = (
+            1_700_000_000_123_456,
+            Some(true),
+            Some(i8::MIN),
+            Some(i16::MIN),
+            Some(-i32::MAX),
+            Some(-i64::MAX),
+            Some(3.5),
+            Some(std::f64::consts::E),
+            Some("it's ä 😀".to_owned()),
+            Some("-99999999.0123456789".to_owned()),
+        );
+        let some = !target.capabilities().nulls_of_every_type;
+        let empty = (
+            1_700_000_000_123_457,
+            some.then_some(false),
+            some.then_some(0),
+            some.then_some(0),
+            None,
+            None,
+            None,
+            None,
+            None,
+            None,
+        );
+        assert_eq!(rows, [full, empty]);
+        Ok(())
+    });
+}
+
+#[test]
+fn fields_and_values_have_the_types_of_their_columns() {
+    on_every_target(|target| async move {
+        let table = common(&target, "common_values").await?;
+        let mut result = table
+            .taos()
+            .query(format!("select * from {}", table.name()))
+            .await?;
+        let fields: Vec<(String, Ty)> = result
+            .fields()
+            .iter()
+            .map(|field| (field.name().to_owned(), field.ty()))
+            .collect();
+        let columns = COMMON.iter().map(|(name, ty)| ((*name).to_owned(), *ty));
+        let time = ("ts".to_owned(), Ty::Timestamp);
+        assert_eq!(
+            fields,
+            std::iter::once(time).chain(columns).collect::<Vec<_>>()
+        );
+        let values = result.to_records().await?;
+        let row = &values[0];
+        let at = Timestamp::Microseconds(1_700_000_000_123_456);
+        assert_eq!(row[0], Value::Timestamp(at));
+        assert_eq!(row[1], Value::Bool(true));
+        assert_eq!(row[2], Value::TinyInt(i8::MIN));
+        assert_eq!(row[4], Value::Int(-i32::MAX));
+        assert_eq!(row[6], Value::Float(3.5));
+        assert_eq!(row[8], Value::VarChar("it's ä 😀".to_owned()));
+        assert_eq!(row[9].to_string()?, "-99999999.0123456789");
+        assert!(values[1][4..].iter().all(Value::is_null), "{:?}", values[1]);
         Ok(())
     });
 }
