@@ -253,7 +253,7 @@ macro_rules! contiguous {
 }
 
 contiguous!([] Vec<T>, |a| &a[..], [a.len()]);
-contiguous!([] & [T], |a| a, [a.len()]);
+contiguous!([] & [T], |a| *a, [a.len()]);
 contiguous!([const N: usize] [T; N], |a| &a[..], [a.len()]);
 contiguous!([const M: usize, const N: usize] [[T; M]; N], |a| a.as_flattened(), [a.len(), M]);
 contiguous!([const M: usize] &[[T; M]], |a| a.as_flattened(), [a.len(), M]);

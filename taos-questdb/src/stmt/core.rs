@@ -261,11 +261,11 @@ impl Core {
 }
 
 fn nothing_bound() -> RawError {
-    out_of_order("nothing was bound since the last execution")
+    out_of_order("nothing was bound since the last execution: call `bind` first")
 }
 
 fn unprepared() -> RawError {
-    out_of_order("the statement must be prepared first")
+    out_of_order("nothing is prepared: call `prepare` first")
 }
 
 /// What each placeholder stands for.

@@ -69,7 +69,9 @@ impl AsyncBindable<Taos> for Stmt {
     async fn add_batch(&mut self) -> RawResult<&mut Self> {
         self.core.prepared()?;
         if self.added || !self.core.has_rows() {
-            return Err(out_of_order("nothing was bound since the last call"));
+            return Err(out_of_order(
+                "nothing was bound since the last call: call `bind` first",
+            ));
         }
         self.added = true;
         Ok(self)

@@ -113,22 +113,34 @@ impl Plan {
     pub(super) fn write(&self, buffer: &mut Buffer, views: &[ColumnView]) -> RawResult<()> {
         if views.len() != self.marks {
             return Err(config(format!(
-                "the INSERT into `{}` has {} placeholders, but {} columns were bound",
+                "the INSERT into `{}` has {} placeholders, but {} columns were bound; the last is for {}",
                 self.table,
                 self.marks,
-                views.len()
+                views.len(),
+                self.name(self.marks.saturating_sub(1)),
             )));
         }
         let rows = views.first().map_or(1, ColumnView::len);
         if let Some(odd) = views.iter().position(|view| view.len() != rows) {
             return Err(config(format!(
-                "the bound columns of `{}` differ in length: column 1 has {rows} rows, column {} has {}",
+                "the bound columns of `{}` differ in length: {} has {rows} rows, {} has {}",
                 self.table,
-                odd + 1,
+                self.name(0),
+                self.name(odd),
                 views.get(odd).map_or(0, ColumnView::len)
             )));
         }
         self.rows(buffer, views, rows)
+    }
+
+    /// What the column is called that a placeholder stands for.
+    fn name(&self, mark: usize) -> String {
+        let mut slots = self.symbols.iter().chain(&self.fields).chain(&self.time);
+        let found = slots.find(|slot| matches!(slot.source, Source::Mark(at) if at == mark));
+        match found {
+            Some(slot) => format!("`{}`", slot.column.name),
+            None => format!("column {}", mark + 1),
+        }
     }
 
     fn rows(&self, buffer: &mut Buffer, views: &[ColumnView], rows: usize) -> RawResult<()> {

@@ -188,10 +188,16 @@ async fn a_bind_that_does_not_fit_names_column_and_type_and_binds_nothing() {
         ),
         (vec![text("x"), text("a")], ["`i` (INT)", "VARCHAR"]),
         (vec![ints(1), ints(2)], ["`v` (VARCHAR)", "BIGINT"]),
-        (vec![ints(1)], ["2 placeholders", "1 columns"]),
+        (
+            vec![ints(1)],
+            [
+                "2 placeholders",
+                "1 columns were bound; the last is for `v`",
+            ],
+        ),
         (
             vec![ColumnView::from_big_ints(vec![Some(1), None]), text("a")],
-            ["differ in length", "column 2 has 1"],
+            ["differ in length", "`v` has 1"],
         ),
     ];
     let good = Stmt2BindParam::new(None, None, Some(vec![ints(1), text("kept")]));

@@ -42,7 +42,7 @@ fn program(target: &Target, table: &str) -> anyhow::Result<()> {
     let one: Option<i32> = taos.query_one(format!("select v from {table}"))?;
     assert_eq!(one, Some(10));
     let error = taos
-        .exec("insert into missing values (1)")
+        .exec(format!("insert into {table}_missing values (1)"))
         .expect_err("no table");
     assert!(target.misses_table(&error), "{error}");
     let rows = taos.query(&all)?.to_rows_vec()?;
