@@ -195,12 +195,15 @@ fn queries_and_senders_go_over_https_to_names_and_addresses() -> anyhow::Result<
 
 #[test]
 #[ignore = "needs QuestDB: cargo xtask test"]
-fn tls_against_a_plain_port_is_a_tls_error() -> anyhow::Result<()> {
+fn tls_against_a_plain_port_is_an_error_that_speaks_of_tls() -> anyhow::Result<()> {
     let Some(servers) = Servers::of_this_run() else {
         return Ok(());
     };
     let conf = format!("tcps::addr={};auth_timeout=2000;", servers.plain.tcp);
     let error = Sender::from_conf(conf).map(drop).unwrap_err();
-    assert_eq!(error.code(), ErrorCode::TlsError, "{error}");
+    // The server may close the line before it answers anything, as one that restarts would.
+    let codes = [ErrorCode::TlsError, ErrorCode::SocketError];
+    assert!(codes.contains(&error.code()), "{error}");
+    assert!(error.msg().contains("TLS"), "{error}");
     Ok(())
 }
