@@ -54,6 +54,7 @@ fn a_string_with_an_address_alone_means_the_documented_defaults() {
     assert_eq!(query.failover_backoff_max, ms(1000));
 }
 
+#[cfg(any(feature = "tls-webpki-certs", feature = "tls-native-certs"))]
 #[test]
 fn each_service_has_its_port_and_is_written_in_any_case() {
     let cases = [
@@ -104,6 +105,7 @@ fn addresses_may_be_ipv6_several_and_have_named_ports() {
     assert_eq!(built.addresses[0].to_string(), "[::1]:9000");
 }
 
+#[cfg(any(feature = "tls-webpki-certs", feature = "tls-native-certs"))]
 #[test]
 fn a_doubled_semicolon_is_one_and_the_last_may_be_missing() {
     let basic = |user: &str, password: &str| Auth::Basic {
@@ -136,6 +138,7 @@ fn a_doubled_semicolon_is_one_and_the_last_may_be_missing() {
     }
 }
 
+#[cfg(any(feature = "tls-webpki-certs", feature = "tls-native-certs"))]
 #[test]
 fn unknown_keys_are_passed_over_where_other_clients_may_know_them() {
     for conf in [

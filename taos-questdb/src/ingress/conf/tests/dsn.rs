@@ -33,6 +33,7 @@ fn a_dsn_says_what_a_string_says() {
     assert_eq!(settings.max_name_len, 64);
 }
 
+#[cfg(any(feature = "tls-webpki-certs", feature = "tls-native-certs"))]
 #[test]
 fn the_protocol_stands_behind_the_plus() {
     let cases = [

@@ -70,6 +70,15 @@ fn what_is_compiled_out_is_refused_by_the_name_of_its_feature() {
     }
 }
 
+#[cfg(not(any(feature = "tls-webpki-certs", feature = "tls-native-certs")))]
+#[test]
+fn tls_without_any_roots_compiled_in_needs_a_file_of_them() {
+    let conf = "https::addr=h;";
+    refused(sender(conf), conf, &["`tls-webpki-certs`", "`tls_roots`"]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    assert!(sender(&format!("{conf}tls_roots={};", file.path().display())).is_ok());
+}
+
 #[test]
 fn roots_from_a_file_and_from_elsewhere_exclude_each_other() {
     let file = tempfile::NamedTempFile::new().unwrap();
