@@ -12,6 +12,7 @@ mod rest;
 mod restarts;
 mod secured;
 mod server;
+mod statements;
 mod values;
 
 use std::net::SocketAddr;
