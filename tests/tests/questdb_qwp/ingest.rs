@@ -425,6 +425,19 @@ async fn the_caller_may_drive_the_connection() {
     assert_eq!(error.code(), ErrorCode::InvalidApiCall);
 }
 
+#[tokio::test]
+async fn a_flush_may_run_on_another_thread() {
+    fn assert_send<T: Send>(work: T) -> T {
+        work
+    }
+    let (server, ingest) = serve().await;
+    let mut sender = connect(&server, "").await.unwrap();
+    assert_send(publish(&mut sender, 0)).await.unwrap();
+    assert_send(sender.wait(AckLevel::Ok, LONG)).await.unwrap();
+    assert_send(sender.close_drain()).await.unwrap();
+    assert_eq!(numbers(&ingest), [0]);
+}
+
 #[test]
 fn the_blocking_sender_does_the_same() {
     let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -7,6 +7,37 @@ use taos_tests::qwp_mock::ingest::Fate;
 use crate::ingest::{LONG, assert_fine, connect, numbers, publish, serve};
 
 #[tokio::test]
+async fn slots_left_behind_are_drained_by_a_sender_that_is_asked_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, ingest) = serve().await;
+    let params = format!(
+        "sf_dir={};close_flush_timeout_millis=0;",
+        dir.path().display()
+    );
+    ingest.hold();
+    let mut busy = None;
+    for (id, number) in [("one", 1), ("two", 2), ("three", 3)] {
+        let params = format!("{params}sender_id={id};");
+        let mut sender = connect(&server, &params).await.unwrap();
+        publish(&mut sender, number).await.unwrap();
+        busy = Some(sender);
+    }
+    ingest.until(|ingest| ingest.messages().len() == 3).await;
+    let before = ingest.connections();
+    ingest.release();
+    let params = format!("{params}drain_orphans=on;max_background_drainers=1;");
+    let _sender = connect(&server, &params).await.unwrap();
+    // The slot that is still open is left alone.
+    ingest.until(|ingest| ingest.rows().len() >= 5).await;
+    assert_eq!(ingest.connections(), before + 3);
+    busy.unwrap().wait(AckLevel::Ok, LONG).await.unwrap();
+    let mut arrived = numbers(&ingest);
+    arrived.sort_unstable();
+    assert_eq!(arrived, [1, 1, 2, 2, 3]);
+    assert_fine(&server);
+}
+
+#[tokio::test]
 async fn what_a_sender_left_behind_is_sent_by_the_next_one() {
     let dir = tempfile::tempdir().unwrap();
     let (server, ingest) = serve().await;

@@ -5,6 +5,7 @@ mod crc;
 mod driver;
 mod endpoints;
 mod link;
+mod orphans;
 mod report;
 mod shared;
 mod slot;
@@ -23,7 +24,6 @@ pub use self::report::{
     AckLevel, QwpWsErrorCategory, QwpWsErrorPolicy, QwpWsSenderError, QwpWsTotals,
 };
 use self::shared::{Shared, not_acknowledged};
-use self::slot::Slot;
 use self::store::Store;
 use crate::error::{Result, error};
 use crate::ingress::{QwpBuffer, QwpEncoder, SymbolTable};
@@ -69,19 +69,14 @@ impl Publisher {
     pub(crate) async fn connect(settings: Settings) -> Result<Self> {
         let settings = Arc::new(settings);
         let ingest = &settings.ingest;
-        if ingest.drain_orphans {
-            return Err(error!(
-                ConfigError,
-                "`drain_orphans=on` is not supported: open each slot of `sf_dir` by its `sender_id`"
-            ));
-        }
         let (store, known) = match &ingest.sf_dir {
             None => (
                 Store::in_memory(ingest.max_total_bytes),
                 SymbolTable::default(),
             ),
             Some(root) => {
-                let opened = Slot::open(root, &ingest.sender_id, ingest.max_segment_bytes)?;
+                let opened =
+                    orphans::open(root, &ingest.sender_id, ingest.max_segment_bytes).await?;
                 let store = Store::on_disk(opened.slot, ingest.max_total_bytes);
                 (store, opened.symbols)
             }
@@ -98,6 +93,10 @@ impl Publisher {
         }
         if let (Durability::Periodic(interval), Some(_)) = (ingest.durability, &ingest.sf_dir) {
             tokio::spawn(sync(Arc::clone(&shared), interval));
+        }
+        if ingest.drain_orphans && ingest.max_background_drainers > 0 {
+            let closed = shared.closed.subscribe();
+            tokio::spawn(orphans::drain(Arc::clone(&settings), closed));
         }
         let (driver, task) = if ingest.manual_progress {
             (Some(driver), None)
