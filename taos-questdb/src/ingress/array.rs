@@ -23,15 +23,15 @@ mod sealed {
     }
 }
 
-pub(crate) use sealed::Element;
+use self::sealed::Element;
 
 /// What an array may hold: `f64`, and `i64` where the transport carries it.
-pub trait ArrayElement: sealed::Element + 'static {}
+pub trait ArrayElement: Element + 'static {}
 
 /// The code of `f64`, the one element type of lines.
 pub(crate) const TYPE_F64: u8 = 0x0A;
 
-impl sealed::Element for f64 {
+impl Element for f64 {
     const TYPE: u8 = TYPE_F64;
 
     #[inline]
@@ -40,7 +40,7 @@ impl sealed::Element for f64 {
     }
 }
 
-impl sealed::Element for i64 {
+impl Element for i64 {
     const TYPE: u8 = 0x06;
 
     #[inline]

@@ -122,13 +122,13 @@ impl Head {
         } else if let (Some(a), Some(b)) = (text.first_chunk(), text.last_chunk()) {
             let a = u64::from(u32::from_le_bytes(*a));
             let b = u64::from(u32::from_le_bytes(*b));
-            let lo = a | b << (8 * (len - 4));
-            (test(a | b << 32), Self { lo, hi: 0 })
+            let lo = a | (b << (8 * (len - 4)));
+            (test(a | (b << 32)), Self { lo, hi: 0 })
         } else if let (Some(a), Some(b)) = (text.first(), text.last()) {
             let (a, b) = (u64::from(*a), u64::from(*b));
             let middle = u64::from(text[len / 2]);
-            let lo = a | middle << (8 * (len / 2)) | b << (8 * (len - 1));
-            let full = a * 0x0101_0101_0101_0000 | middle << 8 | b;
+            let lo = a | (middle << (8 * (len / 2))) | (b << (8 * (len - 1)));
+            let full = (a * 0x0101_0101_0101_0000) | (middle << 8) | b;
             (test(full), Self { lo, hi: 0 })
         } else {
             (0, Self::default())

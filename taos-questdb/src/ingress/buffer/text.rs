@@ -45,7 +45,7 @@ impl<'a, Room: ?Sized + AsMut<[u8]>> Writer<'a, Room> {
 
     #[inline(always)]
     pub(super) fn put_head(&mut self, head: Head, count: usize) {
-        let bytes = u128::from(head.lo) | u128::from(head.hi) << 64;
+        let bytes = u128::from(head.lo) | (u128::from(head.hi) << 64);
         self.put_part(bytes.to_le_bytes(), count);
     }
 
@@ -256,9 +256,9 @@ fn double(out: &mut Window, at: usize, value: f64) -> usize {
 /// step halves all parts at once: four and four digits, then twos, then single ones.
 #[inline(always)]
 fn eight_digits(number: u64) -> u64 {
-    let fours = number / 10_000 | (number % 10_000) << 32;
+    let fours = (number / 10_000) | ((number % 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x0000_007F_0000_007F;
-    let twos = hundreds | (fours - hundreds * 100) << 16;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
     let tens = ((twos * 103) >> 10) & 0x000F_000F_000F_000F;
-    tens | (twos - tens * 10) << 8
+    tens | ((twos - tens * 10) << 8)
 }
