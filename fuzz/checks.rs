@@ -140,3 +140,8 @@ pub(crate) fn json_meta(data: &[u8]) {
 pub(crate) fn inflate(data: &[u8]) {
     taos_ws::fuzz_inflate(data);
 }
+
+/// Messages of a server of queries, each behind its length in two bytes.
+pub(crate) fn qwp_answers(data: &[u8]) {
+    taos_questdb::fuzz_qwp_answers(data);
+}

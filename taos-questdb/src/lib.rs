@@ -29,4 +29,6 @@ mod types;
 
 pub use client::{ResultSet, Taos, TaosBuilder};
 pub use error::{Error, ErrorCode, Result};
+#[doc(hidden)]
+pub use qwp::fuzz_qwp_answers;
 pub use stmt::{Stmt, Stmt2};

@@ -80,3 +80,8 @@ fn no_json_of_the_corpus_about_tables_breaks_its_reader_or_changes_when_written(
 fn no_compressed_message_of_the_corpus_breaks_the_inflater_or_passes_its_limit() {
     each_seed("inflate", checks::inflate);
 }
+
+#[test]
+fn no_answers_of_the_corpus_break_the_reader_of_qwp_results() {
+    each_seed("qwp_answers", checks::qwp_answers);
+}

@@ -4,3 +4,9 @@ pub(crate) mod egress;
 pub(crate) mod ingest;
 pub(crate) mod socket;
 pub(crate) mod wire;
+
+/// Reads the bytes as messages of a server of queries.
+#[doc(hidden)]
+pub fn fuzz_qwp_answers(data: &[u8]) {
+    wire::egress::fuzz(data);
+}

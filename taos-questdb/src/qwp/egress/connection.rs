@@ -107,6 +107,7 @@ impl Connection {
                 return Err(Refusal::Terminal(error));
             }
         };
+        tracing::debug!(address = %self.address, info = ?self.info, "a server introduced itself");
         if !serves(query.target, self.info.role) {
             let name = role::name(self.info.role);
             return Err(Refusal::Role {

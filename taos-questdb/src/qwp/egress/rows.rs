@@ -59,11 +59,6 @@ impl QwpRows {
         Poll::Ready(ready!(self.stream.poll_next(cx)).map_err(|error| self.explain(error)))
     }
 
-    /// The next rows.
-    pub(crate) async fn next_block(&mut self) -> Result<Option<RawBlock>> {
-        std::future::poll_fn(|cx| self.poll_block(cx)).await
-    }
-
     /// Rows were handed out by the time that anything is read here.
     fn explain(&self, error: Error) -> Error {
         if self.failover && error.code() == ErrorCode::SocketError {

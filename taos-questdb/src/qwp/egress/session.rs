@@ -38,6 +38,10 @@ pub(crate) struct Session {
     shared: Arc<Shared>,
 }
 
+#[allow(
+    clippy::vec_box,
+    reason = "connections move between the list and results, and are large"
+)]
 pub(super) struct Shared {
     pub(super) settings: Arc<Settings>,
     dialer: Dialer,
@@ -197,6 +201,7 @@ impl Session {
 }
 
 impl Shared {
+    #[allow(clippy::vec_box, reason = "as above")]
     fn lock(&self) -> MutexGuard<'_, Vec<Box<Connection>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -157,9 +157,7 @@ impl Stream {
                 }
                 Ok(Next::Ended(Ok(())))
             }
-            Event::Done {
-                request, affected, ..
-            } => {
+            Event::Done { request, affected } => {
                 if request != self.request || self.next_seq > 0 {
                     return Err(stranger(connection));
                 }

@@ -7,6 +7,10 @@ use crate::error::{Error, Result, error};
 
 /// The value of `$1`, `$2` ...
 #[derive(Debug, Clone, PartialEq)]
+#[allow(
+    dead_code,
+    reason = "servers take more types than the values of the SDK have"
+)]
 pub(crate) enum Bind {
     /// NULL of a type without a scale or precision.
     Null(ColumnType),

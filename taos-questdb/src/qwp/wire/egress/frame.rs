@@ -7,7 +7,6 @@ use crate::error::{Error, ErrorCode, Result, error};
 /// Bits of [`ServerInfo::capabilities`] (questdb §13.4).
 pub(crate) mod capability {
     pub(crate) const ZONE: u32 = 0x01;
-    pub(crate) const QUERY_FLAGS: u32 = 0x02;
     pub(crate) const QUERY_TIMEOUT: u32 = 0x08;
 }
 
@@ -97,7 +96,6 @@ pub(crate) enum Event<'a> {
     },
     Done {
         request: i64,
-        statement: u8,
         affected: u64,
     },
     Reset {
@@ -150,11 +148,12 @@ impl<'a> Event<'a> {
                 status: reader.u8("status")?,
                 message: reader.string_u16("message")?,
             },
-            kind::EXEC_DONE => Self::Done {
-                request: reader.i64("request id")?,
-                statement: reader.u8("type of the statement")?,
-                affected: reader.varint("number of rows")?,
-            },
+            kind::EXEC_DONE => {
+                let request = reader.i64("request id")?;
+                reader.u8("type of the statement")?;
+                let affected = reader.varint("number of rows")?;
+                Self::Done { request, affected }
+            }
             kind::CACHE_RESET => Self::Reset {
                 mask: reader.u8("mask")?,
             },

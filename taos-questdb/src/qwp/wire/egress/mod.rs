@@ -19,7 +19,7 @@ mod text;
 
 pub(crate) use batch::{Decoder, Schema};
 pub(crate) use binds::Bind;
-pub(crate) use frame::{Batch, Event, ServerInfo, capability, failure, role};
+pub(crate) use frame::{Event, ServerInfo, capability, failure, role};
 pub(crate) use request::{Query, cancel, credit};
 
 /// The first byte of every message, behind the header if there is one (questdb §13.2).
@@ -50,7 +50,6 @@ pub(crate) mod limit {
 }
 
 /// Decodes bytes as one connection would, any bytes: refused or a block, never a panic.
-#[doc(hidden)]
 pub(crate) fn fuzz(data: &[u8]) {
     let mut decoder = Decoder::default();
     let mut schema = None;
@@ -66,7 +65,7 @@ pub(crate) fn fuzz(data: &[u8]) {
                     schema = None;
                 }
                 if let Ok(block) = decoder.batch(&batch, &mut schema) {
-                    assert_eq!(block.rows().count(), block.nrows());
+                    assert_eq!(block.to_values().len(), block.nrows());
                 }
             }
             Ok(Event::Reset { mask }) => decoder.reset(mask),

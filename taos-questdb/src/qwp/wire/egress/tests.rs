@@ -11,7 +11,8 @@ use taos_query::RawBlock;
 use taos_query::common::{Precision, Ty, Value};
 
 use super::super::{Header, flags, put_string, put_varint};
-use super::{Batch, Bind, Decoder, Event, Query, Schema, cancel, credit, failure, limit};
+use super::frame::Batch;
+use super::{Bind, Decoder, Event, Query, Schema, cancel, credit, failure, limit};
 use crate::ErrorCode;
 
 fn hex(text: &str) -> Vec<u8> {
