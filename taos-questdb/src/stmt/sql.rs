@@ -482,4 +482,18 @@ mod tests {
         assert!(table_name("`db`.`t`").is_err());
         assert!(table_name("`t").is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused_and_a_name_in_quotes_comes_back_whole(
+            text in "(insert into )?(\\?|`|\"|'|[a-z.]|\\PC){0,12}( values)?\\(?([?,.0-9e'$-]|\\PC){0,12}\\)?",
+            name in "[^\\p{Cc}]{1,12}",
+        ) {
+            let _ = (Insert::parse(&text), table_name(&text), is_insert(&text));
+            let _ = super::super::query::Query::parse(&text);
+            let quoted = name.replace('"', "\"\"");
+            let insert = Insert::parse(&format!("insert into \"{quoted}\" values (?)")).unwrap();
+            proptest::prop_assert_eq!(insert.table, Some(name));
+        }
+    }
 }

@@ -237,3 +237,21 @@ fn no_error_and_no_debug_output_holds_a_secret() {
         }
     }
 }
+
+proptest::proptest! {
+    /// What is written back from the parts that were read is the string itself.
+    #[test]
+    fn any_text_is_read_or_refused_and_values_come_back_whole(
+        text in "(http|ws|TCPS|\\PC{0,4})(::)?((addr|[a-z_]{0,5}|\\PC)=?([a-z0-9:,;\\[\\]é]|\\PC){0,8};){0,4}",
+        value in "[^\\p{Cc}]{0,12}",
+    ) {
+        let _ = (sender(&text), query(&text));
+        let conf = format!("http::addr=h;username=u;password={};", value.replace(';', ";;"));
+        let auth = sender(&conf).unwrap().auth;
+        let expected = crate::settings::Auth::Basic {
+            user: "u".to_owned(),
+            password: crate::settings::Secret::new(value),
+        };
+        proptest::prop_assert!(auth == expected);
+    }
+}
