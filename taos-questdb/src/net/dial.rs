@@ -51,6 +51,13 @@ impl Probe {
         let mut byte = [std::mem::MaybeUninit::uninit()];
         matches!(self.0.peek(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
+
+    /// Throws away what has arrived. A socket closed with something unread throws away what is on its
+    /// way to the peer.
+    pub(crate) fn drain(&self) {
+        let mut bytes = [std::mem::MaybeUninit::uninit(); 4096];
+        while matches!(self.0.recv(&mut bytes), Ok(1..)) {}
+    }
 }
 
 impl Dialer {

@@ -88,3 +88,42 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Patient<T> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// The client's end of a connection whose server has answered and gone, without having read.
+    async fn left() -> TcpStream {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap())
+            .await
+            .unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        client.write_all(b"never read").await.unwrap();
+        server.write_all(b"answer").await.unwrap();
+        server.readable().await.unwrap();
+        drop(server);
+        client
+    }
+
+    #[tokio::test]
+    async fn what_a_server_said_before_it_left_is_read_although_nobody_takes_the_rest() {
+        let rest = vec![0; 8_000_000];
+        left().await.write_all(&rest).await.unwrap_err();
+
+        let mut client = Patient::new(left().await);
+        client.write_all(&rest).await.unwrap();
+        client.flush().await.unwrap();
+        let slices = [IoSlice::new(b"ab"), IoSlice::new(b"c")];
+        assert_eq!(client.write_vectored(&slices).await.unwrap(), 3);
+        let mut answer = [0; 6];
+        client.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"answer");
+        let end = client.read(&mut answer).await;
+        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    }
+}

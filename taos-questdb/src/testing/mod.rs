@@ -2,6 +2,8 @@
 
 mod http;
 mod io;
+mod tls;
 
 pub(crate) use http::{Script, Step, response};
 pub(crate) use io::CountPolls;
+pub(crate) use tls::tls_server;

@@ -215,22 +215,12 @@ fn without_a_runtime_there_is_an_error_and_no_panic() {
 #[tokio::test]
 async fn certificates_are_judged_by_the_named_file_and_the_name() {
     use crate::settings::{Roots, Tls};
-    let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
-    let key =
-        rustls::pki_types::PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let server = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![issued.cert.der().clone()], key)
-        .unwrap();
+    let (acceptor, certificate) = crate::testing::tls_server("localhost");
     let script = Script::new([]);
-    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(server));
     let port = script.listen(Some(acceptor)).await.port();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("roots.pem");
-    std::fs::write(&path, issued.cert.pem()).unwrap();
+    std::fs::write(&path, certificate).unwrap();
     let with = |host: &str, roots: Roots| {
         let mut settings = Settings::new(Protocol::Https, vec![Address::new(host, port)]);
         settings.tls = Some(Tls {

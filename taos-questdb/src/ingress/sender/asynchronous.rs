@@ -355,8 +355,9 @@ impl AsyncSender {
         }
     }
 
-    /// Ends the connection in order: over TCP what was flushed still arrives, as it does when the
-    /// sender is dropped; over QWP it is [`close_drain`](Self::close_drain).
+    /// Ends the connection in order. Over TCP it waits until the server has read everything and closes
+    /// its end, five seconds at most; a dropped sender does not wait, but what it flushed is still
+    /// delivered. Over QWP it is [`close_drain`](Self::close_drain).
     ///
     /// # Errors
     /// `SocketError`.

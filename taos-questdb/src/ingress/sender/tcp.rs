@@ -6,20 +6,26 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::ecdsa::Key;
 use crate::error::{Error, ErrorCode, Result, error};
-use crate::net::{BoxIo, Dialer};
+use crate::net::{BoxIo, Dialer, Probe};
 use crate::settings::{Auth, Settings};
 
 /// A path that takes no byte for this long is dead.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// How long a closed connection waits for the server to close its end.
+const LINGER: Duration = Duration::from_secs(5);
 
 pub(super) struct Tcp {
     /// Absent once a flush has failed or was given up: what comes next would follow half a line.
     io: Option<BoxIo>,
+    probe: Option<Probe>,
+    tls: bool,
+    runtime: Handle,
     peer: String,
     write_limit: Duration,
 }
@@ -43,16 +49,20 @@ impl Tcp {
         for address in &settings.addresses {
             let peer = address.to_string();
             let made = async {
-                let mut io = dialer.dial(address).await?;
+                let mut dialed = dialer.dial_with_probe(address).await?;
                 if let Some(key) = &key {
-                    key.log_in(&mut io, &peer, settings.auth_timeout).await?;
+                    key.log_in(&mut dialed.io, &peer, settings.auth_timeout)
+                        .await?;
                 }
-                Ok(io)
+                Ok(dialed)
             };
             match made.await {
-                Ok(io) => {
+                Ok(dialed) => {
                     return Ok(Self {
-                        io: Some(io),
+                        io: Some(dialed.io),
+                        probe: dialed.probe,
+                        tls: settings.tls.is_some(),
+                        runtime: Handle::current(),
                         peer,
                         write_limit: WRITE_LIMIT,
                     });
@@ -156,7 +166,9 @@ impl Tcp {
         let Some(mut io) = self.io.take() else {
             return Ok(());
         };
-        self.step(io.shutdown()).await
+        self.step(io.shutdown()).await?;
+        linger(io).await;
+        Ok(())
     }
 }
 
@@ -176,13 +188,28 @@ fn read(io: &mut BoxIo, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         .map_ok(|()| got.filled().len())
 }
 
+/// Waits until the server has read to the end and closes, too. What it sends meanwhile, as tickets of
+/// TLS, would otherwise break the connection and what is on its way.
+async fn linger(mut io: BoxIo) {
+    let mut bytes = [0; 1024];
+    let end = async { while matches!(io.read(&mut bytes).await, Ok(1..)) {} };
+    // A server that does not close has read what it wanted.
+    let _ = timeout(LINGER, end).await;
+}
+
 impl Drop for Tcp {
-    /// The first poll of a shutdown is the system call; dropping a socket that has something unread
-    /// would otherwise throw away what is on its way.
     fn drop(&mut self) {
-        if let Some(io) = &mut self.io {
-            let mut cx = Context::from_waker(Waker::noop());
-            let _ = Pin::new(io).poll_shutdown(&mut cx);
+        let Some(mut io) = self.io.take() else {
+            return;
+        };
+        // The first poll of a shutdown is the system call.
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = Pin::new(&mut io).poll_shutdown(&mut cx);
+        if let Some(probe) = &self.probe {
+            probe.drain();
+        }
+        if self.tls {
+            self.runtime.spawn(linger(io));
         }
     }
 }

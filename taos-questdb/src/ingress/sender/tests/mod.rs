@@ -1,5 +1,6 @@
 mod auto;
 mod http;
+mod progress;
 mod tcp;
 
 use std::sync::{Arc, Mutex};

@@ -332,3 +332,29 @@ async fn the_next_address_is_taken_where_nobody_listens() {
     assert_eq!(error.code(), ErrorCode::CouldNotResolveAddr);
     assert!(error.msg().contains("bind_interface"), "{error}");
 }
+
+#[tokio::test]
+async fn lines_over_tls_arrive_whole_and_end_in_order() {
+    let (acceptor, certificate) = crate::testing::tls_server("localhost");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("roots.pem");
+    std::fs::write(&path, certificate).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let mut stream = acceptor.accept(tcp).await.unwrap();
+        let mut arrived = Vec::new();
+        // An end without a goodbye would be an error.
+        stream.read_to_end(&mut arrived).await.unwrap();
+        arrived
+    });
+    let conf = format!("tcps::addr=localhost:{port};tls_roots={};", path.display());
+    let mut sender = AsyncSender::from_conf(conf).await.unwrap();
+    assert_eq!(sender.protocol_version(), ProtocolVersion::V1);
+    let mut buffer = rows(200_000);
+    let expected = buffer.as_bytes().to_vec();
+    sender.flush(&mut buffer).await.unwrap();
+    drop(sender);
+    assert_eq!(server.await.unwrap(), expected);
+}
