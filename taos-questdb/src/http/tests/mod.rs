@@ -3,7 +3,6 @@ mod client;
 mod negotiate;
 mod write;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
