@@ -181,3 +181,64 @@ impl TryFrom<Timestamp> for TimestampNanos {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, NaiveDate};
+
+    use super::*;
+    use crate::ErrorCode;
+
+    #[test]
+    fn times_of_the_system_lie_on_both_sides_of_1970() {
+        let step = Duration::new(2, 3_004);
+        for (time, sign) in [(UNIX_EPOCH + step, 1), (UNIX_EPOCH - step, -1)] {
+            let nanos = TimestampNanos::from_systemtime(time).unwrap();
+            assert_eq!(nanos.as_i64(), sign * 2_000_003_004);
+            let micros = TimestampMicros::from_systemtime(time).unwrap();
+            assert_eq!(micros.as_i64(), sign * 2_000_003);
+        }
+        let far = UNIX_EPOCH + Duration::from_secs(1 << 40);
+        let error = TimestampNanos::from_systemtime(far).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidTimestamp);
+        assert!(TimestampMicros::from_systemtime(far).is_ok());
+    }
+
+    #[test]
+    fn now_lies_between_two_looks_at_the_clock() {
+        let before = TimestampNanos::from_systemtime(SystemTime::now()).unwrap();
+        let (nanos, micros) = (TimestampNanos::now(), TimestampMicros::now());
+        let after = TimestampNanos::from_systemtime(SystemTime::now()).unwrap();
+        assert!(before <= nanos && nanos <= after);
+        assert!(TimestampMicros::from(before) <= micros && micros <= after.into());
+    }
+
+    #[test]
+    fn dates_beyond_nanoseconds_are_refused_by_nanoseconds_only() {
+        let far = NaiveDate::from_ymd_opt(2500, 1, 1).unwrap();
+        let far = far.and_hms_opt(0, 0, 0).unwrap().and_utc();
+        let error = TimestampNanos::from_datetime(far).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidTimestamp);
+        assert!(error.msg().contains("2500"), "{error}");
+        assert_eq!(
+            TimestampMicros::from_datetime(far).as_i64(),
+            16_725_225_600_000_000
+        );
+        let near = DateTime::from_timestamp_nanos(-1);
+        assert_eq!(TimestampNanos::from_datetime(near).unwrap().as_i64(), -1);
+    }
+
+    #[test]
+    fn units_convert_where_they_can() {
+        let micros = Timestamp::from(TimestampMicros::new(7));
+        assert_eq!(TimestampNanos::try_from(micros).unwrap().as_i64(), 7_000);
+        assert_eq!(TimestampMicros::try_from(micros).unwrap().as_i64(), 7);
+        let nanos = Timestamp::from(TimestampNanos::new(-7_999));
+        assert_eq!(TimestampMicros::try_from(nanos).unwrap().as_i64(), -7);
+        assert_eq!(TimestampNanos::try_from(nanos).unwrap().as_i64(), -7_999);
+        let far = Timestamp::from(TimestampMicros::new(i64::MIN));
+        let error = TimestampNanos::try_from(far).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidTimestamp);
+        assert!(error.msg().contains(&i64::MIN.to_string()), "{error}");
+    }
+}

@@ -1,12 +1,14 @@
 //! Rows as lines (questdb §3).
 
+mod general;
+
 use super::state::{Bookmark, Call, Marker, State};
 use super::text::{self, Leading, SLACK, Window, Writer};
 use crate::error::{Error, Result, error};
 use crate::ingress::ProtocolVersion;
 use crate::ingress::array::{self, ArrayElement, NdArrayView, Shape, TYPE_F64};
 use crate::ingress::decimal::{self, DecimalView};
-use crate::ingress::names::{ColumnName, Form, Head, TableName, check_len, class};
+use crate::ingress::names::{ColumnName, Head, TableName};
 use crate::ingress::timestamp::{Timestamp, TimestampMicros, TimestampNanos};
 
 /// Follows the first `=` of a value that is not text.
@@ -178,16 +180,6 @@ impl IlpBuffer {
 
 /// Cells. Each takes room once and writes into it.
 impl IlpBuffer {
-    /// Checks in the order of questdb §4.1; that of the characters was before.
-    #[inline(always)]
-    fn check(&self, name: &str, call: Call) -> Result<()> {
-        if name.len() <= self.max_name_len && self.state.allows(call) {
-            return Ok(());
-        }
-        check_len(name, self.max_name_len)?;
-        self.state.check(call)
-    }
-
     #[inline]
     pub(crate) fn table(&mut self, name: &TableName<'_>) -> Result<()> {
         if let Some((head, count)) = name.short_head()
@@ -207,28 +199,6 @@ impl IlpBuffer {
         self.other_table(name.text(), name.form())
     }
 
-    /// The first row's table, a table other than that, or one with a long name.
-    #[inline(never)]
-    fn other_table(&mut self, name: &str, form: Form) -> Result<()> {
-        self.check(name, Call::Table)?;
-        let start = self.len;
-        let (mut out, len) = self.room(2 * name.len());
-        put_name(&mut out, name, form);
-        *len += out.written();
-        if start == 0 {
-            self.first_table = self.len;
-            self.first_head = match form {
-                Form::Short => Head::load(name.as_bytes()),
-                // No name has no bytes.
-                _ => Head::default(),
-            };
-        } else if self.one_table {
-            self.one_table = self.room[..self.first_table] == self.room[start..self.len];
-        }
-        self.state = State::TABLE;
-        Ok(())
-    }
-
     #[inline]
     pub(crate) fn symbol(&mut self, name: &ColumnName<'_>, value: &str) -> Result<()> {
         if let Some((head, count)) = name.short_head()
@@ -246,24 +216,6 @@ impl IlpBuffer {
             return Ok(());
         }
         self.any_symbol(name.text(), name.form(), value.as_bytes())
-    }
-
-    #[inline(never)]
-    fn any_symbol(&mut self, name: &str, form: Form, value: &[u8]) -> Result<()> {
-        self.check(name, Call::Symbol)?;
-        let escapes = text::escapes(value, class::BARE);
-        let (mut out, len) = self.room(2 * name.len() + value.len() + escapes + 2);
-        out.put([b',']);
-        put_name(&mut out, name, form);
-        out.put([b'=']);
-        if escapes == 0 {
-            out.put_slice(value);
-        } else {
-            out.put_escaped(value, class::BARE);
-        }
-        *len += out.written();
-        self.state = State::SYMBOL;
-        Ok(())
     }
 
     /// Room for a short cell, if it is ready, and the length to add what was written to.
@@ -290,24 +242,6 @@ impl IlpBuffer {
         Some((out, &mut self.len))
     }
 
-    /// Writes the name of a column, leaving room for this many bytes of its value. What is written
-    /// counts when it is added to the length given back.
-    fn column(
-        &mut self,
-        name: &str,
-        form: Form,
-        value: usize,
-    ) -> Result<(Writer<'_, [u8]>, &mut usize)> {
-        self.check(name, Call::Column)?;
-        let first = self.state.allows(Call::Symbol);
-        self.state = State::COLUMN;
-        let (mut out, len) = self.room(2 * name.len() + 2 + value);
-        out.put([if first { b' ' } else { b',' }]);
-        put_name(&mut out, name, form);
-        out.put([b'=']);
-        Ok((out, len))
-    }
-
     #[inline]
     pub(crate) fn column_bool(&mut self, name: &ColumnName<'_>, value: bool) -> Result<()> {
         let text = if value { b't' } else { b'f' };
@@ -319,15 +253,6 @@ impl IlpBuffer {
             }
             None => self.any_column(name.text(), name.form(), &[text]),
         }
-    }
-
-    /// A column with a text of our own.
-    #[inline(never)]
-    fn any_column(&mut self, name: &str, form: Form, value: &[u8]) -> Result<()> {
-        let (mut out, len) = self.column(name, form, value.len())?;
-        out.put_slice(value);
-        *len += out.written();
-        Ok(())
     }
 
     #[inline]
@@ -347,15 +272,6 @@ impl IlpBuffer {
             }
             None => self.any_integer(name.text(), name.form(), value, unit),
         }
-    }
-
-    #[inline(never)]
-    fn any_integer(&mut self, name: &str, form: Form, value: i64, unit: u8) -> Result<()> {
-        let (mut out, len) = self.column(name, form, INTEGER)?;
-        out.put_integer(value);
-        out.put([unit]);
-        *len += out.written();
-        Ok(())
     }
 
     #[inline]
@@ -387,15 +303,6 @@ impl IlpBuffer {
         }
     }
 
-    #[inline(never)]
-    fn any_double(&mut self, name: &str, form: Form, value: f64) -> Result<()> {
-        let mut window = [0; 64];
-        let mut out = Writer::new(&mut window);
-        out.put_double(value);
-        let len = out.written();
-        self.any_column(name, form, &window[..len])
-    }
-
     #[inline]
     pub(crate) fn column_str(&mut self, name: &ColumnName<'_>, value: &str) -> Result<()> {
         if let Some((text, text_len)) = text::short_quotable(value.as_bytes())
@@ -408,21 +315,6 @@ impl IlpBuffer {
             return Ok(());
         }
         self.any_string(name.text(), name.form(), value.as_bytes())
-    }
-
-    #[inline(never)]
-    fn any_string(&mut self, name: &str, form: Form, value: &[u8]) -> Result<()> {
-        let escapes = text::escapes(value, class::QUOTED);
-        let (mut out, len) = self.column(name, form, value.len() + escapes + 2)?;
-        out.put([b'"']);
-        if escapes == 0 {
-            out.put_slice(value);
-        } else {
-            out.put_escaped(value, class::QUOTED);
-        }
-        out.put([b'"']);
-        *len += out.written();
-        Ok(())
     }
 
     #[inline]
@@ -596,13 +488,6 @@ impl IlpBuffer {
         self.room.reserve(end - self.room.len());
         let ready = end.saturating_add(STEP).min(self.room.capacity());
         self.room.resize(ready, 0);
-    }
-}
-
-fn put_name(out: &mut Writer<'_, [u8]>, name: &str, form: Form) {
-    match form {
-        Form::Short | Form::Plain => out.put_slice(name.as_bytes()),
-        Form::Escaped => out.put_escaped(name.as_bytes(), class::BARE),
     }
 }
 
