@@ -443,7 +443,7 @@ fn blocking_calls_read_results_too() {
     let answers = |_: &Request| vec![longs([1, 2]), longs([3]), Step::End];
     let (server, _) = runtime.block_on(serve(Queries::new(answers)));
     let dsn = format!("questdb+ws://{}", server.addr());
-    let taos = sync::TaosBuilder::from_dsn(dsn).unwrap();
+    let taos = TaosBuilder::from_dsn(dsn).unwrap();
     let taos = sync::TBuilder::build(&taos).unwrap();
     let mut result = sync::Queryable::query(&taos, "select").unwrap();
     let got: Vec<i64> = sync::Fetchable::deserialize(&mut result)

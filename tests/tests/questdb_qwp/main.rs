@@ -8,4 +8,5 @@ mod egress;
 mod failover;
 mod ingest;
 mod outages;
+mod queries;
 mod store;
