@@ -5,7 +5,6 @@
 //! two [`Half`]s, each with its script.
 
 pub mod codec;
-#[path = "egress/mod.rs"]
 pub mod egress;
 pub mod ingest;
 

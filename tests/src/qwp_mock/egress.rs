@@ -1,1 +1,0 @@
-//! The half that answers queries (questdb §13).
