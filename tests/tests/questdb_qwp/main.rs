@@ -9,4 +9,5 @@ mod failover;
 mod ingest;
 mod outages;
 mod queries;
+mod shapes;
 mod store;
