@@ -296,7 +296,7 @@ fn decimals<T, const N: usize>(
 #[derive(Debug, Default)]
 pub(super) struct Symbols {
     known: Vec<String>,
-    sent: usize,
+    pub(super) sent: usize,
 }
 
 impl Symbols {
@@ -329,7 +329,11 @@ pub(super) fn body(table: &Table, first: bool, form: Form, symbols: &mut Symbols
         cells.put(&mut block, form, symbols);
     }
     let mut body = Vec::new();
-    if symbols.sent < symbols.known.len() {
+    // Also with nothing new: without the flag a column brings a dictionary of its own.
+    if table
+        .iter()
+        .any(|(_, cells)| matches!(cells, Cells::Symbol(_)))
+    {
         flags |= 0x08;
         codec::size(&mut body, symbols.sent);
         codec::size(&mut body, symbols.known.len() - symbols.sent);

@@ -178,10 +178,11 @@ impl Connection<'_> {
                 (_, 0) => batch(request.id, 0, &body(table, true, form, symbols)),
                 (Some(body), seq) => batch(request.id, seq, body),
                 (None, seq) => {
+                    let sent = symbols.sent;
                     let body = body(table, false, form, symbols);
                     let message = batch(request.id, seq, &body);
                     // New symbols must not be sent twice.
-                    later = (body.0 & 0x08 == 0).then_some(body);
+                    later = (symbols.sent == sent).then_some(body);
                     message
                 }
             };
