@@ -26,9 +26,9 @@ mod both {
     };
     pub use crate::util::{Inlinable, InlinableRead, InlinableWrite};
     pub use crate::{
-        Address, Capabilities, Code, ConnectionState, DeError, Dialect, Dsn, DsnError, ErrorKind, IntoDsn,
-        Manager, RawData, RawError, RawMeta, RawResult, SchemalessPrecision, SchemalessProtocol,
-        SmlData, SmlDataBuilder, Stmt2BindParam,
+        Address, Capabilities, Code, ConnectionState, DeError, Dialect, Dsn, DsnError, ErrorKind,
+        IntoDsn, Manager, RawData, RawError, RawMeta, RawResult, SchemalessPrecision,
+        SchemalessProtocol, SmlData, SmlDataBuilder, Stmt2BindParam,
     };
 }
 

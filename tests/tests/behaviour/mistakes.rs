@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::SinkExt;
 use taos::*;
-use taos_tests::{Target, for_each_target};
+use taos_tests::{Target, for_each_target, on_every_target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -41,6 +41,15 @@ fn says(error: &Error, words: &[&str]) {
     for word in words {
         assert!(text.contains(word), "{text:?} lacks {word:?}");
     }
+}
+
+/// The target's DSN to another address, with short limits and a password that must not be seen.
+fn elsewhere(target: &Target, address: std::net::SocketAddr, seconds: u32) -> String {
+    let mut dsn = target.impatient(target.parsed(), seconds);
+    dsn.username = Some("root".to_owned());
+    dsn.password = Some(SECRET.to_owned());
+    dsn.addresses = vec![Address::new(address.ip().to_string(), address.port())];
+    dsn.to_string()
 }
 
 /// A server that does `answer` with each connection; gives its address.
@@ -110,15 +119,14 @@ fn a_backend_that_is_not_built_in_names_its_feature() {
 
 #[test]
 fn a_refused_port_is_reported_at_once_without_retries() {
-    for_each_target(|_| async move {
+    on_every_target(|target| async move {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
+        let address = listener.local_addr()?;
         drop(listener);
         let started = Instant::now();
-        let dsn = format!("ws://root:{SECRET}@127.0.0.1:{port}?conn_retries=0");
-        let error = error_of(&dsn, "select 1").await;
+        let error = error_of(&elsewhere(&target, address, 5), "select 1").await;
         assert_eq!(error.kind(), ErrorKind::Connect);
-        says(&error, &["127.0.0.1", &port.to_string()]);
+        says(&error, &["127.0.0.1", &address.port().to_string()]);
         assert!(started.elapsed() < Duration::from_secs(2));
         Ok(())
     });
@@ -177,8 +185,34 @@ fn statements_with_mistakes_keep_the_servers_codes() {
 }
 
 #[test]
+fn statements_with_mistakes_are_errors_of_the_server_and_leave_the_connection_usable() {
+    on_every_target(|target| async move {
+        let table = target.table("mistakes", &[("v", Ty::Int)]).await?;
+        let (taos, name) = (table.taos(), table.name());
+        for sql in [
+            "selekt 1".to_owned(),
+            format!("select * from {name}_missing"),
+            format!("select nothing_known(v) from {name}"),
+            format!("select no_such_column from {name}"),
+            format!("insert into {name} values (1"),
+            format!("drop table {name}_missing"),
+        ] {
+            let error = match taos.query(&sql).await {
+                Ok(_) => panic!("{sql} is fine"),
+                Err(error) => error,
+            };
+            assert_eq!(error.kind(), ErrorKind::Server, "{sql}: {error:?}");
+            assert!(!error.outcome_unknown(), "{sql}: {error:?}");
+            let seven: Option<i64> = taos.query_one("select 7").await?;
+            assert_eq!(seven, Some(7), "after {sql}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn an_empty_statement_is_refused_before_it_is_sent() {
-    for_each_target(|target| async move {
+    on_every_target(|target| async move {
         let error = error_of(target.dsn(), " \n").await;
         assert_eq!(error.kind(), ErrorKind::Config);
         says(&error, &["empty"]);
@@ -201,12 +235,14 @@ fn a_statement_over_one_mebibyte_is_refused_clearly() {
 
 #[test]
 fn tls_against_a_plain_port_is_a_clear_error() {
-    for_each_target(|target| async move {
-        let mut dsn = target.parsed();
-        dsn.driver = "wss".to_owned();
-        dsn.protocol = None;
-        dsn.set("conn_retries", "0");
-        dsn.set("conn_timeout", "5");
+    on_every_target(|target| async move {
+        let mut dsn = target.impatient(target.parsed(), 5);
+        if target.is_tdengine() {
+            dsn.driver = "wss".to_owned();
+            dsn.protocol = None;
+        } else {
+            dsn.protocol = Some("https".to_owned());
+        }
         let error = error_of(&dsn.to_string(), "select 1").await;
         says(&error, &["TLS"]);
         Ok(())
@@ -215,16 +251,31 @@ fn tls_against_a_plain_port_is_a_clear_error() {
 
 #[test]
 fn a_server_that_says_nothing_is_a_timeout() {
-    for_each_target(|_| async move {
+    on_every_target(|target| async move {
         let address = peer(|mut socket| async move {
             let mut sink = [0; 1024];
             while matches!(socket.read(&mut sink).await, Ok(n) if n > 0) {}
         })
         .await;
-        let dsn = format!("ws://root:{SECRET}@{address}?conn_timeout=1&conn_retries=0");
-        let error = error_of(&dsn, "select 1").await;
+        let error = error_of(&elsewhere(&target, address, 1), "select 1").await;
         assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
         says(&error, &[&address.port().to_string()]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_server_of_another_protocol_is_a_clear_error() {
+    on_every_target(|target| async move {
+        let address = peer(|mut socket| async move {
+            let _ = socket.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await;
+            let mut sink = [0; 1024];
+            while matches!(socket.read(&mut sink).await, Ok(n) if n > 0) {}
+        })
+        .await;
+        let error = error_of(&elsewhere(&target, address, 2), "select 1").await;
+        assert_ne!(error.kind(), ErrorKind::Server, "{error:?}");
+        says(&error, &[&address.to_string()]);
         Ok(())
     });
 }
@@ -248,13 +299,14 @@ fn a_server_that_is_no_websocket_is_a_clear_error() {
 
 #[test]
 fn a_server_that_closes_at_once_is_a_clear_error() {
-    for_each_target(|_| async move {
+    on_every_target(|target| async move {
         let address = peer(|socket| async move { drop(socket) }).await;
-        let error = error_of(&format!("ws://{address}?conn_retries=0"), "select 1").await;
+        let error = error_of(&elsewhere(&target, address, 5), "select 1").await;
         assert!(
             matches!(error.kind(), ErrorKind::Connect | ErrorKind::ConnectionLost),
             "{error:?}"
         );
+        says(&error, &[&address.to_string()]);
         Ok(())
     });
 }
