@@ -190,7 +190,13 @@ impl Client {
             Err(_) => Failure {
                 error: error!(
                     SocketError,
-                    "no answer from {url} within {:?}", request.limit
+                    "no answer from {url} within {:?}{}",
+                    request.limit,
+                    if sent || self.0.scheme == "http" {
+                        ""
+                    } else {
+                        "; does the port expect TLS?"
+                    }
                 ),
                 retriable: true,
                 sent,
