@@ -5,7 +5,9 @@ use std::fmt::Display;
 
 use taos_query::common::Field;
 use taos_query::helpers::{Describe, ShowDatabase, Topic};
-use taos_query::{AsyncQueryable, Capabilities, RawBlock, RawError, RawMeta, RawResult, SmlData};
+use taos_query::{
+    AsyncQueryable, Capabilities, ErrorKind, RawBlock, RawError, RawMeta, RawResult, SmlData,
+};
 
 use super::{ResultSet, Taos, Way, describe};
 
@@ -37,7 +39,11 @@ impl AsyncQueryable for Taos {
         sql: T,
         _req_id: u64,
     ) -> RawResult<ResultSet> {
-        self.shared.query(sql.as_ref()).await
+        let sql = sql.as_ref();
+        if sql.trim().is_empty() {
+            return Err(RawError::of(ErrorKind::Config, "the statement is empty"));
+        }
+        self.shared.query(sql).await
     }
 
     /// The server's release, such as `9.3.4`.
