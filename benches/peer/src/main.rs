@@ -3,6 +3,7 @@
 
 #[path = "../../shared/cases.rs"]
 mod cases;
+#[allow(dead_code, reason = "other programs use the rest")]
 #[path = "../../shared/measure.rs"]
 mod measure;
 #[path = "../../shared/readings.rs"]

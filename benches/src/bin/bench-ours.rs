@@ -10,6 +10,7 @@ mod cases;
 mod echo;
 #[path = "../load.rs"]
 mod load;
+#[allow(dead_code, reason = "other programs use the rest")]
 #[path = "../../shared/measure.rs"]
 mod measure;
 #[path = "../own_topics.rs"]

@@ -107,7 +107,7 @@ fn data(n: u64) -> Vec<u8> {
 /// Texts of different lengths; each seventh is NULL.
 fn notes(out: &mut Vec<u8>, rows: std::ops::Range<u64>) {
     let is_null = |row: u64| row % 7 == 3;
-    let mut bitmap = vec![0_u8; usize::try_from((PER_BATCH + 7) / 8).unwrap_or(0)];
+    let mut bitmap = vec![0_u8; usize::try_from(PER_BATCH.div_ceil(8)).unwrap_or(0)];
     let (mut offsets, mut bytes) = (0_u32.to_le_bytes().to_vec(), Vec::new());
     for (at, row) in rows.enumerate() {
         if is_null(row) {
