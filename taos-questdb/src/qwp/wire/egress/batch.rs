@@ -223,7 +223,10 @@ impl Decoder {
             T::Decimal64 => decimals(out, reader, 18, |v| i64::from_le_bytes(v).into()),
             T::Decimal128 => decimals(out, reader, 38, i128::from_le_bytes),
             T::Decimal256 => text::wide_decimals(out, reader),
-            T::Symbol => text::symbols(out, reader, &mut self.dictionary),
+            T::Symbol => {
+                let shared = batch.has(flags::DELTA_SYMBOL_DICT);
+                text::symbols(out, reader, shared.then_some(&mut self.dictionary))
+            }
             T::Varchar => text::strings(out, reader, Ty::VarChar),
             T::Binary => text::strings(out, reader, Ty::VarBinary),
             T::Uuid => text::uuids(out, reader),

@@ -33,6 +33,11 @@ impl Dictionary {
                 self.ends.len()
             ));
         }
+        self.take(reader)
+    }
+
+    /// Takes symbols behind their number.
+    pub(super) fn take(&mut self, reader: &mut Reader<'_>) -> Result<()> {
         // Each takes a byte at least.
         let count = reader.count(reader.remaining(), "number of new symbols")?;
         if self.ends.len() + count > limit::SYMBOLS {

@@ -234,7 +234,7 @@ fn symbols_are_remembered_from_batch_to_batch_until_they_are_reset() {
     );
 
     // Later batches have no schema, and this one no new symbols.
-    let second = batch(0, 1, &hex("00 02 01 01 00"));
+    let second = batch(flags::DELTA_SYMBOL_DICT, 1, &hex("02 00 00 02 01 01 00"));
     let block = decoder.batch(&as_batch(&second), &mut schema).unwrap();
     let texts: Vec<Option<String>> = block.deserialize().collect::<Result<_, _>>().unwrap();
     assert_eq!(texts, [None, Some("a".to_owned())]);
@@ -242,7 +242,7 @@ fn symbols_are_remembered_from_batch_to_batch_until_they_are_reset() {
     // One that nobody wants still brings its symbols.
     let skipped = batch(flags::DELTA_SYMBOL_DICT, 2, &hex("02 01 01 63 00 01 00 02"));
     decoder.skip(&as_batch(&skipped)).unwrap();
-    let third = batch(0, 3, &hex("00 01 00 02"));
+    let third = batch(flags::DELTA_SYMBOL_DICT, 3, &hex("03 00 00 01 00 02"));
     let block = decoder.batch(&as_batch(&third), &mut schema).unwrap();
     assert_eq!(block.to_values(), [[Value::VarChar("c".to_owned())]]);
 
@@ -252,8 +252,16 @@ fn symbols_are_remembered_from_batch_to_batch_until_they_are_reset() {
     decoder.reset(0xfe);
     assert!(decoder.batch(&as_batch(&third), &mut schema).is_ok());
     decoder.reset(1);
-    let refused = decoder.batch(&as_batch(&third), &mut schema).unwrap_err();
+    assert!(decoder.batch(&as_batch(&third), &mut schema).is_err());
+    let again = batch(flags::DELTA_SYMBOL_DICT, 3, &hex("00 00 00 01 00 02"));
+    let refused = decoder.batch(&as_batch(&again), &mut schema).unwrap_err();
     assert!(refused.msg().contains("symbol 2"), "{refused}");
+
+    // Without the flag a column has symbols of its own.
+    let own = batch(0, 4, &hex("00 02 00 02 01 78 01 79 01 00"));
+    let block = decoder.batch(&as_batch(&own), &mut schema).unwrap();
+    let texts: Vec<String> = block.deserialize().collect::<Result<_, _>>().unwrap();
+    assert_eq!(texts, ["y", "x"]);
 }
 
 #[test]

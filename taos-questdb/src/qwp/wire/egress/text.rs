@@ -57,13 +57,22 @@ fn bad_offsets() -> Error {
     error!(ProtocolError, "the offsets of texts do not ascend from 0")
 }
 
-/// SYMBOL: each symbol stands in the block once, however many rows have it.
+/// SYMBOL: each symbol stands in the block once, however many rows have it. Without the dictionary of the
+/// connection the column brings its own behind the NULLs (questdb §12.10).
 pub(super) fn symbols(
     out: &mut BlockOut,
     reader: &mut Reader<'_>,
-    dictionary: &mut Dictionary,
+    shared: Option<&mut Dictionary>,
 ) -> Result<()> {
     let nulls = Nulls::read(reader, out.rows())?;
+    let mut own = Dictionary::default();
+    let dictionary = match shared {
+        Some(shared) => shared,
+        None => {
+            own.take(reader)?;
+            &mut own
+        }
+    };
     let mut column = out.variable(Ty::VarChar, LONGEST_TEXT)?;
     dictionary.begin_column();
     for null in nulls.rows() {
