@@ -1,4 +1,7 @@
 //! The cells of a row, for both kinds of buffers.
+//!
+//! The commonest calls are always inlined, down to the choice of the kind: a name given as a literal
+//! is then checked while the program is compiled.
 
 use std::net::Ipv4Addr;
 
@@ -47,7 +50,7 @@ macro_rules! cells {
         ///
         /// # Errors
         /// `InvalidName`, or `InvalidApiCall` out of order; the buffer stays as it was.
-        #[inline]
+        #[inline(always)]
         pub fn $call<'a, N>(&mut self, name: N, value: $type) -> Result<&mut Self>
         where
             N: AsRef<str> + TryInto<ColumnName<'a>>,
@@ -96,7 +99,7 @@ impl Buffer {
     ///
     /// # Errors
     /// `InvalidName`, or `InvalidApiCall` while a row is unfinished; the buffer stays as it was.
-    #[inline]
+    #[inline(always)]
     pub fn table<'a, N>(&mut self, name: N) -> Result<&mut Self>
     where
         N: AsRef<str> + TryInto<TableName<'a>>,
@@ -114,7 +117,7 @@ impl Buffer {
     ///
     /// # Errors
     /// `InvalidName`, or `InvalidApiCall` out of order; the buffer stays as it was.
-    #[inline]
+    #[inline(always)]
     pub fn symbol<'a, N, S>(&mut self, name: N, value: S) -> Result<&mut Self>
     where
         N: AsRef<str> + TryInto<ColumnName<'a>>,
@@ -159,7 +162,7 @@ impl Buffer {
     ///
     /// # Errors
     /// `InvalidName`, or `InvalidApiCall` out of order; the buffer stays as it was.
-    #[inline]
+    #[inline(always)]
     pub fn column_str<'a, N, S>(&mut self, name: N, value: S) -> Result<&mut Self>
     where
         N: AsRef<str> + TryInto<ColumnName<'a>>,

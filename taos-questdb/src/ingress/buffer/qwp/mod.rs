@@ -315,7 +315,7 @@ impl QwpBuffer {
         self.marker.clear();
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn table<'a, N>(&mut self, name: N) -> Result<()>
     where
         N: AsRef<str> + TryInto<TableName<'a>>,

@@ -15,7 +15,7 @@ macro_rules! fixed {
         impl QwpBuffer {
             $(
                 $(#[$doc])*
-                #[inline]
+                #[inline(never)]
                 pub(crate) fn $method<'a, N>(&mut self, name: N, $value: $type) -> Result<()>
                 where
                     N: AsRef<str> + TryInto<ColumnName<'a>>,
@@ -49,7 +49,7 @@ fixed! {
 }
 
 impl QwpBuffer {
-    #[inline]
+    #[inline(never)]
     pub(crate) fn symbol<'a, N, S>(&mut self, name: N, value: S) -> Result<()>
     where
         N: AsRef<str> + TryInto<ColumnName<'a>>,
@@ -70,7 +70,7 @@ impl QwpBuffer {
         Ok(())
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn column_bool<'a, N>(&mut self, name: N, value: bool) -> Result<()>
     where
         N: AsRef<str> + TryInto<ColumnName<'a>>,
@@ -83,7 +83,7 @@ impl QwpBuffer {
         Ok(())
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn column_str<'a, N, S>(&mut self, name: N, value: S) -> Result<()>
     where
         N: AsRef<str> + TryInto<ColumnName<'a>>,
@@ -114,7 +114,7 @@ impl QwpBuffer {
         Ok(())
     }
 
-    #[inline]
+    #[inline(never)]
     pub(crate) fn column_ts<'a, N>(&mut self, name: N, value: Timestamp) -> Result<()>
     where
         N: AsRef<str> + TryInto<ColumnName<'a>>,
