@@ -18,7 +18,7 @@ pub(super) const PARAMETERS: [(&str, &str); 5] = [
     ("retry_backoff_ms", "20"),
     ("retry_backoff_max_ms", "100"),
     ("conn_timeout", "2"),
-    ("read_timeout", "2"),
+    ("read_timeout", "3"),
 ];
 /// More than three blocks, so that a fetch is still to come when the query has been answered.
 const READ: i64 = 20_000;

@@ -23,7 +23,7 @@ use taos_tests::Target;
 /// A message that has not come by then does not come.
 const LIMIT: Duration = Duration::from_secs(20);
 /// Long enough for a message that is there already.
-const SHORT: Timeout = Timeout::Duration(Duration::from_millis(400));
+const SHORT: Timeout = Timeout::Duration(Duration::from_millis(1500));
 /// What starts the helper that is killed, or that is a server.
 const PROCESS: &str = env!("CARGO_BIN_EXE_taos-test-process");
 
