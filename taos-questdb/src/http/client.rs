@@ -230,7 +230,7 @@ impl Client {
             .dialer
             .dial_with_probe(address)
             .await
-            .map_err(Failure::unsent)?;
+            .map_err(|error| self.undialed(error))?;
         let mut fresh = Connection::over(dialed, number).await?;
         *sent = true;
         match fresh.send(self.message(address, request)?).await {
@@ -241,6 +241,14 @@ impl Client {
                 "{url} closed the connection at once"
             ))),
         }
+    }
+
+    /// Another server may have a better certificate, or answer handshakes.
+    fn undialed(&self, error: Error) -> Failure {
+        let elsewhere = error.code() == ErrorCode::TlsError && self.has_several();
+        let mut failure = Failure::unsent(error);
+        failure.retriable |= elsewhere;
+        failure
     }
 
     fn message(

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use super::client::{Client, Request};
 use super::retry::{Schedule, is_retriable};
-use crate::error::{Error, Result, error};
+use crate::error::{Error, ErrorCode, Result, error};
 use crate::ingress::ProtocolVersion;
 
 const RETRY: Duration = Duration::from_secs(1);
@@ -24,7 +24,8 @@ pub(crate) struct Negotiated {
 /// Asks the server, for a second if it does not answer.
 ///
 /// # Errors
-/// `ProtocolVersionError` with the URL and what came instead.
+/// `ProtocolVersionError` with the URL and what came instead; `TlsError`, `ConfigError` and
+/// `InvalidApiCall` as they are.
 pub(crate) async fn negotiate(client: &Client) -> Result<Negotiated> {
     let limits = client.limits();
     let request = Request::get("/settings", limits.request_timeout);
@@ -43,6 +44,14 @@ pub(crate) async fn negotiate(client: &Client) -> Result<Negotiated> {
     }
 }
 
+/// What has nothing to do with the server's version stays what it is.
+fn undetected(why: Error) -> Error {
+    match why.code() {
+        ErrorCode::InvalidApiCall | ErrorCode::ConfigError | ErrorCode::TlsError => why,
+        _ => unknown(&why),
+    }
+}
+
 fn unknown(why: &Error) -> Error {
     error!(
         ProtocolVersionError,
@@ -58,7 +67,7 @@ async fn attempt(
     let response = client
         .attempt(request)
         .await
-        .map_err(|failure| (unknown(&failure.error), failure.retriable))?;
+        .map_err(|failure| (undetected(failure.error), failure.retriable))?;
     let status = response.status();
     let number = response.number();
     let url = response.url().to_owned();
@@ -124,7 +133,6 @@ fn highest(listed: &[Value]) -> Option<ProtocolVersion> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::ErrorCode;
 
     fn read(body: &str) -> Result<(ProtocolVersion, Option<usize>)> {
         settings(body.as_bytes(), "http://h:1/settings")

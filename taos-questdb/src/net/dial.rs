@@ -16,6 +16,8 @@ use crate::settings::{Address, Settings};
 /// After this long without traffic the system asks whether the peer is still there.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+/// Reads of [`Probe::drain`].
+const MOST_DRAINED: usize = 256;
 
 /// Gives the client's end of a pipe, or the error of a refused connection.
 #[cfg(test)]
@@ -23,6 +25,7 @@ pub(crate) type Pipes =
     std::sync::Arc<dyn Fn(&Address) -> std::result::Result<BoxIo, Error> + Send + Sync>;
 
 /// Opens connections for one configuration.
+#[derive(Clone)]
 pub(crate) struct Dialer {
     connect_limit: Duration,
     handshake_limit: Duration,
@@ -52,11 +55,15 @@ impl Probe {
         matches!(self.0.peek(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Throws away what has arrived. A socket closed with something unread throws away what is on its
-    /// way to the peer.
+    /// Throws away what has arrived, at most a megabyte, since a peer may send faster than that. A
+    /// socket closed with something unread throws away what is on its way to the peer.
     pub(crate) fn drain(&self) {
         let mut bytes = [std::mem::MaybeUninit::uninit(); 4096];
-        while matches!(self.0.recv(&mut bytes), Ok(1..)) {}
+        for _ in 0..MOST_DRAINED {
+            if !matches!(self.0.recv(&mut bytes), Ok(1..)) {
+                break;
+            }
+        }
     }
 }
 

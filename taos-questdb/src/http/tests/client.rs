@@ -229,10 +229,7 @@ async fn certificates_are_judged_by_the_named_file_and_the_name() {
         });
         settings
     };
-    let file = || Roots::File {
-        path: path.clone(),
-        password: None,
-    };
+    let file = || Roots::File(path.clone());
     let trusted = Client::new(&with("localhost", file())).unwrap();
     write(&trusted).await.unwrap();
     write(&trusted).await.unwrap();

@@ -40,9 +40,13 @@ use crate::settings::Settings;
 /// the next flush goes over another connection. Over TCP part of a line may be on its way by then, so
 /// that [`must_close`](Self::must_close) is true and later flushes fail at once.
 ///
+/// # Runtimes
+/// Await it inside a tokio runtime. A sender over TCP or QWP belongs to the one in which it was made;
+/// over TCP a flush in another one is an `InvalidApiCall` if the first is single-threaded. Over HTTP
+/// any runtime will do.
+///
 /// # Auto-flush
-/// A sender built with `auto_flush_rows`, `auto_flush_bytes` or `auto_flush_interval` of
-/// [`SenderBuilder`] flushes by itself where rows are completed through
+/// A sender built with [`SenderBuilder::auto_flush`] or one of its triggers flushes by itself where rows are completed through
 /// it, by [`at`](Self::at), [`at_now`](Self::at_now) or [`flush_if_due`](Self::flush_if_due). There is
 /// no timer behind it: rows wait in the buffer for the next row or for a flush.
 pub struct AsyncSender {
@@ -229,11 +233,8 @@ impl AsyncSender {
         if let Transport::Tcp(tcp) = &self.transport {
             tcp.check()?;
         }
-        if transactional && !self.protocol.is_http() {
-            return Err(error!(
-                InvalidApiCall,
-                "transactional flushes are of HTTP only, not of {}", self.protocol
-            ));
+        if transactional && self.protocol.is_qwp() {
+            return Err(self.no_transactions());
         }
         if self.protocol.is_qwp() && buffer.qwp().is_none() {
             return Err(error!(
@@ -245,7 +246,23 @@ impl AsyncSender {
             // The publisher knows the rest, and the limits of the server.
             return Ok(true);
         }
-        buffer.check_flush(self.max_buf_size, self.protocol_version, transactional)
+        let over_http = self.protocol.is_http();
+        let some = buffer.check_flush(
+            self.max_buf_size,
+            self.protocol_version,
+            transactional && over_http,
+        )?;
+        if some && transactional && !over_http {
+            return Err(self.no_transactions());
+        }
+        Ok(some)
+    }
+
+    fn no_transactions(&self) -> Error {
+        error!(
+            InvalidApiCall,
+            "transactional flushes are of HTTP only, not of {}", self.protocol
+        )
     }
 
     pub(super) fn is_due(&mut self, buffer: &Buffer) -> bool {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead as _, AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::timeout;
 
 use super::ecdsa::Key;
@@ -22,12 +22,17 @@ const LINGER: Duration = Duration::from_secs(5);
 
 pub(super) struct Tcp {
     /// Absent once a flush has failed or was given up: what comes next would follow half a line.
-    io: Option<BoxIo>,
-    probe: Option<Probe>,
+    open: Option<Open>,
     tls: bool,
     runtime: Handle,
     peer: String,
     write_limit: Duration,
+}
+
+/// Both handles of a socket. It stays open for the server until both are gone.
+struct Open {
+    io: BoxIo,
+    probe: Option<Probe>,
 }
 
 impl Tcp {
@@ -59,8 +64,10 @@ impl Tcp {
             match made.await {
                 Ok(dialed) => {
                     return Ok(Self {
-                        io: Some(dialed.io),
-                        probe: dialed.probe,
+                        open: Some(Open {
+                            io: dialed.io,
+                            probe: dialed.probe,
+                        }),
                         tls: settings.tls.is_some(),
                         runtime: Handle::current(),
                         peer,
@@ -79,7 +86,7 @@ impl Tcp {
     }
 
     pub(super) fn is_broken(&self) -> bool {
-        self.io.is_none()
+        self.open.is_none()
     }
 
     fn gone(&self) -> Error {
@@ -100,13 +107,38 @@ impl Tcp {
         Ok(())
     }
 
+    /// Nobody wakes what waits for a socket in another runtime than the one that drives it, if that
+    /// runs on the thread that awaits.
+    fn check_runtime(&self) -> Result<()> {
+        let Ok(here) = Handle::try_current() else {
+            return Err(error!(
+                InvalidApiCall,
+                "a sender over TCP needs a tokio runtime: await it inside the one that it was made in, or \
+                 use the blocking `Sender`"
+            ));
+        };
+        if here.id() != self.runtime.id()
+            && self.runtime.runtime_flavor() == RuntimeFlavor::CurrentThread
+        {
+            return Err(error!(
+                InvalidApiCall,
+                "the sender to {} was made in another runtime, a single-threaded one that does not run \
+                 meanwhile: make a sender in this runtime, or use the blocking `Sender`",
+                self.peer
+            ));
+        }
+        Ok(())
+    }
+
     /// Looks whether the server has closed, which is all it ever says.
     ///
     /// # Errors
-    /// `SocketError`, and the connection is gone.
+    /// `InvalidApiCall` outside of the runtime; `SocketError`, and the connection is gone.
     pub(super) async fn look(&mut self) -> Result<()> {
-        let mut io = self.io.take().ok_or_else(|| self.gone())?;
-        match poll_fn(|cx| Poll::Ready(read(&mut io, cx))).await {
+        self.check()?;
+        self.check_runtime()?;
+        let mut open = self.open.take().ok_or_else(|| self.gone())?;
+        match poll_fn(|cx| Poll::Ready(read(&mut open.io, cx))).await {
             Poll::Ready(Ok(0)) => Err(error!(
                 SocketError,
                 "{} has closed the connection, as servers do after a line or key that they refuse; its \
@@ -115,7 +147,7 @@ impl Tcp {
             )),
             Poll::Ready(Err(error)) => Err(self.failed(&error)),
             Poll::Ready(Ok(_)) | Poll::Pending => {
-                self.io = Some(io);
+                self.open = Some(open);
                 Ok(())
             }
         }
@@ -124,20 +156,24 @@ impl Tcp {
     /// Hands the lines to the operating system.
     ///
     /// # Errors
-    /// `SocketError`, after which there is no connection any more.
+    /// `InvalidApiCall` outside of the runtime; `SocketError`, after which there is no connection any
+    /// more.
     pub(super) async fn send(&mut self, lines: &[u8]) -> Result<()> {
         self.look().await?;
-        let mut io = self.io.take().ok_or_else(|| self.gone())?;
+        let mut open = self.open.take().ok_or_else(|| self.gone())?;
         let mut left = lines;
         while !left.is_empty() {
-            let taken = self.step(io.write(left)).await.map_err(Error::doubtful)?;
+            let taken = self
+                .step(open.io.write(left))
+                .await
+                .map_err(Error::doubtful)?;
             left = left.get(taken..).unwrap_or_default();
             if taken == 0 {
                 return Err(self.failed(&io::ErrorKind::WriteZero.into()).doubtful());
             }
         }
-        self.step(io.flush()).await.map_err(Error::doubtful)?;
-        self.io = Some(io);
+        self.step(open.io.flush()).await.map_err(Error::doubtful)?;
+        self.open = Some(open);
         Ok(())
     }
 
@@ -161,22 +197,30 @@ impl Tcp {
     /// Ends the stream; what is on its way still arrives.
     ///
     /// # Errors
-    /// `SocketError`.
+    /// `InvalidApiCall` outside of the runtime, `SocketError`.
     pub(super) async fn close(&mut self) -> Result<()> {
-        let Some(mut io) = self.io.take() else {
+        if self.is_broken() {
+            return Ok(());
+        }
+        self.check_runtime()?;
+        let Some(mut open) = self.open.take() else {
             return Ok(());
         };
-        self.step(io.shutdown()).await?;
-        linger(io).await;
+        self.step(open.io.shutdown()).await?;
+        linger(open.io).await;
         Ok(())
     }
 }
 
-/// What another server may do better. Keys and certificates are the same for all.
+/// What another server may do better: its certificate and the keys that it knows are its own.
 fn may_pass_elsewhere(error: &Error) -> bool {
     matches!(
         error.code(),
-        ErrorCode::CouldNotResolveAddr | ErrorCode::ConnectTimeout | ErrorCode::SocketError
+        ErrorCode::CouldNotResolveAddr
+            | ErrorCode::ConnectTimeout
+            | ErrorCode::SocketError
+            | ErrorCode::TlsError
+            | ErrorCode::AuthError
     )
 }
 
@@ -199,13 +243,13 @@ async fn linger(mut io: BoxIo) {
 
 impl Drop for Tcp {
     fn drop(&mut self) {
-        let Some(mut io) = self.io.take() else {
+        let Some(Open { mut io, probe }) = self.open.take() else {
             return;
         };
         // The first poll of a shutdown is the system call.
         let mut cx = Context::from_waker(Waker::noop());
         let _ = Pin::new(&mut io).poll_shutdown(&mut cx);
-        if let Some(probe) = &self.probe {
+        if let Some(probe) = &probe {
             probe.drain();
         }
         if self.tls {

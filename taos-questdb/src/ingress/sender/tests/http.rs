@@ -235,3 +235,10 @@ fn the_blocking_sender_works_on_a_plain_thread_and_inside_a_runtime() {
     assert_eq!(script.seen().len(), 4);
     assert!(!format!("{sender:?}").is_empty());
 }
+
+#[test]
+fn outside_of_a_runtime_a_sender_is_told_so_and_not_that_the_version_is_unknown() {
+    let sender = futures_util::FutureExt::now_or_never(AsyncSender::from_conf("http::addr=h;"));
+    let error = sender.unwrap().unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidApiCall, "{error}");
+}

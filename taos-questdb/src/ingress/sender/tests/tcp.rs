@@ -146,6 +146,74 @@ async fn what_only_http_has_is_refused_and_the_rest_goes_on() {
     sender.close().await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_transaction_is_judged_behind_what_is_wrong_with_the_buffer() {
+    let (mut sender, _server) = connected(1024).await;
+    let mut buffer = Buffer::default();
+    sender
+        .flush_and_keep_with_flags(&buffer, true)
+        .await
+        .unwrap();
+    buffer.table("t").unwrap();
+    let error = sender
+        .flush_and_keep_with_flags(&buffer, true)
+        .await
+        .unwrap_err();
+    assert!(!error.msg().contains("transactional"), "{error}");
+}
+
+fn one_thread() -> tokio::runtime::Runtime {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.enable_all().build().unwrap()
+}
+
+#[test]
+fn outside_of_its_runtime_a_sender_is_refused_and_stays_usable() {
+    let home = one_thread();
+    let (mut sender, _server) = home.block_on(connected(1024));
+    let mut buffer = one_row();
+    let error = futures_util::FutureExt::now_or_never(sender.flush(&mut buffer))
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidApiCall, "{error}");
+    for elsewhere in [
+        one_thread(),
+        tokio::runtime::Builder::new_multi_thread().build().unwrap(),
+    ] {
+        let error = elsewhere.block_on(sender.flush(&mut buffer)).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidApiCall, "{error}");
+        assert!(error.msg().contains("another runtime"), "{error}");
+        assert!(elsewhere.block_on(sender.ping()).is_err());
+    }
+    assert_eq!(buffer.as_bytes(), ROW);
+    assert!(!sender.must_close());
+    home.block_on(sender.flush(&mut buffer)).unwrap();
+    let error = futures_util::FutureExt::now_or_never(sender.close())
+        .unwrap()
+        .unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidApiCall, "{error}");
+}
+
+#[tokio::test]
+async fn the_server_sees_the_end_when_a_flush_fails_and_not_only_when_the_sender_goes() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = settings(Protocol::Tcp);
+    settings.addresses = vec![Address::new(
+        "127.0.0.1",
+        listener.local_addr().unwrap().port(),
+    )];
+    let mut sender = AsyncSender::connect(settings).await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    sender.set_write_timeout(Duration::from_millis(50));
+    sender.flush(&mut rows(2_000_000)).await.unwrap_err();
+    assert!(sender.must_close());
+    let mut nowhere = tokio::io::sink();
+    let read = tokio::io::copy(&mut server, &mut nowhere);
+    let ended = tokio::time::timeout(Duration::from_secs(30), read).await;
+    assert!(ended.is_ok(), "the connection is still open");
+    drop(sender);
+}
+
 /// A key pair made for these tests: `d`, `x`, `y`.
 fn key() -> (String, String, String) {
     use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
@@ -331,6 +399,44 @@ async fn the_next_address_is_taken_where_nobody_listens() {
     let error = AsyncSender::connect(settings).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::CouldNotResolveAddr);
     assert!(error.msg().contains("bind_interface"), "{error}");
+}
+
+#[tokio::test]
+async fn the_next_address_is_taken_where_the_first_speaks_no_tls() {
+    let (acceptor, certificate) = crate::testing::tls_server("localhost");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("roots.pem");
+    std::fs::write(&path, certificate).unwrap();
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = |listener: &tokio::net::TcpListener| listener.local_addr().unwrap().port();
+    let (first, second) = (port(&mute), port(&listener));
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((tcp, _)) = listener.accept().await {
+            kept.push(acceptor.accept(tcp).await);
+        }
+    });
+    for scheme in ["tcps", "https"] {
+        let conf = format!(
+            "{scheme}::addr=localhost:{first};tls_roots={};",
+            path.display()
+        );
+        let builder = crate::ingress::SenderBuilder::from_conf(conf)
+            .and_then(|b| b.auth_timeout(Duration::from_millis(100)))
+            .and_then(|b| b.protocol_version(ProtocolVersion::V1))
+            .unwrap()
+            .address("localhost", second);
+        if scheme == "tcps" {
+            builder.build_async().await.unwrap();
+            continue;
+        }
+        let client = crate::http::Client::new(&builder.settings().unwrap()).unwrap();
+        let request = crate::http::Request::get("/ping", Duration::from_millis(500));
+        let error = client.request(request).await.map(drop).unwrap_err();
+        let words = error.msg();
+        assert!(words.contains(&second.to_string()), "{words}");
+    }
 }
 
 #[tokio::test]
