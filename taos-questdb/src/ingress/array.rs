@@ -127,16 +127,14 @@ impl Shape {
                     ));
                 }
             };
-            shape.elements = shape
-                .elements
-                .checked_mul(len)
-                .filter(|n| *n <= MAX_ARRAY_BUFFER_SIZE / 8)
-                .ok_or_else(|| {
-                    error!(
-                        ArrayError,
-                        "an array of more than {MAX_ARRAY_BUFFER_SIZE} bytes"
-                    )
-                })?;
+            // A length of zero makes the array empty, however long the others are.
+            shape.elements = shape.elements.saturating_mul(len);
+        }
+        if shape.elements > MAX_ARRAY_BUFFER_SIZE / 8 {
+            return Err(error!(
+                ArrayError,
+                "an array of more than {MAX_ARRAY_BUFFER_SIZE} bytes"
+            ));
         }
         Ok(shape)
     }
@@ -344,17 +342,54 @@ impl<T: ArrayElement, D: ndarray::Dimension> NdArrayView<T> for ndarray::ArrayVi
     }
 
     fn as_slice(&self) -> Option<&[T]> {
-        ndarray::ArrayRef::as_slice(self)
+        self.to_slice()
     }
 
     fn iter(&self) -> Self::Iter<'_> {
-        ndarray::ArrayRef::iter(self)
+        self.into_iter()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::NdArrayView;
+    use super::{MAX_ARRAY_DIM_LEN, NdArrayView, Shape};
+    use crate::error::Result;
+
+    /// Lengths without elements.
+    struct Lengths(Vec<usize>);
+
+    impl NdArrayView<f64> for Lengths {
+        type Iter<'a> = std::slice::Iter<'a, f64>;
+
+        fn ndim(&self) -> usize {
+            self.0.len()
+        }
+
+        fn dim(&self, index: usize) -> Result<usize> {
+            Ok(self.0[index])
+        }
+
+        fn as_slice(&self) -> Option<&[f64]> {
+            Some(&[])
+        }
+
+        fn iter(&self) -> Self::Iter<'_> {
+            Default::default()
+        }
+    }
+
+    #[test]
+    fn lengths_are_judged_before_the_bytes_and_a_zero_makes_any_array_small() {
+        let empty = Lengths(vec![MAX_ARRAY_DIM_LEN, MAX_ARRAY_DIM_LEN, 0]);
+        assert_eq!(Shape::of(&empty).unwrap().data_len(), 0);
+        let long = Lengths(vec![100_000_000, MAX_ARRAY_DIM_LEN + 1, 0]);
+        let error = Shape::of(&long).unwrap_err();
+        assert!(error.msg().contains("dimension 1 has length"), "{error}");
+        let error = Shape::of(&Lengths(vec![100_000_000])).unwrap_err();
+        assert!(error.msg().contains("bytes"), "{error}");
+        let huge = Lengths(vec![MAX_ARRAY_DIM_LEN; 32]);
+        assert!(Shape::of(&huge).is_err());
+    }
 
     #[test]
     fn elements_of_slices_come_in_their_order() {

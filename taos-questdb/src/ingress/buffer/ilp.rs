@@ -29,6 +29,8 @@ pub(crate) struct IlpBuffer {
     /// The lines, then zeros to write over.
     room: Vec<u8>,
     len: usize,
+    /// All but the lines while those are lent out.
+    lent: Option<Box<Self>>,
     rows: usize,
     /// Bytes of the first row's table as written; it stands at the front.
     first_table: usize,
@@ -55,6 +57,7 @@ impl IlpBuffer {
         Self {
             room: Vec::with_capacity(capacity),
             len: 0,
+            lent: None,
             rows: 0,
             first_table: 0,
             first_head: Head::default(),
@@ -111,15 +114,21 @@ impl IlpBuffer {
         self.marker.clear();
     }
 
-    /// Gives the lines away without a copy. The buffer is not to be used until
-    /// [`restore_bytes`](Self::restore_bytes) brings them back.
+    /// Gives the lines away without a copy, until [`restore_bytes`](Self::restore_bytes) brings them
+    /// back. Those that never come back leave an empty buffer.
     pub(crate) fn take_bytes(&mut self) -> Vec<u8> {
-        let mut bytes = std::mem::take(&mut self.room);
-        bytes.truncate(self.len);
+        let empty = Self::new(self.version, 0, self.max_name_len);
+        let mut lent = std::mem::replace(self, empty);
+        let mut bytes = std::mem::take(&mut lent.room);
+        bytes.truncate(lent.len);
+        self.lent = Some(Box::new(lent));
         bytes
     }
 
     pub(crate) fn restore_bytes(&mut self, bytes: Vec<u8>) {
+        if let Some(lent) = self.lent.take() {
+            *self = *lent;
+        }
         self.room = bytes;
         if self.room.len() < self.len {
             // Something else came back; rows cannot be cut out of what is not there.
@@ -505,6 +514,7 @@ impl Clone for IlpBuffer {
         Self {
             room: self.as_bytes().to_vec(),
             marker: self.marker.clone(),
+            lent: None,
             ..*self
         }
     }

@@ -138,6 +138,20 @@ fn memory_is_kept_when_rows_are_dropped_and_lent_out_without_a_copy() {
 }
 
 #[test]
+fn a_buffer_whose_lines_are_out_for_good_is_empty_and_goes_on() {
+    let mut buffer = Buffer::new(V1);
+    put(&mut buffer, "t");
+    put(&mut buffer, "t");
+    buffer.set_marker().unwrap();
+    drop(buffer.take_bytes());
+    assert_eq!(buffer.as_bytes(), b"");
+    assert_eq!((buffer.len(), buffer.row_count()), (0, 0));
+    assert!(buffer.rewind_to_marker().is_err(), "its rows are gone");
+    put(&mut buffer, "u");
+    assert_eq!(buffer.as_bytes(), b"u,s=x\n");
+}
+
+#[test]
 fn bytes_that_do_not_come_back_leave_an_empty_buffer() {
     let mut buffer = Buffer::new(V1);
     put(&mut buffer, "t");
