@@ -22,7 +22,7 @@ impl Query {
             let length = if rest.starts_with("--") {
                 rest.find('\n').map_or(rest.len(), |end| end + 1)
             } else if rest.starts_with("/*") {
-                rest.find("*/").map_or(rest.len(), |end| end + 2)
+                rest[2..].find("*/").map_or(rest.len(), |end| end + 4)
             } else if matches!(c, '\'' | '"') {
                 rest[1..].find(c).map_or(rest.len(), |end| end + 2)
             } else {
@@ -90,6 +90,7 @@ mod tests {
             ("a = ? and b = ?", "a = $1 and b = $2", 2),
             ("'?' || \"?\" -- ?\n|| ?", "'?' || \"?\" -- ?\n|| $1", 1),
             ("/* ? */ 'it''s ?' ?", "/* ? */ 'it''s ?' $1", 1),
+            ("/*/ ? */ ?", "/*/ ? */ $1", 1),
             ("$2 = $1 and é", "$2 = $1 and é", 2),
             ("'open ?", "'open ?", 0),
         ] {

@@ -275,7 +275,7 @@ fn tokens(sql: &str) -> RawResult<Vec<Token>> {
         if rest.starts_with("--") {
             rest = rest.split_once('\n').map_or("", |(_, after)| after);
         } else if rest.starts_with("/*") {
-            rest = rest.split_once("*/").map_or("", |(_, after)| after);
+            rest = rest[2..].split_once("*/").map_or("", |(_, after)| after);
         } else if matches!(c, '\'' | '"' | '`') {
             let text = quoted(&mut chars)?;
             tokens.push(if c == '\'' {

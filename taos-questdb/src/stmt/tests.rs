@@ -252,6 +252,11 @@ async fn statements_that_cannot_be_written_are_refused_when_they_are_prepared() 
             "does not exist",
         ),
         (
+            "/*/ insert into t (ts) values (?) */ select 1",
+            ErrorKind::Unsupported,
+            "INSERT",
+        ),
+        (
             "select * from t where i > ?",
             ErrorKind::Unsupported,
             "INSERT",
