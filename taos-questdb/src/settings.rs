@@ -78,11 +78,8 @@ pub(crate) enum Roots {
         allow(dead_code, reason = "it needs both features")
     )]
     WebpkiAndOs,
-    /// A PEM bundle, or with a password a keystore (JKS or PKCS#12).
-    File {
-        path: PathBuf,
-        password: Option<Secret>,
-    },
+    /// A PEM bundle.
+    File(PathBuf),
 }
 
 /// How certificates are judged.
@@ -99,6 +96,22 @@ pub(crate) struct AutoFlush {
     pub(crate) rows: Option<usize>,
     pub(crate) bytes: Option<usize>,
     pub(crate) interval: Option<Duration>,
+}
+
+impl AutoFlush {
+    /// What the other official clients do when it is on (questdb §8).
+    pub(crate) const fn on(protocol: Protocol) -> Self {
+        let (rows, millis) = match protocol {
+            Protocol::Http | Protocol::Https => (75_000, 1000),
+            Protocol::Tcp | Protocol::Tcps => (600, 1000),
+            Protocol::Ws | Protocol::Wss => (1000, 100),
+        };
+        Self {
+            rows: Some(rows),
+            bytes: None,
+            interval: Some(Duration::from_millis(millis)),
+        }
+    }
 }
 
 /// Limits of requests over HTTP (questdb §1.4).

@@ -90,7 +90,7 @@ impl SenderBuilder {
         Ok(self)
     }
 
-    /// The path of a file of root certificates (PEM), which then are the only ones. It must be
+    /// The path of a file of root certificates (PEM; keystores are not read), which then are the only ones. It must be
     /// readable now.
     ///
     /// # Errors
@@ -186,12 +186,20 @@ impl SenderBuilder {
         max_frame_rejections(value: usize);
         /// For at least how long a QWP message must be refused before that is final; 5 s.
         poison_min_escalation_window(value: Duration);
-        /// Flush by itself when a row makes the buffer hold this many rows; at least 1.
+        /// Whether rows leave by themselves: off unless this or one of the triggers below says
+        /// otherwise. On, what is not set has the defaults of QuestDB's other clients: 75,000 rows or
+        /// 1 s over HTTP, 600 rows or 1 s over TCP, 1,000 rows or 100 ms over QWP, any number of
+        /// bytes. There is no timer: an idle buffer stays.
+        auto_flush(on: bool);
+        /// Flush when a row makes the buffer hold this many rows; 0 never for that. It switches
+        /// [`auto_flush`](Self::auto_flush) on, and so the other triggers with their defaults.
         auto_flush_rows(rows: usize);
-        /// Flush by itself when a row makes the buffer hold this many bytes; at least 1.
+        /// Flush when a row makes the buffer hold this many bytes; 0 never for that. It switches
+        /// [`auto_flush`](Self::auto_flush) on, and so the other triggers with their defaults.
         auto_flush_bytes(bytes: usize);
-        /// Flush by itself when a row is completed this long after the last flush. There is no
-        /// timer: an idle buffer stays.
+        /// Flush when a row is completed this long after the last flush, over QWP after the first row;
+        /// zero never for that. It switches [`auto_flush`](Self::auto_flush) on, and so the other
+        /// triggers with their defaults.
         auto_flush_interval(interval: Duration);
     }
 

@@ -101,16 +101,7 @@ fn roots(source: &Roots) -> Result<RootCertStore> {
             add_webpki(&mut store)?;
             add_os(&mut store)?;
         }
-        Roots::File { path, password } => {
-            if password.is_some() {
-                return Err(error!(
-                    ConfigError,
-                    "keystores are not read: export the certificates of {path:?} as PEM and name that \
-                     file with tls_roots, without tls_roots_password"
-                ));
-            }
-            add_file(&mut store, path)?;
-        }
+        Roots::File(path) => add_file(&mut store, path)?,
     }
     Ok(store)
 }

@@ -65,6 +65,12 @@ pub(crate) struct Draft {
     pub(super) sync_interval: Duration,
     pub(super) compression: Compression,
     pub(super) compression_level: u8,
+    /// Whether rows leave by themselves, where that was said.
+    pub(super) auto_flush: Option<bool>,
+    /// Zero switches a trigger off.
+    pub(super) auto_flush_rows: Option<usize>,
+    pub(super) auto_flush_bytes: Option<usize>,
+    pub(super) auto_flush_interval: Option<Duration>,
 }
 
 impl Draft {
@@ -83,6 +89,10 @@ impl Draft {
             sync_interval: Duration::from_secs(5),
             compression: Compression::Raw,
             compression_level: 1,
+            auto_flush: None,
+            auto_flush_rows: None,
+            auto_flush_bytes: None,
+            auto_flush_interval: None,
         }
     }
 

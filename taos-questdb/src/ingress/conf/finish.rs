@@ -7,7 +7,9 @@ use super::draft::{Compression, Draft, Use, WantedDurability};
 use super::value::Value;
 use crate::error::{Error, Result, error};
 use crate::ingress::{CertificateAuthority, ProtocolVersion, QwpWsProgress};
-use crate::settings::{Durability, InitialConnect, Roots, Settings, Tls, default_total_bytes};
+use crate::settings::{
+    AutoFlush, Durability, InitialConnect, Roots, Settings, Tls, default_total_bytes,
+};
 
 const MILLI: Duration = Duration::from_millis(1);
 
@@ -192,33 +194,54 @@ impl Draft {
         self.put_secret("tls_roots_password", text, |d| &mut d.roots_password)
     }
 
+    pub(crate) fn auto_flush(&mut self, on: bool) -> Result<()> {
+        self.put("auto_flush", Some(on), |d| &mut d.auto_flush)
+    }
+
     pub(crate) fn auto_flush_rows(&mut self, rows: usize) -> Result<()> {
-        self.put_some("auto_flush_rows", rows, 1, |d| {
-            &mut d.settings.auto_flush.rows
-        })
+        self.put("auto_flush_rows", Some(rows), |d| &mut d.auto_flush_rows)
     }
 
     pub(crate) fn auto_flush_bytes(&mut self, bytes: usize) -> Result<()> {
-        self.put_some("auto_flush_bytes", bytes, 1, |d| {
-            &mut d.settings.auto_flush.bytes
-        })
+        self.put("auto_flush_bytes", Some(bytes), |d| &mut d.auto_flush_bytes)
     }
 
     pub(crate) fn auto_flush_interval(&mut self, interval: Duration) -> Result<()> {
-        self.put_some("auto_flush_interval", interval, MILLI, |d| {
-            &mut d.settings.auto_flush.interval
+        self.put("auto_flush_interval", Some(interval), |d| {
+            &mut d.auto_flush_interval
         })
     }
 
-    fn put_some<T: PartialOrd + super::value::Least + std::fmt::Debug>(
-        &mut self,
-        key: &'static str,
-        value: T,
-        least: T,
-        slot: impl FnOnce(&mut Self) -> &mut Option<T>,
-    ) -> Result<()> {
-        let value = super::value::at_least(key, value, least)?;
-        self.put(key, Some(value), slot)
+    /// The triggers (questdb §8): one that is set switches on the others with their defaults.
+    fn triggers(&self) -> Result<AutoFlush> {
+        let (rows, bytes) = (self.auto_flush_rows, self.auto_flush_bytes);
+        let interval = self.auto_flush_interval;
+        let given = [
+            ("auto_flush_rows", rows.is_some_and(|n| n > 0)),
+            ("auto_flush_bytes", bytes.is_some_and(|n| n > 0)),
+            (
+                "auto_flush_interval",
+                interval.is_some_and(|n| !n.is_zero()),
+            ),
+        ];
+        let given = given.into_iter().find(|(_, set)| *set);
+        match (self.auto_flush, given) {
+            (Some(false), Some((key, _))) => {
+                return Err(error!(
+                    ConfigError,
+                    "`{key}` switches automatic flushes on, but `auto_flush` is off: leave out one of \
+                     the two"
+                ));
+            }
+            (Some(false), None) | (None, None) => return Ok(AutoFlush::default()),
+            (Some(true), _) | (None, Some(_)) => {}
+        }
+        let default = AutoFlush::on(self.protocol());
+        Ok(AutoFlush {
+            rows: rows.or(default.rows).filter(|n| *n > 0),
+            bytes: bytes.or(default.bytes).filter(|n| *n > 0),
+            interval: interval.or(default.interval).filter(|n| !n.is_zero()),
+        })
     }
 
     /// The settings, once everything has been given.
@@ -233,6 +256,7 @@ impl Draft {
         }
         settings.auth = self.credentials.judge(self.protocol())?;
         settings.tls = self.tls()?;
+        settings.auto_flush = self.triggers()?;
         if settings.init_buf_size > settings.max_buf_size {
             if self.was_given("init_buf_size") {
                 return Err(error!(
@@ -261,6 +285,14 @@ impl Draft {
                 "`tls_roots_password` needs `tls_roots`, the keystore that it opens"
             ));
         }
+        if self.roots_password.is_some() {
+            return Err(error!(
+                ConfigError,
+                "`tls_roots_password`: keystores (JKS, PKCS#12) are not read here; export their \
+                 certificates as PEM, as by `keytool -exportcert -rfc` or `openssl pkcs12 -nokeys`, and \
+                 name that file with `tls_roots` alone"
+            ));
+        }
         if let Some(path) = &self.roots {
             if !self.verify && self.protocol().is_qwp() && self.what_for != Use::Ingest {
                 return Err(error!(
@@ -269,10 +301,7 @@ impl Draft {
                 ));
             }
             return Ok(Some(Tls {
-                roots: Roots::File {
-                    path: path.clone(),
-                    password: self.roots_password.clone(),
-                },
+                roots: Roots::File(path.clone()),
                 verify: self.verify,
             }));
         }

@@ -2,7 +2,10 @@
 
 use zeroize::Zeroizing;
 
+use super::keys;
 use crate::error::{Result, error};
+
+pub(super) const DOUBLED: &str = "; a `;` within a value is written `;;`";
 
 pub(super) struct Parsed<'a> {
     pub(super) service: &'a str,
@@ -56,35 +59,43 @@ fn param(conf: &str, position: usize) -> Result<(Param<'_>, usize)> {
     if key.is_empty() {
         return Err(error!(
             ConfigError,
-            "a key of letters, digits and `_` is expected at position {after} of the configuration string, but there is {}",
-            found(rest)
+            "a key of letters, digits and `_` is expected at position {after} of the configuration string, but there is {}{DOUBLED}",
+            seen(rest)
         ));
     }
     if !rest.starts_with('=') {
         return Err(error!(
             ConfigError,
-            "`=` must follow the key `{key}` at position {after} of the configuration string, but there is {}",
-            found(rest)
+            "`=` must follow the key{} at position {after} of the configuration string, but there is {}{}",
+            named(key),
+            seen(rest),
+            if keys::is_known(key) { "" } else { DOUBLED }
         ));
     }
     let start = after + 1;
-    let mut value = Zeroizing::new(String::with_capacity(conf.len() - start));
-    let mut chars = conf[start..].char_indices().peekable();
-    let mut end = conf.len();
-    while let Some((offset, c)) = chars.next() {
-        if c == ';' && chars.next_if(|(_, next)| *next == ';').is_none() {
-            end = start + offset + 1;
-            break;
-        }
-        if c.is_control() {
-            return Err(error!(
-                ConfigError,
-                "the character {c:?} at position {} of the configuration string is not allowed in a value (key `{key}`)",
-                start + offset
-            ));
-        }
-        value.push(c);
+    let length = length(&conf[start..]);
+    let text = &conf[start..start + length];
+    if let Some((offset, c)) = text.char_indices().find(|(_, c)| c.is_control()) {
+        return Err(error!(
+            ConfigError,
+            "the character {c:?} at position {} of the configuration string is not allowed in a value{}",
+            start + offset,
+            if keys::is_known(key) {
+                format!(" (key{})", named(key))
+            } else {
+                String::new()
+            }
+        ));
     }
+    let mut value = Zeroizing::new(String::with_capacity(length));
+    for (number, part) in text.split(";;").enumerate() {
+        if number > 0 {
+            value.push(';');
+        }
+        value.push_str(part);
+    }
+    // The `;` behind it, if there is one.
+    let end = (start + length + 1).min(conf.len());
     Ok((
         Param {
             key,
@@ -95,6 +106,26 @@ fn param(conf: &str, position: usize) -> Result<(Param<'_>, usize)> {
     ))
 }
 
+/// Bytes up to a `;` that is not doubled.
+fn length(text: &str) -> usize {
+    let mut signs = text.match_indices(';').map(|(at, _)| at).peekable();
+    while let Some(at) = signs.next() {
+        if signs.next_if_eq(&(at + 1)).is_none() {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// What is no key of ours may be the rest of a password with a `;`, and is not shown.
+pub(super) fn named(key: &str) -> String {
+    if keys::is_known(key) {
+        format!(" `{key}`")
+    } else {
+        String::new()
+    }
+}
+
 /// The letters, digits and underscores from `start` on.
 fn word(conf: &str, start: usize) -> &str {
     let rest = &conf[start..];
@@ -102,6 +133,14 @@ fn word(conf: &str, start: usize) -> &str {
         .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
         .unwrap_or(rest.len());
     &rest[..end]
+}
+
+/// What stands there, unless it may be of a password.
+fn seen(rest: &str) -> String {
+    if rest.starts_with(|c: char| !matches!(c, ';' | '=' | ':' | ' ')) {
+        return "another character".to_owned();
+    }
+    found(rest)
 }
 
 fn found(rest: &str) -> String {

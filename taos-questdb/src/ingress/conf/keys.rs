@@ -86,6 +86,11 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
     all().find(|key| key.name == name)
 }
 
+/// True for every key of any client, and so never for what is part of a value.
+pub(super) fn is_known(name: &str) -> bool {
+    name == "addr" || find(name).is_some()
+}
+
 pub(super) fn all() -> impl Iterator<Item = &'static Key> {
     COMMON.iter().chain(INGEST).chain(QUERY)
 }
@@ -159,8 +164,9 @@ const COMMON: &[Key] = &[
     key("tls_roots_password", Scope::Wss, Side::Both, |d, v| {
         d.tls_roots_password(v.text)
     }),
-    key("auto_flush", Scope::Any, Side::Ingest, |_, v| {
-        v.exact(&[("off", ())]).map_err(|_| by_hand(v.key))
+    key("auto_flush", Scope::Any, Side::Ingest, |d, v| {
+        v.exact(&[("off", ())]).map_err(|_| by_hand(v.key))?;
+        d.auto_flush(false)
     }),
     key("auto_flush_rows", Scope::Any, Side::Ingest, |_, v| {
         Err(by_hand(v.key))
@@ -176,7 +182,7 @@ const COMMON: &[Key] = &[
 fn by_hand(key: &str) -> crate::error::Error {
     error!(
         ConfigError,
-        "`{key}` is not a setting of this client's strings (only `auto_flush=off` is taken): flush explicitly, or use `SenderBuilder::auto_flush_rows`, `auto_flush_bytes` and `auto_flush_interval`"
+        "`{key}` is not a setting of this client's strings (only `auto_flush=off` is taken): flush explicitly, or use `SenderBuilder::auto_flush`, `auto_flush_rows`, `auto_flush_bytes` and `auto_flush_interval`"
     )
 }
 

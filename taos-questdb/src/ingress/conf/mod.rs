@@ -12,6 +12,8 @@ mod keys;
 mod tests;
 mod value;
 
+use std::collections::HashSet;
+
 pub(crate) use draft::{Draft, Use};
 
 use self::address::list;
@@ -41,17 +43,16 @@ impl Draft {
     pub(crate) fn from_conf(conf: &str, what_for: Use) -> Result<Self> {
         let parsed = grammar::parse(conf)?;
         let protocol = protocol(parsed.service)?;
-        let mut seen = Vec::with_capacity(parsed.params.len());
+        let mut seen = HashSet::with_capacity(parsed.params.len());
         for param in &parsed.params {
-            if seen.contains(&param.key) && !(param.key == "addr" && protocol.is_qwp()) {
+            if !seen.insert(param.key) && !(param.key == "addr" && protocol.is_qwp()) {
                 return Err(error!(
                     ConfigError,
-                    "duplicate key `{}` at position {} of the configuration string",
-                    param.key,
+                    "duplicate key{} at position {} of the configuration string",
+                    grammar::named(param.key),
                     param.position
                 ));
             }
-            seen.push(param.key);
         }
         let mut hosts = Vec::new();
         for param in parsed.params.iter().filter(|param| param.key == "addr") {
@@ -72,12 +73,16 @@ impl Draft {
                 None if protocol.is_qwp() => {
                     return Err(error!(
                         ConfigError,
-                        "unknown key `{}` at position {} of the configuration string",
-                        param.key,
-                        param.position
+                        "unknown key at position {} of the configuration string{}",
+                        param.position,
+                        grammar::DOUBLED
                     ));
                 }
-                None => tracing::debug!(key = param.key, "unknown configuration key ignored"),
+                // Its name may be the rest of a password with a `;`.
+                None => tracing::debug!(
+                    position = param.position,
+                    "unknown configuration key ignored"
+                ),
             }
         }
         Ok(draft)

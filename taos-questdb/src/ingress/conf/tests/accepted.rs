@@ -288,26 +288,17 @@ fn a_file_of_roots_becomes_the_only_source() {
     let conf = format!("https::addr=h;tls_roots={};", file.path().display());
     let tls = sender(&conf).unwrap().tls.unwrap();
     assert!(tls.verify);
-    assert_eq!(
-        tls.roots,
-        Roots::File {
-            path: file.path().to_owned(),
-            password: None
-        }
-    );
+    assert_eq!(tls.roots, Roots::File(file.path().to_owned()));
     let conf = format!(
         "wss::addr=h;tls_roots={};tls_roots_password=pw;",
         file.path().display()
     );
-    let Roots::File { password, .. } = sender(&conf).unwrap().tls.unwrap().roots else {
-        panic!("no file");
-    };
-    assert_eq!(password.unwrap().expose(), "pw");
+    super::refused(sender(&conf), &conf, &["keystores", "PEM", "`tls_roots`"]);
 }
 
 #[test]
 fn the_builder_opts_in_to_automatic_flushes() {
-    let settings = SenderBuilder::from_conf("http::addr=h;auto_flush=off;")
+    let settings = SenderBuilder::from_conf("http::addr=h;")
         .and_then(|b| b.auto_flush_rows(100))
         .and_then(|b| b.auto_flush_bytes(200))
         .and_then(|b| b.auto_flush_interval(ms(300)))
@@ -321,4 +312,38 @@ fn the_builder_opts_in_to_automatic_flushes() {
     };
     assert_eq!(settings.auto_flush, expected);
     assert_eq!(settings.http.user_agent.as_deref(), Some("program/1"));
+}
+
+#[test]
+fn one_trigger_brings_the_others_with_the_defaults_of_the_protocol() {
+    use crate::error::Result;
+    use crate::ingress::Protocol;
+    type Set = fn(SenderBuilder) -> Result<SenderBuilder>;
+    let triggers = |protocol, set: Set| {
+        let builder = set(SenderBuilder::new(protocol, "h", 1)).unwrap();
+        let flush = builder.settings().unwrap().auto_flush;
+        (flush.rows, flush.bytes, flush.interval)
+    };
+    let on: Set = |b| b.auto_flush(true);
+    let (second, tenth) = (Some(ms(1000)), Some(ms(100)));
+    assert_eq!(triggers(Protocol::Http, on), (Some(75_000), None, second));
+    assert_eq!(triggers(Protocol::Tcp, on), (Some(600), None, second));
+    assert_eq!(triggers(Protocol::Ws, on), (Some(1000), None, tenth));
+    let cases: [(Set, _); 6] = [
+        (|b| b.auto_flush_rows(5), (Some(5), None, second)),
+        (|b| b.auto_flush_bytes(5), (Some(75_000), Some(5), second)),
+        (
+            |b| b.auto_flush_interval(ms(5)),
+            (Some(75_000), None, Some(ms(5))),
+        ),
+        (
+            |b| b.auto_flush_rows(5)?.auto_flush_interval(ms(0)),
+            (Some(5), None, None),
+        ),
+        (|b| b.auto_flush_rows(0), (None, None, None)),
+        (|b| b.auto_flush(false), (None, None, None)),
+    ];
+    for (at, (set, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(triggers(Protocol::Https, set), expected, "case {at}");
+    }
 }

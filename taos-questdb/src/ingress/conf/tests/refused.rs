@@ -183,11 +183,14 @@ fn the_builder_checks_as_the_string_does() {
             http().initial_connect_retry(true),
         ),
         ("`max_frame_rejections`", http().max_frame_rejections(3)),
-        ("`auto_flush_rows`", http().auto_flush_rows(0)),
-        ("`auto_flush_bytes`", http().auto_flush_bytes(0)),
         (
-            "`auto_flush_interval`",
-            http().auto_flush_interval(Duration::ZERO),
+            "`auto_flush_rows`",
+            http().auto_flush_rows(1).and_then(|b| b.auto_flush_rows(2)),
+        ),
+        (
+            "`auto_flush`",
+            SenderBuilder::from_conf("http::addr=h;auto_flush=off;")
+                .and_then(|b| b.auto_flush(true)),
         ),
     ];
     for (key, result) in cases {
@@ -197,6 +200,11 @@ fn the_builder_checks_as_the_string_does() {
     }
     let error = http().ensure_tls_enabled("tls_ca").unwrap_err();
     assert_eq!(error.code(), ErrorCode::ConfigError);
+    let both = SenderBuilder::from_conf("http::addr=h;auto_flush=off;")
+        .and_then(|b| b.auto_flush_bytes(9))
+        .and_then(|b| b.settings())
+        .unwrap_err();
+    assert!(both.msg().contains("`auto_flush_bytes` switches"), "{both}");
     let twice = http().address("h", 9000).settings().unwrap_err();
     assert!(twice.msg().contains("twice"), "{twice}");
     let port = SenderBuilder::new(Protocol::Http, "h", "")
@@ -215,6 +223,10 @@ fn no_error_and_no_debug_output_holds_a_secret() {
                 SECRET.to_owned(),
                 format!("{SECRET};;\u{1}"),
                 format!("h:{SECRET}"),
+                format!("h;{SECRET}"),
+                format!("h;{SECRET}=x;{SECRET}=x"),
+                format!("h;{SECRET}.x=1"),
+                format!("h;{SECRET}=\u{1}"),
             ] {
                 let conf = format!("{scheme}::{key}={value};addr=h;");
                 for result in [sender(&conf), query(&conf)] {
@@ -236,6 +248,61 @@ fn no_error_and_no_debug_output_holds_a_secret() {
             }
         }
     }
+}
+
+/// Keeps what is logged on this thread.
+struct Log(std::sync::Mutex<String>);
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut write = |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            let line = format!("{}={value:?} ", field.name());
+            self.0.lock().unwrap().push_str(&line);
+        };
+        event.record(&mut write);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[test]
+fn the_rest_of_a_password_with_a_single_semicolon_is_not_logged() {
+    let log = std::sync::Arc::new(Log(std::sync::Mutex::default()));
+    let dispatch = tracing::Dispatch::new(std::sync::Arc::clone(&log));
+    tracing::dispatcher::with_default(&dispatch, || {
+        sender("http::addr=h;username=u;password=abc;hunter2=x;").unwrap();
+    });
+    let said = log.0.lock().unwrap();
+    assert!(
+        said.contains("position=37") && !said.contains("hunter2"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_string_of_many_keys_takes_memory_in_proportion() {
+    use std::fmt::Write as _;
+    let mut conf = String::from("http::addr=h;");
+    for n in 0..100_000 {
+        write!(conf, "k{n}=;").unwrap();
+    }
+    let parsed = super::super::grammar::parse(&conf).unwrap();
+    let reserved: usize = parsed.params.iter().map(|p| p.value.capacity()).sum();
+    assert!(reserved < conf.len(), "{reserved}");
 }
 
 proptest::proptest! {
