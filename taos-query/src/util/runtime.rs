@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Id, Runtime, RuntimeFlavor};
+use tokio::runtime::{Builder, Handle, Id, Runtime, RuntimeFlavor, worker_index};
 use tokio::task;
 use tokio::time::{Sleep, Timeout, sleep, timeout};
 
@@ -73,14 +73,19 @@ pub fn block_on<F: Future>(home: Option<Id>, future: F) -> RawResult<F::Output> 
 fn drive<F: Future>(runtime: &'static Runtime, future: F) -> F::Output {
     match Handle::try_current() {
         Err(_) => runtime.block_on(future),
-        Ok(handle) if handle.runtime_flavor() == RuntimeFlavor::MultiThread => {
+        // Other threads of such a runtime are no workers: they hold up nobody while they are parked,
+        // and a `LocalSet`, which is always on one of them, would not let them block otherwise.
+        Ok(handle)
+            if handle.runtime_flavor() == RuntimeFlavor::MultiThread
+                && worker_index().is_some() =>
+        {
             task::block_in_place(|| runtime.block_on(future))
         }
         Ok(_) => park_until_ready(runtime, future),
     }
 }
 
-/// Polls on this thread, which a single-threaded runtime owns and tokio would not let block. Sockets
+/// Polls on this thread, which a runtime owns and tokio would not let block. Sockets
 /// and timers of the future belong to `runtime`, whose own threads drive them.
 fn park_until_ready<F: Future>(runtime: &'static Runtime, future: F) -> F::Output {
     let _context = runtime.enter();
@@ -157,6 +162,32 @@ mod tests {
             one_worker.block_on(async { block_in_place_or_global(work()) }),
             7
         );
+    }
+
+    #[test]
+    fn blocking_works_inside_a_local_set_of_either_kind_of_runtime() {
+        let several = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        for runtime in [&current_thread(), &several] {
+            let local = task::LocalSet::new();
+            let twice = async {
+                let first = block_on(None, work()).unwrap();
+                let task = task::spawn_local(async { block_in_place_or_global(work()) });
+                (first, task.await.unwrap())
+            };
+            assert_eq!(local.block_on(runtime, twice), (7, 7));
+        }
+        let blocking = several.spawn_blocking(|| block_on(None, work()).unwrap());
+        assert_eq!(several.block_on(blocking).unwrap(), 7);
+        let nested = several.spawn(async {
+            task::block_in_place(|| {
+                block_on(None, async { block_on(None, work()).unwrap() }).unwrap()
+            })
+        });
+        assert_eq!(several.block_on(nested).unwrap(), 7);
     }
 
     #[test]
