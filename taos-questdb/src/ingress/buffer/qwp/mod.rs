@@ -40,6 +40,8 @@ struct Grid {
     current: usize,
     state: State,
     max_name_len: usize,
+    /// The column whose type the call at hand has changed, and what it was.
+    changed: Option<(usize, ColumnType)>,
 }
 
 #[derive(Debug, Clone)]
@@ -165,6 +167,50 @@ impl Grid {
         self.cell_at(at, kind)
     }
 
+    /// Writes a value that its column may refuse. What the call alone has brought, a column or its
+    /// type, goes with the value: the server would make a column of it for good.
+    fn put<'a, N>(
+        &mut self,
+        name: N,
+        kind: ColumnType,
+        put: impl FnOnce(&mut Column, usize) -> Result<()>,
+    ) -> Result<()>
+    where
+        N: AsRef<str> + TryInto<ColumnName<'a>>,
+        Error: From<N::Error>,
+    {
+        let columns = self
+            .tables
+            .get(self.current)
+            .map_or(0, |table| table.columns.len());
+        self.changed = None;
+        if let Some((column, row)) = self.cell(name, kind, Call::Column)?
+            && let Err(error) = put(column, row)
+        {
+            self.undo(columns);
+            return Err(error);
+        }
+        self.state = State::SYMBOL;
+        Ok(())
+    }
+
+    #[cold]
+    fn undo(&mut self, columns: usize) {
+        let Some(table) = self.tables.get_mut(self.current) else {
+            return;
+        };
+        if table.columns.len() > columns {
+            table.columns.truncate(columns);
+            table.by_name.retain(|_, at| *at < columns);
+        }
+        if let Some((at, kind)) = self.changed.take()
+            && let Some(column) = table.columns.get_mut(at)
+        {
+            column.clear();
+            column.kind = kind;
+        }
+    }
+
     /// The cell of the column with the empty name, which holds the rows' own time.
     #[inline]
     fn time_cell(&mut self, kind: ColumnType) -> Result<Option<(&mut Column, usize)>> {
@@ -192,7 +238,9 @@ impl Grid {
             return Ok(None);
         };
         if column.kind != kind {
+            let before = column.kind;
             column.become_kind(kind)?;
+            self.changed = Some((at, before));
         }
         table.next = at + 1;
         if column.knows(row) {
@@ -211,6 +259,7 @@ impl QwpBuffer {
                 current: 0,
                 state: State::READY,
                 max_name_len,
+                changed: None,
             },
             by_name: HashMap::new(),
             symbols: Symbols::default(),

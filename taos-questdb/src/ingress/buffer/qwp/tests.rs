@@ -381,3 +381,56 @@ fn a_message_takes_no_more_columns_and_rows_than_the_protocol_allows() {
         .unwrap_err();
     assert_eq!(error.code(), ErrorCode::BatchTooLarge);
 }
+
+#[test]
+fn a_value_that_is_refused_leaves_no_column_behind() {
+    let plain = |buffer: &mut Buffer| {
+        buffer.table("t").unwrap().column_i64("n", 1).unwrap();
+        buffer.at_now().unwrap();
+    };
+    let mut expected = Buffer::new_qwp_ws();
+    plain(&mut expected);
+    let expected = Connection::default().send(&expected);
+
+    let mut buffer = Buffer::new_qwp_ws();
+    buffer.table("t").unwrap();
+    buffer.column_geohash("geo", 0xffff, 5).unwrap_err();
+    buffer.column_geohash("geo", 0, 61).unwrap_err();
+    buffer.column_dec64("d", "1e-30").unwrap_err();
+    buffer.column_i64("n", 1).unwrap();
+    buffer.at_now().unwrap();
+    assert_eq!(Connection::default().send(&buffer), expected);
+
+    // The name is free for another type, and for a row that uses it rightly.
+    buffer.clear();
+    buffer.table("t").unwrap().column_i64("n", 1).unwrap();
+    buffer.column_geohash("x", 0xffff, 5).unwrap_err();
+    buffer.column_str("x", "text").unwrap();
+    buffer.at_now().unwrap();
+    let mut right = Buffer::new_qwp_ws();
+    right.table("t").unwrap().column_i64("n", 1).unwrap();
+    right.column_str("x", "text").unwrap();
+    right.at_now().unwrap();
+    assert_eq!(
+        Connection::default().send(&buffer),
+        Connection::default().send(&right)
+    );
+}
+
+#[test]
+fn a_value_that_is_refused_leaves_the_type_of_a_column_without_values() {
+    // A decimal that is no number makes a column with nothing but nulls.
+    let nulls = |refused: bool| {
+        let mut buffer = Buffer::new_qwp_ws();
+        buffer.table("t").unwrap().column_dec64("d", "NaN").unwrap();
+        buffer.at_now().unwrap();
+        buffer.table("t").unwrap();
+        if refused {
+            buffer.column_geohash("d", 0xffff, 5).unwrap_err();
+        }
+        buffer.column_i64("n", 1).unwrap();
+        buffer.at_now().unwrap();
+        Connection::default().send(&buffer)
+    };
+    assert_eq!(nulls(true), nulls(false));
+}

@@ -107,11 +107,8 @@ impl QwpBuffer {
         N: AsRef<str> + TryInto<ColumnName<'a>>,
         Error: From<N::Error>,
     {
-        if let Some((column, row)) = self.grid.cell(name, kind, Call::Column)? {
-            column.put_bytes(row, value)?;
-        }
-        self.grid.state = State::SYMBOL;
-        Ok(())
+        self.grid
+            .put(name, kind, |column, row| column.put_bytes(row, value))
     }
 
     #[inline(never)]
@@ -149,11 +146,9 @@ impl QwpBuffer {
         N: AsRef<str> + TryInto<ColumnName<'a>>,
         Error: From<N::Error>,
     {
-        if let Some((column, row)) = self.grid.cell(name, ColumnType::Geohash, Call::Column)? {
-            column.put_geohash(row, hash, bits)?;
-        }
-        self.grid.state = State::SYMBOL;
-        Ok(())
+        self.grid.put(name, ColumnType::Geohash, |column, row| {
+            column.put_geohash(row, hash, bits)
+        })
     }
 
     pub(crate) fn column_dec<'a, N>(&mut self, name: N, value: &DecimalView<'_>) -> Result<()>
@@ -186,11 +181,8 @@ impl QwpBuffer {
         Error: From<N::Error>,
     {
         let value = Decimal::of(value)?;
-        if let Some((column, row)) = self.grid.cell(name, kind, Call::Column)? {
-            column.put_decimal(row, value)?;
-        }
-        self.grid.state = State::SYMBOL;
-        Ok(())
+        self.grid
+            .put(name, kind, |column, row| column.put_decimal(row, value))
     }
 
     pub(crate) fn column_arr<'a, N, T, D>(&mut self, name: N, array: &T) -> Result<()>
@@ -206,12 +198,10 @@ impl QwpBuffer {
             ColumnType::LongArray
         };
         let shape = Shape::of(array)?;
-        if let Some((column, row)) = self.grid.cell(name, kind, Call::Column)? {
+        self.grid.put(name, kind, |column, row| {
             column.put_array(row, shape.dims(), shape.data_len(), |out| {
                 write_elements(array, out)
-            })?;
-        }
-        self.grid.state = State::SYMBOL;
-        Ok(())
+            })
+        })
     }
 }
