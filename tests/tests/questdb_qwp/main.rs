@@ -10,4 +10,5 @@ mod ingest;
 mod outages;
 mod queries;
 mod shapes;
+mod silence;
 mod store;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::ingest::{LONG, assert_fine, connect, numbers, publish, serve};
 
-const FAST: &str = "reconnect_initial_backoff_millis=1;reconnect_max_backoff_millis=5;";
+pub(crate) const FAST: &str = "reconnect_initial_backoff_millis=1;reconnect_max_backoff_millis=5;";
 
 #[tokio::test]
 async fn frames_without_an_answer_are_sent_again_behind_all_symbols() {

@@ -97,3 +97,27 @@ async fn what_a_sender_left_behind_is_sent_by_the_next_one() {
     );
     assert_fine(&server);
 }
+
+#[tokio::test]
+async fn a_refused_frame_does_not_stop_the_senders_to_come() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, ingest) = serve().await;
+    let params = format!("sf_dir={};", dir.path().display());
+    ingest.on_message(0, Fate::Reject(0x03));
+    let mut sender = connect(&server, &params).await.unwrap();
+    publish(&mut sender, 0).await.unwrap();
+    let error = sender.wait(AckLevel::Ok, LONG).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::ServerRejection);
+    for part in [dir.path().to_str().unwrap(), ".failed", "refused"] {
+        assert!(error.msg().contains(part), "{error}");
+    }
+    drop(sender);
+    let error = connect(&server, &params).await.unwrap_err();
+    assert_eq!(error.code(), ErrorCode::StoreResendRequired);
+    assert!(error.msg().contains("-1.failed"), "{error}");
+    let mut sender = connect(&server, &params).await.unwrap();
+    publish(&mut sender, 1).await.unwrap();
+    sender.wait(AckLevel::Ok, LONG).await.unwrap();
+    assert_eq!(numbers(&ingest), [1]);
+    assert_fine(&server);
+}

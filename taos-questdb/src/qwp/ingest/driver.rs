@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::endpoints::{Backoff, Endpoints, Health};
 use super::link::{Break, Link};
@@ -12,7 +12,7 @@ use super::report::{
     QwpWsErrorCategory, QwpWsErrorPolicy, QwpWsSenderError, category, is_dictionary_gap, policy,
 };
 use super::shared::{DEFAULT_LIMIT, Shared};
-use crate::error::{Error, Result, error};
+use crate::error::{Error, ErrorCode, Result, error};
 use crate::net::Dialer;
 use crate::qwp::socket::{self, Refusal, Target};
 use crate::settings::Settings;
@@ -35,11 +35,27 @@ pub(super) struct Driver {
     link: Option<Link>,
     /// Whether there has been a connection.
     connected: bool,
-    /// The pause before the next connection.
-    pause: Option<Duration>,
+    /// When the pause before the next connection is over.
+    resume_at: Option<Instant>,
     rejections: Option<Rejections>,
     /// Frames before this one have been sent at least once.
     sent: u64,
+}
+
+/// Tells those who wait when the task ends before its sender: with its runtime, or by a panic.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if !*self.0.closed.borrow() && self.0.check().is_ok() {
+            let error = error!(
+                SocketError,
+                "the task that sends has ended: the runtime the sender was made on was shut down; \
+                 make a new sender on one that outlives it"
+            );
+            self.0.fail(error, None);
+        }
+    }
 }
 
 /// How often the same frame was refused, one time after the other.
@@ -69,7 +85,7 @@ impl Driver {
             shared,
             link: None,
             connected: false,
-            pause: None,
+            resume_at: None,
             rejections: None,
             sent: 0,
             settings,
@@ -101,31 +117,47 @@ impl Driver {
     }
 
     /// Works until the sender is gone or cannot go on.
-    pub(super) async fn run(mut self) {
-        let mut closed = self.shared.closed.subscribe();
-        loop {
-            tokio::select! {
-                biased;
-                _ = closed.wait_for(|closed| *closed) => break,
-                () = self.step(true) => {}
+    pub(super) fn run(mut self) -> impl Future<Output = ()> + Send {
+        let ended = Ended(Arc::clone(&self.shared));
+        async move {
+            let _ended = ended;
+            let mut closed = self.shared.closed.subscribe();
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = closed.wait_for(|closed| *closed) => break,
+                    () = self.step(true) => {}
+                }
+                if self.shared.check().is_err() {
+                    break;
+                }
             }
-            if self.shared.check().is_err() {
-                break;
-            }
+            let _ = timeout(CLOSE_LIMIT, self.last_words()).await;
+            self.close().await;
         }
-        self.close().await;
+    }
+
+    /// Sends what a sender that is gone still had in memory, as much as may be without an answer.
+    async fn last_words(&mut self) {
+        let kept = self.shared.state().store.slot().is_some();
+        if kept || self.shared.check().is_err() {
+            return;
+        }
+        if let Some(link) = &mut self.link {
+            let _ = link.serve(&self.shared, &mut self.sent, false).await;
+        }
     }
 
     pub(super) async fn close(&mut self) {
         if let Some(link) = self.link.take() {
-            let _ = tokio::time::timeout(CLOSE_LIMIT, link.close()).await;
+            let _ = timeout(CLOSE_LIMIT, link.close()).await;
         }
     }
 
     /// One thing: a round of connecting, or sending what there is and, if `wait`, one event.
     pub(super) async fn step(&mut self, wait: bool) {
         let Some(link) = &mut self.link else {
-            self.reconnect().await;
+            self.reconnect(wait).await;
             return;
         };
         match link.serve(&self.shared, &mut self.sent, wait).await {
@@ -133,6 +165,7 @@ impl Driver {
                 if link.progressed() {
                     self.backoff.reset();
                     self.rejections = None;
+                    self.endpoints.clear_too_small();
                 }
             }
             Err(broken) => {
@@ -147,7 +180,10 @@ impl Driver {
 
     /// Whether the last step had something to do.
     pub(super) fn is_idle(&self) -> bool {
-        self.link.as_ref().is_some_and(Link::is_idle)
+        match &self.link {
+            Some(link) => link.is_idle(),
+            None => self.resume_at.is_some_and(|at| at > Instant::now()),
+        }
     }
 
     /// Decides what follows from the end of a connection.
@@ -160,21 +196,13 @@ impl Driver {
                 tracing::warn!("QWP connection lost: {error}");
                 self.endpoints.set(endpoint, Health::TransportError);
             }
-            Break::Fatal(error) => {
-                let head = self.head();
-                let report = QwpWsSenderError {
-                    category: QwpWsErrorCategory::ProtocolViolation,
-                    applied_policy: QwpWsErrorPolicy::Terminal,
-                    status: None,
-                    message: Some(error.msg().to_owned()),
-                    message_sequence: None,
-                    from_fsn: head,
-                    to_fsn: head,
-                };
-                self.shared.report(report.clone());
-                self.shared.fail(error, Some(report));
-                return;
+            Break::TooLong(error) => {
+                tracing::warn!("QWP connection given up: {error}");
+                if self.endpoints.too_small(endpoint) {
+                    return self.give_up(error);
+                }
             }
+            Break::Fatal(error) => return self.give_up(error),
             Break::Rejected {
                 frame,
                 sequence,
@@ -183,8 +211,25 @@ impl Driver {
             } => self.rejected(endpoint, frame, sequence, status, message),
         }
         if barren {
-            self.pause = Some(self.backoff.next());
+            self.resume_at = Some(Instant::now() + self.backoff.next());
         }
+    }
+
+    fn give_up(&self, error: Error) {
+        let head = self.head();
+        let report = QwpWsSenderError {
+            category: QwpWsErrorCategory::ProtocolViolation,
+            applied_policy: QwpWsErrorPolicy::Terminal,
+            status: None,
+            message: Some(error.msg().to_owned()),
+            message_sequence: None,
+            from_fsn: head,
+            to_fsn: head,
+        };
+        self.shared.report(report.clone());
+        // Only of its length is a frame to blame.
+        let blamed = error.code() == ErrorCode::BatchTooLarge;
+        self.shared.refuse(error, report, blamed);
     }
 
     /// The oldest frame that is not acknowledged.
@@ -234,7 +279,9 @@ impl Driver {
                     ServerRejection,
                     "the server refused frame {frame}{often} [{kind:?}, status {status:#04x}]: {message}"
                 );
-                self.shared.fail(error, Some(report));
+                // What was not allowed may be allowed later.
+                let blamed = kind != QwpWsErrorCategory::SecurityError;
+                self.shared.refuse(error, report, blamed);
             }
         }
     }
@@ -269,17 +316,21 @@ impl Driver {
         }
     }
 
-    async fn reconnect(&mut self) {
-        if let Some(pause) = self.pause {
-            sleep(pause).await;
-            self.pause = None;
+    /// One round of connecting; without `wait`, only if no pause has to pass before it.
+    async fn reconnect(&mut self, wait: bool) {
+        if let Some(at) = self.resume_at {
+            if !wait && at > Instant::now() {
+                return;
+            }
+            sleep_until(at).await;
+            self.resume_at = None;
         }
         match self.round().await {
             Round::Connected | Round::Stopped => {}
             Round::Failed { last, only_roles } => {
                 let pause = self.pause_after(only_roles);
                 tracing::warn!("no QWP connection, next try in {pause:?}: {last}");
-                self.pause = Some(pause);
+                self.resume_at = Some(Instant::now() + pause);
             }
         }
     }
@@ -371,7 +422,7 @@ impl Driver {
             ingest,
             limit,
             first,
-            self.connected || first > 0,
+            self.connected || first > 0 || self.shared.recovered_symbols,
         ))
     }
 

@@ -21,6 +21,8 @@ struct Endpoint {
     address: Address,
     health: Health,
     visited: bool,
+    /// A message that waits is longer than it takes.
+    too_small: bool,
 }
 
 /// The servers. A round visits each once, the likeliest first.
@@ -36,6 +38,7 @@ impl Endpoints {
                     address: address.clone(),
                     health: Health::Unknown,
                     visited: false,
+                    too_small: false,
                 })
                 .collect(),
         )
@@ -56,6 +59,22 @@ impl Endpoints {
     pub(super) fn set(&mut self, number: usize, health: Health) {
         if let Some(endpoint) = self.0.get_mut(number) {
             endpoint.health = health;
+        }
+    }
+
+    /// Notes that a message is too long for this one; gives whether it is for all.
+    pub(super) fn too_small(&mut self, number: usize) -> bool {
+        self.set(number, Health::TopologyReject);
+        if let Some(endpoint) = self.0.get_mut(number) {
+            endpoint.too_small = true;
+        }
+        self.0.iter().all(|endpoint| endpoint.too_small)
+    }
+
+    /// The messages that wait are others now.
+    pub(super) fn clear_too_small(&mut self) {
+        for endpoint in &mut self.0 {
+            endpoint.too_small = false;
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, SinkExt, StreamExt};
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -29,6 +30,8 @@ pub(super) enum Break {
     Transport(Error),
     /// No connection will.
     Fatal(Error),
+    /// A message is longer than this server takes.
+    TooLong(Error),
     /// The server refused a frame.
     Rejected {
         frame: u64,
@@ -43,7 +46,8 @@ type Step<T> = Result<T, Break>;
 /// What the message with a certain number on this connection was.
 #[derive(Debug, Clone, Copy)]
 enum Sent {
-    Symbols,
+    /// Symbols, up to the one with this number.
+    Symbols(usize),
     Frame(u64),
 }
 
@@ -71,10 +75,23 @@ pub(super) struct Link {
     durable_up_to: HashMap<String, i64>,
     /// Limit of waits without any sign of the server.
     patience: Duration,
-    heard: Instant,
+    /// Since when the server owes a sign of life: it gave the last one, or had nothing to answer.
+    quiet_since: Instant,
+    /// The last ping.
     pinged: Instant,
+    /// The first ping that has had no answer.
+    asked: Option<Instant>,
     progressed: bool,
     idle: bool,
+}
+
+/// Does it within this time, and tells whether it had to wait.
+async fn patiently<F: Future>(patience: Duration, work: F) -> (Result<F::Output, Elapsed>, bool) {
+    let mut work = std::pin::pin!(work);
+    match work.as_mut().now_or_never() {
+        Some(done) => (Ok(done), false),
+        None => (timeout(patience, work).await, true),
+    }
 }
 
 impl Link {
@@ -100,14 +117,15 @@ impl Link {
             committed: VecDeque::new(),
             durable_up_to: HashMap::new(),
             patience: ingest.request_timeout,
-            heard: now,
+            quiet_since: now,
             pinged: now,
+            asked: None,
             progressed: false,
             idle: false,
         }
     }
 
-    /// Whether any frame was acknowledged over this connection.
+    /// Whether this connection has brought frames further than they had come before.
     pub(super) const fn progressed(&self) -> bool {
         self.progressed
     }
@@ -120,30 +138,26 @@ impl Link {
     /// Sends what may be sent, then waits for one event, or only looks whether there is one.
     pub(super) async fn serve(&mut self, shared: &Shared, sent: &mut u64, wait: bool) -> Step<()> {
         self.idle = true;
+        // Long messages take their time, so answers are taken in between.
+        self.take_ready(shared)?;
         while self.pending.len() < WINDOW
             && let Some((message, what)) = self.next_message(shared)?
         {
             self.send(Message::Binary(message)).await?;
-            self.idle = false;
-            self.pending.push_back(what);
-            if let Sent::Frame(frame) = what {
-                self.next_frame = frame + 1;
-                let mut state = shared.state();
-                state.totals.frames_sent += 1;
-                state.totals.frames_replayed += u64::from(frame < *sent);
-                *sent = (*sent).max(frame + 1);
-            }
+            self.sent(shared, what, sent);
+            self.take_ready(shared)?;
         }
         self.flush().await?;
+        let wake = self.wake();
         if !wait {
-            while let Some(message) = self.stream.next().now_or_never() {
-                self.idle = false;
-                self.take(shared, message)?;
+            self.take_ready(shared)?;
+            if wake.is_some_and(|at| at <= Instant::now()) {
+                self.knock().await?;
             }
             return Ok(());
         }
-        let wake = self.wake();
         tokio::select! {
+            biased;
             message = self.stream.next() => self.take(shared, message)?,
             () = shared.work.notified() => {}
             () = async {
@@ -152,6 +166,34 @@ impl Link {
                     None => std::future::pending().await,
                 }
             } => self.knock().await?,
+        }
+        Ok(())
+    }
+
+    /// Notes that a message has left; before it had, dropping the future would have lost it.
+    fn sent(&mut self, shared: &Shared, what: Sent, sent: &mut u64) {
+        self.idle = false;
+        if self.pending.is_empty() {
+            self.quiet_since = Instant::now();
+        }
+        self.pending.push_back(what);
+        match what {
+            Sent::Symbols(next) => self.next_symbol = Some(next),
+            Sent::Frame(frame) => {
+                self.next_frame = frame + 1;
+                let mut state = shared.state();
+                state.totals.frames_sent += 1;
+                state.totals.frames_replayed += u64::from(frame < *sent);
+                *sent = (*sent).max(frame + 1);
+            }
+        }
+    }
+
+    /// Takes the messages that are there.
+    fn take_ready(&mut self, shared: &Shared) -> Step<()> {
+        while let Some(message) = self.stream.next().now_or_never() {
+            self.idle = false;
+            self.take(shared, message)?;
         }
         Ok(())
     }
@@ -171,8 +213,7 @@ impl Link {
         if let Some(first) = self.next_symbol {
             match shared.symbols_message(first, self.limit) {
                 Some((message, next)) => {
-                    self.next_symbol = Some(next);
-                    return Ok(Some((message.into(), Sent::Symbols)));
+                    return Ok(Some((message.into(), Sent::Symbols(next))));
                 }
                 None => self.next_symbol = None,
             }
@@ -184,7 +225,7 @@ impl Link {
         let frame = state.store.get(self.next_frame).map_err(Break::Fatal)?;
         drop(state);
         if frame.len() > self.limit {
-            return Err(Break::Fatal(error!(
+            return Err(Break::TooLong(error!(
                 BatchTooLarge,
                 "frame {} has {} bytes, and the server now takes {}; it was published when the limit \
                  was another",
@@ -198,24 +239,36 @@ impl Link {
 
     async fn send(&mut self, message: Message) -> Step<()> {
         self.unflushed = true;
-        let done = timeout(self.patience, self.stream.feed(message)).await;
-        self.written(done.map_err(|_| ()))
+        let (done, waited) = patiently(self.patience, self.stream.feed(message)).await;
+        self.written(done, waited)
     }
 
     async fn flush(&mut self) -> Step<()> {
         if self.unflushed {
-            let done = timeout(self.patience, self.stream.flush()).await;
-            self.written(done.map_err(|_| ()))?;
+            let (done, waited) = patiently(self.patience, self.stream.flush()).await;
+            self.written(done, waited)?;
             self.unflushed = false;
         }
         Ok(())
     }
 
-    fn written(&self, done: Result<Result<(), tungstenite::Error>, ()>) -> Step<()> {
+    fn written(
+        &mut self,
+        done: Result<Result<(), tungstenite::Error>, Elapsed>,
+        waited: bool,
+    ) -> Step<()> {
         match done {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                if waited {
+                    // There was no room, and the server has made some.
+                    let now = Instant::now();
+                    self.quiet_since = now;
+                    self.asked = self.asked.map(|_| now);
+                }
+                Ok(())
+            }
             Ok(Err(e)) => Err(Break::Transport(error!(SocketError, "sending failed: {e}"))),
-            Err(()) => Err(Break::Transport(error!(
+            Err(_) => Err(Break::Transport(error!(
                 SocketError,
                 "the server has not read for {:?}", self.patience
             ))),
@@ -224,32 +277,31 @@ impl Link {
 
     /// When to knock if nothing comes: only while answers are missing.
     fn wake(&self) -> Option<Instant> {
-        let last = self.heard.max(self.pinged);
-        if let Some(interval) = self.keepalive
-            && !self.committed.is_empty()
-        {
-            return Some(last + interval);
-        }
-        (!self.pending.is_empty()).then(|| {
-            if self.pinged > self.heard {
-                self.heard + self.patience
-            } else {
-                self.heard + self.patience / 2
-            }
-        })
+        let half = self.patience / 2;
+        let answer = match self.asked {
+            Some(asked) => Some(asked + half),
+            None => (!self.pending.is_empty()).then(|| self.quiet_since + half),
+        };
+        let keepalive = self
+            .keepalive
+            .filter(|_| !self.committed.is_empty())
+            .map(|interval| self.quiet_since.max(self.pinged) + interval);
+        answer.into_iter().chain(keepalive).min()
     }
 
     /// Asks for a sign of life, or gives up when the last question had no answer.
     async fn knock(&mut self) -> Step<()> {
+        let half = self.patience / 2;
         let now = Instant::now();
-        if now.duration_since(self.heard) >= self.patience {
+        if self.asked.is_some_and(|asked| asked + half <= now) {
             return Err(Break::Transport(error!(
                 SocketError,
-                "nothing has come from the server for {:?}", self.patience
+                "nothing has come from the server, not even an answer to a ping within {half:?}"
             )));
         }
-        self.pinged = now;
         self.send(Message::Ping(Bytes::new())).await?;
+        self.pinged = now;
+        self.asked.get_or_insert(now);
         self.flush().await
     }
 
@@ -259,7 +311,8 @@ impl Link {
         message: Option<Result<Message, tungstenite::Error>>,
     ) -> Step<()> {
         let lost = |what: String| Err(Break::Transport(error!(SocketError, "{what}")));
-        self.heard = Instant::now();
+        self.quiet_since = Instant::now();
+        self.asked = None;
         match message {
             None => lost("the server closed the connection".to_owned()),
             Some(Err(e)) => lost(format!("receiving failed: {e}")),
@@ -268,7 +321,7 @@ impl Link {
                 self.answer(shared, reply)
             }
             Some(Ok(Message::Close(frame))) => match frame {
-                Some(frame) if frame.code == CloseCode::Size => Err(Break::Fatal(error!(
+                Some(frame) if frame.code == CloseCode::Size => Err(Break::TooLong(error!(
                     BatchTooLarge,
                     "the server closed the connection because a message was too long for it (1009); \
                      flush oftener: {}",
@@ -306,7 +359,7 @@ impl Link {
                     .and_then(|at| usize::try_from(at).ok());
                 let frame = match place.and_then(|at| self.pending.get(at)) {
                     Some(Sent::Frame(frame)) => *frame,
-                    Some(Sent::Symbols) => self.next_frame,
+                    Some(Sent::Symbols(_)) => self.next_frame,
                     None => return Err(Break::Fatal(self.never_sent(sequence))),
                 };
                 Err(Break::Rejected {
@@ -346,8 +399,7 @@ impl Link {
         let Some(frame) = last else {
             return Ok(());
         };
-        self.progressed = true;
-        shared.acknowledge(frame + 1, false);
+        self.progressed |= shared.acknowledge(frame + 1, false);
         if self.durable {
             self.committed.push_back(Committed { frame, tables });
             self.stored(shared, Vec::new());
@@ -375,7 +427,7 @@ impl Link {
             self.committed.pop_front();
         }
         if let Some(frame) = last {
-            shared.acknowledge(frame + 1, true);
+            self.progressed |= shared.acknowledge(frame + 1, true);
             shared.trim(frame + 1);
         }
     }

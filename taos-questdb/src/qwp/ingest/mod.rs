@@ -37,6 +37,7 @@ pub(crate) struct Publisher {
     /// Set when the caller drives the connection.
     driver: Option<Driver>,
     task: Option<JoinHandle<()>>,
+    syncer: Option<JoinHandle<()>>,
     closed: bool,
 }
 
@@ -91,9 +92,12 @@ impl Publisher {
             }
             InitialConnect::Background => {}
         }
-        if let (Durability::Periodic(interval), Some(_)) = (ingest.durability, &ingest.sf_dir) {
-            tokio::spawn(sync(Arc::clone(&shared), interval));
-        }
+        let syncer = match (ingest.durability, &ingest.sf_dir) {
+            (Durability::Periodic(interval), Some(_)) => {
+                Some(tokio::spawn(sync(Arc::clone(&shared), interval)))
+            }
+            _ => None,
+        };
         if ingest.drain_orphans && ingest.max_background_drainers > 0 {
             let closed = shared.closed.subscribe();
             tokio::spawn(orphans::drain(Arc::clone(&settings), closed));
@@ -109,6 +113,7 @@ impl Publisher {
             encoder: QwpEncoder::default(),
             driver,
             task,
+            syncer,
             closed: false,
         })
     }
@@ -337,6 +342,9 @@ impl Publisher {
             // Its goodbye has a limit of its own.
             let _ = task.await;
         }
+        if let Some(syncer) = self.syncer.take() {
+            let _ = syncer.await;
+        }
         drained
     }
 
@@ -375,17 +383,20 @@ async fn sync(shared: Arc<Shared>, interval: Duration) {
             _ = closed.wait_for(|closed| *closed) => true,
             () = tokio::time::sleep(interval) => false,
         };
-        let files = shared
-            .state()
-            .store
-            .slot()
-            .map(|slot| slot.files())
-            .unwrap_or_default();
-        let synced = tokio::task::spawn_blocking(move || {
-            files.iter().try_for_each(std::fs::File::sync_data)
-        });
-        if let Ok(Err(e)) = synced.await {
-            tracing::warn!("store-and-forward: cannot bring the frames to the disk: {e}");
+        let unsynced = shared.state().store.unsynced();
+        if let Some(unsynced) = unsynced {
+            let synced = tokio::task::spawn_blocking(move || unsynced.sync()).await;
+            match synced {
+                Ok(Ok(before)) => {
+                    if let Some(slot) = shared.state().store.slot() {
+                        slot.synced(before);
+                    }
+                }
+                Ok(Err(e)) => {
+                    tracing::warn!("store-and-forward: cannot bring the frames to the disk: {e}");
+                }
+                Err(_) => {}
+            }
         }
         if last {
             return;

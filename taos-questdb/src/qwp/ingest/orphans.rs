@@ -61,12 +61,21 @@ fn others(root: &Path, own: &str) -> std::io::Result<Vec<String>> {
             && name
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        if is_id && name != own && entry.file_type()?.is_dir() {
+        if is_id && name != own && entry.file_type()?.is_dir() && has_segments(&entry.path()) {
             names.push(name);
         }
     }
     names.sort();
     Ok(names)
+}
+
+/// Other directories are nobody's slot, or an empty one.
+fn has_segments(dir: &Path) -> bool {
+    std::fs::read_dir(dir).is_ok_and(|mut entries| {
+        entries.any(|entry| {
+            entry.is_ok_and(|entry| entry.file_name().as_encoded_bytes().starts_with(b"frames-"))
+        })
+    })
 }
 
 async fn drain_one(settings: Arc<Settings>, root: PathBuf, name: String) {
@@ -82,9 +91,10 @@ async fn drain_one(settings: Arc<Settings>, root: PathBuf, name: String) {
 /// Sends what a slot holds; gives how many frames it was. A slot that somebody has open is theirs.
 async fn empty(settings: Arc<Settings>, root: &Path, name: &str) -> Result<u64> {
     let ingest = &settings.ingest;
-    let Opened { slot, symbols } = open(root, name, ingest.max_segment_bytes).await?;
+    let Opened { mut slot, symbols } = open(root, name, ingest.max_segment_bytes).await?;
     let (first, next) = (slot.first(), slot.next());
     if first == next {
+        slot.clear();
         return Ok(0);
     }
     let store = Store::on_disk(slot, ingest.max_total_bytes);
@@ -103,5 +113,31 @@ async fn empty(settings: Arc<Settings>, root: &Path, name: &str) -> Result<u64> 
         () = driver.run() => shared.check()?,
         () = sent => {}
     }
+    if let Some(slot) = shared.state().store.slot() {
+        slot.clear();
+    }
     Ok(next - first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_directories_with_segments_are_slots_of_others() {
+        let root = tempfile::tempdir().unwrap();
+        for name in ["own", "left", "foreign", "me-1.failed"] {
+            std::fs::create_dir(root.path().join(name)).unwrap();
+        }
+        for name in ["own", "left", "me-1.failed"] {
+            let opened = Slot::open(root.path(), name, 1000).unwrap();
+            drop(opened);
+            std::fs::write(root.path().join(name).join("frames-0000000000000000"), "").unwrap();
+        }
+        std::fs::write(root.path().join("foreign").join("notes"), "").unwrap();
+        assert_eq!(others(root.path(), "own").unwrap(), ["left"]);
+        let Opened { mut slot, .. } = Slot::open(root.path(), "left", 1000).unwrap();
+        slot.clear();
+        assert_eq!(others(root.path(), "own").unwrap(), Vec::<String>::new());
+    }
 }

@@ -18,6 +18,8 @@ pub(super) const DEFAULT_LIMIT: usize = 1_900_000;
 pub(super) struct Shared {
     state: Mutex<State>,
     symbols: Mutex<Dictionary>,
+    /// Whether symbols were known before the first frame of this process.
+    pub(super) recovered_symbols: bool,
     /// There is something to send.
     pub(super) work: Notify,
     /// Counts what producers wait for: room, acknowledgements, the end.
@@ -59,6 +61,7 @@ impl Shared {
         let published = known.len();
         let acked = store.first();
         Self {
+            recovered_symbols: published > 0,
             state: Mutex::new(State {
                 store,
                 acked,
@@ -127,6 +130,16 @@ impl Shared {
         self.progressed();
     }
 
+    /// Stops the sender, whose frames stay where they are if they are on disk. If a frame is to
+    /// blame, its slot is not sent again.
+    pub(super) fn refuse(&self, error: Error, report: QwpWsSenderError, blamed: bool) {
+        let error = match self.state().store.slot() {
+            Some(slot) => slot.refused(&error, blamed),
+            None => error,
+        };
+        self.fail(error, Some(report));
+    }
+
     pub(super) fn report(&self, report: QwpWsSenderError) {
         let mut state = self.state();
         state.totals.server_errors += 1;
@@ -137,18 +150,23 @@ impl Shared {
         state.inbox.push_back(report);
     }
 
-    /// Frames before `number` are committed; those that need nothing more are forgotten.
-    pub(super) fn acknowledge(&self, number: u64, durable: bool) {
+    /// Frames before `number` are committed, or durable. Gives whether that was not known: what is
+    /// sent again is also acknowledged again.
+    pub(super) fn acknowledge(&self, number: u64, durable: bool) -> bool {
         let mut state = self.state();
-        let news = number.saturating_sub(state.acked);
-        if durable {
-            state.durable = state.durable.max(number);
+        let known = if durable {
+            &mut state.durable
         } else {
-            state.acked = state.acked.max(number);
+            &mut state.acked
+        };
+        let news = number.saturating_sub(*known);
+        *known += news;
+        if !durable {
             state.totals.acks += news;
         }
         drop(state);
         self.progressed();
+        news > 0
     }
 
     pub(super) fn trim(&self, number: u64) {

@@ -28,6 +28,9 @@ const FRAME_HEAD: usize = 8;
 /// Bytes of a segment besides those of its only frame.
 pub(super) const OVERHEAD: usize = SEGMENT_HEAD + FRAME_HEAD;
 
+/// Says why the server does not take a frame of the slot.
+const REFUSED: &str = "refused";
+
 const LONGEST_SYMBOL: usize = 1 << 30;
 
 #[derive(Debug)]
@@ -60,8 +63,51 @@ pub(super) struct Slot {
     symbols: File,
     symbols_end: u64,
     acked: File,
+    /// Segments with smaller numbers have reached the disk.
+    synced_before: u64,
     /// Held as long as the slot is open.
     _lock: File,
+}
+
+/// Where the frames of a segment end, and how many bytes behind that are none.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    at: u64,
+    broken: usize,
+}
+
+/// Files and directories whose bytes may not have reached the disk.
+#[derive(Debug)]
+pub(super) struct Unsynced {
+    files: Vec<PathBuf>,
+    dirs: Vec<PathBuf>,
+    /// Segments before the one with this first frame are whole.
+    up_to: u64,
+}
+
+impl Unsynced {
+    /// Brings them to the disk; gives what to tell [`Slot::synced`].
+    pub(super) fn sync(&self) -> io::Result<u64> {
+        for path in &self.files {
+            match OpenOptions::new().write(true).open(path) {
+                Ok(file) => file.sync_data()?,
+                // Its frames are acknowledged.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+        self.dirs.iter().try_for_each(|dir| sync_dir(dir))?;
+        Ok(self.up_to)
+    }
+}
+
+/// Makes the names of new files last.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    // Elsewhere directories cannot be opened, and need not be.
+    if cfg!(unix) {
+        File::open(dir)?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// A slot as it was found.
@@ -110,9 +156,13 @@ impl Slot {
             symbols: open(&dir.join("symbols"))?,
             symbols_end: 0,
             acked: open(&dir.join("acked"))?,
+            synced_before: 0,
             _lock: lock,
             dir,
         };
+        if let Ok(why) = fs::read_to_string(slot.dir.join(REFUSED)) {
+            return Err(slot.set_aside(why.trim()));
+        }
         let mut symbols = slot.recover_symbols()?;
         match slot.recover_frames(&mut symbols) {
             Ok(()) => {}
@@ -122,7 +172,7 @@ impl Slot {
         if slot.frames.is_empty() {
             // Every connection starts without symbols, so without frames none are needed.
             symbols = SymbolTable::default();
-            slot.symbols_end = 0;
+            slot.renumber()?;
         }
         let cut = slot.symbols_end;
         slot.symbols
@@ -131,8 +181,64 @@ impl Slot {
         Ok(Opened { slot, symbols })
     }
 
+    /// Begins the symbols anew. Frames that use the old numbers go before the symbols do, for a lost
+    /// `acked` would have them sent again.
+    fn renumber(&mut self) -> Result<()> {
+        self.symbols_end = 0;
+        if self.segments.is_empty() {
+            return Ok(());
+        }
+        self.begin_segment(self.first)?;
+        self.drop_segments();
+        if let Err(e) = sync_dir(&self.dir) {
+            tracing::warn!("store-and-forward: cannot sync {}: {e}", self.dir.display());
+        }
+        Ok(())
+    }
+
+    /// Removes the segments of a slot without frames, so that nobody takes it for one with work left.
+    pub(super) fn clear(&mut self) {
+        if self.frames.is_empty() {
+            self.tail = None;
+            self.reading = None;
+            for segment in self.segments.drain(..) {
+                remove(&segment.path);
+            }
+        }
+    }
+
     pub(super) const fn first(&self) -> u64 {
         self.first
+    }
+
+    /// Adds to an error that stops the sender where its frames are. If a frame is to `blame`, notes
+    /// it, so that the next sender does not try again.
+    pub(super) fn refused(&self, error: &Error, blame: bool) -> Error {
+        let path = self.dir.join(REFUSED);
+        let noted = if blame {
+            Some(fs::write(&path, error.msg()))
+        } else {
+            None
+        };
+        let next = match noted {
+            None => "the next sender on that directory sends them again".to_owned(),
+            Some(Ok(())) => format!(
+                "the next sender sets that directory aside as `.failed` and the one after it starts \
+                 anew; to have them sent again, remove {} first",
+                path.display()
+            ),
+            Some(Err(e)) => format!(
+                "move that directory away to go on ({}: {e})",
+                path.display()
+            ),
+        };
+        let text = format!(
+            "{}; the {} frames without an acknowledgement are kept in {}: {next}",
+            error.msg(),
+            self.frames.len(),
+            self.dir.display()
+        );
+        Error::new(error.code(), text)
     }
 
     pub(super) fn next(&self) -> u64 {
@@ -145,7 +251,13 @@ impl Slot {
 
     fn set_aside(self, why: &str) -> Error {
         let from = self.dir.clone();
-        drop(self);
+        // Where open files keep a directory from moving, somebody else may come in between.
+        let held = if cfg!(unix) {
+            Some(self)
+        } else {
+            drop(self);
+            None
+        };
         let name = from
             .file_name()
             .unwrap_or_default()
@@ -157,6 +269,7 @@ impl Slot {
         let moved = free
             .ok_or_else(|| io::Error::other("too many failed slots"))
             .and_then(|to| fs::rename(&from, &to).map(|()| to));
+        drop(held);
         match moved {
             Ok(to) => error!(
                 StoreResendRequired,
@@ -199,21 +312,24 @@ impl Slot {
         self.first = acked;
         let mut next = None;
         let found = self.list_segments()?;
-        let count = found.len();
+        let firsts: Vec<_> = found.iter().map(|segment| segment.first).collect();
+        let mut empty = Vec::new();
+        let mut last = None;
         for (at, segment) in found.into_iter().enumerate() {
-            let Some(end) = self.recover_segment(&segment, acked, &mut next, symbols)? else {
-                // A process ended before it had written the head; nothing can be in it.
-                remove(&segment.path);
-                continue;
-            };
-            if at + 1 == count && end < self.max_segment {
-                let file = open(&segment.path)?;
-                file.set_len(end)
-                    .map_err(|e| failed("cut", &segment.path, &e))?;
-                self.tail = Some((file, end));
+            let needed = firsts.get(at + 1).is_none_or(|first| *first > acked);
+            match self.recover_segment(&segment, acked, &mut next, symbols, needed)? {
+                Some(end) => {
+                    last = (at + 1 == firsts.len()).then_some(end);
+                    self.segments.push_back(segment);
+                }
+                None => empty.push(segment.path),
             }
-            self.segments.push_back(segment);
         }
+        // Nothing is removed before all of it was found to be in order.
+        for path in empty {
+            remove(&path);
+        }
+        self.find_tail(last)?;
         if self.frames.is_empty() {
             self.first = next.unwrap_or(acked).max(acked);
         }
@@ -225,20 +341,47 @@ impl Slot {
         Ok(())
     }
 
+    /// Cuts what a process had begun to write off the last segment, which goes on there.
+    fn find_tail(&mut self, end: Option<End>) -> Result<()> {
+        let (Some(end), Some(segment)) = (end, self.segments.back()) else {
+            return Ok(());
+        };
+        if end.broken > 0 {
+            tracing::warn!(
+                "store-and-forward: {} ends with {} bytes that are no whole frame; they are cut off",
+                segment.path.display(),
+                end.broken
+            );
+        }
+        if end.at < self.max_segment {
+            let file = open(&segment.path)?;
+            file.set_len(end.at)
+                .map_err(|e| failed("cut", &segment.path, &e))?;
+            self.tail = Some((file, end.at));
+        }
+        Ok(())
+    }
+
     /// Reads the frames of a segment up to the first one that is not whole; gives where it ends, or
-    /// `None` if it has no head.
+    /// `None` if there is nothing in it.
     fn recover_segment(
         &mut self,
         segment: &Segment,
         acked: u64,
         next: &mut Option<u64>,
         symbols: &mut SymbolTable,
-    ) -> std::result::Result<Option<u64>, Recovery> {
+        needed: bool,
+    ) -> std::result::Result<Option<End>, Recovery> {
         let bytes = fs::read(&segment.path).map_err(|e| failed("read", &segment.path, &e))?;
         let Some((head, mut rest)) = bytes.split_at_checked(SEGMENT_HEAD) else {
             return Ok(None);
         };
         if *head != segment_head(segment.first) {
+            // Without a head nothing was written behind it; with a damaged one there was.
+            if needed && rest.iter().any(|byte| *byte != 0) {
+                let why = format!("the head of {} is damaged", segment.path.display());
+                return Err(Unusable(why).into());
+            }
             return Ok(None);
         }
         if next.is_some_and(|next| next != segment.first) && segment.first > acked {
@@ -266,7 +409,13 @@ impl Slot {
             rest = after;
         }
         *next = Some(number);
-        Ok(Some((bytes.len() - rest.len()) as u64))
+        Ok(Some(End {
+            at: (bytes.len() - rest.len()) as u64,
+            broken: rest
+                .iter()
+                .rposition(|byte| *byte != 0)
+                .map_or(0, |at| at + 1),
+        }))
     }
 
     fn list_segments(&self) -> Result<Vec<Segment>> {
@@ -442,14 +591,31 @@ impl Slot {
         }
     }
 
-    /// The files whose bytes have to reach the disk.
-    pub(super) fn files(&self) -> Vec<File> {
-        let tail = self.tail.as_ref().map(|(file, _)| file);
-        [Some(&self.symbols), tail, Some(&self.acked)]
-            .into_iter()
-            .flatten()
-            .filter_map(|file| file.try_clone().ok())
-            .collect()
+    /// What was written since the last [`synced`](Self::synced): symbols before the frames that use
+    /// them.
+    pub(super) fn unsynced(&self) -> Unsynced {
+        let segments = self
+            .segments
+            .iter()
+            .filter(|segment| segment.first >= self.synced_before)
+            .map(|segment| segment.path.clone());
+        let mut files = vec![self.dir.join("symbols")];
+        files.extend(segments);
+        files.push(self.dir.join("acked"));
+        let parent = self.dir.parent().map(Path::to_owned);
+        Unsynced {
+            files,
+            dirs: [Some(self.dir.clone()), parent]
+                .into_iter()
+                .flatten()
+                .collect(),
+            up_to: self.segments.back().map_or(0, |segment| segment.first),
+        }
+    }
+
+    /// Segments before the one with this first frame need no more.
+    pub(super) fn synced(&mut self, before: u64) {
+        self.synced_before = self.synced_before.max(before);
     }
 }
 

@@ -156,17 +156,31 @@ fn a_last_segment_cut_anywhere_keeps_the_frames_before_the_cut() {
     assert!(fewest < before.len());
 }
 
+/// The first frame of a segment that does not end before the byte `at`.
+fn first_touched(name: &str, bytes: &[u8], at: usize) -> u64 {
+    let mut number = u64::from_str_radix(name.trim_start_matches("frames-"), 16).unwrap();
+    let mut end = SEGMENT_HEAD;
+    while let Some(len) = bytes.get(end..end + 4) {
+        let len = u32::from_le_bytes(len.try_into().unwrap());
+        end += FRAME_HEAD + usize::try_from(len).unwrap();
+        if end > at {
+            break;
+        }
+        number += 1;
+    }
+    number
+}
+
 #[test]
-fn a_byte_changed_anywhere_never_gives_another_frame() {
+fn a_byte_changed_anywhere_loses_nothing_before_it_and_gives_no_other_frame() {
     let root = tempfile::tempdir().unwrap();
     let before = written(root.path());
     let dir = root.path().join("me");
+    let mut refused = 0;
     for name in names(&dir) {
-        if !name.starts_with("frames-") && name != "acked" {
-            continue;
-        }
         let bytes = fs::read(dir.join(&name)).unwrap();
-        for at in (0..bytes.len()).step_by(7) {
+        let places = (0..bytes.len()).filter(|at| *at < SEGMENT_HEAD || at % 5 == 0);
+        for at in places {
             let broken = tempfile::tempdir().unwrap();
             copy(&dir, &broken.path().join("me"));
             let mut changed = bytes.clone();
@@ -174,15 +188,106 @@ fn a_byte_changed_anywhere_never_gives_another_frame() {
             fs::write(broken.path().join("me").join(&name), changed).unwrap();
             match Process::start(broken.path()) {
                 Ok(mut process) => {
-                    let known = |(number, frame): (&u64, &Vec<u8>)| {
-                        before.get(number).is_none_or(|before| before == frame)
+                    let touched = if name.starts_with("frames-") {
+                        assert!(at >= SEGMENT_HEAD, "{name} has a head");
+                        first_touched(&name, &bytes, at)
+                    } else {
+                        u64::MAX
                     };
-                    assert!(process.frames().iter().all(known), "{name} at {at}");
+                    let found = process.frames();
+                    for (number, frame) in &before {
+                        let kept = found.get(number);
+                        assert!(kept.is_none_or(|kept| kept == frame), "{name} at {at}");
+                        assert!(kept.is_some() || *number >= touched, "{name} at {at}");
+                    }
                 }
-                Err(error) => assert_eq!(error.code(), ErrorCode::StoreResendRequired),
+                Err(error) => {
+                    assert_eq!(error.code(), ErrorCode::StoreResendRequired);
+                    let aside = broken.path().join("me-1.failed");
+                    assert_eq!(names(&aside), names(&dir), "all files are kept");
+                    refused += 1;
+                }
             }
         }
     }
+    assert!(refused > 0);
+}
+
+#[test]
+fn new_symbols_do_not_mix_with_old_frames_when_acked_is_lost() {
+    let root = tempfile::tempdir().unwrap();
+    written(root.path());
+    let mut process = Process::start(root.path()).unwrap();
+    process.slot.trim(10);
+    drop(process);
+    let mut process = Process::start(root.path()).unwrap();
+    let frames = [process.publish("a new symbol"), process.publish("another")];
+    drop(process);
+    fs::remove_file(root.path().join("me").join("acked")).unwrap();
+    let mut process = Process::start(root.path()).unwrap();
+    let found = process.frames();
+    assert_eq!(found.into_values().collect::<Vec<_>>(), frames);
+    assert_eq!(process.slot.first(), 10);
+}
+
+#[test]
+fn every_segment_since_the_last_sync_is_synced() {
+    let root = tempfile::tempdir().unwrap();
+    let mut process = Process::start(root.path()).unwrap();
+    let segments = |unsynced: &Unsynced| {
+        let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
+        let names = unsynced.files.iter().map(name);
+        names.filter(|name| name.starts_with("frames-")).count()
+    };
+    for i in 0..10 {
+        process.publish(&format!("symbol number {i}"));
+    }
+    let unsynced = process.slot.unsynced();
+    assert!(unsynced.dirs.contains(&root.path().join("me")));
+    assert_eq!(segments(&unsynced), process.slot.segments.len());
+    assert!(segments(&unsynced) > 2);
+    process.slot.synced(unsynced.sync().unwrap());
+    assert_eq!(segments(&process.slot.unsynced()), 1, "it may have grown");
+    let unsynced = process.slot.unsynced();
+    process.slot.trim(10);
+    unsynced
+        .sync()
+        .expect("segments that are gone need no sync");
+}
+
+#[test]
+fn a_slot_given_back_still_tells_what_to_sync() {
+    let root = tempfile::tempdir().unwrap();
+    let mut process = Process::start(root.path()).unwrap();
+    process.publish("a");
+    let mut store = crate::qwp::ingest::store::Store::on_disk(process.slot, 1000);
+    store.release();
+    let unsynced = store.unsynced().unwrap();
+    assert_eq!(unsynced.files.len(), 3);
+    unsynced.sync().unwrap();
+    assert!(store.unsynced().is_none());
+}
+
+#[test]
+fn a_slot_with_a_refused_frame_is_set_aside_once() {
+    let root = tempfile::tempdir().unwrap();
+    let mut process = Process::start(root.path()).unwrap();
+    process.publish("a");
+    let refusal = error!(ServerRejection, "no such column");
+    let error = process.slot.refused(&refusal, false);
+    assert!(error.msg().contains("sends them again"), "{error}");
+    drop(process);
+    let process = Process::start(root.path()).unwrap();
+    let error = process.slot.refused(&refusal, true);
+    assert_eq!(error.code(), ErrorCode::ServerRejection);
+    let slot = root.path().join("me");
+    assert!(error.msg().contains(&slot.display().to_string()), "{error}");
+    drop(process);
+    let error = Process::start(root.path()).map(drop).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::StoreResendRequired);
+    assert!(error.msg().contains("no such column"), "{error}");
+    assert_eq!(names(root.path()), ["me-1.failed"]);
+    assert_eq!(Process::start(root.path()).unwrap().slot.next(), 0);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::slot::Slot;
+use super::slot::{Slot, Unsynced};
 use crate::error::{Result, error};
 
 /// Frames by their numbers, which have no gaps: in memory, or with a slot on disk.
@@ -15,6 +15,8 @@ pub(super) struct Store {
     bytes: u64,
     max_bytes: u64,
     slot: Option<Slot>,
+    /// What a slot that was released had written last.
+    left: Option<Unsynced>,
 }
 
 impl Store {
@@ -25,6 +27,7 @@ impl Store {
             bytes: 0,
             max_bytes,
             slot: None,
+            left: None,
         }
     }
 
@@ -36,6 +39,7 @@ impl Store {
             bytes: 0,
             max_bytes,
             slot: Some(slot),
+            left: None,
         }
     }
 
@@ -117,6 +121,15 @@ impl Store {
     pub(super) fn release(&mut self) {
         if let Some(slot) = self.slot.take() {
             self.first = slot.next();
+            self.left = Some(slot.unsynced());
+        }
+    }
+
+    /// What has to be brought to the disk, also after [`release`](Self::release).
+    pub(super) fn unsynced(&mut self) -> Option<Unsynced> {
+        match &self.slot {
+            Some(slot) => Some(slot.unsynced()),
+            None => self.left.take(),
         }
     }
 
