@@ -374,7 +374,9 @@ impl AsyncSender {
 
     /// Ends the connection in order. Over TCP it waits until the server has read everything and closes
     /// its end, five seconds at most; a dropped sender does not wait, but what it flushed is still
-    /// delivered. Over QWP it is [`close_drain`](Self::close_drain).
+    /// delivered. Over QWP it is [`close_drain`](Self::close_drain), and needed: a sender that is
+    /// dropped only tries to send, for a moment and while its runtime lives, and rows in memory that
+    /// do not arrive then are lost. With `sf_dir` they stay on disk for the next sender.
     ///
     /// # Errors
     /// `SocketError`.
