@@ -89,7 +89,8 @@ impl<T> Inserter<T> {
     /// the next [`write`](Self::write), [`flush`](Self::flush) or [`close`](Self::close).
     ///
     /// After a [lost connection](crate::RawError::outcome_unknown) the server may have the rows
-    /// already; writing rows of equal time again replaces them with the same values.
+    /// already. Written again they replace themselves where rows of equal time do so: in TDengine,
+    /// and in QuestDB only in a table with `DEDUP UPSERT KEYS`; other tables have them twice then.
     pub fn retry(&self, batch: FailedBatch) {
         self.shared.retry(batch);
     }
