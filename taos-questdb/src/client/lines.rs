@@ -3,13 +3,14 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use taos_query::RawResult;
+use taos_query::{ErrorKind, RawError, RawResult};
 use tokio::runtime::{Handle, Id};
 
-use super::Shared;
+use super::{Shared, Way};
 use crate::ingress::{AckLevel, AsyncSender, Buffer, ProtocolVersion};
+use crate::net::Dialer;
 use crate::settings::Settings;
-use crate::{Error, Result};
+use crate::{Error, ErrorCode, Result};
 
 /// More than these are not kept.
 const MAX_IDLE: usize = 4;
@@ -20,6 +21,8 @@ pub(super) struct Senders {
     idle: Mutex<Vec<(Option<Id>, AsyncSender)>>,
     /// What the server said to the first about its lines and names.
     spoken: OnceLock<(ProtocolVersion, usize)>,
+    /// With the certificates that were read for the first.
+    dialer: OnceLock<Dialer>,
 }
 
 fn runtime() -> Option<Id> {
@@ -32,6 +35,14 @@ impl Senders {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let found = idle.iter().rposition(|(home, _)| *home == runtime)?;
         Some(idle.remove(found).1)
+    }
+
+    fn dialer(&self, settings: &Settings) -> Result<Dialer> {
+        if let Some(dialer) = self.dialer.get() {
+            return Ok(dialer.clone());
+        }
+        let dialer = Dialer::new(settings)?;
+        Ok(self.dialer.get_or_init(|| dialer).clone())
     }
 
     fn give(&self, sender: AsyncSender) {
@@ -48,10 +59,20 @@ impl Senders {
 
 impl Shared {
     async fn sender(&self) -> Result<AsyncSender> {
-        if let Some(sender) = self.senders.pop() {
-            return Ok(sender);
+        match self.senders.pop() {
+            Some(sender) => Ok(sender),
+            None => self.new_sender().await,
         }
-        let sender = Box::pin(AsyncSender::connect(self.sender_settings())).await?;
+    }
+
+    async fn new_sender(&self) -> Result<AsyncSender> {
+        let settings = self.sender_settings();
+        let sender = if let Way::Http(client) = &self.way {
+            Box::pin(AsyncSender::over(settings, client.clone())).await?
+        } else {
+            let dialer = self.senders.dialer(&settings)?;
+            Box::pin(AsyncSender::connect_with(settings, dialer)).await?
+        };
         let spoken = (sender.protocol_version(), sender.max_name_len());
         // Another may have been first; both were told the same.
         let _ = self.senders.spoken.set(spoken);
@@ -76,10 +97,40 @@ impl Shared {
     }
 
     pub(super) async fn ping_sender(&self) -> Result<()> {
-        let mut sender = self.sender().await?;
+        while let Some(mut kept) = self.senders.pop() {
+            let alive = Box::pin(kept.ping()).await;
+            if !has_ended(&kept, &alive) {
+                self.senders.give(kept);
+                return alive;
+            }
+        }
+        let mut sender = self.new_sender().await?;
         Box::pin(sender.ping()).await?;
         self.senders.give(sender);
         Ok(())
+    }
+
+    /// Refuses a buffer that could not be sent as one, of which `before` rows were there already.
+    ///
+    /// # Errors
+    /// `Config`. Messages of QWP are measured when they are made.
+    pub(crate) fn check_size(&self, buffer: &Buffer, before: usize) -> RawResult<()> {
+        let (bytes, most) = (buffer.len(), self.settings.max_buf_size);
+        if self.settings.protocol.is_qwp() || bytes <= most {
+            return Ok(());
+        }
+        let hint = if before > 0 {
+            "execute the rows bound before, then bind these again"
+        } else {
+            "bind fewer rows at once"
+        };
+        Err(RawError::of(
+            ErrorKind::Config,
+            format!(
+                "with these rows an execution would send {bytes} bytes, more than `max_buf_size` \
+                 ({most}): {hint}"
+            ),
+        ))
     }
 
     /// An empty buffer of the kind, version and limits that [`send`](Self::send) takes.
@@ -91,16 +142,33 @@ impl Shared {
     }
 
     /// Sends the rows, waits until the server has them, and clears the buffer, which keeps them when
-    /// they cannot be sent.
+    /// they cannot be sent. Over QWP it is cleared as soon as they are in the sender's own store.
     ///
     /// # Errors
-    /// Those of [`AsyncSender::flush`].
+    /// Those of [`AsyncSender::flush`]. Over QWP one about rows that are in the store is
+    /// [in doubt](Error::in_doubt): they may arrive yet.
     pub(crate) async fn send(&self, buffer: &mut Buffer) -> RawResult<()> {
         self.note(self.flush(buffer).await.map_err(Into::into))
     }
 
     async fn flush(&self, buffer: &mut Buffer) -> Result<()> {
-        let mut sender = self.sender().await?;
+        while let Some(kept) = self.senders.pop() {
+            let (kept, sent) = self.flush_by(kept, buffer).await;
+            if !has_ended(&kept, &sent) {
+                self.senders.give(kept);
+                return sent;
+            }
+        }
+        let (sender, sent) = self.flush_by(self.new_sender().await?, buffer).await;
+        self.senders.give(sender);
+        sent
+    }
+
+    async fn flush_by(
+        &self,
+        mut sender: AsyncSender,
+        buffer: &mut Buffer,
+    ) -> (AsyncSender, Result<()>) {
         let mut sent = Box::pin(sender.flush(buffer)).await;
         if sent.is_ok() && self.settings.protocol.is_qwp() {
             // A flush over QWP ends in the sender's own store.
@@ -109,7 +177,19 @@ impl Shared {
                 .await
                 .map_err(Error::doubtful);
         }
-        self.senders.give(sender);
-        sent
+        (sender, sent)
     }
+}
+
+/// Whether a kept sender was closed by the server meanwhile, so that another one may take its place.
+fn has_ended<T>(kept: &AsyncSender, done: &Result<T>) -> bool {
+    let ended = matches!(
+        done,
+        Err(error) if error.code() == ErrorCode::SocketError && !error.in_doubt()
+    );
+    if ended && kept.must_close() {
+        tracing::debug!("a connection kept for lines was closed meanwhile");
+        return true;
+    }
+    false
 }

@@ -304,6 +304,45 @@ async fn queries_over_tcp_name_the_way_that_has_them() {
 }
 
 #[tokio::test]
+async fn lines_go_over_another_connection_where_the_kept_one_was_closed() {
+    use tokio::io::AsyncReadExt as _;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dsn = format!("questdb+tcp://{}", listener.local_addr().unwrap());
+    let taos = TaosBuilder::from_dsn(&dsn).unwrap().build().await.unwrap();
+    drop(listener.accept().await.unwrap());
+    let mut buffer = taos.shared.new_buffer().await.unwrap();
+    buffer.adopt(b"t i=1i 7\n".to_vec());
+    taos.shared.send(&mut buffer).await.unwrap();
+    let (mut second, _) = listener.accept().await.unwrap();
+    drop(taos);
+    let mut arrived = Vec::new();
+    second.read_to_end(&mut arrived).await.unwrap();
+    assert_eq!(arrived, b"t i=1i 7\n");
+}
+
+#[tokio::test]
+async fn lines_use_the_connection_and_the_certificates_that_are_there() {
+    let (acceptor, certificate) = crate::testing::tls_server("localhost");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("roots.pem");
+    std::fs::write(&path, certificate).unwrap();
+    let script = Script::new([json(SETTINGS), json(SETTINGS)]);
+    let port = script.listen(Some(acceptor)).await.port();
+    let dsn = format!(
+        "questdb+https://localhost:{port}?tls_roots={}",
+        path.display()
+    );
+    let taos = TaosBuilder::from_dsn(dsn).unwrap().build().await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    let mut buffer = taos.shared.new_buffer().await.unwrap();
+    buffer.adopt(b"t i=1i 7\n".to_vec());
+    taos.shared.send(&mut buffer).await.unwrap();
+    let seen = script.seen();
+    assert_eq!(seen.last().unwrap().body, b"t i=1i 7\n");
+    assert!(seen.iter().all(|seen| seen.connection == 1));
+}
+
+#[tokio::test]
 async fn a_table_is_described_by_its_columns() {
     let columns = r#"{"columns":[{"name":"column","type":"STRING"},{"name":"type","type":"STRING"},
         {"name":"designated","type":"BOOLEAN"},{"name":"upsertKey","type":"BOOLEAN"}],"dataset":[

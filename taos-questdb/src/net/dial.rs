@@ -55,6 +55,12 @@ impl Probe {
         matches!(self.0.peek(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
+    /// True when the peer has closed and nothing of it is left to read.
+    pub(crate) fn has_ended(&self) -> bool {
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        matches!(self.0.peek(&mut byte), Ok(0))
+    }
+
     /// Throws away what has arrived, at most a megabyte, since a peer may send faster than that. A
     /// socket closed with something unread throws away what is on its way to the peer.
     pub(crate) fn drain(&self) {

@@ -222,7 +222,8 @@ impl Core {
             .iter()
             .zip(parts)
             .filter_map(|(table, (_, views))| Some((prepared.plans.get(table)?, *views)))
-            .try_for_each(|(plan, views)| plan.write(&mut buffer, views));
+            .try_for_each(|(plan, views)| plan.write(&mut buffer, views))
+            .and_then(|()| self.taos.shared.check_size(&buffer, before));
         if written.is_err() {
             buffer.rewind_to_marker()?;
         }

@@ -21,8 +21,8 @@ impl Query {
         while let Some(c) = rest.chars().next() {
             let length = if rest.starts_with("--") {
                 rest.find('\n').map_or(rest.len(), |end| end + 1)
-            } else if rest.starts_with("/*") {
-                rest[2..].find("*/").map_or(rest.len(), |end| end + 4)
+            } else if let Some(comment) = rest.strip_prefix("/*") {
+                comment.find("*/").map_or(rest.len(), |end| end + 4)
             } else if matches!(c, '\'' | '"') {
                 rest[1..].find(c).map_or(rest.len(), |end| end + 2)
             } else {

@@ -274,8 +274,8 @@ fn tokens(sql: &str) -> RawResult<Vec<Token>> {
         let mut chars = rest.chars();
         if rest.starts_with("--") {
             rest = rest.split_once('\n').map_or("", |(_, after)| after);
-        } else if rest.starts_with("/*") {
-            rest = rest[2..].split_once("*/").map_or("", |(_, after)| after);
+        } else if let Some(comment) = rest.strip_prefix("/*") {
+            rest = comment.split_once("*/").map_or("", |(_, after)| after);
         } else if matches!(c, '\'' | '"' | '`') {
             let text = quoted(&mut chars)?;
             tokens.push(if c == '\'' {

@@ -274,6 +274,29 @@ async fn statements_that_cannot_be_written_are_refused_when_they_are_prepared() 
 }
 
 #[tokio::test]
+async fn a_bind_beyond_the_limit_of_a_request_is_refused_and_those_before_it_stay() {
+    let steps = [columns(COLUMNS)];
+    let (taos, script) = taos(steps, "max_buf_size=1024&protocol_version=1").await;
+    let mut stmt = taos
+        .stmt2("insert into t (ts, i) values (?, ?)")
+        .await
+        .unwrap();
+    let rows = |count: i32| {
+        let ints = ColumnView::from_ints((0..count).collect::<Vec<_>>());
+        let views = [times((0..i64::from(count)).collect()), ints];
+        Stmt2BindParam::new(None, None, Some(views.to_vec()))
+    };
+    let error = stmt.bind(&[rows(1000)]).await.unwrap_err();
+    assert!(error.to_string().contains("bind fewer"), "{error}");
+    stmt.bind(&[rows(3)]).await.unwrap();
+    let error = stmt.bind(&[rows(1000)]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("execute"), "{error}");
+    assert_eq!(stmt.exec().await.unwrap(), 3);
+    assert_eq!(body(&script).lines().count(), 3);
+}
+
+#[tokio::test]
 async fn the_first_generation_names_its_tables_by_set_tbname() {
     let columns = || columns(&[("ts", "TIMESTAMP"), ("v", "LONG")]);
     let (taos, script) = taos([columns(), columns()], "protocol_version=2").await;

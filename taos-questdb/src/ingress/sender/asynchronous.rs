@@ -108,18 +108,12 @@ impl AsyncSender {
         Self::connect_with(settings, dialer).await
     }
 
-    pub(super) async fn connect_with(settings: Settings, dialer: Dialer) -> Result<Self> {
-        let mut version = settings.protocol_version;
-        let mut max_name_len = settings.max_name_len;
-        let transport = if settings.protocol.is_http() {
+    pub(crate) async fn connect_with(settings: Settings, dialer: Dialer) -> Result<Self> {
+        if settings.protocol.is_http() {
             let client = Client::with_dialer(&settings, dialer)?;
-            if version.is_none() {
-                let said = negotiate(&client).await?;
-                version = Some(said.version);
-                max_name_len = said.max_name_len.unwrap_or(max_name_len);
-            }
-            Transport::Http(client)
-        } else if Handle::try_current().is_err() {
+            return Self::over(settings, client).await;
+        }
+        let transport = if Handle::try_current().is_err() {
             return Err(error!(
                 InvalidApiCall,
                 "connecting needs a tokio runtime: await it inside one, or use the blocking `Sender`"
@@ -131,17 +125,31 @@ impl AsyncSender {
         } else {
             Transport::Tcp(Tcp::connect(&settings, &dialer).await?)
         };
+        Ok(Self::with(&settings, transport))
+    }
+
+    /// Over HTTP by a client that is there already, with its connections.
+    pub(crate) async fn over(mut settings: Settings, client: Client) -> Result<Self> {
+        if settings.protocol_version.is_none() {
+            let said = negotiate(&client).await?;
+            settings.protocol_version = Some(said.version);
+            settings.max_name_len = said.max_name_len.unwrap_or(settings.max_name_len);
+        }
+        Ok(Self::with(&settings, Transport::Http(client)))
+    }
+
+    fn with(settings: &Settings, transport: Transport) -> Self {
         let addresses: Vec<String> = settings.addresses.iter().map(ToString::to_string).collect();
-        Ok(Self {
+        Self {
             transport,
             auto: Auto::new(settings.auto_flush, settings.protocol),
             protocol: settings.protocol,
-            protocol_version: version.unwrap_or_default(),
+            protocol_version: settings.protocol_version.unwrap_or_default(),
             addresses: addresses.join(","),
             init_buf_size: settings.init_buf_size,
             max_buf_size: settings.max_buf_size,
-            max_name_len,
-        })
+            max_name_len: settings.max_name_len,
+        }
     }
 
     /// A buffer of this sender's kind, version and limits.

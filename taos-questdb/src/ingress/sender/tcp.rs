@@ -138,18 +138,20 @@ impl Tcp {
         self.check()?;
         self.check_runtime()?;
         let mut open = self.open.take().ok_or_else(|| self.gone())?;
+        // The reactor may not have heard of the end yet.
+        let ended = open.probe.as_ref().is_some_and(Probe::has_ended);
         match poll_fn(|cx| Poll::Ready(read(&mut open.io, cx))).await {
-            Poll::Ready(Ok(0)) => Err(error!(
+            Poll::Ready(Err(error)) => Err(self.failed(&error)),
+            Poll::Ready(Ok(1..)) | Poll::Pending if !ended => {
+                self.open = Some(open);
+                Ok(())
+            }
+            Poll::Ready(Ok(_)) | Poll::Pending => Err(error!(
                 SocketError,
                 "{} has closed the connection, as servers do after a line or key that they refuse; its \
                  log says why. Make a new sender",
                 self.peer
             )),
-            Poll::Ready(Err(error)) => Err(self.failed(&error)),
-            Poll::Ready(Ok(_)) | Poll::Pending => {
-                self.open = Some(open);
-                Ok(())
-            }
         }
     }
 
