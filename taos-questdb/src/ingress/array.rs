@@ -9,6 +9,10 @@ pub const MAX_ARRAY_BUFFER_SIZE: usize = 512 * 1024 * 1024;
 /// The greatest length of one dimension.
 pub const MAX_ARRAY_DIM_LEN: usize = 0x0FFF_FFFF;
 
+/// The most elements `questdb-rs` gives an array of `ndarray`; a buffer of rows takes as many as
+/// [`MAX_ARRAY_BUFFER_SIZE`] has room for.
+pub const MAX_NDARRAY_LEAF_ELEMS: usize = 1 << 24;
+
 mod sealed {
     /// How an element looks on the wire.
     #[allow(

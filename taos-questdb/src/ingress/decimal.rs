@@ -10,6 +10,9 @@ const MAX_SCALE: u8 = 76;
 /// The most bytes of an unscaled value.
 const MAX_LEN: u8 = 32;
 
+/// Follows the first `=` of a decimal that is not text (questdb §3.6).
+pub const DECIMAL_BINARY_FORMAT_TYPE: u8 = 0x17;
+
 /// A decimal to write. Text converts by itself, and with the features `rust_decimal` and
 /// `bigdecimal` so do references to the decimals of those crates.
 ///

@@ -12,12 +12,13 @@ mod timestamp;
 use std::fmt;
 
 pub use self::array::{
-    ArrayElement, MAX_ARRAY_BUFFER_SIZE, MAX_ARRAY_DIM_LEN, MAX_ARRAY_DIMS, NdArrayView,
+    ArrayElement, MAX_ARRAY_BUFFER_SIZE, MAX_ARRAY_DIM_LEN, MAX_ARRAY_DIMS, MAX_NDARRAY_LEAF_ELEMS,
+    NdArrayView,
 };
 pub use self::buffer::{Bookmark, Buffer};
 pub(crate) use self::buffer::{QwpBuffer, QwpEncoder, SymbolTable};
 pub use self::builder::{QwpWsProgress, SenderBuilder};
-pub use self::decimal::DecimalView;
+pub use self::decimal::{DECIMAL_BINARY_FORMAT_TYPE, DecimalView};
 pub use self::names::{ColumnName, TableName};
 pub use self::sender::{AsyncSender, Sender};
 pub use self::timestamp::{Timestamp, TimestampMicros, TimestampNanos};
@@ -106,6 +107,15 @@ impl fmt::Display for ProtocolVersion {
             Self::V3 => "v3",
         })
     }
+}
+
+/// What the numbers of a time count.
+#[derive(Debug, Copy, Clone, PartialEq, Eq)]
+pub enum TimestampUnit {
+    /// Microseconds since 1970.
+    Micros,
+    /// Nanoseconds since 1970.
+    Nanos,
 }
 
 /// Where trusted certificates come from (questdb §7).

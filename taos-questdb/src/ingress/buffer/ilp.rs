@@ -7,7 +7,7 @@ use super::text::{self, Leading, SLACK, Window, Writer};
 use crate::error::{Error, Result, error};
 use crate::ingress::ProtocolVersion;
 use crate::ingress::array::{self, ArrayElement, NdArrayView, Shape, TYPE_F64};
-use crate::ingress::decimal::{self, DecimalView};
+use crate::ingress::decimal::{self, DECIMAL_BINARY_FORMAT_TYPE as DECIMAL, DecimalView};
 use crate::ingress::names::{ColumnName, Head, TableName};
 use crate::ingress::timestamp::{Timestamp, TimestampMicros, TimestampNanos};
 
@@ -15,7 +15,6 @@ use crate::ingress::timestamp::{Timestamp, TimestampMicros, TimestampNanos};
 const BINARY: u8 = b'=';
 const DOUBLE: u8 = 0x10;
 const ARRAY: u8 = 0x0E;
-const DECIMAL: u8 = 0x17;
 /// Room for any integer and the bytes around it.
 const INTEGER: usize = 24;
 /// Room is made ready in steps that stay in the nearest cache.

@@ -45,7 +45,8 @@ impl Draft {
         let protocol = protocol(parsed.service)?;
         let mut seen = HashSet::with_capacity(parsed.params.len());
         for param in &parsed.params {
-            if !seen.insert(param.key) && !(param.key == "addr" && protocol.is_qwp()) {
+            let again = !seen.insert(param.key);
+            if again && !(param.key == "addr" && protocol.is_qwp()) {
                 return Err(error!(
                     ConfigError,
                     "duplicate key{} at position {} of the configuration string",
