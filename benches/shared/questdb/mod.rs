@@ -17,10 +17,15 @@ pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 const BATCHES: u32 = 100;
 const ROWS: u64 = 1_000_000;
 
+/// Reads the result of a query over QWP, from an address.
+pub(crate) type Read = fn(&str, &str, &mut Seen) -> Result<(), Failure>;
+
 /// What each client does in its own way.
 pub(crate) struct Ways {
-    /// Reads the result of a query over QWP, from an address.
-    pub(crate) read: fn(&str, &str, &mut Seen) -> Result<(), Failure>,
+    /// By the columns of each batch.
+    pub(crate) read: Read,
+    /// As rows, where the client has such.
+    pub(crate) read_rows: Option<Read>,
     /// Waits until the server has acknowledged all that was sent over QWP.
     pub(crate) acknowledged: fn(&mut Sender) -> ClientResult<()>,
 }
@@ -43,7 +48,8 @@ pub(crate) fn run(who: &str, address: &str, case: &str, ways: &Ways) -> Result<S
         "http-null" => null(http, &format!("http::addr={http};"), ways),
         "tcp-null" => null(http, &format!("tcp::addr={tcp};protocol_version=2;"), ways),
         "qwp-ingest" => null(http, &format!("ws::addr={http};"), ways),
-        "qwp-egress" => egress(http, ways),
+        "qwp-egress" => egress(http, ways.read),
+        "qwp-egress-rows" => egress(http, ways.read_rows.ok_or("this client gives no rows")?),
         other => Err(format!("no case is called {other}").into()),
     }
 }
@@ -221,10 +227,10 @@ impl Seen {
 }
 
 /// A million rows of five columns.
-fn egress(http: &str, ways: &Ways) -> Result<String, Failure> {
+fn egress(http: &str, read: Read) -> Result<String, Failure> {
     let (mut laps, mut seen) = (Laps::default(), Seen::default());
     laps.time(|| {
-        (ways.read)(
+        read(
             http,
             "select ts, id, price, symbol, note from trades",
             &mut seen,

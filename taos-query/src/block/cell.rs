@@ -59,10 +59,16 @@ impl BlockData {
         if column.ty.is_var_type() {
             self.offset(column, row).is_none()
         } else {
-            self.bytes
-                .get(column.head + (row >> 3))
-                .is_none_or(|byte| byte & (0x80 >> (row & 7)) != 0)
+            self.is_fixed_null(column, row)
         }
+    }
+
+    /// The same for a column of fixed width.
+    #[inline]
+    pub(crate) fn is_fixed_null(&self, column: &Column, row: usize) -> bool {
+        self.bytes
+            .get(column.head + (row >> 3))
+            .is_none_or(|byte| byte & (0x80 >> (row & 7)) != 0)
     }
 
     #[inline]

@@ -19,7 +19,11 @@ use questdb::ingress::{AckLevel, Sender};
 
 use cases::{Failure, Seen, Ways};
 
-const WAYS: Ways = Ways { read, acknowledged };
+const WAYS: Ways = Ways {
+    read,
+    read_rows: None,
+    acknowledged,
+};
 /// An acknowledgement that takes longer never comes.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -34,10 +34,12 @@ impl ViewData {
         clippy::indexing_slicing,
         reason = "`new` is the only constructor and has checked the column"
     )]
+    #[inline]
     pub(super) fn column(&self) -> &Column {
         &self.block.columns[self.col]
     }
 
+    #[inline]
     pub(super) fn block(&self) -> &BlockData {
         &self.block
     }
@@ -51,6 +53,7 @@ impl ViewData {
     }
 
     /// The row of the block, if `row` lies in the view.
+    #[inline]
     pub(super) fn row(&self, row: usize) -> Option<usize> {
         (row < self.len).then_some(self.start + row)
     }

@@ -5,42 +5,62 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
 
+use private::{Cell, Read};
+
 use super::data::ViewData;
+use crate::block::{BlockData, Column};
 use crate::common::{BorrowedValue, Decimal, Precision, Timestamp, Ty};
 
 /// A Rust type that fixed-width columns hold.
-pub trait Fixed: Copy + fmt::Debug + PartialEq + private::Read {}
+pub trait Fixed: Copy + fmt::Debug + PartialEq + Read {}
 
+#[allow(
+    unnameable_types,
+    unreachable_pub,
+    reason = "seals the trait that has it as a bound"
+)]
 mod private {
-    use super::BorrowedValue;
+    use super::{BlockData, Column};
 
-    #[allow(
-        unnameable_types,
-        unreachable_pub,
-        reason = "seals the trait that has it as a bound"
-    )]
+    /// A cell that is not NULL.
+    pub struct Cell<'a> {
+        pub(super) block: &'a BlockData,
+        pub(super) column: &'a Column,
+        pub(super) row: usize,
+    }
+
+    impl Cell<'_> {
+        #[inline]
+        pub(super) fn bytes<const N: usize>(&self) -> [u8; N] {
+            self.block.fixed(self.column, self.row)
+        }
+    }
+
     pub trait Read: Sized {
-        fn read(value: &BorrowedValue<'_>) -> Option<Self>;
+        /// Of a column of this type.
+        fn read(cell: &Cell<'_>) -> Self;
     }
 }
 
 macro_rules! fixed {
-    ($($ty:ty => $($variant:ident)|+,)*) => {$(
+    ($($ty:ty: |$cell:ident| $read:expr;)*) => {$(
         impl Fixed for $ty {}
-        impl private::Read for $ty {
-            fn read(value: &BorrowedValue<'_>) -> Option<Self> {
-                match value {
-                    $(BorrowedValue::$variant(value))|+ => Some(*value),
-                    _ => None,
-                }
+        impl Read for $ty {
+            #[inline]
+            fn read($cell: &Cell<'_>) -> Self {
+                $read
             }
         }
     )*};
 }
+macro_rules! numbers {
+    ($($ty:ty)*) => { fixed! { $($ty: |cell| <$ty>::from_le_bytes(cell.bytes());)* } };
+}
+numbers! { i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 }
 fixed! {
-    bool => Bool, i8 => TinyInt, i16 => SmallInt, i32 => Int, i64 => BigInt, u8 => UTinyInt,
-    u16 => USmallInt, u32 => UInt, u64 => UBigInt, f32 => Float, f64 => Double,
-    Timestamp => Timestamp, Decimal => Decimal | Decimal64,
+    bool: |cell| cell.bytes() != [0];
+    Timestamp: |cell| Timestamp::new(i64::from_le_bytes(cell.bytes()), cell.block.precision);
+    Decimal: |cell| cell.block.decimal(cell.column, cell.row);
 }
 
 macro_rules! common_methods {
@@ -116,8 +136,11 @@ impl<T: Fixed> FixedView<T> {
     common_methods!();
 
     /// One value, `None` if it is NULL or outside the column.
+    #[inline]
     pub fn get(&self, row: usize) -> Option<T> {
-        T::read(&self.data.get(row)?)
+        let (block, column) = (self.data.block(), self.data.column());
+        let row = self.data.row(row)?;
+        (!block.is_fixed_null(column, row)).then(|| T::read(&Cell { block, column, row }))
     }
 
     /// The values, `None` for NULL.
@@ -176,13 +199,15 @@ impl TextView {
 
     /// One text; `None` if it is NULL, outside the column or not valid text, whose bytes
     /// [`get_bytes`](Self::get_bytes) gives.
+    #[inline]
     pub fn get(&self, row: usize) -> Option<Cow<'_, str>> {
-        let payload = self.data.payload(row)?;
-        if self.data.column().ty == Ty::NChar {
-            let at = self.data.row(row)?;
-            return self.data.block().nchar_text(self.data.column(), at);
+        let (block, column) = (self.data.block(), self.data.column());
+        let at = self.data.row(row)?;
+        if column.ty == Ty::NChar {
+            self.data.payload(row)?;
+            return block.nchar_text(column, at);
         }
-        std::str::from_utf8(payload).ok().map(Cow::Borrowed)
+        block.text(column, at).map(Cow::Borrowed)
     }
 
     /// The bytes of one value as they stand on the wire: UTF-32LE for NCHAR.

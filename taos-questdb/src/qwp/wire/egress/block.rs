@@ -11,7 +11,7 @@ const HEADER_LEN: usize = 28;
 /// Flag of a block that describes its columns.
 const SCHEMA_PRESENT: u32 = 0x8000_0000;
 /// Offset of a NULL.
-const NULL: i32 = -1;
+pub(super) const NULL: i32 = -1;
 
 /// A block of which columns are appended one after the other.
 #[derive(Debug)]
@@ -23,7 +23,8 @@ pub(super) struct BlockOut {
     begun: usize,
 }
 
-fn too_big() -> Error {
+#[cold]
+pub(super) fn too_big() -> Error {
     error!(
         LimitExceeded,
         "one batch of the result is longer than {} bytes; ask for fewer rows at a time with \
@@ -108,8 +109,33 @@ impl BlockOut {
 
     /// A column of cells that differ in length.
     pub(super) fn variable(&mut self, ty: Ty, declared: u32) -> Result<VarColumn<'_>> {
-        let head = self.rows * 4;
-        self.check(head)?;
+        let start = self.begin_variable(ty, declared, 0)?;
+        Ok(VarColumn {
+            data: start + self.rows * 4,
+            out: self,
+            start,
+            row: 0,
+        })
+    }
+
+    /// A column of which all offsets and `data` bytes of cells are written into these zeros.
+    pub(super) fn sized(
+        &mut self,
+        ty: Ty,
+        declared: u32,
+        data: usize,
+    ) -> Result<(&mut [[u8; 4]], &mut [u8])> {
+        let start = self.begin_variable(ty, declared, data)?;
+        self.set_data_len(data);
+        let column = self.bytes.get_mut(start..).unwrap_or_default();
+        let (offsets, cells) = column.split_at_mut(self.rows * 4);
+        Ok((offsets.as_chunks_mut().0, cells))
+    }
+
+    /// Describes a column, and makes zeros of its offsets and of that many bytes of cells.
+    fn begin_variable(&mut self, ty: Ty, declared: u32, data: usize) -> Result<usize> {
+        let len = (self.rows * 4).saturating_add(data);
+        self.check(len)?;
         // The prefix of two bytes belongs to the declared width, except for JSON (raw-block §2).
         let info = match ty {
             Ty::Json => 16_384,
@@ -117,13 +143,16 @@ impl BlockOut {
         };
         self.describe(ty, info.to_le_bytes());
         let start = self.bytes.len();
-        self.bytes.resize(start + head, 0);
-        Ok(VarColumn {
-            out: self,
-            start,
-            data: start + head,
-            row: 0,
-        })
+        self.bytes.resize(start + len, 0);
+        Ok(start)
+    }
+
+    /// The cells of the last column, of which [`sized`](Self::sized) had none.
+    pub(super) fn append_cells(&mut self, cells: &[u8]) -> Result<()> {
+        self.check(cells.len())?;
+        self.set_data_len(cells.len());
+        self.bytes.extend_from_slice(cells);
+        Ok(())
     }
 
     /// The finished block.
@@ -134,6 +163,16 @@ impl BlockOut {
         RawBlock::parse_from_raw_block(self.bytes, precision)
             .map_err(|e| error!(ProtocolError, "the rows do not make a block: {e}"))
     }
+}
+
+#[cold]
+pub(super) fn too_long(row: usize, len: usize) -> Error {
+    error!(
+        LimitExceeded,
+        "the value in row {row} takes {len} bytes or more; a cell holds {} at most, so select a part \
+         of it",
+        limit::CELL
+    )
 }
 
 /// Sizes below [`limit::BLOCK`], which an `i32` holds.
@@ -166,64 +205,24 @@ impl VarColumn<'_> {
         self.offset(NULL);
     }
 
-    /// The next row has a cell that is there already.
-    pub(super) fn again(&mut self, offset: i32) {
-        self.offset(offset);
-    }
-
-    /// Makes room for `more` bytes of cells.
-    pub(super) fn reserve(&mut self, more: usize) -> Result<()> {
-        self.out.check(more)?;
-        self.out.bytes.reserve(more);
-        Ok(())
-    }
-
-    /// Puts a cell into the data without giving it to a row.
-    pub(super) fn place(&mut self, cell: &[u8]) -> Result<i32> {
-        let offset = self.begin(cell.len())?;
-        let Ok(len) = u16::try_from(cell.len()) else {
-            return Err(self.too_long(cell.len()));
-        };
-        self.out.bytes.extend_from_slice(&len.to_le_bytes());
-        self.out.bytes.extend_from_slice(cell);
-        Ok(offset)
-    }
-
-    fn begin(&self, len: usize) -> Result<i32> {
-        self.out.check(len + 2)?;
+    fn begin(&self) -> Result<i32> {
+        self.out.check(2)?;
         i32::try_from(self.out.bytes.len() - self.data).map_err(|_| too_big())
-    }
-
-    pub(super) fn cell(&mut self, cell: &[u8]) -> Result<()> {
-        let offset = self.place(cell)?;
-        self.offset(offset);
-        Ok(())
     }
 
     /// A cell that `write` appends, which may stop once it is longer than [`limit::CELL`].
     pub(super) fn written(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
-        let offset = self.begin(0)?;
+        let offset = self.begin()?;
         let at = self.out.bytes.len();
         self.out.bytes.extend_from_slice(&[0; 2]);
         write(&mut self.out.bytes);
         let len = self.out.bytes.len() - at - 2;
         let Ok(prefix) = u16::try_from(len) else {
-            return Err(self.too_long(len));
+            return Err(too_long(self.row, len));
         };
         self.out.put(at, &prefix.to_le_bytes());
         self.offset(offset);
         Ok(())
-    }
-
-    #[cold]
-    fn too_long(&self, len: usize) -> Error {
-        error!(
-            LimitExceeded,
-            "the value in row {} takes {len} bytes or more; a cell holds {} at most, so select a part \
-             of it",
-            self.row,
-            limit::CELL
-        )
     }
 
     pub(super) fn finish(self) {

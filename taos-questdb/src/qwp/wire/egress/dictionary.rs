@@ -1,6 +1,7 @@
 //! The symbols of a connection (questdb §12.3): each travels once and is a number afterwards.
 
 use super::super::Reader;
+use super::block::{too_big, too_long};
 use super::limit;
 use crate::error::{Result, error};
 
@@ -12,8 +13,9 @@ pub(super) struct Dictionary {
     ends: Vec<u32>,
     /// For each symbol the column that used it last, and where in that column's data it lies.
     placed: Vec<(u64, i32)>,
-    /// The column that is being read.
+    /// The column that is being read, and its data.
     column: u64,
+    cells: Vec<u8>,
 }
 
 impl Dictionary {
@@ -65,42 +67,54 @@ impl Dictionary {
         Ok(())
     }
 
-    fn get(&self, id: usize) -> Option<&[u8]> {
+    /// Where a symbol lies in `text`.
+    fn span(&self, id: usize) -> Option<(usize, usize)> {
         let end = usize::try_from(*self.ends.get(id)?).ok()?;
         let start = match id.checked_sub(1) {
             Some(before) => usize::try_from(*self.ends.get(before)?).ok()?,
             None => 0,
         };
-        self.text.get(start..end)
+        Some((start, end))
     }
 
     /// Forgets where symbols were placed, because another column begins.
-    pub(super) const fn begin_column(&mut self) {
+    pub(super) fn begin_column(&mut self) {
         self.column += 1;
+        self.cells.clear();
     }
 
-    /// Where the column has this symbol; `place` puts it there the first time.
+    /// The data of the column: the symbols that were placed, each behind its length.
+    pub(super) fn cells(&self) -> &[u8] {
+        &self.cells
+    }
+
+    /// Where the column has this symbol, which is put there for the first row that has it.
     #[inline]
-    pub(super) fn place(
-        &mut self,
-        id: u64,
-        place: impl FnOnce(&[u8]) -> Result<i32>,
-    ) -> Result<i32> {
-        let known = usize::try_from(id)
-            .ok()
-            .and_then(|id| Some((id, *self.placed.get(id)?)));
-        let Some((id, (column, at))) = known else {
+    pub(super) fn place(&mut self, id: u64, row: usize) -> Result<i32> {
+        let known = usize::try_from(id).ok().and_then(|id| self.placed.get(id));
+        match known {
+            Some((column, at)) if *column == self.column => Ok(*at),
+            _ => self.place_first(id, row),
+        }
+    }
+
+    #[inline(never)]
+    fn place_first(&mut self, id: u64, row: usize) -> Result<i32> {
+        let known = usize::try_from(id).ok();
+        let Some((index, span)) = known.and_then(|id| Some((id, self.span(id)?))) else {
             return Err(error!(
                 ProtocolError,
                 "symbol {id} is not among the {} that are known",
                 self.ends.len()
             ));
         };
-        if column == self.column {
-            return Ok(at);
-        }
-        let at = place(self.get(id).unwrap_or_default())?;
-        if let Some(placed) = self.placed.get_mut(id) {
+        let (start, end) = span;
+        let symbol = self.text.get(start..end).unwrap_or_default();
+        let len = u16::try_from(symbol.len()).map_err(|_| too_long(row, symbol.len()))?;
+        let at = i32::try_from(self.cells.len()).map_err(|_| too_big())?;
+        self.cells.extend_from_slice(&len.to_le_bytes());
+        self.cells.extend_from_slice(symbol);
+        if let Some(placed) = self.placed.get_mut(index) {
             *placed = (self.column, at);
         }
         Ok(at)

@@ -91,6 +91,13 @@ pub(super) fn copy<const N: usize>(
         });
     }
     let (flags, cells) = out.fixed(ty, width::<N>(), Some(values))?;
+    // Without a branch for each cell, which most columns need none of.
+    if !values
+        .iter()
+        .fold(false, |any, value| any | is_null(*value))
+    {
+        return Ok(());
+    }
     for (flag, cells) in flags.iter_mut().zip(cells.chunks(8)) {
         let mut bits = 0;
         for (place, cell) in cells.iter().enumerate() {

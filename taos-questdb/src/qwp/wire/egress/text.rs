@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use taos_query::common::Ty;
 
 use super::super::Reader;
-use super::block::{BlockOut, VarColumn};
+use super::block::{BlockOut, NULL, VarColumn, too_long};
 use super::dictionary::Dictionary;
 use super::fixed::{Nulls, scale};
 use crate::error::{Error, Result, error};
@@ -30,13 +30,12 @@ pub(super) fn strings(out: &mut BlockOut, reader: &mut Reader<'_>, ty: Ty) -> Re
     if text {
         std::str::from_utf8(bytes).map_err(|e| error!(InvalidUtf8, "text is not UTF-8: {e}"))?;
     }
-    let mut column = out.variable(ty, LONGEST_TEXT)?;
-    column.reserve(total + 2 * ends.len())?;
-    let mut start = 0;
+    let (offsets, cells) = out.sized(ty, LONGEST_TEXT, total + 2 * ends.len())?;
+    let (mut start, mut at) = (0, 0);
     let mut ends = ends.iter();
-    for null in nulls.rows() {
+    for (row, (offset, null)) in offsets.iter_mut().zip(nulls.rows()).enumerate() {
         if null {
-            column.null();
+            *offset = NULL.to_le_bytes();
             continue;
         }
         let stop = ends.next().map_or(start, end);
@@ -45,11 +44,34 @@ pub(super) fn strings(out: &mut BlockOut, reader: &mut Reader<'_>, ty: Ty) -> Re
         if text && cell.first().is_some_and(|byte| byte & 0xC0 == 0x80) {
             return Err(error!(InvalidUtf8, "a text begins inside a character"));
         }
-        column.cell(cell)?;
+        let len = u16::try_from(cell.len()).map_err(|_| too_long(row, cell.len()))?;
+        *offset = u32::try_from(at).unwrap_or(u32::MAX).to_le_bytes();
+        let Some((prefix, place)) = cells.get_mut(at..).and_then(<[u8]>::split_first_chunk_mut)
+        else {
+            return Err(bad_offsets());
+        };
+        *prefix = len.to_le_bytes();
+        copy_cell(place, bytes.get(start..).unwrap_or_default(), cell.len());
+        at += 2 + cell.len();
         start = stop;
     }
-    column.finish();
     Ok(())
+}
+
+/// Copies `len` bytes, a short text in one go: the next cell is written over what is too much.
+#[inline]
+fn copy_cell(place: &mut [u8], from: &[u8], len: usize) {
+    if len <= 16
+        && let (Some(place), Some(from)) = (place.first_chunk_mut::<16>(), from.first_chunk())
+    {
+        *place = *from;
+    } else if len <= 32
+        && let (Some(place), Some(from)) = (place.first_chunk_mut::<32>(), from.first_chunk())
+    {
+        *place = *from;
+    } else if let (Some(place), Some(from)) = (place.get_mut(..len), from.get(..len)) {
+        place.copy_from_slice(from);
+    }
 }
 
 #[cold]
@@ -73,19 +95,17 @@ pub(super) fn symbols(
             &mut own
         }
     };
-    let mut column = out.variable(Ty::VarChar, LONGEST_TEXT)?;
+    let (offsets, _) = out.sized(Ty::VarChar, LONGEST_TEXT, 0)?;
     dictionary.begin_column();
-    for null in nulls.rows() {
-        if null {
-            column.null();
+    for (row, (offset, null)) in offsets.iter_mut().zip(nulls.rows()).enumerate() {
+        *offset = if null {
+            NULL.to_le_bytes()
         } else {
             let id = reader.varint("symbol")?;
-            let at = dictionary.place(id, |symbol| column.place(symbol))?;
-            column.again(at);
-        }
+            dictionary.place(id, row)?.to_le_bytes()
+        };
     }
-    column.finish();
-    Ok(())
+    out.append_cells(dictionary.cells())
 }
 
 /// Values of `N` bytes as text; `is_null` knows the value that means NULL.
