@@ -54,6 +54,8 @@ pub struct Capabilities {
     pub opentsdb: bool,
     /// Raw blocks and raw messages can be written.
     pub raw_writes: bool,
+    /// SQL can be run. Without it there are writes of lines only: no statements, no `describe`, no inserter.
+    pub queries: bool,
     /// Statements other than INSERT can be prepared.
     pub prepared_queries: bool,
     /// A row can be read as soon as its write has been answered.
@@ -78,6 +80,7 @@ impl Capabilities {
         topics: true,
         opentsdb: true,
         raw_writes: true,
+        queries: true,
         prepared_queries: true,
         read_your_writes: true,
         affected_rows: true,
@@ -86,7 +89,8 @@ impl Capabilities {
         nulls_of_every_type: true,
     };
 
-    /// QuestDB over HTTP.
+    /// QuestDB over HTTP. A connection over QWP has prepared queries, counts of affected rows and lasting
+    /// connections besides; one over TCP lasts, and runs no queries: ask `capabilities()` of the connection.
     pub const QUESTDB: Self = Self {
         dialect: Dialect::QuestDb,
         databases: false,
@@ -94,6 +98,7 @@ impl Capabilities {
         topics: false,
         opentsdb: false,
         raw_writes: false,
+        queries: true,
         prepared_queries: false,
         read_your_writes: false,
         affected_rows: false,

@@ -88,6 +88,7 @@ struct Inner {
     code: ErrorCode,
     msg: String,
     in_doubt: bool,
+    late: bool,
 }
 
 /// The result of every operation.
@@ -101,6 +102,7 @@ impl Error {
             code,
             msg: msg.into(),
             in_doubt: false,
+            late: false,
         }))
     }
 
@@ -123,6 +125,33 @@ impl Error {
     pub(crate) fn doubtful(mut self) -> Self {
         self.0.in_doubt = true;
         self
+    }
+
+    /// The same error, of a peer that said nothing within its time.
+    pub(crate) fn late(mut self) -> Self {
+        self.0.late = true;
+        self
+    }
+
+    /// Whether it was the peer's silence.
+    pub(crate) fn is_late(&self) -> bool {
+        self.0.late
+    }
+
+    /// Whether the way to the server failed, and not what was asked of it.
+    pub(crate) fn is_loss(&self) -> bool {
+        use ErrorCode as C;
+        self.0.late
+            || matches!(
+                self.code(),
+                C::CouldNotResolveAddr
+                    | C::SocketError
+                    | C::ConnectTimeout
+                    | C::TlsError
+                    | C::HandshakeError
+                    | C::FailoverRetry
+                    | C::FailoverWouldDuplicate
+            )
     }
 
     /// The same error with words in front that say what was being done.
@@ -150,6 +179,7 @@ impl From<Error> for RawError {
     fn from(error: Error) -> Self {
         use ErrorCode as C;
         let kind = match error.code() {
+            _ if error.is_late() => ErrorKind::Timeout,
             C::CouldNotResolveAddr | C::TlsError | C::HandshakeError => ErrorKind::Connect,
             C::ConnectTimeout | C::QueryTimeout => ErrorKind::Timeout,
             C::SocketError | C::FailoverRetry | C::FailoverWouldDuplicate => {

@@ -1,13 +1,15 @@
 //! Statements over `GET /exec` (questdb §10.1).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use taos_query::{ErrorKind, RawError, RawResult};
 
 use super::health::unreachable;
+use super::trouble::Trouble;
 use crate::http::{Client, Request};
+use crate::qwp::egress::only_reads;
 use crate::rest::Reply;
 use crate::settings::Settings;
 
@@ -31,23 +33,30 @@ pub(super) struct Answer {
 }
 
 /// Runs a statement and waits for the columns of its result.
-pub(super) async fn run(client: &Client, settings: &Settings, sql: &str) -> RawResult<Answer> {
-    let request = request(client, settings, sql)?;
-    let (length, limit, start) = (request.target.len(), request.limit, Instant::now());
+pub(super) async fn run(
+    client: &Client,
+    settings: &Settings,
+    sql: &str,
+) -> Result<Answer, Trouble> {
+    let request = request(settings, sql)?;
+    let length = request.target.len();
     let mut response = client.request(request).await.map_err(|error| {
-        let error = too_long(error.into(), length);
-        if start.elapsed() < limit {
-            return error;
+        let late = error.is_late();
+        let trouble = Trouble::from(error).map(|error| too_long(error, length));
+        if !late {
+            return trouble;
         }
-        error.with_kind(ErrorKind::Timeout).context(
-            "the statement took longer than it may; `query_timeout_ms` in the DSN gives it more",
-        )
+        trouble.map(|error| {
+            error.context(
+                "the statement took longer than it may; `query_timeout_ms` in the DSN gives it more",
+            )
+        })
     })?;
     let status = response.status();
     if !status.is_success() {
         let url = response.url().to_owned();
         let body = response.read_to_end(MAX_ERROR).await?;
-        return Err(refusal(status.as_u16(), &url, &body));
+        return Err(refusal(status.as_u16(), &url, &body).into());
     }
     let mut reply = Reply::new();
     while reply.head().is_none() {
@@ -81,7 +90,7 @@ pub(super) async fn log_in(client: &Client) -> RawResult<()> {
     }
 }
 
-fn request(client: &Client, settings: &Settings, sql: &str) -> RawResult<Request> {
+fn request(settings: &Settings, sql: &str) -> RawResult<Request> {
     let target = target(sql);
     if target.len() > LONGEST_TARGET {
         let error = RawError::of(
@@ -91,16 +100,9 @@ fn request(client: &Client, settings: &Settings, sql: &str) -> RawResult<Request
         return Err(too_long(error, target.len()));
     }
     let limit = settings.query.query_timeout;
-    let network = client.limits().request_timeout;
-    let patience = if limit.is_zero() {
-        SERVER_LIMIT + network
-    } else {
-        // Servers pass over the header at times; closing the connection stops the statement then.
-        limit + network.min(GRACE)
-    };
-    let mut request = Request::get(target, patience);
+    let mut request = Request::get(target, patience(settings));
     // A statement that changes something must not be run twice.
-    request.repeatable = is_select(sql);
+    request.repeatable = only_reads(sql);
     if !limit.is_zero() {
         let value = HeaderValue::from(u64::try_from(limit.as_millis()).unwrap_or(u64::MAX));
         request.headers.push((STATEMENT_TIMEOUT, value));
@@ -108,16 +110,20 @@ fn request(client: &Client, settings: &Settings, sql: &str) -> RawResult<Request
     Ok(request)
 }
 
-/// True for what surely changes nothing.
-fn is_select(sql: &str) -> bool {
-    let word: String = sql
-        .trim_start()
-        .chars()
-        .take_while(char::is_ascii_alphabetic)
-        .collect();
-    ["select", "show", "explain", "table_columns", "tables"]
-        .iter()
-        .any(|known| word.eq_ignore_ascii_case(known))
+/// How long a statement may take until its answer begins, and each piece of the answer.
+pub(super) fn patience(settings: &Settings) -> Duration {
+    let limit = settings.query.query_timeout;
+    let network = if settings.protocol.is_qwp() {
+        settings.ingest.request_timeout
+    } else {
+        settings.http.request_timeout
+    };
+    if limit.is_zero() {
+        SERVER_LIMIT.saturating_add(network)
+    } else {
+        // Servers pass over the header at times; closing the connection stops the statement then.
+        limit.saturating_add(network.min(GRACE))
+    }
 }
 
 fn target(sql: &str) -> String {
@@ -193,20 +199,6 @@ mod tests {
             target("select 'a+b' = \"é%\"\n"),
             "/exec?query=select+'a%2bb'+%3d+%22%c3%a9%25%22%0a"
         );
-    }
-
-    #[test]
-    fn statements_that_change_nothing_may_be_asked_twice() {
-        for sql in ["select 1", "  SHOW TABLES", "explain select 1"] {
-            assert!(is_select(sql), "{sql}");
-        }
-        for sql in [
-            "insert into t select 1",
-            "with x as (select 1) select 1",
-            "",
-        ] {
-            assert!(!is_select(sql), "{sql}");
-        }
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(super) async fn release(client: &Client) -> RawResult<Release> {
 
 /// The version in `Build Information: QuestDB 10.0.1, JDK …`.
 pub(super) async fn release_over_qwp(session: &Session) -> RawResult<Release> {
-    let mut rows = ResultSet::qwp(session.query("select build()", &[]).await?);
+    let mut rows = ResultSet::qwp(session.ask("select build()").await?);
     let build: Option<String> = rows.deserialize().try_next().await?;
     let build = build.unwrap_or_default();
     let version = build

@@ -10,7 +10,7 @@ use super::{Shared, Way};
 use crate::ingress::{AckLevel, AsyncSender, Buffer, ProtocolVersion};
 use crate::net::Dialer;
 use crate::settings::Settings;
-use crate::{Error, ErrorCode, Result};
+use crate::{ErrorCode, Result};
 
 /// More than these are not kept.
 const MAX_IDLE: usize = 4;
@@ -135,49 +135,59 @@ impl Shared {
 
     /// An empty buffer of the kind, version and limits that [`send`](Self::send) takes.
     pub(crate) async fn new_buffer(&self) -> RawResult<Buffer> {
-        let sender = self.note(self.sender().await.map_err(Into::into))?;
+        let sender = self.note(self.sender().await)?;
         let buffer = sender.new_buffer();
         self.senders.give(sender);
         Ok(buffer)
     }
 
     /// Sends the rows, waits until the server has them, and clears the buffer, which keeps them when
-    /// they cannot be sent. Over QWP it is cleared as soon as they are in the sender's own store.
+    /// they cannot be sent.
     ///
     /// # Errors
-    /// Those of [`AsyncSender::flush`]. Over QWP one about rows that are in the store is
-    /// [in doubt](Error::in_doubt): they may arrive yet.
+    /// Those of [`AsyncSender::flush`]. Over QWP one about rows that were handed to the sender is
+    /// [in doubt](crate::Error::in_doubt), unless the server refused them: they may arrive yet.
     pub(crate) async fn send(&self, buffer: &mut Buffer) -> RawResult<()> {
-        self.note(self.flush(buffer).await.map_err(Into::into))
+        self.note(self.flush(buffer).await)
     }
 
     async fn flush(&self, buffer: &mut Buffer) -> Result<()> {
-        while let Some(kept) = self.senders.pop() {
-            let (kept, sent) = self.flush_by(kept, buffer).await;
+        while let Some(mut kept) = self.senders.pop() {
+            let sent = self.flush_by(&mut kept, buffer).await;
             if !has_ended(&kept, &sent) {
-                self.senders.give(kept);
+                self.give_after(kept, &sent);
                 return sent;
             }
         }
-        let (sender, sent) = self.flush_by(self.new_sender().await?, buffer).await;
-        self.senders.give(sender);
+        let mut sender = self.new_sender().await?;
+        let sent = self.flush_by(&mut sender, buffer).await;
+        self.give_after(sender, &sent);
         sent
     }
 
-    async fn flush_by(
-        &self,
-        mut sender: AsyncSender,
-        buffer: &mut Buffer,
-    ) -> (AsyncSender, Result<()>) {
-        let mut sent = Box::pin(sender.flush(buffer)).await;
-        if sent.is_ok() && self.settings.protocol.is_qwp() {
-            // A flush over QWP ends in the sender's own store.
-            let limit = self.settings.ingest.request_timeout;
-            sent = Box::pin(sender.wait(AckLevel::Ok, limit))
-                .await
-                .map_err(Error::doubtful);
+    async fn flush_by(&self, sender: &mut AsyncSender, buffer: &mut Buffer) -> Result<()> {
+        if !self.settings.protocol.is_qwp() {
+            return Box::pin(sender.flush(buffer)).await;
         }
-        (sender, sent)
+        // A flush over QWP ends in the sender's own store.
+        Box::pin(sender.flush_and_keep(buffer)).await?;
+        let limit = self.settings.ingest.request_timeout;
+        Box::pin(sender.wait(AckLevel::Ok, limit))
+            .await
+            .map_err(|error| match error.code() {
+                ErrorCode::ServerRejection => error,
+                _ => error.doubtful(),
+            })?;
+        buffer.clear();
+        Ok(())
+    }
+
+    /// Keeps the sender, unless it still has rows of which the next write would be told.
+    fn give_after(&self, sender: AsyncSender, sent: &Result<()>) {
+        let waits = self.settings.protocol.is_qwp() && matches!(sent, Err(e) if e.in_doubt());
+        if !waits {
+            self.senders.give(sender);
+        }
     }
 }
 

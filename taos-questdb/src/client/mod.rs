@@ -9,15 +9,19 @@ mod result;
 mod state;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt as _};
 use taos_query::dsn::QUESTDB_PARAMS;
 use taos_query::util::Edition;
-use taos_query::{AsyncTBuilder, ConnectionState, ErrorKind, IntoDsn, RawError, RawResult};
+use taos_query::{
+    AsyncFetchable as _, AsyncTBuilder, ConnectionState, ErrorKind, IntoDsn, RawError, RawResult,
+};
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use crate::http;
 use crate::ingress::Protocol;
@@ -29,6 +33,7 @@ pub use result::ResultSet;
 use health::Release;
 use lines::Senders;
 use state::States;
+pub(crate) use trouble::Trouble;
 
 /// Makes connections to QuestDB from a DSN.
 ///
@@ -58,7 +63,8 @@ pub struct TaosBuilder {
 /// A connection to QuestDB. Share it by reference: many statements may be under way at the same time,
 /// each over an HTTP connection of its own, and those are kept for the next.
 ///
-/// Nothing runs in the background: a connection is driven by whoever awaits it.
+/// Over HTTP and TCP nothing runs in the background: a connection is driven by whoever awaits it. The
+/// rows of a write over QWP are sent by a task.
 pub struct Taos {
     pub(crate) shared: Arc<Shared>,
 }
@@ -68,8 +74,10 @@ pub(crate) struct Shared {
     pub(crate) settings: Arc<Settings>,
     pub(crate) way: Way,
     senders: Senders,
+    /// HTTP beside QWP, for lines.
+    lines: OnceLock<http::Client>,
     release: OnceCell<Release>,
-    states: States,
+    states: Arc<States>,
 }
 
 /// How the server is reached.
@@ -83,20 +91,17 @@ pub(crate) enum Way {
 
 impl Shared {
     /// Remembers whether the server could be reached.
-    fn note<T>(&self, outcome: RawResult<T>) -> RawResult<T> {
-        match &outcome {
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    ErrorKind::Connect | ErrorKind::ConnectionLost | ErrorKind::Timeout
-                ) =>
-            {
-                self.states.broken(error);
+    pub(crate) fn note<T>(&self, outcome: Result<T, impl Into<Trouble>>) -> RawResult<T> {
+        match outcome.map_err(Into::into) {
+            Ok(value) => {
+                self.states.ready();
+                Ok(value)
             }
-            Ok(_) => self.states.ready(),
-            Err(_) => {}
+            Err(trouble) => {
+                self.states.trouble(&trouble);
+                Err(trouble.error)
+            }
         }
-        outcome
     }
 
     async fn query(&self, sql: &str) -> RawResult<ResultSet> {
@@ -108,10 +113,35 @@ impl Shared {
             Way::WebSocket(session) => Box::pin(session.query(sql, &[]))
                 .await
                 .map(ResultSet::qwp)
-                .map_err(Into::into),
-            Way::Tcp => Err(lines_only("running SQL")),
+                .map_err(Trouble::from),
+            Way::Tcp => Err(lines_only("running SQL").into()),
         };
-        self.note(result)
+        self.note(result.map(|result| result.noted_in(&self.states)))
+    }
+
+    /// Runs a statement and reads its answer to the end, because only there it is known to have worked.
+    async fn exec(&self, sql: &str) -> RawResult<usize> {
+        let mut result = self.query(sql).await?;
+        let limit = exec::patience(&self.settings);
+        let mut blocks = result.blocks();
+        let end = async {
+            while blocks.try_next().await?.is_some() {}
+            RawResult::Ok(())
+        };
+        match timeout(limit, end).await {
+            Ok(end) => end?,
+            Err(_) => {
+                return Err(RawError::of(
+                    ErrorKind::Timeout,
+                    format!(
+                        "rows of the statement still come after {limit:?}: read them with `query`, or \
+                         raise `query_timeout_ms` in the DSN"
+                    ),
+                ));
+            }
+        }
+        drop(blocks);
+        Ok(usize::try_from(result.affected_rows64()).unwrap_or_default())
     }
 
     /// As `query`, with values for the placeholders; over QWP only.
@@ -123,7 +153,21 @@ impl Shared {
             ));
         };
         let result = session.query(sql, binds).await.map(ResultSet::qwp);
-        self.note(result.map_err(Into::into))
+        self.note(result.map(|result| result.noted_in(&self.states)))
+    }
+
+    /// HTTP to the same servers, made once.
+    pub(crate) fn lines_client(&self) -> crate::Result<&http::Client> {
+        match &self.way {
+            Way::Http(client) => Ok(client),
+            _ => match self.lines.get() {
+                Some(client) => Ok(client),
+                None => {
+                    let client = http::Client::new(&self.settings)?;
+                    Ok(self.lines.get_or_init(|| client))
+                }
+            },
+        }
     }
 
     /// What the server says about itself, asked once.
@@ -134,7 +178,7 @@ impl Shared {
                 Way::WebSocket(session) => Box::pin(health::release_over_qwp(session)).await,
                 Way::Tcp => Err(lines_only("asking for the server's version")),
             };
-            self.note(release)
+            self.note(release.map_err(Trouble::asking))
         };
         self.release.get_or_try_init(ask).await
     }
@@ -147,12 +191,12 @@ impl Shared {
         let answer = match &self.way {
             Way::Http(client) => Box::pin(health::ping(client)).await,
             Way::Tcp => self.ping_sender().await.map_err(health::unreachable),
-            Way::WebSocket(session) => Box::pin(session.query("select 1", &[]))
+            Way::WebSocket(session) => Box::pin(session.ask("select 1"))
                 .await
                 .map(drop)
                 .map_err(Into::into),
         };
-        self.note(answer)
+        self.note(answer.map_err(Trouble::asking))
     }
 }
 
@@ -187,8 +231,9 @@ impl TaosBuilder {
             settings: Arc::clone(settings),
             way,
             senders: Senders::default(),
+            lines: OnceLock::new(),
             release: OnceCell::new(),
-            states: States::new(&address),
+            states: Arc::new(States::new(&address)),
         })
     }
 }
@@ -209,6 +254,14 @@ impl AsyncTBuilder for TaosBuilder {
 
     fn from_dsn<D: IntoDsn>(dsn: D) -> RawResult<Self> {
         let settings = Settings::from_dsn(&dsn.into_dsn()?)?;
+        if settings.ingest.sf_dir.is_some() {
+            // One directory has one writer at a time, and a connection writes as often as it is asked.
+            return Err(RawError::of(
+                ErrorKind::Config,
+                "`sf_dir` keeps the rows of one sender, not of a connection that writes many times at \
+                 once: leave it out of the DSN, or use `questdb::ingress::Sender` with it",
+            ));
+        }
         Ok(Self::from_settings(Arc::new(settings)))
     }
 

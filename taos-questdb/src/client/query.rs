@@ -19,13 +19,27 @@ fn unsupported<T>(what: &str) -> RawResult<T> {
     Err(RawError::unsupported(what, BACKEND))
 }
 
+fn not_empty(sql: &str) -> RawResult<&str> {
+    if sql.trim().is_empty() {
+        return Err(RawError::of(ErrorKind::Config, "the statement is empty"));
+    }
+    Ok(sql)
+}
+
 impl AsyncQueryable for Taos {
     type AsyncResultSet = ResultSet;
 
     fn capabilities(&self) -> Capabilities {
+        let (qwp, tcp) = match self.shared.way {
+            Way::Http(_) => (false, false),
+            Way::Tcp => (false, true),
+            Way::WebSocket(_) => (true, false),
+        };
         let mut capabilities = Capabilities::QUESTDB;
-        capabilities.prepared_queries = matches!(self.shared.way, Way::WebSocket(_));
-        capabilities.affected_rows = matches!(self.shared.way, Way::WebSocket(_));
+        capabilities.queries = !tcp;
+        capabilities.prepared_queries = qwp;
+        capabilities.affected_rows = qwp;
+        capabilities.lasting_connections = qwp || tcp;
         capabilities
     }
 
@@ -39,11 +53,20 @@ impl AsyncQueryable for Taos {
         sql: T,
         _req_id: u64,
     ) -> RawResult<ResultSet> {
-        let sql = sql.as_ref();
-        if sql.trim().is_empty() {
-            return Err(RawError::of(ErrorKind::Config, "the statement is empty"));
-        }
-        self.shared.query(sql).await
+        self.shared.query(not_empty(sql.as_ref())?).await
+    }
+
+    /// Runs a statement to the end of its answer; rows are passed over.
+    ///
+    /// # Errors
+    /// As [`query_with_req_id`](Self::query_with_req_id), also those that come behind rows; `Timeout`
+    /// when there is no end to them.
+    async fn exec_with_req_id<T: AsRef<str> + Send + Sync>(
+        &self,
+        sql: T,
+        _req_id: u64,
+    ) -> RawResult<usize> {
+        self.shared.exec(not_empty(sql.as_ref())?).await
     }
 
     /// The server's release, such as `9.3.4`.

@@ -12,6 +12,8 @@ use taos_query::common::{Field, Precision};
 use taos_query::{AsyncFetchable, PollBlock, RawBlock, RawResult};
 
 use super::exec::Answer;
+use super::state::States;
+use super::trouble::Trouble;
 use crate::http::Response;
 use crate::qwp::egress::QwpRows;
 use crate::rest::Reply;
@@ -20,7 +22,7 @@ use crate::rest::Reply;
 const WORTH_A_BLOCK: usize = 256;
 
 /// The result of a query. Rows are read from the connection as they are taken; dropping the result
-/// early closes its connection, which ends the query on the server.
+/// early ends the query on the server: over HTTP by closing its connection, over QWP by cancelling it.
 ///
 /// Times become text in UTC, as the server writes them.
 pub struct ResultSet {
@@ -34,6 +36,8 @@ pub struct ResultSet {
 struct Source {
     rows: Rows,
     summary: (usize, usize),
+    /// Learns when the connection is lost.
+    states: Option<Arc<States>>,
 }
 
 enum Rows {
@@ -78,6 +82,7 @@ impl ResultSet {
                     reply,
                 })),
                 summary: (0, 0),
+                states: None,
             },
         }
     }
@@ -92,6 +97,7 @@ impl ResultSet {
             source: Source {
                 rows: Rows::Qwp(Box::new(Mutex::new(rows))),
                 summary: (0, 0),
+                states: None,
             },
         }
     }
@@ -105,13 +111,20 @@ impl ResultSet {
             source: Source {
                 rows: Rows::None,
                 summary: (0, 0),
+                states: None,
             },
         }
+    }
+
+    /// Tells there when the connection is lost while rows are read.
+    pub(super) fn noted_in(mut self, states: &Arc<States>) -> Self {
+        self.source.states = Some(Arc::clone(states));
+        self
     }
 }
 
 impl HttpRows {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<RawResult<Option<RawBlock>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<RawBlock>, Trouble>> {
         loop {
             let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
             // Once all rows are there the end of the body is on its way. Taken along, it leaves the
@@ -170,9 +183,15 @@ impl PollBlock for Source {
                             block
                         })
                     })
-                    .map_err(Into::into)
+                    .map_err(Trouble::from)
             }
         };
+        let block = block.map_err(|trouble| {
+            if let Some(states) = &self.states {
+                states.trouble(&trouble);
+            }
+            trouble.error
+        });
         match &block {
             Ok(Some(block)) => {
                 self.summary.0 += 1;

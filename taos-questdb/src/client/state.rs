@@ -6,6 +6,8 @@ use futures_util::{Stream, stream};
 use taos_query::{ConnectionState, RawError};
 use tokio::sync::watch;
 
+use super::trouble::Trouble;
+
 pub(super) struct States {
     address: Arc<str>,
     last: watch::Sender<ConnectionState>,
@@ -35,7 +37,14 @@ impl States {
         });
     }
 
-    pub(super) fn broken(&self, error: &RawError) {
+    /// Notes what the way to the server suffered. An answer, whatever it says, is no such thing.
+    pub(super) fn trouble(&self, trouble: &Trouble) {
+        if trouble.lost {
+            self.broken(&trouble.error);
+        }
+    }
+
+    fn broken(&self, error: &RawError) {
         let state = ConnectionState::broken(error.to_string());
         self.last.send_if_modified(|last| {
             let changes = *last != state;

@@ -259,6 +259,65 @@ async fn the_state_follows_what_requests_find() {
 }
 
 #[tokio::test]
+async fn an_answer_that_says_timeout_does_not_break_the_connection_but_silence_does() {
+    let words = r#"{"query":"q","error":"timeout, query aborted [fd=1]","position":0}"#;
+    let aborted = Step::Answer(response(400, JSON, words));
+    let script = Script::new([json(SETTINGS), aborted, Step::Mute]);
+    let address = script.listen(None).await;
+    let rest = "?query_timeout_ms=50&request_timeout=50";
+    let taos = builder(address, rest).build().await.unwrap();
+    for ready in [true, false] {
+        let error = taos.query("select 1").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        assert_eq!(taos.connection_state().is_ready(), ready);
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_lost_while_rows_are_read_is_seen_in_the_state() {
+    let (_script, taos) = connected([Step::AnswerAndClose(begun())]).await;
+    numbers(&taos).await.unwrap_err();
+    assert!(!taos.connection_state().is_ready());
+}
+
+#[tokio::test]
+async fn silence_is_a_timeout_whatever_was_asked() {
+    let script = Script::new([Step::Mute]);
+    let address = script.listen(None).await;
+    let error = builder(address, "?request_timeout=50").build().await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+
+    let script = Script::new([json(SETTINGS), Step::Answer(begun())]);
+    let address = script.listen(None).await;
+    let rest = "?query_timeout_ms=50&request_timeout=50";
+    let taos = builder(address, rest).build().await.unwrap();
+    let error = numbers(&taos).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    assert!(!taos.connection_state().is_ready());
+}
+
+#[tokio::test]
+async fn a_statement_is_done_when_its_answer_has_ended() {
+    let late = r#"{"query":"q","columns":[{"name":"x","type":"LONG"}],"dataset":[[1]],"count":1,
+        "error":"disk full"}"#;
+    let (script, taos) = connected([json(late), json(NUMBERS), json(NUMBERS)]).await;
+    let error = taos.exec("copy t from 'f'").await.unwrap_err();
+    assert!(error.to_string().contains("disk full"), "{error}");
+    assert_eq!(taos.exec("select x").await.unwrap(), 0);
+    assert_eq!(numbers(&taos).await.unwrap(), [1, 2, 3]);
+    let connections: Vec<_> = script.seen().iter().map(|seen| seen.connection).collect();
+    assert_eq!(connections, [1; 4], "none is closed early");
+}
+
+#[test]
+fn a_directory_of_one_sender_is_no_matter_of_a_connection() {
+    let error = TaosBuilder::from_dsn("questdb+ws://h?sf_dir=d").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("ingress::Sender"), "{error}");
+}
+
+#[tokio::test]
 async fn what_the_server_has_not_is_unsupported_by_name() {
     let (_script, taos) = connected([]).await;
     let named = |name: &str, error: RawError| {
@@ -293,6 +352,8 @@ async fn queries_over_tcp_name_the_way_that_has_them() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let dsn = format!("questdb+tcp://{}", listener.local_addr().unwrap());
     let mut taos = TaosBuilder::from_dsn(&dsn).unwrap().build().await.unwrap();
+    let can = taos.capabilities();
+    assert!(!can.queries && can.lasting_connections);
     let error = taos.query("select 1").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("questdb+http"), "{error}");

@@ -197,7 +197,8 @@ impl Client {
                     } else {
                         "; does the port expect TLS?"
                     }
-                ),
+                )
+                .late(),
                 retriable: true,
                 sent,
             },

@@ -112,7 +112,8 @@ impl Response {
                 Err(error!(
                     SocketError,
                     "the answer of {} stopped: nothing more within {:?}", self.url, self.limit
-                ))
+                )
+                .late())
             }
         }
     }

@@ -6,7 +6,7 @@ use taos_query::{ErrorKind, RawError, RawResult, SmlData};
 
 use super::sql::unsupported;
 use crate::client::{Shared, Way};
-use crate::http::{Client, write_lines_to};
+use crate::http::write_lines_to;
 
 impl Shared {
     /// Writes lines as they are, all in one request. Over WebSocket they go to the same server's
@@ -34,8 +34,12 @@ impl Shared {
         }
         let unit = unit(data.precision());
         match &self.way {
-            Way::Http(client) => post(client, unit, lines).await,
-            Way::WebSocket(_) => post(&Client::new(&self.settings)?, unit, lines).await,
+            Way::Http(_) | Way::WebSocket(_) => {
+                let target = format!("/write?precision={unit}");
+                let client = self.lines_client()?;
+                let written = Box::pin(write_lines_to(client, target, Bytes::from(lines))).await;
+                self.note(written)
+            }
             Way::Tcp if unit == "n" => {
                 let mut buffer = self.new_buffer().await?;
                 buffer.adopt(lines);
@@ -46,11 +50,6 @@ impl Shared {
             )),
         }
     }
-}
-
-async fn post(client: &Client, unit: &str, lines: Vec<u8>) -> RawResult<()> {
-    let target = format!("/write?precision={unit}");
-    Ok(Box::pin(write_lines_to(client, target, Bytes::from(lines))).await?)
 }
 
 fn check(data: &SmlData) -> RawResult<()> {

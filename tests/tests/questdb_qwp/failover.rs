@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use taos::*;
 use taos_tests::qwp_mock::QwpMock;
 use taos_tests::qwp_mock::Refusal;
-use taos_tests::qwp_mock::egress::{Info, Queries, Request, Step, capability};
+use taos_tests::qwp_mock::egress::{Gate, Info, Queries, Request, Step, capability};
 
 use super::egress::{connect, longs, read, serve};
 
@@ -145,6 +145,54 @@ async fn a_failure_of_the_whole_connection_closes_it() {
     assert!(error.to_string().contains("going down"), "{error}");
     assert_eq!(read(&taos, "select n from t").await.unwrap(), [1, 2]);
     assert_eq!(queries.log().connections, 2);
+}
+
+#[tokio::test]
+async fn a_change_under_way_when_the_whole_connection_fails_is_in_doubt() {
+    let fail = || vec![Step::FailConnection(6, "going down".to_owned())];
+    let (server, queries) = serve(first(1, fail, || vec![Step::Done(1)])).await;
+    let taos = connect(&server, "").await.unwrap();
+    let error = taos.exec("insert into t values (1)").await.unwrap_err();
+    assert!(error.outcome_unknown(), "{error}");
+    assert_eq!(queries.log().requests.len(), 1, "never asked again");
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_is_given_up_before_the_rows_and_between_them() {
+    let scripts: [fn() -> Vec<Step>; 2] = [
+        || vec![Step::Hold(Gate::default())],
+        || vec![longs([1]), Step::Hold(Gate::default())],
+    ];
+    for script in scripts {
+        let (server, queries) = serve(first(1, script, whole)).await;
+        let params = "?query_timeout_ms=50&request_timeout=50";
+        let taos = connect(&server, params).await.unwrap();
+        let error = read(&taos, "select n from t").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        let text = error.to_string();
+        let address = server.addr().to_string();
+        assert!(
+            text.contains(&address) && text.contains("query_timeout_ms"),
+            "{text}"
+        );
+        assert!(!taos.connection_state().is_ready());
+        assert_eq!(read(&taos, "select n from t").await.unwrap(), [1, 2]);
+        assert!(taos.connection_state().is_ready());
+        assert_eq!(queries.log().connections, 2, "the silent one is closed");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_answers_no_ping_is_given_up_within_the_time_of_a_request() {
+    let (server, _) = serve(Queries::new(|_| vec![Step::Hold(Gate::default())])).await;
+    let params = "?request_timeout=50";
+    let mut taos = connect(&server, params).await.unwrap();
+    let dsn = format!("questdb+ws://{}{params}", server.addr());
+    let builder = TaosBuilder::from_dsn(dsn).unwrap();
+    let error = builder.ping(&mut taos).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    let error = taos.server_version().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
 }
 
 #[tokio::test]

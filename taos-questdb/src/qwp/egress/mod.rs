@@ -14,3 +14,4 @@ mod tries;
 pub(crate) use super::wire::egress::Bind;
 pub(crate) use rows::QwpRows;
 pub(crate) use session::Session;
+pub(crate) use statement::only_reads;

@@ -29,7 +29,10 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(5);
 const IDLE_LIMIT: Duration = Duration::from_secs(60);
 /// How long what is left of an abandoned query may take before its connection is closed instead.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
-/// How much longer than the server a query waits for its limit.
+/// What a server may take for the next piece of an answer unless the query has a limit of its own, as
+/// over HTTP; the time of a request comes on top.
+const SERVER_LIMIT: Duration = Duration::from_secs(60);
+/// How much longer than the server a query waits for its limit, if requests have as long.
 const TIMEOUT_GRACE: Duration = Duration::from_secs(5);
 
 /// Queries one database. Cheap to clone; usable from many tasks.
@@ -90,6 +93,20 @@ impl Session {
     /// What the server says; what the connections suffered, marked as in doubt if the statement may
     /// have changed something.
     pub(crate) async fn query(&self, sql: &str, binds: &[Bind]) -> Result<QwpRows> {
+        let patience = patience(&self.shared.settings);
+        self.query_within(sql, binds, patience).await
+    }
+
+    /// Asks what every server answers at once.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query), and `QueryTimeout` when the answer takes longer than a request may.
+    pub(crate) async fn ask(&self, sql: &str) -> Result<QwpRows> {
+        let patience = self.shared.settings.ingest.request_timeout;
+        self.query_within(sql, &[], patience).await
+    }
+
+    async fn query_within(&self, sql: &str, binds: &[Bind], patience: Duration) -> Result<QwpRows> {
         let settings = &self.shared.settings.query;
         let query = Query {
             sql,
@@ -105,7 +122,7 @@ impl Session {
         query.encode(0)?;
         let mut tries = Tries::new(settings);
         loop {
-            match self.attempt(&query).await {
+            match self.attempt(&query, patience).await {
                 Ok(rows) => return Ok(rows),
                 Err(Trouble::Final(error)) => return Err(error),
                 Err(Trouble::Round { error, only_roles }) => {
@@ -116,13 +133,17 @@ impl Session {
         }
     }
 
-    async fn attempt(&self, query: &Query<'_>) -> std::result::Result<QwpRows, Trouble> {
+    async fn attempt(
+        &self,
+        query: &Query<'_>,
+        patience: Duration,
+    ) -> std::result::Result<QwpRows, Trouble> {
         let permit = self.shared.permit().await.map_err(Trouble::Final)?;
         let connection = match self.shared.idle().await {
             Some(connection) => connection,
             None => self.shared.open().await?,
         };
-        let mut stream = Stream::new(Arc::clone(&self.shared), connection, permit);
+        let mut stream = Stream::new(Arc::clone(&self.shared), connection, permit, patience);
         let first = self.start(&mut stream, query).await;
         match first {
             Ok(first) => Ok(QwpRows::new(
@@ -132,6 +153,7 @@ impl Session {
             )),
             Err(error) => {
                 let lost = stream.given_up
+                    || stream.cut_off
                     || matches!(
                         error.code(),
                         ErrorCode::SocketError | ErrorCode::ProtocolError
@@ -181,22 +203,16 @@ impl Session {
             stream.lose();
             return Err(error);
         }
-        let first = std::future::poll_fn(|cx| stream.poll_next(cx));
-        if query.timeout_ms == 0 {
-            return first.await;
-        }
-        let limit = settings.query.query_timeout.saturating_add(TIMEOUT_GRACE);
-        match timeout(limit, first).await {
-            Ok(first) => first,
-            Err(_) => {
-                stream.given_up = true;
-                Err(error!(
-                    QueryTimeout,
-                    "no answer within {limit:?}, although the server was told to give up after {:?}",
-                    settings.query.query_timeout
-                ))
-            }
-        }
+        std::future::poll_fn(|cx| stream.poll_next(cx)).await
+    }
+}
+
+/// How long a query waits for each message of the server.
+fn patience(settings: &Settings) -> Duration {
+    let request = settings.ingest.request_timeout;
+    match settings.query.query_timeout {
+        Duration::ZERO => SERVER_LIMIT.saturating_add(request),
+        told => told.saturating_add(TIMEOUT_GRACE.min(request)),
     }
 }
 
@@ -316,5 +332,25 @@ impl Shared {
             )),
         };
         Err(Trouble::Round { error, only_roles })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_waits_for_a_limited_time_whether_it_was_given_one_or_not() {
+        let settings = |rest: &str| {
+            let dsn = format!("questdb+ws://h{rest}").parse().unwrap();
+            Settings::from_dsn(&dsn).unwrap()
+        };
+        for (rest, limit) in [
+            ("?request_timeout=7000", 67_000),
+            ("?request_timeout=7000&query_timeout_ms=100", 5_100),
+            ("?request_timeout=30&query_timeout_ms=100", 130),
+        ] {
+            assert_eq!(patience(&settings(rest)).as_millis(), limit, "{rest}");
+        }
     }
 }

@@ -1,15 +1,24 @@
 //! Whether a statement may be run twice.
 
 /// True for a statement that surely changes nothing. What is not known here counts as a change.
-pub(super) fn only_reads(sql: &str) -> bool {
+pub(crate) fn only_reads(sql: &str) -> bool {
     let mut words = Words(sql);
     match words.next() {
-        Some(word) if is(word, "with") => {
+        Some(word) if is(word, "with") || is(word, "declare") => {
             !words.any(|word| is(word, "insert") || is(word, "update"))
         }
-        Some(word) => ["select", "show", "explain", "describe", "values"]
-            .iter()
-            .any(|known| is(word, known)),
+        // The last two are functions, whose rows may be asked for without SELECT.
+        Some(word) => [
+            "select",
+            "show",
+            "explain",
+            "describe",
+            "values",
+            "tables",
+            "table_columns",
+        ]
+        .iter()
+        .any(|known| is(word, known)),
         None => false,
     }
 }
@@ -62,6 +71,8 @@ mod tests {
             "-- a comment\n/* another */ Select 1",
             "show tables",
             "explain select 1",
+            "declare @x := 1 select @x",
+            "table_columns('t')",
             "with a as (select 1) select * from a",
         ] {
             assert!(only_reads(sql), "{sql}");

@@ -16,6 +16,8 @@ pub(super) struct Nulls<'a> {
     bitmap: Option<&'a [u8]>,
     rows: usize,
     values: usize,
+    /// The bitmap came, if only to say that no row is NULL.
+    told: bool,
 }
 
 impl<'a> Nulls<'a> {
@@ -24,8 +26,10 @@ impl<'a> Nulls<'a> {
             bitmap: None,
             rows,
             values: rows,
+            told: false,
         };
         if reader.u8("null flag")? != 0 {
+            nulls.told = true;
             let bitmap = reader.bytes(bitmap_len(rows), "null bitmap")?;
             let set: u32 = bitmap.iter().map(|byte| byte.count_ones()).sum();
             // Bits behind the last row mean nothing.
@@ -45,6 +49,11 @@ impl<'a> Nulls<'a> {
     /// Rows that have a value.
     pub(super) const fn values(&self) -> usize {
         self.values
+    }
+
+    /// Whether the bitmap says which rows are NULL. Otherwise values of their own may stand for NULL.
+    pub(super) const fn are_told(&self) -> bool {
+        self.told
     }
 
     /// For each row whether it is NULL.

@@ -125,19 +125,26 @@ impl<'a> Event<'a> {
                 header.table_count
             ));
         }
-        let event = match kind {
-            kind::RESULT_BATCH => {
-                let request = reader.i64("request id")?;
-                let seq = reader.varint("number of the batch")?;
-                let body = reader.bytes(reader.remaining(), "rows")?;
-                return Ok(Self::Batch(Batch {
-                    request,
-                    seq,
-                    wire_len: message.len(),
-                    flags: header.flags,
-                    body,
-                }));
-            }
+        if kind == kind::RESULT_BATCH {
+            let request = reader.i64("request id")?;
+            let seq = reader.varint("number of the batch")?;
+            let body = reader.bytes(reader.remaining(), "rows")?;
+            return Ok(Self::Batch(Batch {
+                request,
+                seq,
+                wire_len: message.len(),
+                flags: header.flags,
+                body,
+            }));
+        }
+        let event = Self::short(kind, &mut reader)?;
+        reader.finish("message")?;
+        Ok(event)
+    }
+
+    /// A message without rows.
+    fn short(kind: u8, reader: &mut Reader<'a>) -> Result<Self> {
+        Ok(match kind {
             kind::RESULT_END => Self::End {
                 request: reader.i64("request id")?,
                 last_seq: reader.varint("number of the last batch")?,
@@ -157,16 +164,14 @@ impl<'a> Event<'a> {
             kind::CACHE_RESET => Self::Reset {
                 mask: reader.u8("mask")?,
             },
-            kind::SERVER_INFO => Self::Info(ServerInfo::read(&mut reader)?),
+            kind::SERVER_INFO => Self::Info(ServerInfo::read(reader)?),
             _ => {
                 return Err(error!(
                     ProtocolError,
                     "the server sent a message of the unknown kind {kind:#04x}"
                 ));
             }
-        };
-        reader.finish("message")?;
-        Ok(event)
+        })
     }
 }
 

@@ -19,7 +19,7 @@ mod text;
 
 pub(crate) use batch::{Decoder, Schema};
 pub(crate) use binds::Bind;
-pub(crate) use frame::{Event, ServerInfo, capability, failure, role};
+pub(crate) use frame::{Batch, Event, ServerInfo, capability, failure, role};
 pub(crate) use request::{Query, cancel, credit};
 
 /// The first byte of every message, behind the header if there is one (questdb §13.2).

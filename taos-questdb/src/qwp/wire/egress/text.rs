@@ -212,9 +212,11 @@ pub(super) fn geohashes(out: &mut BlockOut, reader: &mut Reader<'_>) -> Result<(
     let bytes = reader.bytes(nulls.values().saturating_mul(width), "geohashes")?;
     let mut values = bytes.chunks_exact(width);
     let mut column = out.variable(Ty::VarChar, LONGEST_TEXT)?;
+    let told = nulls.are_told() && bits.is_multiple_of(8);
     for null in nulls.rows() {
         match if null { None } else { values.next() } {
-            Some(value) if value.iter().any(|byte| *byte != 0xff) => {
+            // All ones may be a geohash where the bitmap says which rows are NULL.
+            Some(value) if told || value.iter().any(|byte| *byte != 0xff) => {
                 column.written(|out| put_geohash(value, bits, out))?;
             }
             _ => column.null(),
