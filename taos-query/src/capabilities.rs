@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::error::{ErrorKind, RawError, RawResult};
+use crate::helpers::{quote_name, quote_table};
 
 /// The dialect of SQL that a server speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,6 +16,24 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// A table as programs name it, between backticks.
+    ///
+    /// # Errors
+    /// For a name that cannot be quoted.
+    pub(crate) fn table(self, name: &str) -> RawResult<String> {
+        match self {
+            Self::TDengine => quote_table(name),
+            // There is one schema, and a dot may be part of a name.
+            Self::QuestDb => {
+                let table = name.strip_prefix("public.").unwrap_or(name);
+                let bare = table
+                    .strip_prefix('"')
+                    .and_then(|rest| rest.strip_suffix('"'));
+                quote_name(bare.unwrap_or(table))
+            }
+        }
+    }
+
     /// A name between backticks as this dialect quotes it.
     ///
     /// # Errors
@@ -106,4 +125,24 @@ impl Capabilities {
         time_zones: false,
         nulls_of_every_type: false,
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dot_divides_a_name_only_where_there_are_databases() {
+        for (name, tdengine, questdb) in [
+            ("my.tab", "`my`.`tab`", "`my.tab`"),
+            ("`my.tab`", "`my.tab`", "`my.tab`"),
+            ("public.t", "`public`.`t`", "`t`"),
+            ("t", "`t`", "`t`"),
+        ] {
+            assert_eq!(Dialect::TDengine.table(name).unwrap(), tdengine);
+            assert_eq!(Dialect::QuestDb.table(name).unwrap(), questdb);
+        }
+        assert_eq!(Dialect::QuestDb.table("\"a.b\"").unwrap(), "`a.b`");
+        assert!(Dialect::QuestDb.table("`a`.`b`").is_err());
+    }
 }

@@ -1,5 +1,14 @@
 //! Consumer and its builder, of whichever backend the DSN chose.
 
+#![cfg_attr(
+    not(feature = "ws"),
+    allow(
+        unused_variables,
+        unused_mut,
+        reason = "no consumer can be made that would take the arguments"
+    )
+)]
+
 #[cfg(not(feature = "ws"))]
 use std::convert::Infallible;
 use std::fmt;

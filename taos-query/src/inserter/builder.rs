@@ -12,7 +12,7 @@ use super::plan::Table;
 use super::time::Clock;
 use super::writer::Inserter;
 use crate::error::{ErrorKind, RawError, RawResult};
-use crate::helpers::{quote_name, quote_table};
+use crate::helpers::quote_name;
 use crate::stmt::Stmt2AsyncBindable;
 use crate::{AsyncFetchable, AsyncQueryable, AsyncStatements};
 
@@ -133,8 +133,8 @@ where
 
 async fn describe<Q: AsyncQueryable>(taos: &Q, name: String) -> RawResult<Table> {
     let about = |error: RawError| error.context(format!("table `{name}`"));
-    let mut sql_name = quote_table(&name)?;
     let capabilities = taos.capabilities();
+    let mut sql_name = capabilities.dialect.table(&name)?;
     if capabilities.databases && !sql_name.contains("`.`") {
         // The connection may go to another database later, and other connections start in the DSN's.
         let database = taos.query_one::<_, Option<String>>("select database()");

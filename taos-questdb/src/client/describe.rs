@@ -3,9 +3,10 @@
 use futures_util::TryStreamExt as _;
 use serde::Deserialize;
 use taos_query::helpers::{ColumnMeta, Describe, Described};
-use taos_query::{AsyncFetchable as _, AsyncQueryable as _, RawResult};
+use taos_query::{AsyncFetchable as _, AsyncQueryable as _, ErrorKind, RawResult};
 
 use super::Taos;
+use crate::stmt::table_name;
 use crate::types::Kind;
 
 /// A row of `show columns`, which has more columns in newer servers.
@@ -20,20 +21,22 @@ struct Row {
     upsert_key: Option<bool>,
 }
 
-/// `show columns` of a table whose name is quoted here, unless it is already.
+/// `show columns` of a table: bare, in quotes, or behind the one schema.
 pub(super) async fn describe(taos: &Taos, table: &str) -> RawResult<Describe> {
-    let sql = format!("show columns from {}", quoted(table));
+    let sql = format!("show columns from {}", quoted(table)?);
     let mut result = taos.query(sql).await?;
     let rows: Vec<Row> = result.deserialize().try_collect().await?;
     Ok(Describe(rows.into_iter().map(column).collect()))
 }
 
-fn quoted(table: &str) -> String {
-    let bare = table
-        .strip_prefix(['"', '`'])
-        .and_then(|rest| rest.strip_suffix(['"', '`']))
-        .unwrap_or(table);
-    format!("\"{}\"", bare.replace('"', "\"\""))
+fn quoted(table: &str) -> RawResult<String> {
+    let name = match table_name(table) {
+        Ok(name) => name,
+        // A name with a quote or a blank, as it is.
+        Err(error) if error.kind() == ErrorKind::Config => table.to_owned(),
+        Err(error) => return Err(error),
+    };
+    Ok(format!("\"{}\"", name.replace('"', "\"\"")))
 }
 
 fn column(row: Row) -> ColumnMeta {
@@ -63,9 +66,20 @@ mod tests {
 
     #[test]
     fn names_are_quoted_once() {
-        assert_eq!(quoted("my table"), "\"my table\"");
-        assert_eq!(quoted("\"t\""), "\"t\"");
-        assert_eq!(quoted("`t`"), "\"t\"");
-        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
+        for (name, sql) in [
+            ("my table", "\"my table\""),
+            ("\"t\"", "\"t\""),
+            ("`t`", "\"t\""),
+            ("a\"b", "\"a\"\"b\""),
+            ("my \"t\"", "\"my \"\"t\"\"\""),
+            ("my.tab", "\"my.tab\""),
+            ("`my.tab`", "\"my.tab\""),
+            ("public.t", "\"t\""),
+            ("public.`my.tab`", "\"my.tab\""),
+        ] {
+            assert_eq!(quoted(name).unwrap(), sql, "{name}");
+        }
+        let error = quoted("`power`.`t`").unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 }

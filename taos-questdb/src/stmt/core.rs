@@ -174,6 +174,18 @@ impl Core {
         Ok(())
     }
 
+    /// The tables that rows are written to.
+    fn tables(&self) -> String {
+        match &self.prepared {
+            Some(Prepared::Insert(inserting)) => {
+                let mut tables: Vec<&str> = inserting.plans.keys().map(String::as_str).collect();
+                tables.sort_unstable();
+                tables.join("`, `")
+            }
+            _ => String::new(),
+        }
+    }
+
     fn set_result(&self, result: Option<ResultSet>) {
         let mut slot = self.result.lock().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *slot, result);
@@ -253,7 +265,8 @@ impl Core {
         };
         let rows = buffer.row_count();
         if rows > 0 {
-            self.taos.shared.send(&mut buffer).await?;
+            let sent = self.taos.shared.send(&mut buffer).await;
+            sent.map_err(|error| table::explain(error, &self.tables()))?;
         }
         self.affected_once = rows;
         self.affected += rows;

@@ -34,6 +34,11 @@ pub(super) fn column(
         }
         Type::Float => match value {
             BorrowedValue::Float(v) => told(buffer.column_f32(name, *v))?,
+            #[allow(
+                clippy::cast_possible_truncation,
+                reason = "the column has no more digits, and takes no DOUBLE beside its FLOATs"
+            )]
+            BorrowedValue::Double(v) => told(buffer.column_f32(name, *v as f32))?,
             _ => return Ok(false),
         },
         Type::Char => {

@@ -23,6 +23,7 @@ use taos_query::{AsyncStatements, RawResult};
 
 pub use self::first::Stmt;
 pub use self::second::Stmt2;
+pub(crate) use self::sql::table_name;
 use crate::Taos;
 
 impl AsyncStatements for Taos {

@@ -33,8 +33,10 @@ enum Token {
     /// Text in single quotes.
     Text(String),
     Number(String),
-    /// `?`, or `$1` and so on.
+    /// `?`.
     Mark,
+    /// `$1` and so on.
+    Numbered(usize),
     Sign(char),
 }
 
@@ -66,6 +68,7 @@ impl Insert {
     pub(super) fn parse(sql: &str) -> RawResult<Self> {
         let mut parser = Parser {
             tokens: tokens(sql)?.into_iter().peekable(),
+            marks: 0,
         };
         if !parser.keyword("insert") {
             return Err(unsupported(
@@ -125,9 +128,28 @@ impl Insert {
 
 struct Parser {
     tokens: std::iter::Peekable<std::vec::IntoIter<Token>>,
+    /// Placeholders so far.
+    marks: usize,
 }
 
 impl Parser {
+    /// True for a placeholder. Those with numbers count up, because values are bound in that order.
+    fn mark(&mut self) -> RawResult<bool> {
+        let is = |token: &Token| matches!(token, Token::Mark | Token::Numbered(_));
+        let Some(token) = self.tokens.next_if(is) else {
+            return Ok(false);
+        };
+        self.marks += 1;
+        match token {
+            Token::Numbered(number) if number != self.marks => Err(wrong(format_args!(
+                "`${number}` stands where `${}` is next; each placeholder is bound once, in the order of \
+                 their numbers",
+                self.marks
+            ))),
+            _ => Ok(true),
+        }
+    }
+
     fn keyword(&mut self, word: &str) -> bool {
         let is = |token: &Token| matches!(token, Token::Word(w) if w.eq_ignore_ascii_case(word));
         self.tokens.next_if(is).is_some()
@@ -139,9 +161,11 @@ impl Parser {
 
     fn table(&mut self) -> RawResult<Option<String>> {
         let mut parts = Vec::new();
+        if self.mark()? {
+            return Ok(None);
+        }
         loop {
             match self.tokens.next() {
-                Some(Token::Mark) if parts.is_empty() => return Ok(None),
                 Some(Token::Name(name) | Token::Text(name)) => parts.push(name),
                 // A dot in a word divides, in quotes it is part of the name.
                 Some(Token::Word(word)) => parts.extend(word.split('.').map(str::to_owned)),
@@ -200,11 +224,13 @@ impl Parser {
     }
 
     fn value(&mut self) -> RawResult<Item> {
+        if self.mark()? {
+            return Ok(Item::Mark);
+        }
         let negative = self.sign('-');
         match self.tokens.next() {
             Some(Token::Number(digits)) => number(&digits, negative).map(Item::Literal),
             _ if negative => Err(wrong("`-` must stand before a number")),
-            Some(Token::Mark) => Ok(Item::Mark),
             Some(Token::Text(text)) => Ok(Item::Literal(BorrowedValue::VarChar(text.into()))),
             Some(Token::Word(word)) => match word.to_ascii_lowercase().as_str() {
                 "null" => Ok(Item::Literal(BorrowedValue::Null(Ty::Null))),
@@ -235,7 +261,7 @@ fn one_table<'a>(parts: &[&'a str]) -> RawResult<&'a str> {
 }
 
 /// A table as programs name it: bare, in quotes, or behind the one schema.
-pub(super) fn table_name(name: &str) -> RawResult<String> {
+pub(crate) fn table_name(name: &str) -> RawResult<String> {
     let whole = || wrong(format_args!("{name:?} cannot be the name of a table"));
     // A name may hold dots and blanks; only quotes and a known schema mean more than themselves.
     if !name.contains(['"', '`', '\'']) {
@@ -244,6 +270,7 @@ pub(super) fn table_name(name: &str) -> RawResult<String> {
     }
     let mut parser = Parser {
         tokens: tokens(name)?.into_iter().peekable(),
+        marks: 0,
     };
     let table = parser.table()?.ok_or_else(whole)?;
     if parser.tokens.next().is_some() {
@@ -300,6 +327,9 @@ fn tokens(sql: &str) -> RawResult<Vec<Token>> {
         } else if c == '?' {
             tokens.push(Token::Mark);
             rest = &rest[1..];
+        } else if let Some((number, after)) = numbered(rest) {
+            tokens.push(Token::Numbered(number));
+            rest = after;
         } else {
             chars.next();
             tokens.push(Token::Sign(c));
@@ -308,6 +338,16 @@ fn tokens(sql: &str) -> RawResult<Vec<Token>> {
         rest = rest.trim_start();
     }
     Ok(tokens)
+}
+
+/// The number of `$1`, and what stands behind it.
+fn numbered(text: &str) -> Option<(usize, &str)> {
+    let digits = text.strip_prefix('$')?;
+    let end = digits
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(digits.len());
+    let (number, after) = digits.split_at(end);
+    Some((number.parse().ok()?, after))
 }
 
 /// Text up to the quote that began it, which doubled stands for itself.
@@ -373,6 +413,7 @@ mod tests {
         for (sql, table, columns, values) in [
             ("insert into t values(?,?)", Some("t"), None, "? ?"),
             ("INSERT INTO ? VALUES (?);", None, None, "?"),
+            ("insert into $1 values ($2,7,$3)", None, None, "? 7 ?"),
             (
                 "insert into \"my t\"\"x\" (a, \"b c\", `d`) values (?, 'it''s', -1)",
                 Some("my t\"x"),
@@ -459,6 +500,13 @@ mod tests {
             ("insert into t values(1x)", Config, "1x"),
             ("insert into t values(1e999)", Config, "fits"),
             ("insert into a.b.c values(?)", Config, "too many parts"),
+            (
+                "insert into t values($2, $1)",
+                Config,
+                "`$2` stands where `$1` is next",
+            ),
+            ("insert into t values($1, $1)", Config, "`$2` is next"),
+            ("insert into t values($)", Config, "literals"),
         ] {
             let error = Insert::parse(sql).unwrap_err();
             assert_eq!(error.kind(), kind, "{sql}: {error}");

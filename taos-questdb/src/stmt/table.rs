@@ -4,7 +4,12 @@ use futures_util::TryStreamExt as _;
 use taos_query::common::Ty;
 use taos_query::{AsyncFetchable as _, AsyncQueryable as _, ErrorKind, RawError, RawResult};
 
+use super::sql::unsupported;
 use crate::Taos;
+
+/// What tables without a designated timestamp lack, and others may.
+const WAL_ONLY: &str = "bound rows go only into tables with a write-ahead log, made with `timestamp(ts) \
+                        partition by day wal`; `exec(\"insert …\")` writes into the others";
 
 /// The type of a column, as far as it decides how a value is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,6 +118,11 @@ pub(super) async fn columns(taos: &Taos, table: &str) -> RawResult<Vec<Column>> 
             format!("there is no table `{table}`"),
         ));
     }
+    if !rows.iter().any(|(.., designated)| *designated) {
+        return Err(unsupported(format_args!(
+            "writing rows of `{table}` by a prepared INSERT or the inserter ({WAL_ONLY})"
+        )));
+    }
     let columns = rows
         .into_iter()
         .map(|(name, type_name, designated)| Column {
@@ -122,6 +132,14 @@ pub(super) async fn columns(taos: &Taos, table: &str) -> RawResult<Vec<Column>> 
             designated,
         });
     Ok(columns.collect())
+}
+
+/// Says what to do where the server wants a log and the table has none.
+pub(super) fn explain(error: RawError, table: &str) -> RawError {
+    if error.to_string().contains("non-WAL") {
+        return error.context(format!("`{table}`: {WAL_ONLY}"));
+    }
+    error
 }
 
 #[cfg(test)]

@@ -215,6 +215,97 @@ async fn a_bind_that_does_not_fit_names_column_and_type_and_binds_nothing() {
 }
 
 #[tokio::test]
+async fn a_value_that_would_be_kept_as_null_is_refused_by_its_column() {
+    let types = [
+        ("ts", "TIMESTAMP"),
+        ("i", "INT"),
+        ("l", "LONG"),
+        ("day", "DATE"),
+        ("t1", "TIMESTAMP"),
+        ("t2", "TIMESTAMP_NS"),
+        ("ip", "IPv4"),
+        ("id", "UUID"),
+        ("c", "CHAR"),
+        ("d", "DOUBLE"),
+        ("s", "SHORT"),
+    ];
+    let text = |text: &str| ColumnView::from_varchar::<&str, _, _, _>(vec![Some(text)]);
+    let long = |v: i64| ColumnView::from_big_ints(vec![Some(v)]);
+    let cases = [
+        ("ts", times(vec![i64::MIN]), times(vec![1])),
+        ("i", long(i32::MIN.into()), long(i64::from(i32::MIN) + 1)),
+        ("l", long(i64::MIN), long(i64::MIN + 1)),
+        ("day", long(i64::MIN), long(1)),
+        ("t1", times(vec![i64::MIN]), times(vec![1])),
+        ("t2", long(i64::MIN), long(1)),
+        ("ip", text("0.0.0.0"), text("0.0.0.1")),
+        (
+            "id",
+            text("80000000-0000-0000-8000-000000000000"),
+            text("80000000-0000-0000-8000-000000000001"),
+        ),
+        ("c", text("\0"), text("0")),
+        (
+            "d",
+            ColumnView::from_doubles(vec![f64::INFINITY]),
+            ColumnView::from_doubles(vec![f64::NAN]),
+        ),
+        ("s", long(1 << 20), long(i16::MIN.into())),
+    ];
+    let steps = cases.iter().map(|_| columns(&types));
+    let (taos, _script) = taos(steps, "").await;
+    for (name, null, other) in cases {
+        let sql = format!("insert into t ({name}) values (?)");
+        let mut stmt = taos.stmt2(sql).await.unwrap();
+        let error = stmt
+            .bind(&[Stmt2BindParam::new(None, None, Some(vec![null]))])
+            .await
+            .map(drop)
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        let words = if name == "s" { "outside" } else { "as NULL" };
+        let text = error.to_string();
+        assert!(
+            text.contains(&format!("`{name}`")) && text.contains(words),
+            "{text}"
+        );
+        stmt.bind(&[Stmt2BindParam::new(None, None, Some(vec![other]))])
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_table_without_a_log_is_refused_with_the_way_out() {
+    let plain = r#"{"query":"q","columns":[{"name":"column","type":"STRING"},{"name":"type","type":"STRING"},{"name":"designated","type":"BOOLEAN"}],"dataset":[["a","INT",false]],"count":1}"#;
+    let refused =
+        r#"{"code":"invalid","message":"cannot insert in non-WAL table","line":1,"errorId":"e"}"#;
+    let steps = [
+        json(plain),
+        columns(COLUMNS),
+        Step::Answer(response(400, "application/json", refused)),
+    ];
+    let (taos, _script) = taos(steps, "protocol_version=1").await;
+    let error = taos.stmt2("insert into nodes values (?)").await.map(drop);
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    let text = error.to_string();
+    assert!(
+        text.contains("`nodes`") && text.contains("partition by day wal"),
+        "{text}"
+    );
+
+    let mut stmt = taos.stmt2("insert into t (i) values ($1)").await.unwrap();
+    let one = Stmt2BindParam::new(None, None, Some(vec![ColumnView::from_ints(vec![1])]));
+    stmt.bind(&[one]).await.unwrap();
+    let text = stmt.exec().await.unwrap_err().to_string();
+    assert!(
+        text.contains("non-WAL") && text.contains("`t`: bound rows go only"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn statements_that_cannot_be_written_are_refused_when_they_are_prepared() {
     let missing = r#"{"query":"q","error":"table does not exist [table=t]","position":5}"#;
     let steps = [

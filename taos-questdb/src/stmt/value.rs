@@ -11,6 +11,8 @@ use super::table::Type;
 use crate::error::Result as Outcome;
 use crate::ingress::{Buffer, ColumnName, ProtocolVersion, TimestampMicros, TimestampNanos};
 
+const NULL_UUID: &str = "80000000-0000-0000-8000-000000000000";
+
 pub(super) type Refusal = Cow<'static, str>;
 pub(super) type Result<T> = std::result::Result<T, Refusal>;
 
@@ -44,6 +46,7 @@ pub(super) fn column(
     ty: &Type,
     value: &BorrowedValue<'_>,
 ) -> Result<()> {
+    refuse_null(ty, value)?;
     if buffer.qwp().is_some() && super::exact::column(buffer, name, ty, value)? {
         return Ok(());
     }
@@ -97,8 +100,36 @@ pub(super) fn column(
     }
 }
 
+/// Refuses what the server keeps as NULL (questdb §2): whoever binds a value means that value.
+fn refuse_null(ty: &Type, value: &BorrowedValue<'_>) -> Result<()> {
+    let time = |precision| ticks(value, precision).map(|ticks| ticks == i64::MIN);
+    let null = match ty {
+        // Smaller integers have no NULL.
+        Type::Integer(least, _) if *least <= i64::from(i32::MIN) => integer(value)? == *least,
+        Type::Float | Type::Double => match value {
+            BorrowedValue::Float(v) => v.is_infinite(),
+            BorrowedValue::Double(v) => v.is_infinite(),
+            _ => integer(value)? == i64::MIN,
+        },
+        Type::Date => time(Precision::Millisecond)?,
+        Type::Micros => time(Precision::Microsecond)?,
+        Type::Nanos => time(Precision::Nanosecond)?,
+        Type::Ipv4 => value.as_str().is_some_and(|text| text.trim() == "0.0.0.0"),
+        Type::Uuid => value
+            .as_str()
+            .is_some_and(|text| text.eq_ignore_ascii_case(NULL_UUID)),
+        Type::Char => value.as_str() == Some("\0"),
+        _ => false,
+    };
+    if null {
+        return refuse("QuestDB keeps this value as NULL; bind NULL if that is meant");
+    }
+    Ok(())
+}
+
 /// Ends the row with its time.
 pub(super) fn at(buffer: &mut Buffer, ty: &Type, value: &BorrowedValue<'_>) -> Result<()> {
+    refuse_null(ty, value)?;
     match ty {
         Type::Nanos => told(buffer.at(TimestampNanos::new(ticks(value, Precision::Nanosecond)?))),
         _ => told(buffer.at(TimestampMicros::new(ticks(value, Precision::Microsecond)?))),
@@ -109,6 +140,8 @@ pub(super) fn at(buffer: &mut Buffer, ty: &Type, value: &BorrowedValue<'_>) -> R
 /// has none.
 pub(super) fn null(buffer: &mut Buffer, name: ColumnName<'_>, ty: &Type) -> Result<bool> {
     match ty {
+        // A column keeps the type of its first value there.
+        Type::Float if buffer.qwp().is_some() => told(buffer.column_f32(name, f32::NAN))?,
         Type::Double | Type::Float => told(buffer.column_f64(name, f64::NAN))?,
         Type::Integer(i64::MIN, _) => told(buffer.column_i64(name, i64::MIN))?,
         _ => return Ok(false),
