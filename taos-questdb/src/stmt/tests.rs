@@ -253,10 +253,10 @@ async fn a_value_that_would_be_kept_as_null_is_refused_by_its_column() {
         ("s", long(1 << 20), long(i16::MIN.into())),
     ];
     let steps = cases.iter().map(|_| columns(&types));
-    let (taos, _script) = taos(steps, "").await;
+    let (taos, _script) = taos(steps, "protocol_version=2").await;
     for (name, null, other) in cases {
         let sql = format!("insert into t ({name}) values (?)");
-        let mut stmt = taos.stmt2(sql).await.unwrap();
+        let mut stmt = taos.stmt2(&sql).await.unwrap();
         let error = stmt
             .bind(&[Stmt2BindParam::new(None, None, Some(vec![null]))])
             .await
