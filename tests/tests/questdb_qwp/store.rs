@@ -121,3 +121,35 @@ async fn a_refused_frame_does_not_stop_the_senders_to_come() {
     assert_eq!(numbers(&ingest), [1]);
     assert_fine(&server);
 }
+
+#[tokio::test]
+async fn symbols_without_their_frame_are_told_before_new_frames_count_on_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, ingest) = serve().await;
+    let params = format!(
+        "sf_dir={};close_flush_timeout_millis=0;",
+        dir.path().display()
+    );
+    ingest.hold();
+    let mut sender = connect(&server, &params).await.unwrap();
+    publish(&mut sender, 0).await.unwrap();
+    publish(&mut sender, 1).await.unwrap();
+    sender.close_drain().await.unwrap();
+    drop(sender);
+    // The last frame was not written whole, its symbol was.
+    let segment = dir.path().join("default").join("frames-0000000000000000");
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(segment)
+        .unwrap();
+    file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    ingest.release();
+    let before = ingest.connections();
+    let mut sender = connect(&server, &params).await.unwrap();
+    publish(&mut sender, 2).await.unwrap();
+    sender.wait(AckLevel::Ok, LONG).await.unwrap();
+    assert_eq!(sender.poll_qwp_ws_error().unwrap(), None);
+    assert_eq!(ingest.connections(), before + 1);
+    assert_eq!(numbers(&ingest).last(), Some(&2));
+    assert_fine(&server);
+}

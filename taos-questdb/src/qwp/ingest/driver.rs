@@ -30,6 +30,7 @@ pub(super) struct Driver {
     settings: Arc<Settings>,
     dialer: Dialer,
     shared: Arc<Shared>,
+    client_id: Option<HeaderValue>,
     endpoints: Endpoints,
     backoff: Backoff,
     link: Option<Link>,
@@ -75,7 +76,16 @@ enum Round {
 impl Driver {
     pub(super) fn new(settings: Arc<Settings>, shared: Arc<Shared>) -> Result<Self> {
         let ingest = &settings.ingest;
+        let client_id = settings.query.client_id.as_deref();
+        let client_id = client_id.map(HeaderValue::from_str).transpose();
+        let client_id = client_id.map_err(|_| {
+            error!(
+                ConfigError,
+                "`client_id` holds a character that an HTTP header cannot carry"
+            )
+        })?;
         Ok(Self {
+            client_id,
             dialer: Dialer::new(&settings)?,
             endpoints: Endpoints::new(&settings.addresses),
             backoff: Backoff::new(
@@ -379,10 +389,8 @@ impl Driver {
 
     fn target(&self) -> Target<'static> {
         let mut headers = Vec::new();
-        if let Some(id) = &self.settings.query.client_id
-            && let Ok(id) = HeaderValue::from_str(id)
-        {
-            headers.push((HeaderName::from_static("x-qwp-client-id"), id));
+        if let Some(id) = &self.client_id {
+            headers.push((HeaderName::from_static("x-qwp-client-id"), id.clone()));
         }
         if self.settings.ingest.durable_ack {
             headers.push((

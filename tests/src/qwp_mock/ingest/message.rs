@@ -215,7 +215,6 @@ fn values(
     let each = |cursor: &mut Cursor<'_>, read: fn(&mut Cursor<'_>) -> anyhow::Result<Value>| {
         (0..count).map(|_| read(cursor)).collect()
     };
-    let null_or = |null: bool, value| if null { Value::Null } else { value };
     match kind {
         0x01 => {
             let bits = cursor.take(count.div_ceil(8))?;
@@ -246,40 +245,14 @@ fn values(
                 Ok(null_or(value.is_nan(), Value::Float(value)))
             })
             .collect(),
-        0x05 | 0x0A | 0x0B | 0x10 => (0..count)
-            .map(|_| {
-                let value = cursor.i64()?;
-                let cell = match kind {
-                    0x05 => Value::Int(value),
-                    0x0A => Value::Micros(value),
-                    0x0B => Value::Millis(value),
-                    _ => Value::Nanos(value),
-                };
-                Ok(null_or(value == i64::MIN, cell))
-            })
-            .collect(),
-        0x09 => (0..count)
-            .map(|_| {
-                let number = cursor.size()?;
-                match dictionary.get(number) {
-                    Some(symbol) => Ok(Value::Symbol(symbol.clone())),
-                    None => bail!("symbol {number} of {}", dictionary.len()),
-                }
-            })
-            .collect(),
+        0x05 | 0x0A | 0x0B | 0x10 => longs(cursor, kind, count),
+        0x09 => symbols(cursor, count, dictionary),
         0x0C => each(cursor, |c| Ok(Value::Bytes(c.take(16)?.to_vec()))),
         0x0D => each(cursor, |c| Ok(Value::Bytes(c.take(32)?.to_vec()))),
         0x0E => geohashes(cursor, count),
         0x0F | 0x17 => texts(cursor, kind == 0x17, count),
         0x11 | 0x12 => each(cursor, array),
-        0x13..=0x15 => {
-            let scale = cursor.u8()?;
-            let (width, max) = [(8, 18), (16, 38), (32, 76)][usize::from(kind - 0x13)];
-            ensure!(scale <= max, "scale {scale}");
-            (0..count)
-                .map(|_| Ok(Value::Decimal(scale, cursor.take(width)?.to_vec())))
-                .collect()
-        }
+        0x13..=0x15 => decimals(cursor, kind, count),
         0x16 => each(cursor, |c| Ok(Value::Char(c.u16()?))),
         0x18 => (0..count)
             .map(|_| {
@@ -289,6 +262,50 @@ fn values(
             .collect(),
         _ => bail!("type {kind:#04x}"),
     }
+}
+
+fn null_or(null: bool, value: Value) -> Value {
+    if null { Value::Null } else { value }
+}
+
+fn longs(cursor: &mut Cursor<'_>, kind: u8, count: usize) -> anyhow::Result<Vec<Value>> {
+    (0..count)
+        .map(|_| {
+            let value = cursor.i64()?;
+            let cell = match kind {
+                0x05 => Value::Int(value),
+                0x0A => Value::Micros(value),
+                0x0B => Value::Millis(value),
+                _ => Value::Nanos(value),
+            };
+            Ok(null_or(value == i64::MIN, cell))
+        })
+        .collect()
+}
+
+fn symbols(
+    cursor: &mut Cursor<'_>,
+    count: usize,
+    dictionary: &[String],
+) -> anyhow::Result<Vec<Value>> {
+    (0..count)
+        .map(|_| {
+            let number = cursor.size()?;
+            match dictionary.get(number) {
+                Some(symbol) => Ok(Value::Symbol(symbol.clone())),
+                None => bail!("symbol {number} of {}", dictionary.len()),
+            }
+        })
+        .collect()
+}
+
+fn decimals(cursor: &mut Cursor<'_>, kind: u8, count: usize) -> anyhow::Result<Vec<Value>> {
+    let scale = cursor.u8()?;
+    let (width, max) = [(8, 18), (16, 38), (32, 76)][usize::from(kind - 0x13)];
+    ensure!(scale <= max, "scale {scale}");
+    (0..count)
+        .map(|_| Ok(Value::Decimal(scale, cursor.take(width)?.to_vec())))
+        .collect()
 }
 
 fn geohashes(cursor: &mut Cursor<'_>, count: usize) -> anyhow::Result<Vec<Value>> {
