@@ -171,7 +171,7 @@ impl AsyncSender {
     ///
     /// # Errors
     /// `InvalidApiCall` in the middle of a row, for another kind of buffer, or for more than
-    /// `max_buf_size` bytes; `ProtocolVersionError` for a buffer of another version; what the server
+    /// `max_buf_size` bytes (over QWP that is `BatchTooLarge`); `ProtocolVersionError` for a buffer of another version; what the server
     /// answers (`ServerFlushError`, `AuthError`, `HttpNotSupported`); `SocketError` and the other
     /// codes of connections. The buffer keeps its rows. [`Error::in_doubt`] tells whether some may
     /// have been stored nevertheless.
