@@ -3,6 +3,7 @@
 #![cfg_attr(
     not(feature = "ws"),
     allow(
+        dead_code,
         unused_variables,
         unused_mut,
         reason = "no consumer can be made that would take the arguments"
