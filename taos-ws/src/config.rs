@@ -283,8 +283,16 @@ fn addresses(dsn: &Dsn, cloud: bool) -> Vec<Address> {
 }
 
 fn refuse_path(dsn: &Dsn) -> RawResult<()> {
-    if dsn.path.is_none() {
+    let Some(path) = &dsn.path else {
         return Ok(());
+    };
+    if path.trim_start_matches(':').starts_with("addr=") {
+        return Err(RawError::of(
+            ErrorKind::Config,
+            "this is a configuration string for senders of QuestDB (`Sender::from_conf`) and no DSN; \
+             write `questdb://host:9000` for QuestDB, `ws://host:6041` for TDengine",
+        )
+        .with_code(Code::WS_DSN));
     }
     // The path may hold a password, so it is not repeated.
     Err(RawError::of(
@@ -442,6 +450,19 @@ mod tests {
             );
         }
         assert_eq!(config("ws://a,b:1,c").addresses.len(), 3);
+    }
+
+    #[test]
+    fn a_configuration_string_of_senders_is_told_from_a_path() {
+        for (dsn, words) in [
+            ("http::addr=localhost:9000;", "questdb://host:9000"),
+            ("https::addr=h;password=s3cret;", "questdb://host:9000"),
+            ("ws:/localhost", "ws://host:6041"),
+        ] {
+            let error = Config::from_dsn(&dsn.parse().unwrap()).unwrap_err();
+            assert!(error.to_string().contains(words), "{dsn}: {error}");
+            assert!(!error.to_string().contains("s3cret"), "{error}");
+        }
     }
 
     #[test]

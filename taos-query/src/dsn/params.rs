@@ -268,14 +268,14 @@ impl Dsn {
 }
 
 fn unknown(key: &str, known: &[&str]) -> RawError {
-    let list = known.join(", ");
+    // The whole list would bury the one name that was meant.
     let hint = match nearest(key, known) {
         Some(name) => format!("; did you mean `{name}`?"),
-        None => ".".to_owned(),
+        None => format!(". Known parameters: {}", known.join(", ")),
     };
     RawError::of(
         ErrorKind::Config,
-        format!("unknown DSN parameter `{key}`{hint} Known parameters: {list}"),
+        format!("unknown DSN parameter `{key}`{hint}"),
     )
     .with_code(Code::WS_DSN)
 }

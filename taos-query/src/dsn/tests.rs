@@ -244,11 +244,14 @@ fn unknown_params_name_the_nearest_known_one() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "[0xE000] unknown DSN parameter `conntimeout`; did you mean `conn_timeout`? Known \
-         parameters: conn_timeout, read_timeout, timezone"
+        "[0xE000] unknown DSN parameter `conntimeout`; did you mean `conn_timeout`?"
     );
     let error = parse("ws://h?zzzzzzz=1").check_params(known).unwrap_err();
-    assert!(error.to_string().contains("`zzzzzzz`. Known"));
+    assert!(
+        error
+            .to_string()
+            .contains("`zzzzzzz`. Known parameters: conn_timeout, read")
+    );
     for fine in [
         "ws://h?timezone=UTC",
         "ws://h?configDir=/etc",

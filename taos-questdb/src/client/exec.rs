@@ -56,7 +56,7 @@ pub(super) async fn run(
     if !status.is_success() {
         let url = response.url().to_owned();
         let body = response.read_to_end(MAX_ERROR).await?;
-        return Err(refusal(status.as_u16(), &url, &body).into());
+        return Err(refusal(client, status.as_u16(), &url, &body).into());
     }
     let mut reply = Reply::new();
     while reply.head().is_none() {
@@ -86,7 +86,7 @@ pub(super) async fn log_in(client: &Client) -> RawResult<()> {
     if status.is_success() {
         Ok(())
     } else {
-        Err(refusal(status.as_u16(), &url, &body))
+        Err(refusal(client, status.as_u16(), &url, &body))
     }
 }
 
@@ -160,9 +160,9 @@ fn too_long(error: RawError, length: usize) -> RawError {
 }
 
 /// The error of an answer whose status is none of success.
-fn refusal(status: u16, url: &str, body: &Bytes) -> RawError {
+fn refusal(client: &Client, status: u16, url: &str, body: &Bytes) -> RawError {
     if matches!(status, 401 | 403) {
-        return refused(status, body);
+        return refused(client, status, body);
     }
     let mut reply = Reply::new();
     match reply.feed(body).and_then(|()| reply.finish()) {
@@ -178,14 +178,17 @@ fn refusal(status: u16, url: &str, body: &Bytes) -> RawError {
 }
 
 /// The error of a user whom the server does not let in.
-pub(super) fn refused(status: u16, body: &Bytes) -> RawError {
+pub(super) fn refused(client: &Client, status: u16, body: &Bytes) -> RawError {
+    let what = if client.is_anonymous() {
+        "the server asks for a login, and the DSN has no user; write \
+         `questdb://user:password@host:9000` or add `token`"
+    } else {
+        "the server refuses this user, password or token"
+    };
     let text: String = String::from_utf8_lossy(body).chars().take(500).collect();
     RawError::of(
         ErrorKind::Auth,
-        format!(
-            "the server refuses this user, password or token: {} [code: {status}]",
-            text.trim()
-        ),
+        format!("{what}: {} [code: {status}]", text.trim()),
     )
 }
 
@@ -204,13 +207,26 @@ mod tests {
     #[test]
     fn refusals_keep_the_words_of_the_server() {
         let body = Bytes::from_static(br#"{"query":"x","error":"no such table","position":3}"#);
-        let error = refusal(400, "http://h/exec", &body);
+        let settings = Settings::new(crate::ingress::Protocol::Http, Vec::new());
+        let client = Client::new(&settings).unwrap();
+        let error = refusal(&client, 400, "http://h/exec", &body);
         assert_eq!(error.kind(), ErrorKind::Server);
         assert!(error.to_string().contains("no such table (at position 3"));
-        let error = refusal(401, "http://h/exec", &Bytes::from_static(b"Unauthorized\n"));
+        let error = refusal(
+            &client,
+            401,
+            "http://h/exec",
+            &Bytes::from_static(b"Unauthorized\n"),
+        );
         assert_eq!(error.kind(), ErrorKind::Auth);
         assert!(error.to_string().contains("Unauthorized [code: 401]"));
-        let error = refusal(503, "http://h/exec", &Bytes::from_static(b"<busy>"));
+        assert!(error.to_string().contains("has no user"), "{error}");
+        let error = refusal(
+            &client,
+            503,
+            "http://h/exec",
+            &Bytes::from_static(b"<busy>"),
+        );
         assert!(error.to_string().contains("503: <busy>"), "{error}");
     }
 }

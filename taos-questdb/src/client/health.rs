@@ -47,7 +47,7 @@ pub(super) async fn release(client: &Client) -> RawResult<Release> {
         )
     };
     if matches!(status.as_u16(), 401 | 403) {
-        return Err(exec::refused(status.as_u16(), &body));
+        return Err(exec::refused(client, status.as_u16(), &body));
     }
     if !status.is_success() {
         return Err(wrong(&format!("answers status {}", status.as_u16())));

@@ -203,8 +203,11 @@ impl Shared {
 /// The error of what the TCP listener, which takes lines only, cannot do.
 #[cold]
 fn lines_only(what: &str) -> RawError {
-    let what = format!("{what}, for which the DSN says `questdb+http` (port 9000),");
-    RawError::unsupported(what, "QuestDB over TCP")
+    let text = format!(
+        "{what} is not supported over QuestDB's TCP, which takes lines only; use \
+         `questdb+http://host:9000`"
+    );
+    RawError::of(ErrorKind::Unsupported, text)
 }
 
 impl TaosBuilder {

@@ -356,7 +356,10 @@ async fn queries_over_tcp_name_the_way_that_has_them() {
     assert!(!can.queries && can.lasting_connections);
     let error = taos.query("select 1").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("questdb+http"), "{error}");
+    assert!(
+        error.to_string().contains("use `questdb+http://"),
+        "{error}"
+    );
     TaosBuilder::from_dsn(&dsn)
         .unwrap()
         .ping(&mut taos)

@@ -19,6 +19,11 @@ use crate::settings::{Address, Auth, Http, Settings};
 
 const PRODUCT: &str = concat!("taos-questdb/rust/", env!("CARGO_PKG_VERSION"));
 
+/// Keys that other clients have are ignored in strings, so these are named.
+pub(crate) const NO_CREDENTIALS: &str = "no credentials were sent; the keys are `username` and \
+                                         `password`, not `user` and `pass`, or `token`";
+pub(crate) const REFUSED_CREDENTIALS: &str = "the credentials that were sent are not accepted";
+
 /// What to ask. `Host`, `User-Agent`, `Authorization` and `Content-Length` come from the client.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
@@ -124,6 +129,20 @@ impl Client {
 
     pub(crate) fn limits(&self) -> &Http {
         &self.0.limits
+    }
+
+    /// What to say of a refused login: whether there was one.
+    pub(crate) fn login(&self) -> &'static str {
+        if self.is_anonymous() {
+            NO_CREDENTIALS
+        } else {
+            REFUSED_CREDENTIALS
+        }
+    }
+
+    /// Whether requests go without credentials.
+    pub(crate) fn is_anonymous(&self) -> bool {
+        !self.0.headers.contains_key(AUTHORIZATION)
     }
 
     pub(super) fn idle(&self) -> &Idle {
@@ -236,10 +255,11 @@ impl Client {
         *sent = true;
         match fresh.send(self.message(address, request)?).await {
             Ok(answer) => Ok((fresh, answer)),
-            Err(Lost::Broken(error)) => Err(broken(url, &error)),
+            Err(Lost::Broken(error)) => Err(broken_at_first(url, address, &error)),
             Err(Lost::Unsent) => Err(Failure::unsent(error!(
                 SocketError,
-                "{url} closed the connection at once"
+                "{url} closed the connection at once{}",
+                port_of_lines(address)
             ))),
         }
     }
@@ -321,6 +341,26 @@ fn broken(url: &str, error: &hyper::Error) -> Failure {
         error: error!(SocketError, "the request to {url} failed: {}", words(error)),
         retriable: !(error.is_parse() || error.is_user()),
         sent: true,
+    }
+}
+
+/// As [`broken`], for the first request of a connection, which the TCP listener answers by closing.
+fn broken_at_first(url: &str, address: &Address, error: &hyper::Error) -> Failure {
+    let mut failure = broken(url, error);
+    if error.is_incomplete_message() {
+        let hint = port_of_lines(address);
+        failure.error = error!(SocketError, "{}{hint}", failure.error.msg());
+    }
+    failure
+}
+
+/// The advice where a server closes instead of answering HTTP.
+pub(crate) fn port_of_lines(address: &Address) -> &'static str {
+    if address.port == 9000 {
+        ""
+    } else {
+        "; is this the port for lines over TCP (usually 9009) in place of the one for HTTP (usually \
+         9000)?"
     }
 }
 

@@ -10,7 +10,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use client::{Client, Request};
+pub(crate) use client::{Client, NO_CREDENTIALS, REFUSED_CREDENTIALS, Request, port_of_lines};
 pub(crate) use negotiate::negotiate;
 pub(crate) use response::Response;
 pub(crate) use write::{write_lines, write_lines_to};

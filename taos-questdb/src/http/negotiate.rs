@@ -21,7 +21,7 @@ pub(crate) struct Negotiated {
     pub(crate) max_name_len: Option<usize>,
 }
 
-/// Asks the server, for a second if it does not answer.
+/// Asks the server, for a second if it does not answer, or for `retry_timeout` if that is shorter.
 ///
 /// # Errors
 /// `ProtocolVersionError` with the URL and what came instead; `TlsError`, `ConfigError` and
@@ -29,7 +29,7 @@ pub(crate) struct Negotiated {
 pub(crate) async fn negotiate(client: &Client) -> Result<Negotiated> {
     let limits = client.limits();
     let request = Request::get("/settings", limits.request_timeout);
-    let mut schedule = Schedule::new(RETRY, limits.retry_max_backoff);
+    let mut schedule = Schedule::new(RETRY.min(limits.retry_timeout), limits.retry_max_backoff);
     loop {
         let (error, retriable) = match attempt(client, &request).await {
             Ok(negotiated) => return Ok(negotiated),
@@ -48,8 +48,16 @@ pub(crate) async fn negotiate(client: &Client) -> Result<Negotiated> {
 fn undetected(why: Error) -> Error {
     match why.code() {
         ErrorCode::InvalidApiCall | ErrorCode::ConfigError | ErrorCode::TlsError => why,
-        _ => unknown(&why),
+        _ => unanswered(&why),
     }
+}
+
+/// No setting helps where nothing answers; the words of the failure say what to look at.
+fn unanswered(why: &Error) -> Error {
+    error!(
+        ProtocolVersionError,
+        "could not ask the server for its version of the line protocol: {why}"
+    )
 }
 
 fn unknown(why: &Error) -> Error {
@@ -78,7 +86,7 @@ async fn attempt(
     let body = response
         .read_to_end(MAX_BODY)
         .await
-        .map_err(|error| (unknown(&error), true))?;
+        .map_err(|error| (unanswered(&error), true))?;
     if status == hyper::StatusCode::NOT_FOUND {
         return Ok(Negotiated {
             version: ProtocolVersion::V1,

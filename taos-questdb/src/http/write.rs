@@ -54,11 +54,13 @@ pub(crate) async fn write_lines_to(client: &Client, target: String, lines: Bytes
     };
     let mut schedule = Schedule::new(limits.retry_timeout, limits.retry_max_backoff);
     let mut doubtful = false;
+    let mut tries = 0_u32;
     loop {
         let refusal = match attempt(client, &request).await {
             Ok(()) => return Ok(()),
             Err(refusal) => refusal,
         };
+        tries = tries.saturating_add(1);
         doubtful |= refusal.doubtful;
         let wait = if refusal.retriable {
             schedule.next()
@@ -66,15 +68,27 @@ pub(crate) async fn write_lines_to(client: &Client, target: String, lines: Bytes
             None
         };
         let Some(wait) = wait else {
-            return Err(if doubtful {
-                refusal.error.doubtful()
-            } else {
-                refusal.error
-            });
+            let error = given_up(refusal.error, tries, limits);
+            return Err(if doubtful { error.doubtful() } else { error });
         };
         tracing::debug!(error = %refusal.error, ?wait, "the lines are sent again");
         sleep(wait).await;
     }
+}
+
+/// Says after how many attempts, if there were several.
+fn given_up(error: Error, tries: u32, limits: &Http) -> Error {
+    if tries < 2 {
+        return error;
+    }
+    Error::new(
+        error.code(),
+        format!(
+            "{}; that was attempt {tries}, and `retry_timeout` ({} ms) is over",
+            error.msg(),
+            limits.retry_timeout.as_millis()
+        ),
+    )
 }
 
 /// Limit of one attempt (questdb §5.4).
@@ -107,7 +121,7 @@ async fn attempt(client: &Client, request: &Request) -> std::result::Result<(), 
     if retriable {
         client.leave(number);
     }
-    let error = refused(response)
+    let error = refused(response, client.login())
         .await
         .unwrap_or_else(|unreadable| unreadable);
     Err(Refusal {
@@ -118,7 +132,7 @@ async fn attempt(client: &Client, request: &Request) -> std::result::Result<(), 
 }
 
 /// The error that an answer stands for; `Err` when its body cannot be read (questdb §5.3).
-async fn refused(response: Response) -> Result<Error> {
+async fn refused(response: Response, login: &str) -> Result<Error> {
     let status = response.status().as_u16();
     let json = response.is_json();
     let url = response.url().to_owned();
@@ -144,11 +158,11 @@ async fn refused(response: Response) -> Result<Error> {
         ),
         401 | 403 if text.is_empty() => error!(
             AuthError,
-            "Could not flush buffer: {url} refuses the login [code: {status}]"
+            "Could not flush buffer: {url} refuses the login ({login}) [code: {status}]"
         ),
         401 | 403 => error!(
             AuthError,
-            "Could not flush buffer: {url} refuses the login: {text} [code: {status}]"
+            "Could not flush buffer: {url} refuses the login ({login}): {text} [code: {status}]"
         ),
         _ => {
             let said = if json { message(&body) } else { None };

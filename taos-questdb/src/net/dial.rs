@@ -10,7 +10,7 @@ use tokio_rustls::TlsConnector;
 
 use super::patient::Patient;
 use super::{BoxIo, Io, tls};
-use crate::error::{Error, Result, error};
+use crate::error::{Error, ErrorCode, Result, error};
 use crate::settings::{Address, Settings};
 
 /// After this long without traffic the system asks whether the peer is still there.
@@ -31,6 +31,8 @@ pub(crate) struct Dialer {
     handshake_limit: Duration,
     bind: Option<String>,
     tls: Option<TlsConnector>,
+    /// The code of a handshake that the peer ends by closing.
+    cut: ErrorCode,
     /// Answers may come before requests have gone out.
     patient: bool,
     /// Gives pipes in place of TCP sockets.
@@ -92,6 +94,7 @@ impl Dialer {
             handshake_limit: settings.auth_timeout,
             bind: settings.bind_interface.clone(),
             tls: settings.tls.as_ref().map(tls::connector).transpose()?,
+            cut: tls::code_of_cut(settings.protocol),
             patient: settings.protocol.is_http(),
             #[cfg(test)]
             pipes: None,
@@ -132,7 +135,9 @@ impl Dialer {
     async fn secure(&self, io: impl Io + 'static, address: &Address) -> Result<BoxIo> {
         match &self.tls {
             None => Ok(Box::new(io)),
-            Some(connector) => tls::handshake(connector, io, address, self.handshake_limit).await,
+            Some(connector) => {
+                tls::handshake(connector, io, address, self.handshake_limit, self.cut).await
+            }
         }
     }
 

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::{BoxIo, Io};
-use crate::error::{Error, Result, error};
+use crate::error::{Error, ErrorCode, Result, error};
+use crate::ingress::Protocol;
 use crate::settings::{Address, Roots, Tls};
 
 /// The connector for these options.
@@ -36,12 +37,13 @@ pub(super) fn connector(tls: &Tls) -> Result<TlsConnector> {
 /// The handshake over an open connection, within the limit.
 ///
 /// # Errors
-/// `SocketError` when the connection is cut, `TlsError` for everything else.
+/// The code `cut` when the connection is cut, `TlsError` for everything else.
 pub(super) async fn handshake(
     connector: &TlsConnector,
     io: impl Io + 'static,
     address: &Address,
     limit: Duration,
+    cut: ErrorCode,
 ) -> Result<BoxIo> {
     let name = ServerName::try_from(address.host.clone()).map_err(|error| {
         error!(
@@ -51,7 +53,7 @@ pub(super) async fn handshake(
     })?;
     match timeout(limit, connector.connect(name, io)).await {
         Ok(Ok(stream)) => Ok(Box::new(stream)),
-        Ok(Err(error)) => Err(failed(&error, address)),
+        Ok(Err(error)) => Err(failed(&error, address, cut)),
         Err(_) => Err(error!(
             TlsError,
             "{address} did not answer the TLS handshake within {limit:?} (auth_timeout); does the \
@@ -60,7 +62,7 @@ pub(super) async fn handshake(
     }
 }
 
-fn failed(error: &std::io::Error, address: &Address) -> Error {
+fn failed(error: &std::io::Error, address: &Address, cut: ErrorCode) -> Error {
     let inner = error
         .get_ref()
         .and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -74,12 +76,23 @@ fn failed(error: &std::io::Error, address: &Address) -> Error {
             "the certificate of {address} is refused ({reason}): name its authority with tls_roots \
              or tls_ca, and use a host name that it was issued for"
         ),
-        None if is_cut(error.kind()) => error!(
-            SocketError,
-            "{address} closed the connection during the TLS handshake ({error}); does the port expect \
-             TLS?"
+        None if is_cut(error.kind()) => Error::new(
+            cut,
+            format!(
+                "{address} closed the connection during the TLS handshake ({error}); does the port \
+                 expect TLS?"
+            ),
         ),
         _ => error!(TlsError, "the TLS handshake with {address} failed: {error}"),
+    }
+}
+
+/// The code of a handshake that the peer ends by closing. That is how the listener for plain lines
+/// answers one; over HTTP it is tried again, since servers that restart close as well.
+pub(super) fn code_of_cut(protocol: Protocol) -> ErrorCode {
+    match protocol {
+        Protocol::Tcps => ErrorCode::TlsError,
+        _ => ErrorCode::SocketError,
     }
 }
 
@@ -262,6 +275,26 @@ mod unverified {
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
             self.0.supported_schemes()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_port_is_an_error_of_tls_for_lines_and_one_of_the_socket_where_it_is_tried_again() {
+        let eof = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+        let address = Address::new("h", 9009);
+        for (protocol, code) in [
+            (Protocol::Tcps, ErrorCode::TlsError),
+            (Protocol::Https, ErrorCode::SocketError),
+            (Protocol::Wss, ErrorCode::SocketError),
+        ] {
+            let error = failed(&eof, &address, code_of_cut(protocol));
+            assert_eq!(error.code(), code, "{protocol:?}");
+            assert!(error.msg().contains("expect TLS?"), "{error}");
         }
     }
 }

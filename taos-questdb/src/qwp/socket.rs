@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::error::{Error, Result, error};
+use crate::http::{NO_CREDENTIALS, REFUSED_CREDENTIALS, port_of_lines};
 use crate::net::{BoxIo, Dialer};
 use crate::settings::{Address, Auth, Settings};
 
@@ -163,7 +164,13 @@ where
     let broken = |e: hyper::Error| {
         Refusal::Transport(error!(
             SocketError,
-            "the WebSocket upgrade of {} at {address} failed: {e}", target.path
+            "the WebSocket upgrade of {} at {address} failed: {e}{}",
+            target.path,
+            if e.is_incomplete_message() {
+                port_of_lines(address)
+            } else {
+                ""
+            }
         ))
     };
     let (mut sender, connection) = http1::Builder::new()
@@ -175,7 +182,8 @@ where
         let response = sender.send_request(request).await.map_err(broken)?;
         drop(sender);
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            return Err(refusal(address, target.path, response).await);
+            let anonymous = settings.auth == Auth::None;
+            return Err(refusal(address, target.path, anonymous, response).await);
         }
         let headers = UpgradeHeaders {
             headers: response.headers().clone(),
@@ -325,7 +333,17 @@ fn check_acceptance(address: &Address, headers: &UpgradeHeaders, key: &str) -> O
     }
 }
 
-async fn refusal(address: &Address, path: &str, response: Response<Incoming>) -> Refusal {
+async fn refusal(
+    address: &Address,
+    path: &str,
+    anonymous: bool,
+    response: Response<Incoming>,
+) -> Refusal {
+    let login = if anonymous {
+        NO_CREDENTIALS
+    } else {
+        REFUSED_CREDENTIALS
+    };
     let (head, body) = response.into_parts();
     let text = Limited::new(body, MAX_REFUSAL_BODY)
         .collect()
@@ -349,7 +367,7 @@ async fn refusal(address: &Address, path: &str, response: Response<Incoming>) ->
     match status.as_u16() {
         401 | 403 => Refusal::Terminal(error!(
             AuthError,
-            "{address} refused the credentials for {path} [code: {}]{said}",
+            "{address} refuses the login for {path} ({login}) [code: {}]{said}",
             status.as_u16()
         )),
         421 => match header("x-questdb-role") {
@@ -367,7 +385,8 @@ async fn refusal(address: &Address, path: &str, response: Response<Incoming>) ->
         404 => Refusal::Transport(error!(
             UnsupportedServer,
             "{address} does not speak QWP: it answered {path} with 404. QWP needs QuestDB 10.0 or \
-             newer; reach an older server by `http::` instead of `ws::`"
+             newer; reach an older server by `http::` in place of `ws::`, in a DSN by `questdb://` in \
+             place of `questdb+ws://`"
         )),
         426 => Refusal::Transport(error!(
             HandshakeError,
@@ -502,7 +521,7 @@ mod tests {
         for status in ["401 No", "403 No"] {
             let refusal = refused(status).await;
             assert!(matches!(&refusal, Refusal::Terminal(e)
-                if e.code() == crate::ErrorCode::AuthError && e.msg().ends_with("why")));
+                if e.code() == crate::ErrorCode::AuthError && e.msg().ends_with("why") && e.msg().contains("no credentials were sent")));
         }
         let role = refused("421 X\r\nX-QuestDB-Role: REPLICA\r\nX-QuestDB-Zone: z").await;
         assert!(!role.is_transient_role());
@@ -520,6 +539,7 @@ mod tests {
         let old = refused("404 Not Found").await;
         assert!(old.to_string().contains("10.0"), "{old}");
         assert!(old.to_string().contains("http::"), "{old}");
+        assert!(old.to_string().contains("questdb://"), "{old}");
     }
 
     #[tokio::test]

@@ -49,6 +49,12 @@ async fn an_unusable_answer_is_an_error_with_url_and_status() {
             "{error}"
         );
         assert!(error.msg().contains(words), "{error}");
+        let helps = words != "no version";
+        assert_eq!(
+            error.msg().contains("set protocol_version"),
+            helps,
+            "{error}"
+        );
         assert_eq!(script.seen().len(), 1);
     }
 }
@@ -59,6 +65,33 @@ async fn a_server_that_is_away_is_asked_for_a_second() {
     let start = tokio::time::Instant::now();
     let error = negotiate(&client(&script, &settings())).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::ProtocolVersionError);
+    let words = error.msg();
+    assert!(words.contains("connection refused"), "{words}");
+    assert!(!words.contains("set protocol_version"), "{words}");
     assert!(start.elapsed() <= Duration::from_millis(1010));
     assert!((6..=9).contains(&script.dials().len()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_retry_timeout_also_holds_for_the_question_for_the_version() {
+    for (millis, most) in [(0, 1), (100, 5)] {
+        let script = Script::new((0..100).map(|_| refused()));
+        let mut settings = settings();
+        settings.http.retry_timeout = Duration::from_millis(millis);
+        let start = tokio::time::Instant::now();
+        negotiate(&client(&script, &settings)).await.unwrap_err();
+        assert!(start.elapsed() <= Duration::from_millis(millis + 10));
+        assert!(script.dials().len() <= most, "{:?}", script.dials());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_that_closes_instead_of_answering_is_asked_about() {
+    for (port, asked) in [(9009, true), (9000, false)] {
+        let script = Script::new((0..100).map(|_| Step::Close));
+        let addresses = vec![Address::new("first", port)];
+        let settings = Settings::new(Protocol::Http, addresses);
+        let error = negotiate(&client(&script, &settings)).await.unwrap_err();
+        assert_eq!(error.msg().contains("usually 9009"), asked, "{error}");
+    }
 }

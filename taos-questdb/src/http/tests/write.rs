@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::ErrorCode;
+use crate::settings::{Auth, Secret};
 
 /// Milliseconds at which attempts arrived.
 fn times(script: &Script) -> Vec<i64> {
@@ -57,13 +58,45 @@ async fn a_status_that_will_not_pass_is_reported_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_refused_login_tells_whether_there_was_one() {
+    let auth = |user: &str| Auth::Basic {
+        user: user.to_owned(),
+        password: Secret::new("quest"),
+    };
+    for (auth, words) in [
+        (
+            Auth::None,
+            "no credentials were sent; the keys are `username`",
+        ),
+        (
+            auth("admin"),
+            "the credentials that were sent are not accepted",
+        ),
+    ] {
+        let script = Script::new([status(401)]);
+        let mut settings = settings();
+        settings.auth = auth;
+        let error = write(&client(&script, &settings)).await.unwrap_err();
+        assert!(error.msg().contains(words), "{error}");
+        assert!(
+            error.msg().ends_with("words of the server [code: 401]"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn attempts_follow_the_schedule_until_the_budget_is_over() {
     let script = Script::new(statuses_of(100, 500));
     let mut settings = settings();
     settings.http.retry_timeout = Duration::from_secs(3);
     let error = write(&client(&script, &settings)).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::ServerFlushError);
-    assert_eq!(error.msg(), "Could not flush buffer: words of the server");
+    assert_eq!(
+        error.msg(),
+        "Could not flush buffer: words of the server; that was attempt 9, and `retry_timeout` (3000 ms) \
+         is over"
+    );
     assert!(error.in_doubt());
     let times = times(&script);
     let waits: Vec<i64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();

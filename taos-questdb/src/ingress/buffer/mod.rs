@@ -297,7 +297,8 @@ impl Buffer {
         if lines.len() > max_buf_size {
             return Err(error!(
                 InvalidApiCall,
-                "the buffer has {} bytes, the limit of a flush is {max_buf_size} (`max_buf_size`)",
+                "the buffer has {} bytes, the limit of a flush is {max_buf_size} (`max_buf_size`): flush \
+                 more often, or raise it",
                 lines.len()
             ));
         }

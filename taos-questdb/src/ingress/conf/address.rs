@@ -46,7 +46,8 @@ impl Host {
             Err(_) => service(port).ok_or_else(|| {
                 error!(
                     CouldNotResolveAddr,
-                    "the port of `addr` is neither a number nor a service that this system knows"
+                    "the port of `addr` is neither a number nor a service that this system knows \
+                     (in a configuration string `;;` is a `;` within the value)"
                 )
             })?,
         };

@@ -4,6 +4,7 @@ use zeroize::Zeroizing;
 
 use super::keys;
 use crate::error::{Result, error};
+use crate::ingress::Protocol;
 
 pub(super) const DOUBLED: &str = "; a `;` within a value is written `;;`";
 
@@ -37,9 +38,10 @@ pub(super) fn parse(conf: &str) -> Result<Parsed<'_>> {
     if !rest.starts_with("::") {
         return Err(error!(
             ConfigError,
-            "bad separator: `::` must follow the scheme, but there is {} at position {}",
+            "bad separator: `::` must follow the scheme, but there is {} at position {}{}",
             found(rest),
-            service.len()
+            service.len(),
+            in_place_of_url(service, rest)
         ));
     }
     let mut at = service.len() + 2;
@@ -49,6 +51,20 @@ pub(super) fn parse(conf: &str) -> Result<Parsed<'_>> {
         at = end;
     }
     Ok(Parsed { service, params })
+}
+
+/// How to write what a URL was given for. Nothing of the URL is shown, which may hold a password.
+fn in_place_of_url(service: &str, rest: &str) -> String {
+    if !rest.starts_with("://") && !rest.starts_with('+') {
+        return String::new();
+    }
+    let protocol = super::protocol(service).unwrap_or(Protocol::Http);
+    format!(
+        "; a sender takes a configuration string such as {}::addr=host:{};, no URL (a questdb:// DSN \
+         belongs to `TaosBuilder::from_dsn`)",
+        protocol.scheme(),
+        protocol.default_port()
+    )
 }
 
 /// One parameter that begins at `position`, and where the next begins.

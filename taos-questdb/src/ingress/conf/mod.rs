@@ -80,9 +80,9 @@ impl Draft {
                     ));
                 }
                 // Its name may be the rest of a password with a `;`.
-                None => tracing::debug!(
+                None => tracing::warn!(
                     position = param.position,
-                    "unknown configuration key ignored"
+                    "unknown key of a configuration string ignored"
                 ),
             }
         }

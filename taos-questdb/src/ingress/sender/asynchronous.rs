@@ -407,7 +407,8 @@ async fn ping(client: &Client) -> Result<()> {
         status if status.is_success() => Ok(()),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(error!(
             AuthError,
-            "{url} refuses the login [code: {}]",
+            "{url} refuses the login ({}) [code: {}]",
+            client.login(),
             status.as_u16()
         )),
         status => Err(error!(

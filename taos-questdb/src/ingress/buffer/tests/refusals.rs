@@ -445,6 +445,7 @@ fn a_flush_checks_in_the_order_of_the_specification() {
     let (code, words) = refused(two.check_flush(5, V2, true));
     assert_eq!(code, InvalidApiCall);
     assert!(words.contains("max_buf_size"), "{words}");
+    assert!(words.contains("flush more often"), "{words}");
     let (code, words) = refused(two.check_flush(limit, V2, true));
     assert_eq!(code, ProtocolVersionError);
     assert!(words.contains("v1") && words.contains("v2"), "{words}");

@@ -9,6 +9,16 @@ pub(super) const CASES: &[(&str, &[&str])] = &[
     ("http", &["addr"]),
     ("http::", &["addr"]),
     ("http:", &["separator", "position 4"]),
+    (
+        "http://localhost:9000",
+        &["separator", "http::addr=host:9000;"],
+    ),
+    ("tcps://h", &["separator", "tcps::addr=host:9009;"]),
+    (
+        "questdb://h:9000",
+        &["http::addr=host:9000;", "`TaosBuilder::from_dsn`"],
+    ),
+    ("questdb+ws://h", &["http::addr=host:9000;"]),
     ("http:x", &["separator", "position 4"]),
     ("http:addr=h", &["separator", "position 4"]),
     ("http ::addr=h", &["separator", "' '", "position 4"]),

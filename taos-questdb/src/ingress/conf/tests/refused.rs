@@ -28,7 +28,7 @@ fn more_than_1024_addresses_are_refused() {
 #[test]
 fn a_port_that_is_no_service_cannot_be_resolved() {
     let conf = "http::addr=h:no-such-service-here;";
-    let error = refused(sender(conf), conf, &["port", "service"]);
+    let error = refused(sender(conf), conf, &["port", "service", "`;;`"]);
     assert_eq!(error.code(), ErrorCode::CouldNotResolveAddr);
     assert!(!error.msg().contains("no-such"), "{error}");
 }
