@@ -2,9 +2,9 @@
 //!
 //! `cargo run --example questdb-async` wants a QuestDB server at localhost:9000, or where `QUESTDB_ADDR` says.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use taos::questdb::ingress::{SenderBuilder, TimestampMicros};
 use taos::*;
 use tokio::sync::mpsc;
@@ -73,15 +73,29 @@ async fn main() -> anyhow::Result<()> {
             anyhow::Ok(())
         })
     });
-    for maker in makers.collect::<Vec<_>>() {
-        maker.await??;
-    }
+    let makers: Vec<_> = makers.collect();
     // The collector ends when the last sender of its channel is gone.
     drop(rooms);
-    println!("flushed by itself {} times", collector.await??);
+    // If it fails the makers do too, of a closed channel: its error is the one to show.
+    println!(
+        "flushed by itself {} times",
+        collector.await?.context(HELP)?
+    );
+    for maker in makers {
+        maker.await??;
+    }
 
     let count = "select count() from example_rooms";
-    while taos.query_one::<_, i64>(count).await? < Some(4_500) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let seen = taos.query_one::<_, i64>(count).await?;
+        if seen >= Some(4_500) {
+            break;
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "of 4500 rows only {seen:?} can be read after half a minute"
+        );
         sleep(Duration::from_millis(50)).await;
     }
     let sql = "select room, count(), max(celsius) from example_rooms order by room";

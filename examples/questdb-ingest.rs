@@ -3,9 +3,9 @@
 //! `cargo run --example questdb-ingest` wants a QuestDB server at localhost:9000, or where `QUESTDB_ADDR` says.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use taos::questdb::ingress::{ColumnName, Sender, TableName, TimestampNanos};
 use taos::sync::*;
 
@@ -49,7 +49,16 @@ fn main() -> anyhow::Result<()> {
 
     // The server has accepted them; it shows them a moment later.
     let count = "select count() from example_ingest";
-    while taos.query_one::<_, i64>(count)? < Some(ROWS) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let seen = taos.query_one::<_, i64>(count)?;
+        if seen >= Some(ROWS) {
+            break;
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "of {ROWS} rows only {seen:?} can be read after half a minute"
+        );
         thread::sleep(Duration::from_millis(50));
     }
     let sql = "select symbol, count(), max(price) from example_ingest order by symbol";

@@ -4,9 +4,9 @@
 //! `cargo run --example questdb-trades` starts an embedded server that speaks TDengine's SQL;
 //! `TAOS_DSN=questdb://localhost:9000` or `TAOS_DSN=ws://host:6041` uses that one instead.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use taos::*;
 use taos_embedded::Embedded;
@@ -35,7 +35,8 @@ async fn prepare<Q: AsyncQueryable>(db: &Q) -> RawResult<()> {
             .await?;
         db.exec("use example_trades").await?;
     }
-    db.exec("drop table if exists trades").await?;
+    // QuestDB has no databases, so the table must not be called like one of yours.
+    db.exec("drop table if exists example_trades").await?;
     let columns = match can.dialect {
         Dialect::QuestDb => {
             "(ts timestamp, symbol symbol, price double, amount double) \
@@ -43,26 +44,32 @@ async fn prepare<Q: AsyncQueryable>(db: &Q) -> RawResult<()> {
         }
         _ => "(ts timestamp, symbol varchar(16), price double, amount double)",
     };
-    db.exec(format!("create table trades {columns}")).await?;
+    db.exec(format!("create table example_trades {columns}"))
+        .await?;
     Ok(())
 }
 
 /// Waits until a query sees as many rows as were written, where that is not at once.
-async fn shown<Q: AsyncQueryable>(db: &Q, rows: i64) -> RawResult<()> {
-    while db
-        .query_one::<_, i64>("select count(*) from trades")
-        .await?
-        < Some(rows)
-    {
+async fn shown<Q: AsyncQueryable>(db: &Q, rows: i64) -> anyhow::Result<()> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let count = "select count(*) from example_trades";
+        let seen = db.query_one::<_, i64>(count).await?;
+        if seen >= Some(rows) {
+            return Ok(());
+        }
+        ensure!(
+            Instant::now() < deadline,
+            "of {rows} rows only {seen:?} can be read after half a minute"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    Ok(())
 }
 
 /// The same SQL on both.
 async fn turnover<Q: AsyncQueryable>(db: &Q) -> RawResult<Vec<Turnover>> {
     let sql = "select symbol, count(*) as trades, max(price) as highest, \
-               sum(price * amount) as turnover from trades group by symbol order by symbol";
+               sum(price * amount) as turnover from example_trades group by symbol order by symbol";
     db.query(sql).await?.deserialize().try_collect().await
 }
 
@@ -82,7 +89,7 @@ async fn main() -> anyhow::Result<()> {
     prepare(&taos).await?;
 
     let mut inserter = taos
-        .inserter::<Trade<'_>>("trades")
+        .inserter::<Trade<'_>>("example_trades")
         .max_rows(500)
         .open()
         .await?;

@@ -3,6 +3,7 @@
 //! - `taos-test-process serve DIR`: an embedded server that prints `listening on IP:PORT`.
 //! - `taos-test-process questdb JAR DIR`: two QuestDB servers, one of them guarded, until standard input
 //!   ends; prints `listening on ` and what [`taos_tests::questdb::VARIABLE`] takes.
+//! - `taos-test-process guard PROGRAM ARGUMENTS...`: the program, which ends with standard input.
 //! - `taos-test-process consume messages|records DSN TOPIC`: a member of a consumer group that prints
 //!   what it was given and what was committed, each line before its next step.
 #![forbid(unsafe_code)]
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use taos::*;
 use taos_embedded::Embedded;
 use taos_tests::process::{Event, Line};
-use taos_tests::questdb::{Instance, Servers};
+use taos_tests::questdb::{Instance, Servers, guard};
 
 #[derive(Debug, Deserialize)]
 struct Row {
@@ -30,6 +31,7 @@ async fn main() -> anyhow::Result<()> {
     match arguments.as_slice() {
         ["serve", directory] => serve(directory).await,
         ["questdb", jar, directory] => questdb(Path::new(jar), Path::new(directory)),
+        ["guard", program, arguments @ ..] => guard(program, arguments),
         ["consume", how, dsn, topic] => {
             let consumed = match *how {
                 "messages" => messages(dsn, topic).await,
@@ -68,18 +70,21 @@ async fn serve(directory: &str) -> anyhow::Result<()> {
 
 fn questdb(jar: &Path, directory: &Path) -> anyhow::Result<()> {
     let data = tempfile::tempdir_in(directory)?;
-    let start = |name: &str, guarded| Instance::start(jar, &data.path().join(name), guarded);
+    let guard = std::env::current_exe()?;
+    let start =
+        |name: &str, guarded| Instance::start(&guard, jar, &data.path().join(name), guarded);
     let (plain, guarded) = std::thread::scope(|scope| {
         let plain = scope.spawn(|| start("plain", false));
         let guarded = start("guarded", true);
         (plain.join(), guarded)
     });
     let plain = plain.map_err(|_| anyhow::anyhow!("the start panicked"))??;
-    let guarded = guarded?;
+    let asking = guarded?;
     let servers = Servers {
         plain: plain.endpoints(),
-        guarded: guarded.endpoints(),
+        guarded: asking.endpoints(),
         jar: jar.to_owned(),
+        guard: guard.clone(),
     };
     let mut out = std::io::stdout().lock();
     writeln!(out, "listening on {servers}")?;

@@ -95,15 +95,23 @@ pub(crate) fn jar() -> Result<PathBuf> {
         return Ok(jar);
     }
     fs::create_dir_all(&home)?;
+    // What an interrupted copy leaves must not pass for the jar.
+    let partial = home.join("partial");
+    if partial.exists() {
+        fs::remove_dir_all(&partial)?;
+    }
     let mut maven = Command::new("mvn");
     maven
         .args(["--quiet", "--batch-mode", "dependency:copy"])
         .arg(format!("-Dartifact={ARTIFACT}"))
-        .arg(format!("-DoutputDirectory={}", home.display()))
+        .arg(format!("-DoutputDirectory={}", partial.display()))
         // Without a project around, whatever lies in the directory that this runs in.
         .current_dir(&home);
     let fetched = follow_for(&mut maven, FETCH, |line| println!("{line}"))?;
-    ensure!(fetched && jar.exists(), "Maven could not get {ARTIFACT}");
+    let copied = partial.join(JAR);
+    ensure!(fetched && copied.exists(), "Maven could not get {ARTIFACT}");
+    fs::rename(&copied, &jar)?;
+    fs::remove_dir_all(&partial)?;
     Ok(jar)
 }
 
@@ -173,7 +181,7 @@ impl Servers {
 impl Drop for Servers {
     fn drop(&mut self) {
         drop(self.input.take());
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + Duration::from_secs(40);
         while Instant::now() < deadline {
             if !matches!(self.child.try_wait(), Ok(None)) {
                 return;

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::process::{self, capture, cargo, follow, target};
+use crate::process::{self, capture, cargo, follow, follow_for, target};
 use crate::{corpus, emulated, judges, questdb};
 
 /// Many tests wait for timeouts most of their time, so there may be more of them than processors.
@@ -53,8 +53,8 @@ fn run_all(steps: &[Step]) -> Result<()> {
         };
         total += count;
         report.push(format!(
-            "{name:<22} {:>6} passed  {seconds:>7.1} s  {verdict}",
-            count.passed
+            "{name:<22} {:>6} passed {:>5} skipped  {seconds:>7.1} s  {verdict}",
+            count.passed, count.skipped
         ));
     }
     println!("\n== summary");
@@ -170,14 +170,22 @@ fn examples() -> Result<Count> {
     })
 }
 
+/// An example that has not ended by then waits for what does not come.
+const EXAMPLE: Duration = Duration::from_secs(90);
+
 /// Runs one with these variables and looks for what it must print.
 pub(crate) fn example(name: &str, variables: &[(&str, &str)], expected: &[&str]) -> Result<()> {
     let mut command = Command::new(target().join("debug/examples").join(name));
     command
         .env_remove("TAOS_DSN")
         .envs(variables.iter().copied());
-    let printed = capture(&mut command)?;
-    println!("{printed}");
+    let mut printed = String::new();
+    let succeeded = follow_for(&mut command, EXAMPLE, |line| {
+        println!("{line}");
+        printed.push_str(line);
+        printed.push('\n');
+    })?;
+    ensure!(succeeded, "the example {name} failed; why stands above");
     for expected in expected {
         ensure!(
             printed.contains(expected),

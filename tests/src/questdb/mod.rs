@@ -5,19 +5,18 @@
 //! `taos-test-process questdb JAR DIR` prints the value and serves until its standard input ends.
 
 mod exec;
+mod instance;
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
-use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
+use tempfile::TempDir;
 
 pub use exec::{Answer, exec};
+pub use instance::{Instance, guard};
 
 /// Names the servers of a run.
 pub const VARIABLE: &str = "TAOS_TEST_QUESTDB";
@@ -74,6 +73,8 @@ pub struct Servers {
     pub guarded: Endpoints,
     /// What further servers can be started from.
     pub jar: PathBuf,
+    /// The program `taos-test-process`, which stands guard over them.
+    pub guard: PathBuf,
 }
 
 impl Servers {
@@ -92,6 +93,17 @@ impl Servers {
             Err(error) => panic!("{VARIABLE}: {error:#}"),
         }
     }
+
+    /// A server of the test's own that lets everybody in, and where its data are, which go with the value.
+    ///
+    /// # Errors
+    /// As [`Instance::start`].
+    pub fn another(&self) -> anyhow::Result<(TempDir, Instance)> {
+        // Below target/, where the jar is.
+        let root = tempfile::tempdir_in(self.jar.parent().unwrap_or(Path::new(".")))?;
+        let server = Instance::start(&self.guard, &self.jar, root.path(), false)?;
+        Ok((root, server))
+    }
 }
 
 impl fmt::Display for Servers {
@@ -100,6 +112,7 @@ impl fmt::Display for Servers {
             plain,
             guarded,
             jar,
+            guard,
         } = self;
         write!(f, "http={};tcp={};", plain.http, plain.tcp)?;
         write!(
@@ -107,7 +120,7 @@ impl fmt::Display for Servers {
             "guarded_http={};guarded_tcp={};",
             guarded.http, guarded.tcp
         )?;
-        write!(f, "jar={}", jar.display())
+        write!(f, "jar={};guard={}", jar.display(), guard.display())
     }
 }
 
@@ -133,163 +146,15 @@ impl FromStr for Servers {
                 tcp: address("guarded_tcp")?,
             },
             jar: value("jar")?.into(),
+            guard: value("guard")?.into(),
         })
     }
 }
 
-/// A server of its own, on free ports, that can be killed and started again.
-#[derive(Debug)]
-pub struct Instance {
-    child: Child,
-    endpoints: Endpoints,
-    jar: PathBuf,
-    root: PathBuf,
-    guarded: bool,
-}
-
-/// A server that has not answered by then will not.
-const START: Duration = Duration::from_secs(90);
-
-impl Instance {
-    /// Starts one with its data in `root`, which is made.
-    ///
-    /// # Errors
-    /// If it does not answer in time; what it printed last is part of the error.
-    pub fn start(jar: &Path, root: &Path, guarded: bool) -> anyhow::Result<Self> {
-        let keys = root.join("conf/keys.txt");
-        fs::create_dir_all(root.join("conf"))?;
-        fs::write(
-            &keys,
-            format!("{} ec-p-256-sha256 {} {}\n", KEY.id, KEY.x, KEY.y),
-        )?;
-        let endpoints = Endpoints {
-            http: free()?,
-            tcp: free()?,
-        };
-        let child = run(jar, root, endpoints, guarded)?;
-        let mut instance = Self {
-            child,
-            endpoints,
-            jar: jar.to_owned(),
-            root: root.to_owned(),
-            guarded,
-        };
-        instance.wait()?;
-        Ok(instance)
-    }
-
-    /// Where it listens, before and after a restart.
-    #[must_use]
-    pub const fn endpoints(&self) -> Endpoints {
-        self.endpoints
-    }
-
-    /// Ends it without a chance to write anything, as `kill -9` does.
-    ///
-    /// # Errors
-    /// If it has ended by itself.
-    pub fn kill(&mut self) -> anyhow::Result<()> {
-        ensure!(self.child.try_wait()?.is_none(), "{}", self.last_words());
-        self.child.kill()?;
-        self.child.wait()?;
-        Ok(())
-    }
-
-    /// Starts it again on the same data and the same ports.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start).
-    pub fn restart(&mut self) -> anyhow::Result<()> {
-        self.child = run(&self.jar, &self.root, self.endpoints, self.guarded)?;
-        self.wait()
-    }
-
-    fn wait(&mut self) -> anyhow::Result<()> {
-        let deadline = Instant::now() + START;
-        while !answers(self.endpoints.http) {
-            if let Some(status) = self.child.try_wait()? {
-                anyhow::bail!("QuestDB ended ({status}); {}", self.last_words());
-            }
-            ensure!(
-                Instant::now() < deadline,
-                "QuestDB does not answer; {}",
-                self.last_words()
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
-    }
-
-    fn last_words(&self) -> String {
-        let printed = fs::read(log(&self.root)).unwrap_or_default();
-        let printed = String::from_utf8_lossy(&printed);
-        let lines: Vec<&str> = printed.lines().collect();
-        let last = lines
-            .get(lines.len().saturating_sub(20)..)
-            .unwrap_or_default();
-        format!("it printed last:\n{}", last.join("\n"))
-    }
-}
-
-impl Drop for Instance {
-    fn drop(&mut self) {
-        // It may have been killed before; then there is nothing to be done.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn log(root: &Path) -> PathBuf {
-    root.join("printed.txt")
-}
-
-/// A port that nobody had a moment ago.
-fn free() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
-/// The flags of questdb §11: a small heap, half the processor time of a start, nothing that calls home.
-fn run(jar: &Path, root: &Path, endpoints: Endpoints, guarded: bool) -> anyhow::Result<Child> {
-    let printed = File::options().create(true).append(true).open(log(root))?;
-    let mut command = Command::new("java");
-    command
-        .args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-        .arg("-cp")
-        .arg(jar)
-        .args(["io.questdb.ServerMain", "-n", "-d"])
-        .arg(root)
-        .env("QDB_TELEMETRY_ENABLED", "false")
-        .env("QDB_HTTP_MIN_ENABLED", "false")
-        .env("QDB_PG_ENABLED", "false")
-        .env("QDB_CAIRO_WAL_ENABLED_DEFAULT", "true")
-        .env("QDB_HTTP_BIND_TO", endpoints.http.to_string())
-        .env("QDB_LINE_TCP_NET_BIND_TO", endpoints.tcp.to_string())
-        .stdin(Stdio::null())
-        .stdout(printed.try_clone()?)
-        .stderr(printed);
-    if guarded {
-        command
-            .env("QDB_HTTP_USER", USER)
-            .env("QDB_HTTP_PASSWORD", PASSWORD)
-            .env("QDB_LINE_TCP_AUTH_DB_PATH", "conf/keys.txt");
-    }
-    command.spawn().context("cannot start java")
-}
-
-fn answers(http: SocketAddr) -> bool {
-    let asked = || {
-        let mut stream = TcpStream::connect_timeout(&http, Duration::from_secs(1))?;
-        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(b"GET /ping HTTP/1.1\r\nHost: questdb\r\nConnection: close\r\n\r\n")?;
-        let mut status = [0; 12];
-        stream.read_exact(&mut status)?;
-        Ok::<_, std::io::Error>(status)
-    };
-    asked().is_ok_and(|status| status == *b"HTTP/1.1 204")
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
@@ -305,6 +170,7 @@ mod tests {
                 tcp: at(4),
             },
             jar: "some where/questdb.jar".into(),
+            guard: "else where/taos-test-process".into(),
         };
         assert_eq!(servers.to_string().parse::<Servers>()?, servers);
         let error = "http=127.0.0.1:1".parse::<Servers>().unwrap_err();

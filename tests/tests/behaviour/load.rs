@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use taos::*;
-use taos_tests::for_each_target;
 use taos_tests::proxy::{Direction, Proxy};
+use taos_tests::{for_each_target, on_every_target, until_rows};
 
 #[test]
 fn two_hundred_inserts_of_half_a_megabyte_to_a_slow_reader_all_succeed() {
@@ -141,4 +141,107 @@ fn sixty_four_tasks_mix_their_calls_on_one_connection_and_none_is_crossed() {
 #[ignore = "takes a minute: cargo xtask soak"]
 fn sixty_four_tasks_mix_their_calls_for_a_minute() {
     mixed(Duration::from_secs(60));
+}
+
+/// One table for each way of writing, of one number and a time.
+const WAYS: usize = 4;
+
+/// Writes a row in the way of its turn: by SQL, a statement, a record or a line.
+async fn write(taos: &Taos, tables: &[String; WAYS], way: usize, n: i64) -> anyhow::Result<()> {
+    #[derive(serde::Serialize)]
+    struct Row {
+        ts: i64,
+        v: i64,
+    }
+    let table = &tables[way];
+    match way {
+        0 => drop(taos.exec(taos_row(table, n)).await?),
+        1 => {
+            let mut stmt = Stmt2::init(taos).await?;
+            stmt.prepare(&format!("insert into {table} values (?, ?)"))
+                .await?;
+            let row = vec![
+                ColumnView::from_micros_timestamp(vec![n]),
+                ColumnView::from_big_ints(vec![n]),
+            ];
+            let row = Stmt2BindParam::new(None, None, Some(row));
+            assert_eq!(stmt.bind(&[row]).await?.exec().await?, 1);
+        }
+        2 => {
+            let inserter = taos.inserter::<Row>(table).open().await?;
+            inserter.write(&Row { ts: n, v: n }).await?;
+            assert_eq!(inserter.close().await?.rows, 1);
+        }
+        _ => {
+            let name = table.rsplit('.').next().unwrap_or(table);
+            let data = SmlDataBuilder::default()
+                .protocol(SchemalessProtocol::Line)
+                .precision(SchemalessPrecision::Microsecond)
+                .data(vec![format!("{name} v={n}.0 {n}")])
+                .build()?;
+            taos.put(&data).await?;
+        }
+    }
+    Ok(())
+}
+
+fn taos_row(table: &str, n: i64) -> String {
+    format!("insert into {table} values ({n}, {n})")
+}
+
+#[test]
+fn tasks_that_write_in_every_way_over_one_connection_lose_and_double_nothing() {
+    const TASKS: i64 = 16;
+    const ROUNDS: i64 = 8;
+    on_every_target(|target| async move {
+        let columns = [("v", Ty::BigInt)];
+        let made = [
+            target.table("mix_sql", &columns).await?,
+            target.table("mix_stmt", &columns).await?,
+            target.table("mix_record", &columns).await?,
+        ];
+        // The database of the first, where there is one, takes the lines.
+        let lines = target.unique("mix_lines");
+        let database = made[0].name().split_once('.').map(|(database, _)| database);
+        let lines =
+            database.map_or_else(|| lines.clone(), |database| format!("{database}.{lines}"));
+        let taos = match database {
+            Some(database) => {
+                TaosBuilder::from_dsn(target.dsn_of(database))?
+                    .build()
+                    .await?
+            }
+            None => target.connect().await,
+        };
+        let taos = Arc::new(taos);
+        let [sql, stmt, record] = made.each_ref().map(|table| table.name().to_owned());
+        let tables = Arc::new([sql, stmt, record, lines]);
+        let tasks = (0..TASKS).map(|task| {
+            let (taos, tables) = (Arc::clone(&taos), Arc::clone(&tables));
+            tokio::spawn(async move {
+                for round in 0..ROUNDS {
+                    let n = 1 + task * ROUNDS + round;
+                    for way in 0..WAYS {
+                        write(&taos, &tables, way, n).await?;
+                    }
+                    let echoed: Option<i64> = taos.query_one(format!("select {n}")).await?;
+                    anyhow::ensure!(echoed == Some(n), "{echoed:?} instead of {n}");
+                }
+                anyhow::Ok(())
+            })
+        });
+        for task in join_all(tasks).await {
+            task??;
+        }
+        let rows = TASKS * ROUNDS;
+        for table in tables.iter() {
+            until_rows(&taos, table, rows).await?;
+            let sum: Option<f64> = taos
+                .query_one(format!("select sum(v) from {table}"))
+                .await?;
+            let expected = rows * (rows + 1) / 2;
+            assert_eq!(sum.map(|sum| sum.to_string()), Some(expected.to_string()));
+        }
+        Ok(())
+    });
 }

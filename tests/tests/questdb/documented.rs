@@ -127,10 +127,9 @@ fn the_program_configured_by_its_environment_runs() -> anyhow::Result<()> {
     }
     // A process of its own, since the environment of this one belongs to all its tests.
     let http = servers.plain.http;
-    let thread = std::thread::current();
     let status = Command::new(std::env::current_exe()?)
         .args(["--exact", "--include-ignored"])
-        .arg(thread.name().unwrap_or_default())
+        .arg("documented::the_program_configured_by_its_environment_runs")
         .env("QDB_CLIENT_CONF", format!("http::addr={http};"))
         .output()?;
     assert!(status.status.success(), "{status:?}");

@@ -8,6 +8,7 @@ mod arrays;
 mod documented;
 mod failures;
 mod names;
+mod qwp;
 mod rest;
 mod restarts;
 mod secured;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use taos::questdb::ingress::{AsyncSender, TimestampMicros};
-use taos_tests::questdb::{Instance, exec};
+use taos_tests::questdb::exec;
 
 use crate::{create, run, settles};
 
@@ -13,8 +13,7 @@ use crate::{create, run, settles};
 fn what_was_acknowledged_before_the_server_was_killed_is_there_when_it_is_back()
 -> anyhow::Result<()> {
     run(async |servers| {
-        let root = tempfile::tempdir()?;
-        let mut server = Instance::start(&servers.jar, root.path(), false)?;
+        let (_root, mut server) = servers.another()?;
         let http = server.endpoints().http;
         create(http, "killed", "n long")?;
         let dedup = "alter table killed dedup enable upsert keys(timestamp)";

@@ -1,6 +1,6 @@
 //! The servers themselves, without the code under test.
 
-use taos_tests::questdb::{Instance, Servers, exec};
+use taos_tests::questdb::{Servers, exec};
 
 #[test]
 #[ignore = "needs QuestDB: cargo xtask test"]
@@ -8,8 +8,7 @@ fn a_server_that_was_killed_has_its_rows_when_it_is_back() -> anyhow::Result<()>
     let Some(servers) = Servers::of_this_run() else {
         return Ok(());
     };
-    let root = tempfile::tempdir()?;
-    let mut server = Instance::start(&servers.jar, root.path(), false)?;
+    let (_root, mut server) = servers.another()?;
     let http = server.endpoints().http;
     exec(http, "create table t (n long)")?;
     exec(http, "insert into t values (7)")?;

@@ -29,16 +29,23 @@ fn embedded() -> Result<Server> {
     Server::embedded(&target().join("debug/taos-embedded"))
 }
 
+// With NULLs marked: the values that stand for NULL are values to the client that judges.
 fn qwp() -> Result<Server> {
-    // With NULLs marked: the values that stand for NULL are values to the client that judges.
-    let binary = target().join("debug/qwp-mock");
-    Server::start(Command::new(binary).args(["--bitmaps", "--gorilla"]))
+    qwp_in_form(&["--bitmaps", "--gorilla"])
+}
+
+fn qwp_compressed() -> Result<Server> {
+    qwp_in_form(&["--bitmaps", "--zstd"])
+}
+
+fn qwp_in_form(form: &[&str]) -> Result<Server> {
+    Server::start(Command::new(target().join("debug/qwp-mock")).args(form))
 }
 
 // Some systems ship a Python whose environments come without pip.
 const PYTHON: &[&[&str]] = &[&["python3", "-c", "import venv, ensurepip"]];
 
-pub(super) const CLIENTS: [Client; 7] = [
+pub(super) const CLIENTS: [Client; 8] = [
     Client {
         name: "taos-ws-py",
         needs: PYTHON,
@@ -80,6 +87,18 @@ pub(super) const CLIENTS: [Client; 7] = [
         needs: &[],
         prepare: || rust("rust-questdb", "third-party-questdb"),
         server: qwp,
+    },
+    Client {
+        name: "questdb-rs, zstd",
+        needs: &[],
+        prepare: || {
+            let mut commands = rust("rust-questdb", "third-party-questdb")?;
+            for command in &mut commands {
+                command.env("JUDGE_COMPRESSION", "zstd");
+            }
+            Ok(commands)
+        },
+        server: qwp_compressed,
     },
 ];
 

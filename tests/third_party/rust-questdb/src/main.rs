@@ -22,10 +22,12 @@ fn address() -> String {
 }
 
 fn reader() -> Result<Reader> {
-    Ok(Reader::from_conf(format!(
-        "ws::addr={};failover=off;",
-        address()
-    ))?)
+    let mut conf = format!("ws::addr={};failover=off;", address());
+    // As the client asks for nothing compressed by itself.
+    if let Ok(compression) = std::env::var("JUDGE_COMPRESSION") {
+        conf += &format!("compression={compression};");
+    }
+    Ok(Reader::from_conf(conf)?)
 }
 
 fn equal<T: PartialEq<U> + Debug, U: Debug>(got: T, expected: U) -> Result<()> {
