@@ -1,6 +1,7 @@
 //! One result, read three ways: as blocks, as rows of values, as structs.
 //!
-//! `TAOS_DSN=ws://host:6041 cargo run --example query`, or without it on a server of its own.
+//! `TAOS_DSN=ws://host:6041 cargo run --example query`, or without it on a server of its own; QuestDB
+//! does too (`TAOS_DSN=questdb://localhost:9000`).
 
 use chrono::{DateTime, Local};
 use serde::Deserialize;
@@ -25,6 +26,28 @@ struct Place<'a> {
     location: &'a str,
 }
 
+/// The statements that make the table, in the SQL of the server.
+fn rows(dialect: Dialect) -> &'static [&'static str] {
+    match dialect {
+        Dialect::QuestDb => &[
+            "drop table if exists example_meters",
+            // Rows of a table without WAL can be read at once.
+            "create table example_meters (ts timestamp, current float, voltage int, location symbol) \
+             timestamp(ts) partition by day bypass wal",
+            "insert into example_meters values (dateadd('s', -2, now()), 10.3, 219, 'Oslo'), \
+             (dateadd('s', -1, now()), null, 218, 'Oslo'), (now(), 12.6, null, 'Kraków')",
+        ],
+        _ => &[
+            "drop database if exists example_query",
+            "create database example_query",
+            "use example_query",
+            "create table example_meters (ts timestamp, current float, voltage int) tags (location varchar(24))",
+            "insert into d0 using example_meters tags ('Oslo') values (now - 2s, 10.3, 219) (now - 1s, null, 218)",
+            "insert into d1 using example_meters tags ('Kraków') values (now, 12.6, null)",
+        ],
+    }
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let (dsn, _server) = match std::env::var("TAOS_DSN") {
@@ -35,16 +58,8 @@ async fn main() -> anyhow::Result<()> {
         }
     };
     let taos = TaosBuilder::from_dsn(&dsn)?.build().await?;
-    taos.exec_many([
-        "drop database if exists example_query",
-        "create database example_query",
-        "use example_query",
-        "create table meters (ts timestamp, current float, voltage int) tags (location varchar(24))",
-        "insert into d0 using meters tags ('Oslo') values (now - 2s, 10.3, 219) (now - 1s, null, 218)",
-        "insert into d1 using meters tags ('Kraków') values (now, 12.6, null)",
-    ])
-    .await?;
-    let sql = "select ts, current, voltage, location from meters order by ts";
+    taos.exec_many(rows(taos.capabilities().dialect)).await?;
+    let sql = "select ts, current, voltage, location from example_meters order by ts";
 
     println!("as rows of values:");
     let mut rs = taos.query(sql).await?;
@@ -75,7 +90,9 @@ async fn main() -> anyhow::Result<()> {
         }
     }
 
-    let count: Option<i64> = taos.query_one("select count(*) from meters").await?;
+    let count: Option<i64> = taos
+        .query_one("select count(*) from example_meters")
+        .await?;
     println!("one value: {count:?}");
     Ok(())
 }

@@ -55,8 +55,10 @@ fn examples(address: &str) -> Result<Count> {
     suite::example("questdb-ingest", &here, &["ETH-USD: 3334 trades"])?;
     suite::example("questdb-async", &here, &["attic: 1500 readings"])?;
     suite::example("questdb-trades", &there, &["BTC-USD: 1500 trades"])?;
+    suite::example("query", &there, &["location=Kraków", "one value: Some(3)"])?;
+    suite::example("sync-query", &there, &["Bergen: 19.5 mm"])?;
     Ok(Count {
-        passed: 3,
+        passed: 5,
         ..Count::default()
     })
 }

@@ -168,7 +168,7 @@ async fn write(taos: &Taos, tables: &[String; WAYS], way: usize, n: i64) -> anyh
             assert_eq!(stmt.bind(&[row]).await?.exec().await?, 1);
         }
         2 => {
-            let inserter = taos.inserter::<Row>(table).open().await?;
+            let mut inserter = taos.inserter::<Row>(table).open().await?;
             inserter.write(&Row { ts: n, v: n }).await?;
             assert_eq!(inserter.close().await?.rows, 1);
         }

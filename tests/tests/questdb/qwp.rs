@@ -77,7 +77,7 @@ where
 
 async fn send(
     address: &str,
-    buffer: impl FnOnce(&mut Buffer) -> taos::questdb::Result<()>,
+    buffer: impl FnOnce(&mut Buffer) -> questdb::Result<()>,
 ) -> anyhow::Result<()> {
     let mut sender = AsyncSender::from_conf(format!("ws::addr={address};")).await?;
     let mut rows = sender.new_buffer();
@@ -109,7 +109,7 @@ struct Row {
     at: DateTime<Utc>,
 }
 
-fn every_type(buffer: &mut Buffer, table: &str) -> taos::questdb::Result<()> {
+fn every_type(buffer: &mut Buffer, table: &str) -> questdb::Result<()> {
     let row = buffer.table(table)?;
     row.column_bool("flag", true)?;
     row.symbol("sym", "价格 €")?;
