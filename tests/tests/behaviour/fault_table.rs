@@ -423,8 +423,11 @@ impl Cell {
         anyhow::ensure!(kinds.contains(&error.kind()), "{error:?}");
         let lost = !matches!(self.mode, Mode::Mute | Mode::Garbage);
         let repeatable = self.call == Call::Query || self.retry_writes;
-        // Nothing of it had left when the line broke.
-        let fresh = self.mode.is_between_calls() && self.call != Call::Fetch;
+        // Nothing of it had left when the line broke, and the client knew: without lasting connections the cut
+        // races with the next request, and a write is sent once.
+        let fresh = self.mode.is_between_calls()
+            && self.call != Call::Fetch
+            && self.dialect != Dialect::QuestDb;
         anyhow::ensure!(
             !(lost && repeatable || fresh),
             "was not sent again: {error:?}"
