@@ -184,7 +184,7 @@ mod errors_over_http {
     pub(super) fn main(conf: &str) -> Result<()> {
         let mut sender = Sender::from_conf(conf)?;
         let mut buffer = sender.new_buffer();
-        let mut row = |buffer: &mut taos::questdb::ingress::Buffer, good: bool| {
+        let row = |buffer: &mut taos::questdb::ingress::Buffer, good: bool| {
             buffer.table("doc_errors")?.symbol("station", "Oslo")?;
             match good {
                 true => buffer.column_i64("n", 1)?,

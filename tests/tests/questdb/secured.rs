@@ -21,7 +21,7 @@ fn keyed(service: &str, address: SocketAddr, key: Key) -> String {
     )
 }
 
-async fn write(sender: &mut AsyncSender, table: &str) -> taos::questdb::Result<()> {
+async fn write(sender: &mut AsyncSender, table: &str) -> questdb::Result<()> {
     let mut buffer = sender.new_buffer();
     buffer.table(table)?.column_i64("n", 1)?.at(AT)?;
     sender.flush(&mut buffer).await
