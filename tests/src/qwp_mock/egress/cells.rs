@@ -348,10 +348,22 @@ pub(super) fn body(table: &Table, first: bool, form: Form, symbols: &mut Symbols
     }
     if form.zstd {
         flags |= 0x10;
-        let level = ruzstd::encoding::CompressionLevel::Fastest;
-        body = ruzstd::encoding::compress_to_vec(body.as_slice(), level);
+        body = compressed(&body);
     }
     (flags, body)
+}
+
+/// A zstd frame that tells how long its content is (RFC 8878 §3.1.1.1), as published clients demand and the
+/// encoder at hand does not.
+fn compressed(body: &[u8]) -> Vec<u8> {
+    const FOUR_BYTES: u8 = 0b1000_0000;
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let mut frame = ruzstd::encoding::compress_to_vec(body, level);
+    // The magic number, what the header has, and the window; neither a dictionary nor a size follows.
+    let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
+    frame[4] |= FOUR_BYTES;
+    frame.splice(6..6, length.to_le_bytes());
+    frame
 }
 
 /// A message of rows.
