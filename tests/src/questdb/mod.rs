@@ -100,7 +100,7 @@ impl Servers {
     /// As [`Instance::start`].
     pub fn another(&self) -> anyhow::Result<(TempDir, Instance)> {
         // Below target/, where the jar is.
-        let root = tempfile::tempdir_in(self.jar.parent().unwrap_or(Path::new(".")))?;
+        let root = tempfile::tempdir_in(self.jar.parent().unwrap_or_else(|| Path::new(".")))?;
         let server = Instance::start(&self.guard, &self.jar, root.path(), false)?;
         Ok((root, server))
     }

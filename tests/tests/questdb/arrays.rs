@@ -65,7 +65,7 @@ fn an_empty_array_is_no_null_and_both_are_read() -> anyhow::Result<()> {
             let mut sender = Sender::from_conf(conf)?;
             let mut buffer = sender.new_buffer();
             let empty: [f64; 0] = [];
-            let some = vec![1.5, f64::NAN, -2.5];
+            let some = [1.5, f64::NAN, -2.5];
             for (n, array) in (0_i64..).zip([Some(&empty[..]), Some(&some[..]), None]) {
                 buffer
                     .table("arrays_empty")?

@@ -127,9 +127,8 @@ fn a_sender_whose_runtime_is_gone_says_so() {
     servers.block_on(async {
         let published = publish(&mut sender, 0).await;
         let waited = timeout(LONG, sender.wait(AckLevel::Ok, Duration::ZERO)).await;
-        let error = published
-            .and(waited.expect("the end is known"))
-            .unwrap_err();
+        let waited = waited.expect("the end is known");
+        let error = published.and(waited).unwrap_err();
         assert!(error.msg().contains("runtime"), "{error}");
         assert!(sender.must_close());
     });
