@@ -64,6 +64,9 @@ impl Shared {
             {
                 let mut state = self.state();
                 if let Some(message) = state.take() {
+                    // In one go with taking it: a mark beside an empty slot asks for a poll, and a
+                    // server that keeps one message only would forget this one.
+                    state.unwant(waiting.id);
                     return Ok(Some(self.hand_over(state, until, message)));
                 }
                 if let Some(error) = state.error.take() {
