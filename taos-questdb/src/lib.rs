@@ -22,6 +22,7 @@ mod net;
 mod qwp;
 mod rest;
 mod settings;
+mod sql;
 mod stmt;
 #[cfg(test)]
 mod testing;

@@ -5,29 +5,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
+pub(crate) use taos_query::util::Secret;
 
 use crate::ingress::{Protocol, ProtocolVersion};
-
-/// Text that must not be seen: wiped when dropped, and without a `Display`.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(Zeroizing<String>);
-
-impl Secret {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
 
 /// One server. The host has no brackets, also when it is an IPv6 address.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

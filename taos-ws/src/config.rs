@@ -6,6 +6,7 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 use taos_query::dsn::WEBSOCKET_PARAMS;
+pub(crate) use taos_query::util::Secret;
 use taos_query::util::{current_totp_code, decode_totp_secret};
 use taos_query::{Code, Dsn, ErrorKind, RawError, RawResult};
 use zeroize::Zeroizing;
@@ -18,26 +19,6 @@ const CLOUD_PORT: u16 = 443;
 const DEFAULT_MESSAGE_SIZE: usize = 256 << 20;
 /// Longest timeout: the clock cannot count on for as long as a `u64` of seconds can say.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 86_400);
-
-/// Text that must not be seen: wiped when dropped, and without a `Display`.
-#[derive(Clone)]
-pub(crate) struct Secret(Zeroizing<String>);
-
-impl Secret {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
-}
 
 /// The second factor of a login.
 #[derive(Clone)]

@@ -6,6 +6,7 @@ pub mod hex;
 mod inline;
 mod req_id;
 mod runtime;
+mod secret;
 mod totp;
 
 pub use edition::Edition;
@@ -20,6 +21,8 @@ pub(crate) use runtime::within;
 pub use runtime::{block_in_place_or_global, global_tokio_runtime};
 #[doc(hidden)]
 pub use runtime::{block_on, pause};
+#[doc(hidden)]
+pub use secret::Secret;
 pub use totp::{
     current_totp_code, decode_totp_secret, encode_totp_secret, generate_totp_code,
     generate_totp_secret,

@@ -9,9 +9,9 @@ use taos_query::{ErrorKind, RawError, RawResult};
 use super::health::unreachable;
 use super::trouble::Trouble;
 use crate::http::{Client, Request};
-use crate::qwp::egress::only_reads;
 use crate::rest::Reply;
 use crate::settings::Settings;
+use crate::sql::only_reads;
 
 /// Longer error bodies are not read.
 const MAX_ERROR: usize = 1 << 20;

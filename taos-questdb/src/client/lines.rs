@@ -4,11 +4,11 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use taos_query::{ErrorKind, RawError, RawResult};
-use tokio::runtime::{Handle, Id};
+use tokio::runtime::Id;
 
 use super::{Shared, Way};
 use crate::ingress::{AckLevel, AsyncSender, Buffer, ProtocolVersion};
-use crate::net::Dialer;
+use crate::net::{Dialer, runtime};
 use crate::settings::Settings;
 use crate::{ErrorCode, Result};
 
@@ -23,10 +23,6 @@ pub(super) struct Senders {
     spoken: OnceLock<(ProtocolVersion, usize)>,
     /// With the certificates that were read for the first.
     dialer: OnceLock<Dialer>,
-}
-
-fn runtime() -> Option<Id> {
-    Handle::try_current().ok().map(|handle| handle.id())
 }
 
 impl Senders {

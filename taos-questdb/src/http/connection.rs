@@ -11,12 +11,12 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::runtime::{Handle, Id};
+use tokio::runtime::Id;
 use tokio::time::Instant;
 
 use super::client::Failure;
 use crate::error::error;
-use crate::net::{BoxIo, Dialed, Probe};
+use crate::net::{BoxIo, Dialed, Probe, runtime};
 
 /// Bound of a response's head, and of what is read at once.
 const MAX_HEAD: usize = 256 * 1024;
@@ -43,11 +43,6 @@ pub(super) struct Connection {
     number: usize,
     runtime: Option<Id>,
     used: Instant,
-}
-
-/// The runtime whose reactor serves the connections made here.
-fn runtime() -> Option<Id> {
-    Handle::try_current().ok().map(|handle| handle.id())
 }
 
 impl Connection {

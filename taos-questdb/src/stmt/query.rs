@@ -4,6 +4,7 @@ use taos_query::block::ColumnView;
 use taos_query::{ErrorKind, RawError, RawResult};
 
 use crate::qwp::egress::Bind;
+use crate::sql::after_comment;
 
 /// A statement with numbered placeholders.
 #[derive(Debug)]
@@ -19,10 +20,8 @@ impl Query {
         let mut marks = 0;
         let mut rest = sql;
         while let Some(c) = rest.chars().next() {
-            let length = if rest.starts_with("--") {
-                rest.find('\n').map_or(rest.len(), |end| end + 1)
-            } else if let Some(comment) = rest.strip_prefix("/*") {
-                comment.find("*/").map_or(rest.len(), |end| end + 4)
+            let length = if let Some(after) = after_comment(rest) {
+                rest.len() - after.len()
             } else if matches!(c, '\'' | '"') {
                 rest[1..].find(c).map_or(rest.len(), |end| end + 2)
             } else {

@@ -5,6 +5,8 @@ use std::str::Chars;
 use taos_query::common::{BorrowedValue, Ty};
 use taos_query::{ErrorKind, RawError, RawResult};
 
+use crate::sql::after_comment;
+
 /// What an INSERT says.
 #[derive(Debug, Clone)]
 pub(super) struct Insert {
@@ -299,10 +301,8 @@ fn tokens(sql: &str) -> RawResult<Vec<Token>> {
     let mut rest = sql.trim_start();
     while let Some(c) = rest.chars().next() {
         let mut chars = rest.chars();
-        if rest.starts_with("--") {
-            rest = rest.split_once('\n').map_or("", |(_, after)| after);
-        } else if let Some(comment) = rest.strip_prefix("/*") {
-            rest = comment.split_once("*/").map_or("", |(_, after)| after);
+        if let Some(after) = after_comment(rest) {
+            rest = after;
         } else if matches!(c, '\'' | '"' | '`') {
             let text = quoted(&mut chars)?;
             tokens.push(if c == '\'' {

@@ -269,7 +269,6 @@ impl Buffer {
 }
 
 /// For senders.
-#[allow(dead_code, reason = "the senders use it")]
 impl Buffer {
     /// Everything that is checked before lines are sent, in the order of questdb §5.7. False when
     /// there is nothing to send.
@@ -328,13 +327,6 @@ impl Buffer {
 
     pub(crate) fn qwp(&self) -> Option<&QwpBuffer> {
         match &self.inner {
-            Inner::Ilp(_) => None,
-            Inner::Qwp(columns) => Some(columns),
-        }
-    }
-
-    pub(crate) fn qwp_mut(&mut self) -> Option<&mut QwpBuffer> {
-        match &mut self.inner {
             Inner::Ilp(_) => None,
             Inner::Qwp(columns) => Some(columns),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt as _, Stream};
 use hyper::header::{HeaderName, HeaderValue};
-use tokio::runtime::{Handle, Id};
+use tokio::runtime::Id;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -74,7 +74,7 @@ impl Connection {
             info: ServerInfo::default(),
             endpoint,
             address: address.to_string().into(),
-            runtime: Handle::try_current().ok().map(|handle| handle.id()),
+            runtime: crate::net::runtime(),
             abandoned: None,
             idle_since: Instant::now(),
             next_request: 1,

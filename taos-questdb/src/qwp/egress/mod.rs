@@ -7,11 +7,9 @@ mod connection;
 mod endpoints;
 mod rows;
 mod session;
-mod statement;
 mod stream;
 mod tries;
 
 pub(crate) use super::wire::egress::Bind;
 pub(crate) use rows::QwpRows;
 pub(crate) use session::Session;
-pub(crate) use statement::only_reads;

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
@@ -12,12 +11,12 @@ use super::super::wire::egress::{Bind, Query, capability};
 use super::connection::Connection;
 use super::endpoints::{Endpoints, State};
 use super::rows::QwpRows;
-use super::statement::only_reads;
 use super::stream::Stream;
 use super::tries::Tries;
 use crate::error::{Error, ErrorCode, Result, error};
 use crate::net::Dialer;
 use crate::settings::Settings;
+use crate::sql::only_reads;
 
 /// Connections that are kept without a query.
 const MAX_IDLE: usize = 4;
@@ -237,7 +236,7 @@ impl Shared {
 
     /// A connection that was used before, clean again.
     async fn idle(&self) -> Option<Box<Connection>> {
-        let here = Handle::try_current().ok().map(|handle| handle.id());
+        let here = crate::net::runtime();
         loop {
             let mut connection = {
                 let mut idle = self.lock();

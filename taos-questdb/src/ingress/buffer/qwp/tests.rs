@@ -3,6 +3,7 @@ use std::net::Ipv4Addr;
 use super::{Encoder, SymbolTable};
 use crate::ErrorCode;
 use crate::ingress::{Buffer, TimestampMicros, TimestampNanos};
+use crate::testing::hex;
 
 /// One connection.
 #[derive(Default)]
@@ -26,12 +27,6 @@ impl Connection {
         );
         out
     }
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    text.split_whitespace()
-        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
-        .collect()
 }
 
 const TS: i64 = 1_700_000_000_000_000;

@@ -3,6 +3,7 @@
 use super::{ALL, V1, V2, V3, written};
 use crate::ingress::buffer::Buffer;
 use crate::ingress::{DecimalView, NdArrayView, ProtocolVersion, TimestampMicros, TimestampNanos};
+use crate::testing::hex;
 
 fn trade(buffer: &mut Buffer) -> crate::Result<()> {
     buffer
@@ -214,11 +215,6 @@ fn value(version: ProtocolVersion, cell: impl FnOnce(&mut Buffer) -> crate::Resu
     });
     let value = bytes.strip_prefix(b"t a=").unwrap();
     value.strip_suffix(b"\n").unwrap().to_vec()
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    let byte = |digits| u8::from_str_radix(digits, 16).unwrap();
-    text.split_whitespace().map(byte).collect()
 }
 
 #[test]

@@ -16,12 +16,7 @@ use super::super::{Header, flags, put_string, put_varint};
 use super::frame::Batch;
 use super::{Bind, Decoder, Event, Query, Schema, cancel, credit, failure, limit};
 use crate::ErrorCode;
-
-fn hex(text: &str) -> Vec<u8> {
-    text.split_whitespace()
-        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
-        .collect()
-}
+use crate::testing::hex;
 
 fn message(flags: u8, table_count: u16, payload: &[u8]) -> Vec<u8> {
     let header = Header {

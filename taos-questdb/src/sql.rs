@@ -1,6 +1,15 @@
-//! Whether a statement may be run twice.
+//! What of SQL has to be understood before a server does.
 
-/// True for a statement that surely changes nothing. What is not known here counts as a change.
+/// What stands behind the comment that the text begins with. One without an end takes all.
+pub(crate) fn after_comment(text: &str) -> Option<&str> {
+    let (comment, end) = match text.strip_prefix("--") {
+        Some(comment) => (comment, "\n"),
+        None => (text.strip_prefix("/*")?, "*/"),
+    };
+    Some(comment.split_once(end).map_or("", |(_, after)| after))
+}
+
+/// True for a statement that surely changes nothing, and may be run twice. What is not known here counts as a change.
 pub(crate) fn only_reads(sql: &str) -> bool {
     let mut words = Words(sql);
     match words.next() {
@@ -39,10 +48,8 @@ impl<'a> Iterator for Words<'a> {
             let text = self
                 .0
                 .trim_start_matches(|c: char| c.is_whitespace() || c == '(');
-            if let Some(comment) = text.strip_prefix("--") {
-                self.0 = comment.split_once('\n').map_or("", |(_, rest)| rest);
-            } else if let Some(comment) = text.strip_prefix("/*") {
-                self.0 = comment.split_once("*/").map_or("", |(_, rest)| rest);
+            if let Some(rest) = after_comment(text) {
+                self.0 = rest;
             } else if text.starts_with(in_word) {
                 let end = text.find(|c| !in_word(c)).unwrap_or(text.len());
                 let (word, rest) = text.split_at(end);
