@@ -10,6 +10,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
+pub mod abi;
 #[cfg(feature = "arrow")]
 pub mod arrow;
 pub mod block;

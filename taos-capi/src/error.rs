@@ -1,0 +1,108 @@
+//! Error codes and texts as C programs know them: negative 32-bit codes, and the last error of each thread for
+//! calls that have no handle to ask (native-ffi §4).
+
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_int};
+
+use taos_query::{Code, ErrorKind, RawError};
+
+/// An error to be asked for later.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Failure {
+    code: c_int,
+    text: CString,
+}
+
+thread_local! {
+    static LAST: RefCell<Failure> = RefCell::default();
+}
+
+/// The code in the form of the C interface.
+pub(crate) const fn native(code: i32) -> c_int {
+    if code == 0 {
+        return 0;
+    }
+    // The upper half is 0x8000 for every error of the engine.
+    (0x8000_0000_u32 | (code.unsigned_abs() & 0xFFFF)).cast_signed()
+}
+
+/// "Invalid parameters".
+pub(crate) const INVALID_PARA: i32 = 0x0118;
+/// "Operation not supported".
+pub(crate) const NOT_SUPPORTED: i32 = 0x0100;
+/// "Invalid user input" of a handle that is none.
+pub(crate) const DISCONNECTED: i32 = 0x020B;
+
+impl Failure {
+    pub(crate) fn new(code: i32, text: impl Into<Vec<u8>>) -> Self {
+        let mut text = text.into();
+        text.retain(|byte| *byte != 0);
+        Self {
+            code: native(code),
+            text: CString::new(text).unwrap_or_default(),
+        }
+    }
+
+    /// Negative, or 0.
+    pub(crate) const fn code(&self) -> c_int {
+        self.code
+    }
+
+    pub(crate) fn text(&self) -> &CStr {
+        if self.code == 0 {
+            c"success"
+        } else {
+            &self.text
+        }
+    }
+}
+
+impl From<&RawError> for Failure {
+    fn from(error: &RawError) -> Self {
+        let code: i32 = error.code().into();
+        let code = match error.kind() {
+            // Codes that only this side has mean nothing to programs written for the native library.
+            _ if code != i32::from(Code::FAILED) && code < 0xE000 => code,
+            ErrorKind::Auth => 0x0357,
+            ErrorKind::Connect => 0x000B,
+            ErrorKind::Unsupported => NOT_SUPPORTED,
+            ErrorKind::Config => INVALID_PARA,
+            ErrorKind::Closed | ErrorKind::ConnectionLost => DISCONNECTED,
+            _ => code,
+        };
+        let text = match error.kind() {
+            ErrorKind::Server => error.message(),
+            _ => error.to_string(),
+        };
+        Self::new(code, text)
+    }
+}
+
+impl From<RawError> for Failure {
+    fn from(error: RawError) -> Self {
+        Self::from(&error)
+    }
+}
+
+/// Remembers an error for `taos_errno(NULL)` on this thread, and gives its code back.
+pub(crate) fn remember(failure: impl Into<Failure>) -> c_int {
+    let failure = failure.into();
+    let code = failure.code();
+    LAST.with(|last| *last.borrow_mut() = failure);
+    code
+}
+
+/// Forgets the thread's last error, as every call that succeeds does.
+pub(crate) fn forget() {
+    LAST.with(|last| {
+        let mut last = last.borrow_mut();
+        if last.code != 0 {
+            *last = Failure::default();
+        }
+    });
+}
+
+/// Looks at the thread's last error.
+pub(crate) fn last<T>(look: impl FnOnce(&Failure) -> T) -> T {
+    LAST.with(|last| look(&last.borrow()))
+}
