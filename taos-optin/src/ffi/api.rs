@@ -23,6 +23,7 @@ pub(crate) struct Optional<F> {
     symbol: Option<F>,
     name: &'static str,
     since: &'static str,
+    loaded: &'static str,
 }
 
 impl<F: Copy> Optional<F> {
@@ -34,14 +35,14 @@ impl<F: Copy> Optional<F> {
     /// The symbol.
     ///
     /// # Errors
-    /// `Unsupported`, naming the version that has it.
+    /// `Unsupported`, naming the version that has it and the one that is loaded.
     pub(crate) fn get(&self) -> RawResult<F> {
         self.symbol.ok_or_else(|| {
             RawError::of(
                 ErrorKind::Unsupported,
                 format!(
-                    "the client library has no `{}`: it needs libtaos {} or newer",
-                    self.name, self.since
+                    "the client library (libtaos {}) has no `{}`: it needs libtaos {} or newer",
+                    self.loaded, self.name, self.since
                 ),
             )
         })
@@ -69,7 +70,23 @@ macro_rules! api {
             /// The symbols without which a library is refused.
             pub(crate) const REQUIRED: &[&str] = &["taos_options", $(stringify!($name)),*];
 
-            /// Looks all symbols up.
+            /// The symbols that a library may lack, each with the version that brought it.
+            #[cfg(test)]
+            pub(crate) const OPTIONAL: &[(&str, &str)] = &[
+                ("taos_options_connection", "3.3.5.0"),
+                $($((stringify!($newer), $since),)*)*
+            ];
+
+            /// What a use of each optional symbol gives, in the order of the above.
+            #[cfg(test)]
+            pub(crate) fn uses(&self) -> Vec<RawResult<()>> {
+                vec![
+                    self.taos_options_connection.get().map(drop),
+                    $($(self.$newer.get().map(drop),)*)*
+                ]
+            }
+
+            /// Looks all symbols up, those of a library that says it is of `version`.
             ///
             /// # Errors
             /// The names of the required ones that are not there.
@@ -77,7 +94,10 @@ macro_rules! api {
             /// # Safety
             /// The library is TDengine's client library, or has its functions under these names with
             /// these signatures, and is never closed.
-            pub(crate) unsafe fn of(library: &Library) -> Result<Self, Vec<&'static str>> {
+            pub(crate) unsafe fn of(
+                library: &Library,
+                version: &'static str,
+            ) -> Result<Self, Vec<&'static str>> {
                 let missing: Vec<&'static str> = Self::REQUIRED
                     .iter()
                     .copied()
@@ -96,12 +116,14 @@ macro_rules! api {
                             symbol: library.get("taos_options_connection").ok().map(|found| *found),
                             name: "taos_options_connection",
                             since: "3.3.5.0",
+                            loaded: version,
                         },
                         $($name: *library.get(stringify!($name)).map_err(lost(stringify!($name)))?,)*
                         $($($newer: Optional {
                             symbol: library.get(stringify!($newer)).ok().map(|found| *found),
                             name: stringify!($newer),
                             since: $since,
+                            loaded: version,
                         },)*)*
                     })
                 }

@@ -30,7 +30,7 @@ mod tests;
 
 pub use address::Address;
 pub(crate) use params::nearest;
-pub use params::{ParamValue, QUESTDB_PARAMS, WEBSOCKET_PARAMS, value_is_true};
+pub use params::{NATIVE_PARAMS, ParamValue, QUESTDB_PARAMS, WEBSOCKET_PARAMS, value_is_true};
 pub use redact::{Redacted, redact_dsn};
 
 /// A parsed data source name.

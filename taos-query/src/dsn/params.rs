@@ -33,8 +33,22 @@ pub const WEBSOCKET_PARAMS: &[&str] = &[
     "max_message_size",
 ];
 
-/// Parameters of the native backend.
-const NATIVE: &[&str] = &["configDir", "libraryPath", "maxRetries"];
+/// Parameters of the native backend. Those that the WebSocket backend has too mean the same there.
+pub const NATIVE_PARAMS: &[&str] = &[
+    "configDir",
+    "libraryPath",
+    "maxRetries",
+    "totp_code",
+    "totpCode",
+    "bearer_token",
+    "bearerToken",
+    "charset",
+    "timezone",
+    "user_ip",
+    "user_app",
+    "connector_info",
+    "conn_mode",
+];
 
 /// Parameters of consumers that have no dot in their name.
 const CONSUMER: &[&str] = &["snapshot", "batchmeta", "replica", "timeout", "offset"];
@@ -254,7 +268,7 @@ impl Dsn {
             if known.contains(&key.as_str()) || key.contains('.') {
                 continue;
             }
-            if [WEBSOCKET_PARAMS, NATIVE, CONSUMER, QUESTDB_PARAMS]
+            if [WEBSOCKET_PARAMS, NATIVE_PARAMS, CONSUMER, QUESTDB_PARAMS]
                 .iter()
                 .any(|list| list.contains(&key.as_str()))
             {

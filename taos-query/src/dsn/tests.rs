@@ -263,6 +263,35 @@ fn unknown_params_name_the_nearest_known_one() {
 }
 
 #[test]
+fn the_native_backend_knows_its_own_parameters_and_passes_over_those_of_others() {
+    for fine in [
+        "taos://h?configDir=/etc/taos&libraryPath=/opt/libtaos.so&maxRetries=2",
+        "taos://h?timezone=UTC&charset=UTF-8&user_ip=1.2.3.4&user_app=a&connector_info=b",
+        "taos://h?totpCode=1&bearerToken=b&conn_mode=1",
+        "taos://h?conn_timeout=1s&compression&auto_flush_rows=1&group.id=g&timeout=never",
+    ] {
+        assert!(parse(fine).check_params(NATIVE_PARAMS).is_ok(), "{fine}");
+    }
+    for (mistake, meant) in [
+        ("libarypath", "libraryPath"),
+        ("library_path", "libraryPath"),
+        ("config-dir", "configDir"),
+        ("max_retry", "maxRetries"),
+        ("time_zone", "timezone"),
+        ("userapp", "user_app"),
+    ] {
+        let error = parse(&format!("taos://h?{mistake}=1"))
+            .check_params(NATIVE_PARAMS)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.ends_with(&format!("`{mistake}`; did you mean `{meant}`?")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn truth_has_many_spellings() {
     for text in ["", "1", "true", "T", "YES", "y", "on", "enable", "ENABLED"] {
         assert!(value_is_true(text), "{text}");
