@@ -1,5 +1,7 @@
 //! Subscriptions: what a consumer is, whatever backend it reads from, and what its messages hold.
 
+#[doc(hidden)]
+pub mod backend;
 mod consumer;
 mod json_meta;
 mod message;

@@ -82,6 +82,12 @@ impl Offset {
         self.next
     }
 
+    /// True if the message was read from this vgroup of this topic.
+    #[doc(hidden)]
+    pub fn is_of(&self, topic: &str, vgroup_id: VGroupId) -> bool {
+        self.vgroup_id == vgroup_id && &*self.topic == topic
+    }
+
     /// The number that the message has on its connection.
     pub const fn message_id(&self) -> u64 {
         self.message_id

@@ -8,7 +8,7 @@ use crate::telemetry::span;
 use std::future::Future;
 use std::sync::Arc;
 use taos_query::RawResult;
-use taos_query::tmq::{Assignment, IsOffset as _, VGroupId};
+use taos_query::tmq::{Assignment, VGroupId};
 
 impl Shared {
     /// Asks on the subscription, made anew if it is lost. All that is asked this way may be asked
@@ -28,7 +28,7 @@ impl Shared {
                     Err(Trouble::Refused(error)) => return Err(error),
                     Err(Trouble::Lost(error)) => {
                         self.lose(&session, &error);
-                        if tries >= RESENDS || !self.config.reconnect {
+                        if tries >= RESENDS || !self.config.subscription.reconnect {
                             return Err(error);
                         }
                         tries += 1;
@@ -59,17 +59,9 @@ impl Shared {
         Ok(assigned
             .into_iter()
             .map(|vgroup| {
-                let place = state.places.get(topic, vgroup.vgroup_id);
-                let last = place.and_then(|place| {
-                    let seeked = place.start.filter(|_| place.received.is_none());
-                    place.last.or(seeked)
-                });
-                Assignment::new(
-                    vgroup.vgroup_id,
-                    last.unwrap_or(vgroup.offset),
-                    vgroup.begin,
-                    vgroup.end,
-                )
+                let id = vgroup.vgroup_id;
+                let current = state.places.current(topic, id, vgroup.offset);
+                Assignment::new(id, current, vgroup.begin, vgroup.end)
             })
             .collect())
     }
@@ -82,13 +74,8 @@ impl Shared {
         let own = {
             let mut state = self.state();
             state.usable()?;
-            let waiting = state.slot.as_ref().is_some_and(|message| {
-                message.offset.topic() == topic && message.offset.vgroup_id() == vgroup
-            });
-            state
-                .places
-                .get(topic, vgroup)
-                .and_then(|place| place.taken.or_else(|| place.start.filter(|_| waiting)))
+            let waiting = state.slot.as_ref().map(|message| &message.offset);
+            state.places.position(topic, vgroup, waiting)
         };
         match own {
             Some(position) => Ok(position),

@@ -1,8 +1,6 @@
 //! Commits. Only the user's own will sets a group back: a number at or below what the group has committed
 //! is not written down, and no two commits are under way at once.
 
-use super::places::Mark;
-use super::refusals::{FOREIGN, SNAPSHOT};
 use super::restore::told;
 use super::session::{Session, Trouble};
 use super::shared::Shared;
@@ -10,6 +8,7 @@ use crate::protocol::Action;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use taos_query::tmq::backend::{FOREIGN, Mark, snapshot_waits};
 use taos_query::tmq::{IsOffset as _, Offset, VGroupId};
 use taos_query::util::pause;
 use taos_query::{Code, ErrorKind, RawError, RawResult};
@@ -190,7 +189,7 @@ impl Shared {
                 self.state().places.lost(&mark);
             }
             tracing::warn!(
-                group = %self.config.group_id,
+                group = %self.config.subscription.group_id,
                 topic = %mark.topic,
                 vgroup = mark.vgroup,
                 offset = mark.offset,
@@ -232,7 +231,7 @@ impl Shared {
         let behind = self.behind_passed();
         if let Err(trouble) = self.commit_ends(session, behind, 0).await {
             let error = trouble.into_error();
-            tracing::warn!(group = %self.config.group_id, %error, "an automatic commit failed");
+            tracing::warn!(group = %self.config.subscription.group_id, %error, "an automatic commit failed");
         }
     }
 
@@ -281,7 +280,7 @@ impl Shared {
         let waiting = state.slot.as_ref().map(|message| &message.offset);
         let end = match (next, waiting) {
             (Some(next), _) => End::At(next),
-            (None, Some(waiting)) if is_of(waiting, topic, vgroup) => End::At(waiting.offset()),
+            (None, Some(waiting)) if waiting.is_of(topic, vgroup) => End::At(waiting.offset()),
             (None, Some(_)) => End::Position,
             // In a snapshot only the server knows places.
             (None, None) if offset.offset() >= 0 && state.places.unplaced().nth(1).is_some() => {
@@ -305,7 +304,7 @@ impl Shared {
             return Ok(Behind::All);
         };
         let ends = state.places.unplaced().map(|place| {
-            let same = is_of(waiting, &place.topic, place.vgroup);
+            let same = waiting.is_of(&place.topic, place.vgroup);
             let end = if same {
                 End::At(waiting.offset())
             } else {
@@ -328,7 +327,7 @@ impl Shared {
             return Behind::All;
         }
         let ends = state.places.unplaced().filter_map(|place| {
-            let waiting = waiting.filter(|next| is_of(next, &place.topic, place.vgroup));
+            let waiting = waiting.filter(|next| next.is_of(&place.topic, place.vgroup));
             let end = match (place.in_hand(), waiting) {
                 _ if place.is_first_in_hand() => return None,
                 (Some(begin), _) => End::At(begin),
@@ -387,10 +386,6 @@ impl Shared {
     }
 }
 
-fn is_of(offset: &Offset, topic: &str, vgroup: VGroupId) -> bool {
-    offset.topic() == topic && offset.vgroup_id() == vgroup
-}
-
 /// A commit that ended with its connection or in silence: refusals say themselves what was asked.
 fn unsettled(error: RawError, mark: &Mark, sent: bool) -> RawError {
     if error.kind() == ErrorKind::Server {
@@ -430,15 +425,4 @@ fn lost_subscription() -> RawError {
          another: it comes again",
     )
     .with_code(Code::WS_DISCONNECTED)
-}
-
-fn snapshot_waits(topic: &str, vgroup: VGroupId) -> RawError {
-    RawError::of(
-        ErrorKind::Unsupported,
-        format!(
-            "a message waits that was received from a snapshot, and the server commits only all that it \
-             has sent of one: take that message too, then commit (vgroup {vgroup} of the topic `{topic}`)"
-        ),
-    )
-    .with_code(SNAPSHOT)
 }

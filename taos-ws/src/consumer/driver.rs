@@ -4,12 +4,13 @@ use super::content::{Lazy, META, META_AND_ROWS, Origin, Whole, set};
 use super::orders::{Order, Orders, answer};
 use super::refusals::passes;
 use super::session::{Session, Trouble};
-use super::shared::{Message, Phase, Plan, Shared, superseded};
+use super::shared::{Message, Phase, Plan, Shared};
 use crate::protocol::{Action, PollArgs, SNAPSHOT_OFFSET, TmqReply};
 use crate::resend::RESENDS;
 use crate::telemetry::span;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use taos_query::tmq::backend::superseded;
 use taos_query::tmq::{Data, MessageSet, Meta, Offset};
 use taos_query::util::generate_req_id;
 use taos_query::{ErrorKind, RawError, RawResult};
@@ -150,7 +151,13 @@ impl Driver {
         self.missed = 0;
         self.refusals = 0;
         self.next_learn = now + LEARN_SOON;
-        self.next_commit = now + self.shared.config.auto_commit.unwrap_or_default();
+        self.next_commit = now
+            + self
+                .shared
+                .config
+                .subscription
+                .auto_commit
+                .unwrap_or_default();
     }
 
     async fn step(&self, orders: &mut Orders) -> Step {
@@ -179,7 +186,7 @@ impl Driver {
 
     /// When the next automatic commit is to be made, if there is something to commit.
     fn commit_due(&self) -> Option<Instant> {
-        self.shared.config.auto_commit?;
+        self.shared.config.subscription.auto_commit?;
         let state = self.shared.state();
         let live = matches!(&state.phase, Phase::Live(session) if session.link.is_usable());
         (live && !state.committing && state.places.has_passed()).then_some(self.next_commit)
@@ -187,7 +194,7 @@ impl Driver {
 
     /// Commits in a task of its own, so that no message waits for it.
     fn commit(&mut self) {
-        let Some(interval) = self.shared.config.auto_commit else {
+        let Some(interval) = self.shared.config.subscription.auto_commit else {
             return;
         };
         self.next_commit = Instant::now() + interval;
@@ -210,7 +217,7 @@ impl Driver {
 
     /// Commits what was moved past, before the subscription ends.
     async fn last_commit(&self) {
-        if self.shared.config.auto_commit.is_none() {
+        if self.shared.config.subscription.auto_commit.is_none() {
             return;
         }
         let Phase::Live(session) = self.shared.state().phase.clone() else {
@@ -225,7 +232,7 @@ impl Driver {
         };
         if timeout(LAST_COMMIT, commit).await.is_err() {
             tracing::warn!(
-                group = %self.shared.config.group_id,
+                group = %self.shared.config.subscription.group_id,
                 "the last automatic commit was not answered"
             );
         }
@@ -234,7 +241,7 @@ impl Driver {
     /// Where only the server knows what comes behind a message, it commits all that it has sent: the
     /// user has taken all of that, and asks for more.
     async fn commit_unplaced(&mut self, session: &Arc<Session>) {
-        let Some(interval) = self.shared.config.auto_commit else {
+        let Some(interval) = self.shared.config.subscription.auto_commit else {
             return;
         };
         if self.next_commit > Instant::now() || !self.shared.state().has_unplaced() {
@@ -262,7 +269,9 @@ impl Driver {
         let mut tries = 0;
         loop {
             match self.try_seek(topic, vgroup, offset, by_user).await {
-                Err(Trouble::Lost(error)) if self.shared.config.reconnect && tries < RESENDS => {
+                Err(Trouble::Lost(error))
+                    if self.shared.config.subscription.reconnect && tries < RESENDS =>
+                {
                     tracing::debug!(%error, "seeking again");
                     tries += 1;
                 }
@@ -563,7 +572,7 @@ impl Driver {
 impl Shared {
     /// The poll under way came to nothing; those who want one answer still do.
     fn interrupted(&self) {
-        self.state().interrupt();
+        self.state().wants.interrupted();
         self.changed.notify_waiters();
     }
 

@@ -47,7 +47,6 @@ mod config;
 mod content;
 mod driver;
 mod orders;
-mod places;
 mod receive;
 mod refusals;
 mod restore;
@@ -192,7 +191,7 @@ impl AsAsyncConsumer for Consumer {
     type Data = Data;
 
     fn default_timeout(&self) -> Timeout {
-        self.shared.config.timeout
+        self.shared.config.subscription.timeout
     }
 
     fn home(&self) -> Option<tokio::runtime::Id> {
@@ -214,7 +213,7 @@ impl AsAsyncConsumer for Consumer {
     }
 
     fn leftovers(&self) -> Option<&Leftovers> {
-        let commits_by_itself = self.shared.config.auto_commit.is_some();
+        let commits_by_itself = self.shared.config.subscription.auto_commit.is_some();
         (!commits_by_itself).then_some(&self.leftovers)
     }
 
@@ -269,7 +268,7 @@ impl AsAsyncConsumer for Consumer {
         }
         let left = result.await.unwrap_or_else(|_| Err(ended_task()));
         if let Err(error) = left {
-            tracing::warn!(group = %self.shared.config.group_id, %error, "unsubscribing failed");
+            tracing::warn!(group = %self.shared.config.subscription.group_id, %error, "unsubscribing failed");
         }
     }
 
@@ -321,7 +320,7 @@ impl Drop for Consumer {
             return;
         };
         let state = self.shared.state();
-        let auto_commit = self.shared.config.auto_commit.is_some();
+        let auto_commit = self.shared.config.subscription.auto_commit.is_some();
         let last_commit = auto_commit && (state.places.has_passed() || state.has_unplaced());
         drop(state);
         // With its orders gone the task commits what was moved past, and ends.

@@ -1,11 +1,11 @@
 //! What the consumer's task is told to do, and when that ends what it is doing.
 
-use super::shared::superseded;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::time::Duration;
 use taos_query::RawResult;
 use taos_query::tmq::Offset;
+use taos_query::tmq::backend::superseded;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 

@@ -3,6 +3,7 @@
 use super::config::TmqConfig;
 use super::session::Trouble;
 use crate::client::{is_dead, is_passing};
+use taos_query::tmq::backend::{TOO_EARLY, hint};
 use taos_query::{Code, ErrorKind, RawError};
 
 /// "Topic not exist".
@@ -13,16 +14,6 @@ const NOT_READY: i32 = 0x03EA;
 const INVALID: i32 = 0x0118;
 /// What adapters before 3.3.6.27 say of a key that they do not know (taosadapter-ws §11.1).
 const UNKNOWN_KEY: i32 = 0xFFFE;
-/// Not while a snapshot is read.
-pub(super) const SNAPSHOT: i32 = 0x4006;
-/// The place is not in the log.
-pub(super) const OUT_OF_RANGE: i32 = 0x4007;
-/// The vgroup is not one of this consumer's.
-pub(super) const FOREIGN: i32 = 0x4008;
-/// The topic is not one of this consumer's.
-pub(super) const FOREIGN_TOPIC: i32 = 0x4009;
-/// Asked for a place before the first poll.
-const TOO_EARLY: i32 = 0x4010;
 /// What servers say of a wrong user or password, under the code of any failure (taosadapter-ws §11.1).
 const NO_LOGIN: &str = "init tscObj failed";
 
@@ -69,18 +60,8 @@ pub(super) fn is_about_batches(error: &RawError) -> bool {
 pub(super) fn named(error: RawError, what: &str, group: &str, address: &str) -> RawError {
     let hint = match i32::from(error.code()) {
         _ if error.kind() != ErrorKind::Server => "",
-        SNAPSHOT => "; not while a snapshot is read",
-        OUT_OF_RANGE => {
-            "; the log of the vgroup does not have this offset, `assignments` tells what it has"
-        }
-        FOREIGN => {
-            "; the vgroup is another member's now, or there is none of this number, `assignments` \
-             lists those of this consumer"
-        }
-        FOREIGN_TOPIC => "; the consumer is not subscribed to this topic, or holds no vgroup of it",
-        TOO_EARLY => "; receive a message or ask for `assignments` first",
         _ if passing(error.code()) => "; the server is busy or starts anew, try again later",
-        _ => "",
+        code => hint(code),
     };
     error.context(format!("{what} by the group `{group}` at {address}{hint}"))
 }
@@ -110,8 +91,13 @@ pub(super) fn explain(
         }
         _ => {
             let further = match code {
-                INVALID | UNKNOWN_KEY | 0xFFFF if !config.rest.is_empty() => {
-                    let keys: Vec<&str> = config.rest.keys().map(String::as_str).collect();
+                INVALID | UNKNOWN_KEY | 0xFFFF if !config.subscription.rest.is_empty() => {
+                    let keys: Vec<&str> = config
+                        .subscription
+                        .rest
+                        .keys()
+                        .map(String::as_str)
+                        .collect();
                     format!(
                         "; the DSN's parameters `{}` went to the server as they are, check them",
                         keys.join("`, `")
@@ -121,7 +107,7 @@ pub(super) fn explain(
             };
             format!(
                 "subscribing to `{names}` in the group `{}` at {address} failed{further}",
-                config.group_id
+                config.subscription.group_id
             )
         }
     };

@@ -1,6 +1,5 @@
 //! Subscribing, and going on where reading was.
 
-use super::refusals::{FOREIGN, FOREIGN_TOPIC, OUT_OF_RANGE};
 use super::session::{Session, Trouble};
 use super::shared::{Phase, Shared};
 use crate::protocol::Action;
@@ -8,6 +7,7 @@ use crate::telemetry::span;
 use std::sync::Arc;
 use std::time::Duration;
 use taos_query::RawResult;
+use taos_query::tmq::backend::{FOREIGN, FOREIGN_TOPIC, OUT_OF_RANGE};
 use tokio::time::{Instant, sleep};
 
 /// `session.timeout.ms` unless it is set (taosadapter-ws §11.1).
@@ -142,7 +142,7 @@ impl Shared {
     async fn begin(&self, session: &Session, topics: &[String]) -> RawResult<()> {
         self.learn(session, topics).await;
         if let Some(topic) = topics.first() {
-            for (vgroup, offset) in &self.config.seeks {
+            for (vgroup, offset) in &self.config.subscription.seeks {
                 let seek = session.seek(topic, *vgroup, *offset).await;
                 seek.map_err(|trouble| {
                     trouble.into_error().context(format!(
@@ -158,7 +158,7 @@ impl Shared {
     /// Remembers where reading begins, so that what is produced during a cut before the first message
     /// is not missed. True if every topic has vgroups.
     pub(super) async fn learn(&self, session: &Session, topics: &[String]) -> bool {
-        if !self.config.reconnect || self.config.snapshot {
+        if !self.config.subscription.reconnect || self.config.subscription.snapshot {
             return true;
         }
         let mut complete = true;
@@ -199,7 +199,7 @@ impl Shared {
             }
             tracing::info!(
                 address = session.link.address(),
-                group = %self.config.group_id,
+                group = %self.config.subscription.group_id,
                 "subscribed again"
             );
             self.state().rejoined = Some(Instant::now());
@@ -216,7 +216,7 @@ impl Shared {
     /// Makes sure that reading goes on where it was in the vgroups that are assigned by now; others
     /// may come later.
     pub(super) async fn settle(&self, session: &Session) -> Result<(), Trouble> {
-        if self.config.snapshot || !self.state().places.is_unsettled() {
+        if self.config.subscription.snapshot || !self.state().places.is_unsettled() {
             return Ok(());
         }
         let topics = self.state().topics.clone();
@@ -262,7 +262,7 @@ impl Shared {
 
     /// After how long a group misses a member of which it does not hear.
     fn session_timeout(&self) -> Duration {
-        let millis = self.config.session_timeout_ms.parse();
+        let millis = self.config.subscription.session_timeout_ms.parse();
         millis.map_or(SESSION_TIMEOUT, Duration::from_millis)
     }
 

@@ -1,7 +1,6 @@
 //! One subscription on one connection: what is asked there, and what the answers mean.
 
 use super::config::TmqConfig;
-use super::places::Mark;
 use super::refusals::{explain, is_about_batches, is_too_early, named, passes, refusal};
 use crate::connection::{Failure, Link, text};
 use crate::protocol::{
@@ -14,6 +13,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use taos_query::tmq::backend::Mark;
 use taos_query::util::generate_req_id;
 use taos_query::{Code, ErrorKind, RawError};
 
@@ -78,11 +78,11 @@ impl Session {
         Self {
             means: Means {
                 whole,
-                ahead: whole && !config.snapshot,
+                ahead: whole && !config.subscription.snapshot,
                 repeats: link.version >= Version::CONSUMER_CONFIG,
             },
             limit: config.connection.read_timeout,
-            group: config.group_id.clone(),
+            group: config.subscription.group_id.clone(),
             link,
         }
     }
@@ -368,7 +368,7 @@ impl Session {
         config: &TmqConfig,
         topics: &[String],
     ) -> Result<(), Trouble> {
-        let mut batch_meta = config.batch_meta;
+        let mut batch_meta = config.subscription.batch_meta;
         loop {
             let req_id = generate_req_id();
             let args = self.arguments(config, topics, req_id, batch_meta)?;
@@ -419,7 +419,11 @@ impl Session {
     ) -> Result<SubscribeArgs, Trouble> {
         let version = self.link.version;
         let mut rest = self.further(config)?;
-        let mut args = SubscribeArgs::new(req_id, config.group_id.clone(), topics.to_vec());
+        let mut args = SubscribeArgs::new(
+            req_id,
+            config.subscription.group_id.clone(),
+            topics.to_vec(),
+        );
         let yes = |on: bool| if on { "true" } else { "false" }.to_owned();
         args.user.clone_from(&config.connection.user);
         config
@@ -428,25 +432,30 @@ impl Session {
             .expose()
             .clone_into(&mut args.password);
         args.db.clone_from(&config.connection.database);
-        args.client_id.clone_from(&config.client_id);
-        args.offset_reset.clone_from(&config.offset_reset);
+        args.client_id.clone_from(&config.subscription.client_id);
+        args.offset_reset
+            .clone_from(&config.subscription.offset_reset);
         // Servers before 3.1 know only this spelling.
-        args.offset_rest.clone_from(&config.offset_reset);
+        args.offset_rest
+            .clone_from(&config.subscription.offset_reset);
         // It would commit what the user has not seen yet.
         args.auto_commit = yes(false);
-        args.snapshot_enable = yes(config.snapshot);
-        args.with_table_name = yes(config.table_names);
+        args.snapshot_enable = yes(config.subscription.snapshot);
+        args.with_table_name = yes(config.subscription.table_names);
         if batch_meta {
             args.enable_batch_meta = "1".to_owned();
         }
-        args.msg_consume_excluded.clone_from(&config.excluded);
-        args.msg_consume_rawdata.clone_from(&config.raw_rows);
+        args.msg_consume_excluded
+            .clone_from(&config.subscription.excluded);
+        args.msg_consume_rawdata
+            .clone_from(&config.subscription.raw_rows);
         if version >= Version::CONSUMER_TIMEOUTS {
             args.session_timeout_ms
-                .clone_from(&config.session_timeout_ms);
+                .clone_from(&config.subscription.session_timeout_ms);
             args.max_poll_interval_ms
-                .clone_from(&config.max_poll_interval_ms);
-        } else if !(config.session_timeout_ms.is_empty() && config.max_poll_interval_ms.is_empty())
+                .clone_from(&config.subscription.max_poll_interval_ms);
+        } else if !(config.subscription.session_timeout_ms.is_empty()
+            && config.subscription.max_poll_interval_ms.is_empty())
         {
             tracing::warn!(
                 address = self.link.address(),
@@ -479,7 +488,7 @@ impl Session {
         } else {
             Version::CONSUMER_CONFIG
         };
-        let key = match config.rest.keys().next() {
+        let key = match config.subscription.rest.keys().next() {
             _ if config.token.is_some() => "a token for consumers",
             Some(key) => key.as_str(),
             None => return Ok(BTreeMap::new()),
@@ -487,7 +496,7 @@ impl Session {
         if self.link.version < since {
             return Err(Trouble::Refused(self.link.too_old(key, since)));
         }
-        Ok(config.rest.clone())
+        Ok(config.subscription.rest.clone())
     }
 }
 

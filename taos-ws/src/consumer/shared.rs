@@ -1,12 +1,12 @@
 //! What the consumer's task and the handle share.
 
 use super::config::TmqConfig;
-use super::places::Places;
 use super::session::Session;
 use crate::client::{Client, Refusal};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-use taos_query::tmq::{Data, IsOffset as _, MessageSet, Meta, Offset, VGroupId};
+use taos_query::tmq::backend::{Places, Wants, not_subscribed};
+use taos_query::tmq::{Data, MessageSet, Meta, Offset, VGroupId};
 use taos_query::{Code, ErrorKind, RawError, RawResult};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -15,8 +15,6 @@ use tokio::time::Instant;
 /// Longest time that the server keeps a poll, and so everything that queues behind it
 /// (taosadapter-ws §14).
 const LONGEST_POLL: Duration = Duration::from_millis(500);
-/// "not subscribed" (taosadapter-ws §13).
-const NOT_SUBSCRIBED: i32 = 0x4017;
 /// Holes that are remembered.
 const KEPT_GAPS: usize = 1024;
 
@@ -58,30 +56,6 @@ pub(super) enum Phase {
     Closed,
 }
 
-/// Until when one waits for a message.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Until {
-    Never,
-    At(Instant),
-    /// One answer to a poll.
-    Look,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Look {
-    Wanted,
-    Sent,
-    Answered,
-}
-
-/// One who waits for a message.
-#[derive(Debug)]
-struct Want {
-    id: u64,
-    until: Until,
-    look: Look,
-}
-
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,
@@ -90,8 +64,7 @@ pub(super) struct State {
     pub(super) slot: Option<Message>,
     /// For the next one who asks for a message.
     pub(super) error: Option<RawError>,
-    wants: Vec<Want>,
-    last_want: u64,
+    pub(super) wants: Wants,
     /// Those who wait for a subscription and not for a message.
     callers: usize,
     /// Failed attempts at a new subscription, and why the last one failed.
@@ -99,8 +72,6 @@ pub(super) struct State {
     failure: Option<Refusal>,
     /// One message may be fetched although nobody waits yet.
     pub(super) ahead: bool,
-    /// A poll is under way.
-    pub(super) polling: bool,
     pub(super) places: Places,
     /// Something without a place in the log was taken and is not committed.
     pub(super) unplaced: bool,
@@ -145,13 +116,11 @@ impl Shared {
                 topics: Vec::new(),
                 slot: None,
                 error: None,
-                wants: Vec::new(),
-                last_want: 0,
+                wants: Wants::default(),
                 callers: 0,
                 failures: 0,
                 failure: None,
                 ahead: false,
-                polling: false,
                 places: Places::default(),
                 unplaced: false,
                 committing: false,
@@ -184,23 +153,13 @@ impl Shared {
             return Plan::Wait;
         };
         state.ahead = false;
-        state.polling = true;
-        for want in &mut state.wants {
-            want.look = Look::Sent;
-        }
+        state.wants.sent();
         Plan::Poll(session, blocking)
     }
 
     /// The poll that was under way is over.
     pub(super) fn answered(&self) {
-        let mut state = self.state();
-        state.polling = false;
-        for want in &mut state.wants {
-            if want.look == Look::Sent {
-                want.look = Look::Answered;
-            }
-        }
-        drop(state);
+        self.state().wants.answered();
         self.changed.notify_waiters();
     }
 
@@ -245,7 +204,7 @@ impl Shared {
         }
         tracing::warn!(
             address = session.link.address(),
-            group = %self.config.group_id,
+            group = %self.config.subscription.group_id,
             %error,
             "the subscription was lost"
         );
@@ -254,8 +213,8 @@ impl Shared {
             // It can only be read where it came from.
             state.slot = None;
         }
-        state.polling = false;
-        state.phase = if self.config.reconnect {
+        state.wants.forget_poll();
+        state.phase = if self.config.subscription.reconnect {
             Phase::Broken
         } else {
             Phase::Failed(Refusal::of(&RawError::of(
@@ -321,7 +280,7 @@ impl Shared {
             vgroup,
             from,
             to,
-            group = %self.config.group_id,
+            group = %self.config.subscription.group_id,
             "messages are gone from the log before they were read"
         );
         let mut state = self.state();
@@ -334,15 +293,6 @@ impl Shared {
             });
         }
     }
-}
-
-/// Another order came before this was done.
-pub(super) fn superseded() -> RawError {
-    RawError::of(
-        ErrorKind::Closed,
-        "given up, because the consumer was told to subscribe or unsubscribe meanwhile",
-    )
-    .with_code(Code::WS_CLOSED)
 }
 
 /// Counts as one who waits for a subscription.
@@ -363,11 +313,7 @@ impl State {
         match &self.phase {
             Phase::Live(session) if session.link.is_usable() => Ok(Some(Arc::clone(session))),
             Phase::Subscribing | Phase::Live(_) | Phase::Broken => Ok(None),
-            Phase::Idle => Err(RawError::of(
-                ErrorKind::Config,
-                "the consumer is not subscribed to anything; call subscribe first",
-            )
-            .with_code(NOT_SUBSCRIBED)),
+            Phase::Idle => Err(not_subscribed()),
             Phase::Failed(refusal) => Err(refusal.error()),
             Phase::Closed => Err(RawError::of(
                 ErrorKind::Closed,
@@ -379,54 +325,10 @@ impl State {
 
     /// How long the next poll may take; nothing if none is wanted.
     fn blocking(&self) -> Option<Duration> {
-        let now = Instant::now();
-        let wanted = self.wants.iter().filter_map(|want| match want.until {
-            Until::Never => Some(LONGEST_POLL),
-            Until::At(end) if end > now => Some((end - now).min(LONGEST_POLL)),
-            Until::Look if want.look == Look::Wanted => Some(Duration::ZERO),
-            Until::At(_) | Until::Look => None,
-        });
         // What is ready already may come while the user is busy, but nothing shall wait behind that.
-        wanted
-            .max()
+        self.wants
+            .blocking(LONGEST_POLL)
             .or_else(|| self.ahead.then_some(Duration::ZERO))
-    }
-
-    /// Notes one who waits.
-    pub(super) fn want(&mut self, until: Until) -> u64 {
-        self.last_want += 1;
-        let look = if self.polling {
-            Look::Sent
-        } else {
-            Look::Wanted
-        };
-        self.wants.push(Want {
-            id: self.last_want,
-            until,
-            look,
-        });
-        self.last_want
-    }
-
-    pub(super) fn unwant(&mut self, id: u64) {
-        self.wants.retain(|want| want.id != id);
-    }
-
-    /// True if one who waits for a single answer has had it.
-    pub(super) fn has_looked(&self, id: u64) -> bool {
-        self.wants.iter().any(|want| {
-            want.id == id && matches!(want.until, Until::Look) && want.look == Look::Answered
-        })
-    }
-
-    /// The poll under way came to nothing.
-    pub(super) fn interrupt(&mut self) {
-        self.polling = false;
-        for want in &mut self.wants {
-            if want.look == Look::Sent {
-                want.look = Look::Wanted;
-            }
-        }
     }
 
     /// True if something without a place in the log was taken by this subscription and is not committed.
@@ -449,34 +351,21 @@ impl State {
         self.places.entry(topic, vgroup).told(before, told);
         self.slot.take_if(|message| {
             let offset = &message.offset;
-            let behind = offset.next().is_some_and(|next| next <= told);
-            behind && offset.topic() == topic && offset.vgroup_id() == vgroup
+            offset.next().is_some_and(|next| next <= told) && offset.is_of(topic, vgroup)
         });
     }
 
     /// Throws away what waits of a vgroup.
     pub(super) fn discard(&mut self, topic: &str, vgroup: VGroupId) {
-        self.slot.take_if(|message| {
-            message.offset.topic() == topic && message.offset.vgroup_id() == vgroup
-        });
+        self.slot
+            .take_if(|message| message.offset.is_of(topic, vgroup));
     }
 
     /// The message that waits is the user's now.
     pub(super) fn take(&mut self) -> Option<Message> {
         let message = self.slot.take()?;
-        let offset = &message.offset;
-        let place = self.places.entry(offset.topic(), offset.vgroup_id());
-        place.last = Some(offset.offset());
-        match offset.next() {
-            Some(next) => place.taken = Some(next),
-            None => {
-                self.unplaced = true;
-                place.note(offset.offset());
-                // A new subscription begins with it again.
-                if offset.offset() >= 0 {
-                    place.start = Some(offset.offset());
-                }
-            }
+        if !self.places.take(&message.offset) {
+            self.unplaced = true;
         }
         Some(message)
     }

@@ -2,35 +2,39 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use taos_query::tmq::VGroupId;
+
+use crate::tmq::{IsOffset as _, Offset, VGroupId};
 
 /// A vgroup of a topic. All numbers are the next version to be read.
 #[derive(Debug)]
-pub(super) struct Place {
-    pub(super) topic: Arc<str>,
-    pub(super) database: Arc<str>,
-    pub(super) vgroup: VGroupId,
+pub struct Place {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// Its database.
+    pub database: Arc<str>,
+    /// The vgroup.
+    pub vgroup: VGroupId,
     /// Where reading began.
-    pub(super) start: Option<i64>,
+    pub start: Option<i64>,
     /// Behind what came from the server.
-    pub(super) received: Option<i64>,
+    pub received: Option<i64>,
     /// Behind what the user has taken.
-    pub(super) taken: Option<i64>,
+    pub taken: Option<i64>,
     /// Where the message that the user took last begins.
-    pub(super) last: Option<i64>,
+    pub last: Option<i64>,
     /// Behind what the user has taken and moved past.
-    pub(super) passed: Option<i64>,
+    pub passed: Option<i64>,
     /// The message that was taken last is still the user's.
     in_hand: bool,
     /// What the group has committed, as far as it is known here: by commits of this consumer, or told by
     /// the server. Only the user's own will leads below it.
-    pub(super) committed: Option<i64>,
+    pub committed: Option<i64>,
     /// The user has set the group back while this was passed: automatic commits leave it at that.
     kept_back: Option<i64>,
     /// After a new subscription: where reading must go on, until that is made sure of.
-    pub(super) resume: Option<i64>,
+    pub resume: Option<i64>,
     /// After a new subscription: what lies before `received` may come again.
-    pub(super) repeats: bool,
+    pub repeats: bool,
     /// Where the messages began that were taken by this subscription and of which only the server knows
     /// what is behind; the oldest first.
     noted: VecDeque<i64>,
@@ -41,7 +45,7 @@ const NOTED: usize = 4096;
 
 impl Place {
     /// A message was taken that begins there, and of which only the server knows what is behind.
-    pub(super) fn note(&mut self, begin: i64) {
+    pub fn note(&mut self, begin: i64) {
         self.in_hand = true;
         if self.noted.back() == Some(&begin) {
             return;
@@ -54,23 +58,23 @@ impl Place {
 
     /// Where the message after that at `begin` began, if one was taken; `None` if that at `begin` is not
     /// known.
-    pub(super) fn behind(&self, begin: i64) -> Option<Option<i64>> {
+    pub fn behind(&self, begin: i64) -> Option<Option<i64>> {
         let at = self.noted.iter().rposition(|noted| *noted == begin)?;
         Some(self.noted.get(at + 1).copied())
     }
 
     /// Where the message in the user's hand begins, if only the server knows what is behind it.
-    pub(super) fn in_hand(&self) -> Option<i64> {
+    pub fn in_hand(&self) -> Option<i64> {
         self.noted.back().copied().filter(|_| self.in_hand)
     }
 
     /// True while only the message in the user's hand was taken of what is kept in mind.
-    pub(super) fn is_first_in_hand(&self) -> bool {
+    pub fn is_first_in_hand(&self) -> bool {
         self.in_hand && self.noted.len() == 1
     }
 
     /// Where a new subscription must go on.
-    pub(super) fn known(&self) -> Option<i64> {
+    pub fn known(&self) -> Option<i64> {
         self.received.or(self.start)
     }
 
@@ -87,7 +91,7 @@ impl Place {
 
     /// The server says what the group has committed; it was `before` here when it was asked. Others of
     /// the group may have gone further than this consumer, which then has nothing to add.
-    pub(super) fn told(&mut self, before: Option<i64>, told: i64) {
+    pub fn told(&mut self, before: Option<i64>, told: i64) {
         let told = Some(told).filter(|told| *told >= 0);
         self.committed = if self.committed == before {
             told
@@ -111,7 +115,7 @@ impl Place {
     }
 
     /// Reading goes on elsewhere, by the will of the user.
-    pub(super) fn seek(&mut self, offset: i64) {
+    pub fn seek(&mut self, offset: i64) {
         self.start = Some(offset);
         self.received = None;
         self.taken = None;
@@ -127,7 +131,7 @@ impl Place {
 
     /// Reading goes on at `to`, because what was at `from` is gone. No number of before means anything
     /// behind it.
-    pub(super) fn skip(&mut self, from: i64, to: i64) {
+    pub fn skip(&mut self, from: i64, to: i64) {
         self.seek(to);
         // Of what is gone nothing need be written down. In a log that was replaced it would be wrong.
         self.committed = Some(to).filter(|_| from < to);
@@ -136,14 +140,18 @@ impl Place {
 
 /// A place to be committed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mark {
-    pub(super) topic: Arc<str>,
-    pub(super) vgroup: VGroupId,
-    pub(super) offset: i64,
+pub struct Mark {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The vgroup.
+    pub vgroup: VGroupId,
+    /// The next version to be read.
+    pub offset: i64,
 }
 
 impl Mark {
-    pub(super) fn new(topic: &str, vgroup: VGroupId, offset: i64) -> Self {
+    /// The place before `offset`.
+    pub fn new(topic: &str, vgroup: VGroupId, offset: i64) -> Self {
         Self {
             topic: topic.into(),
             vgroup,
@@ -154,23 +162,25 @@ impl Mark {
 
 /// All vgroups that the consumer has seen. There are few, so they are looked through.
 #[derive(Debug, Default)]
-pub(super) struct Places(Vec<Place>);
+pub struct Places(Vec<Place>);
 
 impl Places {
-    pub(super) fn get(&self, topic: &str, vgroup: VGroupId) -> Option<&Place> {
+    /// The place, if something is known of the vgroup.
+    pub fn get(&self, topic: &str, vgroup: VGroupId) -> Option<&Place> {
         self.0
             .iter()
             .find(|place| place.vgroup == vgroup && &*place.topic == topic)
     }
 
-    pub(super) fn get_mut(&mut self, topic: &str, vgroup: VGroupId) -> Option<&mut Place> {
+    /// As [`get`](Self::get), to be changed.
+    pub fn get_mut(&mut self, topic: &str, vgroup: VGroupId) -> Option<&mut Place> {
         self.0
             .iter_mut()
             .find(|place| place.vgroup == vgroup && &*place.topic == topic)
     }
 
     /// The place, made if it is new.
-    pub(super) fn entry(&mut self, topic: &str, vgroup: VGroupId) -> &mut Place {
+    pub fn entry(&mut self, topic: &str, vgroup: VGroupId) -> &mut Place {
         let at = self
             .0
             .iter()
@@ -206,20 +216,55 @@ impl Places {
         &mut self.0[at]
     }
 
-    pub(super) fn clear(&mut self) {
+    /// Forgets everything.
+    pub fn clear(&mut self) {
         self.0.clear();
     }
 
     /// The user asks for the next message, and so has moved past all those taken.
-    pub(super) fn pass(&mut self) {
+    pub fn pass(&mut self) {
         for place in &mut self.0 {
             place.passed = place.taken;
             place.in_hand = false;
         }
     }
 
+    /// A message is the user's now; false if only the server knows what comes behind it.
+    pub fn take(&mut self, offset: &Offset) -> bool {
+        let place = self.entry(offset.topic(), offset.vgroup_id());
+        place.last = Some(offset.offset());
+        if let Some(next) = offset.next() {
+            place.taken = Some(next);
+            return true;
+        }
+        place.note(offset.offset());
+        // A new subscription begins with it again.
+        if offset.offset() >= 0 {
+            place.start = Some(offset.offset());
+        }
+        false
+    }
+
+    /// Where the user is, if that is known without asking the server; `waiting` is a message that has come
+    /// and was not taken yet.
+    pub fn position(&self, topic: &str, vgroup: VGroupId, waiting: Option<&Offset>) -> Option<i64> {
+        let waiting = waiting.is_some_and(|offset| offset.is_of(topic, vgroup));
+        let place = self.get(topic, vgroup)?;
+        place.taken.or_else(|| place.start.filter(|_| waiting))
+    }
+
+    /// Where the last message began that the user has taken, or where the user went since; `told` is what
+    /// the server says of the last one that it has delivered.
+    pub fn current(&self, topic: &str, vgroup: VGroupId, told: i64) -> i64 {
+        let last = self.get(topic, vgroup).and_then(|place| {
+            let sought = place.start.filter(|_| place.received.is_none());
+            place.last.or(sought)
+        });
+        last.unwrap_or(told)
+    }
+
     /// A new subscription knows nothing of the old one's progress.
-    pub(super) fn resume(&mut self) {
+    pub fn resume(&mut self) {
         for place in &mut self.0 {
             place.resume = place.known();
             place.noted.clear();
@@ -227,31 +272,32 @@ impl Places {
     }
 
     /// True while it is not made sure everywhere that reading goes on where it was.
-    pub(super) fn is_unsettled(&self) -> bool {
+    pub fn is_unsettled(&self) -> bool {
         self.0.iter().any(|place| place.resume.is_some())
     }
 
     /// True while something taken by this subscription has no known place behind it.
-    pub(super) fn has_noted(&self) -> bool {
+    pub fn has_noted(&self) -> bool {
         self.0.iter().any(|place| !place.noted.is_empty())
     }
 
     /// What automatic commits have to write down.
-    pub(super) fn passed(&self) -> Vec<Mark> {
+    pub fn passed(&self) -> Vec<Mark> {
         self.marks(Place::passed)
     }
 
-    pub(super) fn has_passed(&self) -> bool {
+    /// True if automatic commits have something to write down.
+    pub fn has_passed(&self) -> bool {
         self.0.iter().any(|place| place.passed().is_some())
     }
 
     /// What a commit of everything has to write down.
-    pub(super) fn taken(&self) -> Vec<Mark> {
+    pub fn taken(&self) -> Vec<Mark> {
         self.marks(|place| place.dirty(place.taken))
     }
 
     /// The vgroups from which this subscription took messages that do not tell what comes behind them.
-    pub(super) fn unplaced(&self) -> impl Iterator<Item = &Place> {
+    pub fn unplaced(&self) -> impl Iterator<Item = &Place> {
         self.0
             .iter()
             .filter(|place| !place.noted.is_empty() && place.taken.is_none())
@@ -272,7 +318,7 @@ impl Places {
 
     /// A commit has succeeded. One by which the user sets the group back is not undone by what was taken
     /// before.
-    pub(super) fn committed(&mut self, mark: &Mark, by_user: bool) {
+    pub fn committed(&mut self, mark: &Mark, by_user: bool) {
         if let Some(place) = self.get_mut(&mark.topic, mark.vgroup) {
             let offset = Some(mark.offset);
             place.kept_back = place.taken.filter(|_| by_user && offset < place.taken);
@@ -285,13 +331,13 @@ impl Places {
     }
 
     /// True if the group has committed that, or more.
-    pub(super) fn is_committed(&self, mark: &Mark) -> bool {
+    pub fn is_committed(&self, mark: &Mark) -> bool {
         let place = self.get(&mark.topic, mark.vgroup);
         place.is_some_and(|place| place.dirty(Some(mark.offset)).is_none())
     }
 
     /// The vgroup is another consumer's now.
-    pub(super) fn lost(&mut self, mark: &Mark) {
+    pub fn lost(&mut self, mark: &Mark) {
         if let Some(place) = self.get_mut(&mark.topic, mark.vgroup) {
             place.lost();
         }
@@ -299,7 +345,7 @@ impl Places {
 
     /// Those vgroups of the topic that were not given back, `here` being the ones that were, are others'
     /// now: whenever they come, reading begins at what the group has committed by then.
-    pub(super) fn give_up(&mut self, topic: &str, here: impl Fn(VGroupId) -> bool) {
+    pub fn give_up(&mut self, topic: &str, here: impl Fn(VGroupId) -> bool) {
         for place in &mut self.0 {
             if place.resume.is_some() && &*place.topic == topic && !here(place.vgroup) {
                 place.lost();
