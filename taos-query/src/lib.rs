@@ -31,6 +31,8 @@ pub mod stmt;
 pub mod tmq;
 mod traits;
 pub mod util;
+#[doc(hidden)]
+pub mod version;
 
 pub use block::RawBlock;
 pub use capabilities::{Capabilities, Dialect};

@@ -5,6 +5,8 @@
 
 mod bind;
 mod field;
+#[doc(hidden)]
+pub mod logic;
 mod param;
 mod statements;
 mod sync;

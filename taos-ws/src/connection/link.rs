@@ -6,6 +6,7 @@ use crate::protocol::{Action, TextReply, TmqFrame, Version};
 use crate::transport::{Cause, Socket, WebSocket};
 use bytes::Bytes;
 use std::sync::Arc;
+use taos_query::stmt::logic::Generation;
 use taos_query::{ErrorKind, RawError};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -79,13 +80,6 @@ pub(crate) enum Control {
         stmt_id: u64,
         generation: Generation,
     },
-}
-
-/// Which of the two kinds of statement the server knows one as; their ids share one space.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Generation {
-    First,
-    Second,
 }
 
 /// A statement that the server holds; dropping this closes it there.

@@ -9,6 +9,6 @@ mod result;
 mod status;
 mod task;
 
-pub(crate) use link::{Failure, Generation, Link, Payload, QueryAnswer, Reading, StmtHandle, text};
+pub(crate) use link::{Failure, Link, Payload, QueryAnswer, Reading, StmtHandle, text};
 pub(crate) use result::ResultHandle;
 pub(crate) use task::Options;

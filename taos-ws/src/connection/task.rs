@@ -1,6 +1,5 @@
 use super::link::{
-    Control, Failure, Generation, Payload, QueryAnswer, Reading, Request, Slot, StmtAnswer,
-    StmtHandle, text,
+    Control, Failure, Payload, QueryAnswer, Reading, Request, Slot, StmtAnswer, StmtHandle, text,
 };
 use super::result::{Next, ResultHandle, ResultShared};
 use super::status::Status;
@@ -19,6 +18,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use taos_query::stmt::logic::Generation;
 use taos_query::util::generate_req_id;
 use taos_query::{Code, ErrorKind, RawError};
 use tokio::sync::mpsc;

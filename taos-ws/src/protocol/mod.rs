@@ -18,7 +18,6 @@ mod stmt2;
 mod stmt2_decode;
 mod tagged;
 mod tmq;
-mod version;
 
 pub use action::{Action, BinaryAction};
 pub use args::{
@@ -48,6 +47,7 @@ pub use stmt2_decode::{
     BindItem, Stmt2Bind, Stmt2BindExec, Stmt2Table, decode_stmt2_bind, decode_stmt2_bind_exec,
     decode_stmt2_payload, fuzz_bind,
 };
+pub use taos_query::version::Version;
 pub use tmq::{
     AssignmentBody, AssignmentReply, CommitOffsetBody, CommittedBody, JsonMetaBody, MessageArgs,
     MessageBody, NO_OFFSET, OffsetArgs, PollArgs, PollBody, PositionBody, RawDataOutcome,
@@ -55,7 +55,6 @@ pub use tmq::{
     TmqFetchBody, TmqFrame, TmqReply, TmqRequest, TopicArgs, TopicVgroup, TopicsBody, VgroupsArgs,
     classify_tmq_binary, classify_tmq_text, decode_tmq, fuzz_tmq,
 };
-pub use version::Version;
 
 /// The code of every error that the adapter itself raises (§13).
 pub const ADAPTER_ERROR: u32 = 0xFFFF;

@@ -6,6 +6,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use std::fmt::Write as _;
 use taos_query::block::ColumnView;
 use taos_query::common::{BorrowedValue, Decimal, Ty, Value};
+use taos_query::stmt::logic::{utf32_to_utf8, value_bytes};
 
 /// The only version of the bodies of codes 9 and 11.
 pub(super) const VERSION: u16 = 1;
@@ -310,7 +311,7 @@ fn put_payloads(
         };
         let len = if nchar {
             let bad = BadBind::Value { ty: Ty::NChar, row };
-            put_nchar(rest, payload).ok_or(bad)?
+            utf32_to_utf8(rest, payload).ok_or(bad)?
         } else {
             if let Some(room) = rest.get_mut(..payload.len()) {
                 room.copy_from_slice(payload);
@@ -331,39 +332,6 @@ fn length(len: usize) -> Result<[u8; 4], BadBind> {
     Ok(len.to_le_bytes())
 }
 
-/// Writes UTF-32LE as UTF-8 and gives its length; `None` if it is not UTF-32.
-fn put_nchar(out: &mut [u8], payload: &[u8]) -> Option<usize> {
-    let (chars, rest) = payload.as_chunks::<4>();
-    if !rest.is_empty() {
-        return None;
-    }
-    // Text is often ASCII, and a loop without branches is several times faster.
-    let room = out.get_mut(..chars.len())?;
-    let mut bits = 0;
-    for (byte, unit) in room.iter_mut().zip(chars) {
-        bits |= u32::from_le_bytes(*unit);
-        *byte = unit[0];
-    }
-    if bits <= 0x7F {
-        return Some(chars.len());
-    }
-    let mut used = 0;
-    for unit in chars {
-        match *unit {
-            [ascii @ 0..=0x7F, 0, 0, 0] => {
-                *out.get_mut(used)? = ascii;
-                used += 1;
-            }
-            unit => {
-                let c = char::from_u32(u32::from_le_bytes(unit))?;
-                let room = out.get_mut(used..used + c.len_utf8())?;
-                used += c.encode_utf8(room).len();
-            }
-        }
-    }
-    Some(used)
-}
-
 fn put_tag(out: &mut BytesMut, value: &Value, form: Option<Ty>) -> Result<(), BadBind> {
     let own = value.ty();
     let ty = form.unwrap_or(own);
@@ -375,41 +343,15 @@ fn put_tag(out: &mut BytesMut, value: &Value, form: Option<Ty>) -> Result<(), Ba
         out.put_u8(value.is_null().into());
         if ty.is_var_type() {
             put_variable(out, 1, |out, _| {
-                put_value(out, value);
+                value_bytes(out, value);
                 Ok(())
             })
         } else {
             out.put_u8(0);
             let at = out.len();
             put_len(out, 0)?;
-            put_value(out, value);
+            value_bytes(out, value);
             patch(out, at, out.len() - at - 4)
         }
     })
-}
-
-/// The value's bytes, none for NULL.
-fn put_value(out: &mut BytesMut, value: &Value) {
-    match value {
-        Value::Null(_) => {}
-        Value::Bool(v) => out.put_u8((*v).into()),
-        Value::TinyInt(v) => out.put_i8(*v),
-        Value::SmallInt(v) => out.put_i16_le(*v),
-        Value::Int(v) => out.put_i32_le(*v),
-        Value::BigInt(v) => out.put_i64_le(*v),
-        Value::UTinyInt(v) => out.put_u8(*v),
-        Value::USmallInt(v) => out.put_u16_le(*v),
-        Value::UInt(v) => out.put_u32_le(*v),
-        Value::UBigInt(v) => out.put_u64_le(*v),
-        Value::Float(v) => out.put_f32_le(*v),
-        Value::Double(v) => out.put_f64_le(*v),
-        Value::Timestamp(v) => out.put_i64_le(v.as_raw_i64()),
-        Value::VarChar(v) | Value::NChar(v) => out.put_slice(v.as_bytes()),
-        Value::Json(v) => out.put_slice(v.to_string().as_bytes()),
-        Value::VarBinary(v) | Value::Blob(v) | Value::MediumBlob(v) | Value::Geometry(v) => {
-            out.put_slice(v);
-        }
-        Value::Decimal(v) => out.put_i128_le(v.unscaled()),
-        Value::Decimal64(v) => out.put_i64_le(i64::try_from(v.unscaled()).unwrap_or_default()),
-    }
 }

@@ -1,15 +1,14 @@
 use super::remote::Opening;
-use super::{Bound, Core, StmtUseResult, WsFieldsable, json, out_of_order};
+use super::{Core, StmtUseResult, WsFieldsable, json};
 use crate::query::{ResultSet, Taos};
 use std::fmt;
 use std::time::Duration;
 use taos_query::block::ColumnView;
-use taos_query::common::{Ty, Value};
-use taos_query::stmt::{BindType, Stmt2Field, StmtField, StmtParam};
+use taos_query::common::Value;
+use taos_query::stmt::logic::{Batch, field_list, out_of_order, param_at};
+use taos_query::stmt::{StmtField, StmtParam};
 use taos_query::util::block_on;
-use taos_query::{
-    AsyncBindable, AsyncFetchable as _, AsyncStatements, Code, ErrorKind, RawError, RawResult,
-};
+use taos_query::{AsyncBindable, AsyncFetchable as _, AsyncStatements, RawResult};
 
 use super::Stmt2;
 
@@ -24,17 +23,14 @@ use super::Stmt2;
 /// `execute` drops what was bound, which may or may not have been written.
 pub struct Stmt {
     core: Core,
-    table: Option<String>,
-    tags: Option<Vec<Value>>,
-    /// Bound, but no batch yet.
-    open: Vec<Bound>,
+    batch: Batch,
 }
 
 impl fmt::Debug for Stmt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.core
             .describe(f.debug_struct("Stmt"))
-            .field("table", &self.table)
+            .field("table", &self.batch.table())
             .finish()
     }
 }
@@ -62,7 +58,7 @@ impl Stmt {
     /// # Errors
     /// Before `prepare`; and before `set_tbname` where the tags depend on the table.
     pub async fn stmt_get_tag_fields(&mut self) -> RawResult<Vec<StmtField>> {
-        self.fields_of(|kind| kind == BindType::Tag).await
+        self.fields_of(true).await
     }
 
     /// The columns that are to be bound.
@@ -70,17 +66,15 @@ impl Stmt {
     /// # Errors
     /// As [`stmt_get_tag_fields`](Self::stmt_get_tag_fields).
     pub async fn stmt_get_col_fields(&mut self) -> RawResult<Vec<StmtField>> {
-        self.fields_of(|kind| !matches!(kind, BindType::Tag | BindType::TableName))
-            .await
+        self.fields_of(false).await
     }
 
-    async fn fields_of(&mut self, wanted: impl Fn(BindType) -> bool) -> RawResult<Vec<StmtField>> {
-        if !self.core.prepared()?.is_insert() {
+    async fn fields_of(&mut self, tags: bool) -> RawResult<Vec<StmtField>> {
+        if !self.core.draft.prepared()?.is_insert() {
             return Err(out_of_order("a query has parameters, but no fields"));
         }
-        let fields = self.core.learn(self.table.as_deref()).await?;
-        let of_kind = fields.iter().filter(|field| wanted(field.bind_type));
-        Ok(of_kind.map(first_form).collect())
+        let known = self.core.learn(self.batch.table()).await?;
+        Ok(known.map_or_else(Vec::new, |known| field_list(&known.fields, tags)))
     }
 
     /// Number of values to bind a row: columns of an INSERT, parameters of a query.
@@ -88,7 +82,7 @@ impl Stmt {
     /// # Errors
     /// As [`stmt_get_tag_fields`](Self::stmt_get_tag_fields).
     pub async fn stmt_num_params(&mut self) -> RawResult<usize> {
-        let statement = self.core.prepared()?;
+        let statement = self.core.draft.prepared()?;
         if statement.is_insert() {
             Ok(self.stmt_get_col_fields().await?.len())
         } else {
@@ -103,32 +97,7 @@ impl Stmt {
     /// whose parameters take any type.
     pub async fn stmt_get_param(&mut self, index: i64) -> RawResult<StmtParam> {
         let fields = self.stmt_get_col_fields().await?;
-        let field = usize::try_from(index)
-            .ok()
-            .and_then(|at| fields.get(at))
-            .ok_or_else(|| {
-                RawError::of(
-                    ErrorKind::Config,
-                    format!(
-                        "there is no parameter {index}, the statement has {}",
-                        fields.len()
-                    ),
-                )
-            })?;
-        let ty = u8::try_from(field.field_type)
-            .ok()
-            .and_then(Ty::from_u8_option);
-        let ty = ty.ok_or_else(|| {
-            RawError::of(
-                ErrorKind::Protocol,
-                format!(
-                    "parameter {index} is of the unknown type {}",
-                    field.field_type
-                ),
-            )
-            .with_code(Code::WS_BAD_ANSWER)
-        })?;
-        Ok(StmtParam::new(index, ty, field.bytes.into()))
+        param_at(&fields, index)
     }
 
     /// What the result of an executed SELECT looks like. Its rows come from
@@ -178,7 +147,7 @@ impl Stmt {
     /// Values that are not of the column's type; types that JSON has no form for; and those of
     /// `bind` and `add_batch`.
     pub async fn bind_all(&mut self, columns: Vec<serde_json::Value>) -> RawResult<()> {
-        let known = self.core.learn_known(self.table.as_deref()).await?;
+        let known = self.core.learn(self.batch.table()).await?;
         let known = known.ok_or_else(|| out_of_order("JSON is bound to INSERTs only"))?;
         let views = json::columns(&known.layout, columns)?;
         self.bind(&views).await?.add_batch().await?;
@@ -196,16 +165,6 @@ impl WsFieldsable for Stmt {
     }
 }
 
-fn first_form(field: &Stmt2Field) -> StmtField {
-    StmtField::new(
-        field.name.clone(),
-        field.field_type,
-        field.precision,
-        field.scale,
-        field.bytes,
-    )
-}
-
 impl AsyncBindable<Taos> for Stmt {
     async fn init_with_req_id(taos: &Taos, req_id: u64) -> RawResult<Self> {
         let opening = Opening {
@@ -216,9 +175,7 @@ impl AsyncBindable<Taos> for Stmt {
         core.open().await?;
         Ok(Self {
             core,
-            table: None,
-            tags: None,
-            open: Vec::new(),
+            batch: Batch::default(),
         })
     }
 
@@ -227,69 +184,33 @@ impl AsyncBindable<Taos> for Stmt {
     }
 
     async fn prepare(&mut self, sql: &str) -> RawResult<&mut Self> {
-        self.table = None;
-        self.tags = None;
-        self.open.clear();
+        self.batch.clear();
         self.core.prepare(sql).await?;
         Ok(self)
     }
 
     async fn set_tbname(&mut self, name: &str) -> RawResult<&mut Self> {
-        let statement = self.core.prepared()?;
-        let named = match statement.fields() {
-            Some(fields) => fields.iter().any(|f| f.bind_type == BindType::TableName),
-            None => statement.outline.table_mark,
-        };
-        if !named {
-            return Err(out_of_order("the statement has no `?` for a table"));
-        }
-        if name.is_empty() {
-            return Err(RawError::of(ErrorKind::Config, "the table name is empty"));
-        }
-        self.table = Some(name.to_owned());
-        // Those of the table before are not this one's.
-        self.tags = None;
+        self.batch.set_tbname(&self.core.draft, name)?;
         Ok(self)
     }
 
     async fn set_tags(&mut self, tags: &[Value]) -> RawResult<&mut Self> {
-        self.core.prepared()?;
-        self.core.check_tags(tags, self.table.as_deref())?;
-        self.tags = Some(tags.to_vec());
+        self.batch.set_tags(&self.core.draft, tags)?;
         Ok(self)
     }
 
     async fn bind(&mut self, params: &[ColumnView]) -> RawResult<&mut Self> {
-        self.core.prepared()?;
-        if params.is_empty() {
-            return Err(out_of_order("no columns to bind"));
-        }
-        let mut bound = Bound {
-            name: self.table.clone(),
-            tags: self.tags.clone().unwrap_or_default(),
-            columns: params.to_vec(),
-            fitted: 0,
-        };
-        self.core.check(&mut bound)?;
-        self.open.push(bound);
+        self.batch.bind(&self.core.draft, params)?;
         Ok(self)
     }
 
     async fn add_batch(&mut self) -> RawResult<&mut Self> {
-        if self.open.is_empty() {
-            return Err(out_of_order("call bind() before add_batch()"));
-        }
-        self.core.add(self.open.drain(..))?;
+        self.batch.add(&mut self.core.draft)?;
         Ok(self)
     }
 
     async fn execute(&mut self) -> RawResult<usize> {
-        if !self.open.is_empty() {
-            if self.core.prepared()?.is_insert() {
-                return Err(out_of_order("call add_batch() before execute()"));
-            }
-            self.core.add(self.open.drain(..))?;
-        }
+        self.batch.finish(&mut self.core.draft)?;
         self.core.execute().await
     }
 

@@ -1,12 +1,12 @@
 //! Columns that are given as JSON.
 
-use super::layout::{Layout, Target, wrong};
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use taos_query::block::ColumnView;
 use taos_query::common::{Precision, Ty};
+use taos_query::stmt::logic::{Layout, Target, wrong};
 use taos_query::{ErrorKind, RawError, RawResult};
 
 #[derive(Deserialize)]

@@ -1,29 +1,26 @@
 //! One statement on the server: the messages of both generations.
 
-use super::Bound;
-use super::layout::{Dialect, public_field};
-use super::outline::Outline;
 use crate::client::Client;
-use crate::connection::{Generation, Link, Payload, QueryAnswer, Reading, StmtHandle, text};
+use crate::connection::{Link, Payload, QueryAnswer, Reading, StmtHandle, text};
 use crate::protocol::{
     Action, BadBind, BindForm, BindTable, ReqArgs, Stmt2InitArgs, Stmt2PrepareArgs, StmtArgs,
-    StmtPrepareArgs, StmtTableArgs, TextReply, Version, encode_bind, encode_set_tags,
-    encode_stmt2_bind,
+    StmtFieldReply, StmtPrepareArgs, StmtTableArgs, TextReply, Version, encode_bind,
+    encode_set_tags, encode_stmt2_bind,
 };
 use crate::tries::Stop;
 use bytes::{Bytes, BytesMut};
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 use taos_query::block::{ColumnView, RawBlock};
-use taos_query::common::{Precision, Ty, Value};
+use taos_query::common::{Precision, Ty};
+use taos_query::stmt::logic::{
+    self, Bound, Dialect, Generation, Outline, Peer, Prepared, rounds, slice, table_field,
+    tag_column,
+};
 use taos_query::stmt::{BindType, Stmt2Field};
 use taos_query::util::generate_req_id;
 use taos_query::{ErrorKind, RawError, RawResult};
 
-/// Rows of one table that go into one message: below the server's 32,767, and whole bytes of a
-/// NULL bitmap (taosadapter-ws §9.2).
-const ROWS: usize = 32_760;
 /// "Table does not exist", which a table that is not named yet causes too (§9.1).
 const NO_TABLE: u32 = 0x022B;
 
@@ -36,16 +33,6 @@ pub(super) struct Opening {
     pub(super) req_id: Option<u64>,
     pub(super) single_stb_insert: bool,
     pub(super) single_table_bind_once: bool,
-}
-
-/// What the server says about a prepared statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Prepared {
-    pub(super) insert: bool,
-    /// What the placeholders of an INSERT are, where the server knows them by now.
-    pub(super) fields: Option<Vec<Stmt2Field>>,
-    /// Number of placeholders, 0 if not told.
-    pub(super) count: usize,
 }
 
 /// A statement that the server holds. Dropping it closes it, once no result needs it.
@@ -109,7 +96,11 @@ impl Remote {
     }
 
     pub(super) fn dialect(&self) -> Dialect {
-        Dialect::of(self.link.version, self.handle.generation())
+        Dialect {
+            peer: Peer::Server,
+            generation: self.handle.generation(),
+            version: self.link.version,
+        }
     }
 
     fn is_first(&self) -> bool {
@@ -131,16 +122,6 @@ impl Remote {
         let req_id = generate_req_id();
         let args = StmtArgs::new(req_id, self.id());
         self.checked(req_id, text(&action, &args)).await
-    }
-
-    pub(super) async fn prepare(&mut self, sql: &str, outline: &Outline) -> Step<Prepared> {
-        let prepared = if self.is_first() {
-            self.prepare_first(sql, outline).await?
-        } else {
-            self.prepare_second(sql, outline).await?
-        };
-        self.prepared = true;
-        Ok(prepared)
     }
 
     async fn prepare_second(&self, sql: &str, outline: &Outline) -> Step<Prepared> {
@@ -191,7 +172,7 @@ impl Remote {
     async fn fields_first(&self, outline: &Outline) -> Step<Vec<Stmt2Field>> {
         let mut fields = Vec::new();
         if outline.table_mark {
-            fields.push(Stmt2Field::new("tbname", 8, 0, 0, 271, BindType::TableName));
+            fields.push(table_field());
         }
         let mut ask = vec![(Action::GetColFields, 1)];
         if outline.tag_marks > 0 {
@@ -204,35 +185,6 @@ impl Remote {
                 fields.push(public_field(&field));
             }
         }
-        Ok(fields)
-    }
-
-    /// The fields of an INSERT for the table that is bound as `table`, and that SQL calls `place`.
-    /// The `probe` is made when it is needed, and serves for further tables.
-    pub(super) async fn fields_of(
-        &self,
-        sql: &str,
-        outline: &Outline,
-        (table, place): (&str, &str),
-        probe: &mut Option<Self>,
-    ) -> Step<Vec<Stmt2Field>> {
-        if self.is_first() {
-            self.set_table(table).await?;
-            return self.fields_first(outline).await;
-        }
-        // A statement of its own, because this one may have been bound already.
-        let mut other = match probe.take() {
-            Some(probe) => probe,
-            None => Self::open(&self.client, &self.link, &mut Opening::default()).await?,
-        };
-        let sql = outline.with_table(sql, place);
-        let prepared = other.prepare(&sql, &Outline::of(&sql)).await?;
-        *probe = Some(other);
-        let mut fields = prepared.fields.unwrap_or_default();
-        fields.insert(
-            0,
-            Stmt2Field::new("tbname", 8, 0, 0, 271, BindType::TableName),
-        );
         Ok(fields)
     }
 
@@ -375,6 +327,44 @@ impl Remote {
     }
 }
 
+impl logic::Remote for Remote {
+    type Stop = Stop;
+
+    async fn prepare(&mut self, sql: &str, outline: &Outline) -> Step<Prepared> {
+        let prepared = if self.is_first() {
+            self.prepare_first(sql, outline).await?
+        } else {
+            self.prepare_second(sql, outline).await?
+        };
+        self.prepared = true;
+        Ok(prepared)
+    }
+
+    async fn fields_of(
+        &mut self,
+        sql: &str,
+        outline: &Outline,
+        (table, place): (&str, &str),
+        probe: &mut Option<Self>,
+    ) -> Step<Vec<Stmt2Field>> {
+        if self.is_first() {
+            self.set_table(table).await?;
+            return self.fields_first(outline).await;
+        }
+        // A statement of its own, because this one may have been bound already.
+        let mut other = match probe.take() {
+            Some(probe) => probe,
+            None => Self::open(&self.client, &self.link, &mut Opening::default()).await?,
+        };
+        let sql = outline.with_table(sql, place);
+        let prepared = other.prepare(&sql, &Outline::of(&sql)).await?;
+        *probe = Some(other);
+        let mut fields = prepared.fields.unwrap_or_default();
+        fields.insert(0, table_field());
+        Ok(fields)
+    }
+}
+
 /// An engine error leaves the statement broken, with what was bound before (§8, §9.4).
 fn explained(error: RawError) -> RawError {
     if error.message().is_empty() || error.message() == "success" {
@@ -384,56 +374,20 @@ fn explained(error: RawError) -> RawError {
     error
 }
 
+/// A field of a reply in the form that users know.
+fn public_field(field: &StmtFieldReply) -> Stmt2Field {
+    Stmt2Field::new(
+        field.name.clone(),
+        field.field_type,
+        field.precision,
+        field.scale,
+        field.bytes,
+        BindType::from(field.bind_type),
+    )
+}
+
 fn unencodable(error: BadBind) -> RawError {
     RawError::of(ErrorKind::Config, error.to_string()).with_source(error)
-}
-
-/// Which rows of which table go into which message: no more than the server takes, and no table
-/// twice.
-fn rounds<'b>(bound: impl IntoIterator<Item = &'b Bound>) -> Vec<Vec<(&'b Bound, Range<usize>)>> {
-    let mut rounds: Vec<Vec<(&Bound, Range<usize>)>> = Vec::new();
-    let mut next: HashMap<Option<&str>, usize> = HashMap::new();
-    for table in bound {
-        let rows = table.columns.first().map_or(0, ColumnView::len);
-        let next = next.entry(table.name.as_deref()).or_default();
-        for start in (0..rows.max(1)).step_by(ROWS) {
-            if rounds.len() <= *next {
-                rounds.push(Vec::new());
-            }
-            if let Some(round) = rounds.get_mut(*next) {
-                round.push((table, start..rows.min(start + ROWS)));
-            }
-            *next += 1;
-        }
-    }
-    rounds
-}
-
-/// How many messages [`Remote::send`] would need for one table.
-pub(super) fn most_rounds(bound: &[Bound]) -> usize {
-    rounds(bound).len()
-}
-
-/// `None` if that is all of them.
-fn slice(columns: &[ColumnView], rows: &Range<usize>) -> Option<Vec<ColumnView>> {
-    let len = columns.first().map_or(0, ColumnView::len);
-    if *rows == (0..len) {
-        return None;
-    }
-    columns
-        .iter()
-        .map(|column| column.slice(rows.clone()))
-        .collect()
-}
-
-fn tag_column(value: &Value) -> RawResult<ColumnView> {
-    match value {
-        Value::Null(ty) => Ok(ColumnView::null(1, *ty)),
-        value => {
-            let value = value.to_borrowed_value();
-            ColumnView::try_from_values(value.ty(), [&value])
-        }
-    }
 }
 
 /// The server takes the numbers of timestamps as they are, and they have the right unit by now.

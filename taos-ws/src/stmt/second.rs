@@ -1,11 +1,12 @@
+use super::Core;
 use super::remote::Opening;
-use super::{Bound, Core, out_of_order};
 use crate::protocol::decode_stmt2_payload;
 use crate::query::{ResultSet, Taos};
 use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
 use taos_query::stmt::Stmt2Field;
+use taos_query::stmt::logic::tables_of;
 use taos_query::util::generate_req_id;
 use taos_query::{ErrorKind, RawError, RawResult, Stmt2AsyncBindable, Stmt2BindParam};
 
@@ -92,7 +93,7 @@ impl Stmt2 {
 
     /// Number of placeholders, that of the table included; `None` before `prepare`.
     pub fn fields_count(&self) -> Option<usize> {
-        let statement = self.core.prepared().ok()?;
+        let statement = self.core.draft.prepared().ok()?;
         Some(statement.count())
     }
 
@@ -125,24 +126,8 @@ impl Stmt2AsyncBindable<Taos> for Stmt2 {
     }
 
     async fn bind(&mut self, params: &[Stmt2BindParam]) -> RawResult<&mut Self> {
-        self.core.prepared()?;
-        if params.is_empty() {
-            return Err(out_of_order("no params to bind"));
-        }
-        let tables = params
-            .iter()
-            .map(|param| {
-                let mut bound = Bound {
-                    name: param.table_name().map(str::to_owned),
-                    tags: param.tags().unwrap_or_default().to_vec(),
-                    columns: param.columns().unwrap_or_default().to_vec(),
-                    fitted: 0,
-                };
-                self.core.check(&mut bound)?;
-                Ok(bound)
-            })
-            .collect::<RawResult<Vec<Bound>>>()?;
-        self.core.add(tables)?;
+        let tables = tables_of(&self.core.draft, params)?;
+        self.core.draft.add(tables)?;
         Ok(self)
     }
 
@@ -159,12 +144,12 @@ impl Stmt2AsyncBindable<Taos> for Stmt2 {
     }
 
     fn is_insert(&self) -> Option<bool> {
-        let statement = self.core.prepared().ok()?;
+        let statement = self.core.draft.prepared().ok()?;
         Some(statement.is_insert())
     }
 
     fn fields(&self) -> Option<&[Stmt2Field]> {
-        let statement = self.core.prepared().ok()?;
+        let statement = self.core.draft.prepared().ok()?;
         statement.fields().map(Vec::as_slice)
     }
 }

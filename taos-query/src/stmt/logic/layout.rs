@@ -1,36 +1,55 @@
 //! What a statement's placeholders are, and whether given data fits them.
 
-use super::Bound;
-use super::outline::Outline;
-use crate::connection::Generation;
-use crate::protocol::{StmtFieldReply, Version};
 use std::fmt;
-use taos_query::block::ColumnView;
-use taos_query::common::{BorrowedValue, Decimal, Precision, Ty, Value};
-use taos_query::stmt::{BindType, Stmt2Field};
-use taos_query::{Code, ErrorKind, RawError, RawResult};
 
-/// What a server makes of bound values.
+use super::outline::Outline;
+use super::{Bound, Generation};
+use crate::block::ColumnView;
+use crate::common::{BorrowedValue, Decimal, Precision, Ty, Value};
+use crate::error::{Code, ErrorKind, RawError, RawResult};
+use crate::stmt::{BindType, Stmt2Field};
+use crate::version::Version;
+
+/// Who takes bound values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Dialect {
-    pub(super) generation: Generation,
-    pub(super) version: Version,
+pub enum Peer {
+    /// A server, over the network.
+    Server,
+    /// A client library.
+    Library,
+}
+
+/// What is made of bound values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dialect {
+    /// Who takes them.
+    pub peer: Peer,
+    /// By which interface.
+    pub generation: Generation,
+    /// The version of the peer.
+    pub version: Version,
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let peer = match self.peer {
+            Peer::Server => "server",
+            Peer::Library => "client library",
+        };
+        write!(f, "a {peer} of version {}", self.version)
+    }
 }
 
 impl Dialect {
-    pub(super) const fn of(version: Version, generation: Generation) -> Self {
-        Self {
-            generation,
-            version,
-        }
-    }
-
     /// True if decimals travel as text (taosadapter-ws §9.3).
-    pub(super) fn decimal_text(&self) -> bool {
+    #[must_use]
+    pub fn decimal_text(&self) -> bool {
         self.version >= Version::DECIMAL_TEXT
     }
 
-    pub(super) fn takes(&self, ty: Ty) -> bool {
+    /// True if values of this type can be bound.
+    #[must_use]
+    pub fn takes(&self, ty: Ty) -> bool {
         let second = self.generation == Generation::Second;
         match ty {
             Ty::Decimal | Ty::Decimal64 => second && self.version >= Version::DECIMAL,
@@ -43,12 +62,14 @@ impl Dialect {
         if self.takes(ty) {
             return Ok(());
         }
+        let hint = match self.peer {
+            Peer::Server => ", or set version_prefer if the server does not tell its version",
+            Peer::Library => "",
+        };
         Err(RawError::of(
             ErrorKind::Unsupported,
             format!(
-                "{what} is of type {ty}, which cannot be bound on a server of version {}; write it by \
-                 SQL, or set version_prefer if the server does not tell its version",
-                self.version
+                "{what} is of type {ty}, which cannot be bound on {self}; write it by SQL{hint}"
             ),
         ))
     }
@@ -56,11 +77,13 @@ impl Dialect {
 
 /// A tag or column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    pub(super) name: String,
-    pub(super) ty: Ty,
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Ty,
     /// Of a timestamp.
-    pub(super) precision: Precision,
+    pub precision: Precision,
     /// Storage width.
     bytes: usize,
     /// Precision and scale of a decimal.
@@ -69,33 +92,29 @@ pub(super) struct Target {
 
 /// The placeholders of an INSERT.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Layout {
+pub struct Layout {
     /// The table is one of them.
-    pub(super) named: bool,
-    pub(super) tags: Vec<Target>,
-    pub(super) columns: Vec<Target>,
+    pub named: bool,
+    /// Its tags.
+    pub tags: Vec<Target>,
+    /// Its columns.
+    pub columns: Vec<Target>,
     /// The first column is the primary timestamp.
     primary_first: bool,
 }
 
-pub(super) fn wrong(message: String) -> RawError {
+/// Data that does not fit.
+#[must_use]
+pub fn wrong(message: String) -> RawError {
     RawError::of(ErrorKind::Config, message).with_code(Code::INVALID_PARA)
 }
 
-/// A field of a reply in the form that users know.
-pub(super) fn public_field(field: &StmtFieldReply) -> Stmt2Field {
-    Stmt2Field::new(
-        field.name.clone(),
-        field.field_type,
-        field.precision,
-        field.scale,
-        field.bytes,
-        BindType::from(field.bind_type),
-    )
-}
-
 impl Layout {
-    pub(super) fn of(fields: &[Stmt2Field], outline: &Outline) -> RawResult<Self> {
+    /// Reads what the server told.
+    ///
+    /// # Errors
+    /// A type or unit that is not known.
+    pub fn of(fields: &[Stmt2Field], outline: &Outline) -> RawResult<Self> {
         let mut layout = Self {
             named: false,
             tags: Vec::new(),
@@ -120,12 +139,14 @@ impl Layout {
     }
 
     /// True if the digits of a decimal column are still to be asked for.
-    pub(super) fn lacks_digits(&self) -> bool {
+    #[must_use]
+    pub fn lacks_digits(&self) -> bool {
         let lacks = |column: &Target| column.ty.is_decimal() && column.digits.is_none();
         self.columns.iter().any(lacks)
     }
 
-    pub(super) fn set_digits(&mut self, name: &str, digits: (u8, u8)) {
+    /// Notes precision and scale of the decimal column of this name.
+    pub fn set_digits(&mut self, name: &str, digits: (u8, u8)) {
         for column in self.columns.iter_mut().filter(|c| c.ty.is_decimal()) {
             if column.name == name {
                 column.digits = Some(digits);
@@ -134,12 +155,16 @@ impl Layout {
     }
 
     /// The types of the columns, which bound data must name as its own.
-    pub(super) fn column_types(&self) -> Vec<Ty> {
+    #[must_use]
+    pub fn column_types(&self) -> Vec<Ty> {
         self.columns.iter().map(|column| column.ty).collect()
     }
 
     /// Checks the data of one table and brings it into the form that the server takes.
-    pub(super) fn fit(&self, bound: &mut Bound, dialect: &Dialect) -> RawResult<()> {
+    ///
+    /// # Errors
+    /// Data that does not fit; the text names table and column.
+    pub fn fit(&self, bound: &mut Bound, dialect: &Dialect) -> RawResult<()> {
         match (&bound.name, self.named) {
             (None, true) => {
                 return Err(wrong(
@@ -174,7 +199,11 @@ impl Layout {
 }
 
 impl Layout {
-    pub(super) fn fit_tags(&self, tags: &mut [Value], table: Option<&str>) -> RawResult<()> {
+    /// Checks tags and brings them into the form that the server takes.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn fit_tags(&self, tags: &mut [Value], table: Option<&str>) -> RawResult<()> {
         counted("tag", &self.tags, tags.len(), table)?;
         for (target, value) in self.tags.iter().zip(tags) {
             let what = What::new("tag", target, table);
@@ -245,9 +274,7 @@ pub(super) fn fit_query(count: usize, bound: &mut Bound, dialect: &Dialect) -> R
             return Err(RawError::of(
                 ErrorKind::Unsupported,
                 format!(
-                    "parameter {index} of the query is of type {ty}, which a server of version {} \
-                     does not take",
-                    dialect.version
+                    "parameter {index} of the query is of type {ty}, which {dialect} does not take"
                 ),
             ));
         }

@@ -1,33 +1,50 @@
 //! A statement's text and what is known about it, wherever it lives.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
 use super::Bound;
 use super::layout::Layout;
 use super::outline::Outline;
-use super::remote::Prepared;
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
-use taos_query::RawResult;
-use taos_query::common::Ty;
-use taos_query::helpers::{quote_name, quote_table, split_table};
-use taos_query::stmt::Stmt2Field;
+use crate::common::Ty;
+use crate::error::RawResult;
+use crate::helpers::{quote_name, quote_table, split_table};
+use crate::stmt::Stmt2Field;
 
 /// Tables whose layouts are kept; beyond that all are learnt anew.
 const TABLES: usize = 1 << 16;
 
-/// The placeholders of an INSERT.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) fields: Vec<Stmt2Field>,
-    pub(super) layout: Layout,
+/// What the server says about a prepared statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// It writes.
+    pub insert: bool,
+    /// What the placeholders of an INSERT are, where the server knows them by now.
+    pub fields: Option<Vec<Stmt2Field>>,
+    /// Number of placeholders, 0 if not told.
+    pub count: usize,
 }
 
+/// The placeholders of an INSERT.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Known {
+    /// As the server told them, in the order of the SQL.
+    pub fields: Vec<Stmt2Field>,
+    /// What data must fit.
+    pub layout: Layout,
+}
+
+/// A text, and what is known about it.
 #[derive(Debug)]
-pub(super) struct Statement {
-    pub(super) sql: String,
-    pub(super) outline: Outline,
-    pub(super) prepared: Option<Prepared>,
+pub struct Statement {
+    /// The text.
+    pub sql: String,
+    /// What the text says.
+    pub outline: Outline,
+    /// What the server says, once it is prepared.
+    pub prepared: Option<Prepared>,
     /// The session's database when it was first prepared, in which the server looks for its tables.
-    pub(super) database: String,
+    pub database: String,
     /// Of an INSERT: what was learnt last, which holds for all rows unless the table alone tells.
     known: Option<Arc<Known>>,
     /// By bound name, where the table alone tells: no two need be alike.
@@ -35,7 +52,9 @@ pub(super) struct Statement {
 }
 
 impl Statement {
-    pub(super) fn new(sql: &str) -> Self {
+    /// A text that nobody has prepared yet.
+    #[must_use]
+    pub fn new(sql: &str) -> Self {
         Self {
             sql: sql.to_owned(),
             outline: Outline::of(sql),
@@ -46,17 +65,22 @@ impl Statement {
         }
     }
 
-    pub(super) fn fields(&self) -> Option<&Vec<Stmt2Field>> {
+    /// What was learnt last.
+    #[must_use]
+    pub fn fields(&self) -> Option<&Vec<Stmt2Field>> {
         self.known.as_ref().map(|known| &known.fields)
     }
 
-    pub(super) fn is_insert(&self) -> bool {
+    /// True if it writes.
+    #[must_use]
+    pub fn is_insert(&self) -> bool {
         let prepared = self.prepared.as_ref();
         prepared.map_or(self.outline.insert, |prepared| prepared.insert)
     }
 
     /// Number of placeholders, that of the table included.
-    pub(super) fn count(&self) -> usize {
+    #[must_use]
+    pub fn count(&self) -> usize {
         match (&self.known, &self.prepared) {
             (Some(known), _) => known.fields.len(),
             (None, Some(prepared)) if prepared.count > 0 => prepared.count,
@@ -65,7 +89,8 @@ impl Statement {
     }
 
     /// What is known of the table that is bound by this name.
-    pub(super) fn known(&self, table: Option<&str>) -> Option<&Arc<Known>> {
+    #[must_use]
+    pub fn known(&self, table: Option<&str>) -> Option<&Arc<Known>> {
         if self.outline.needs_table() {
             self.tables.get(table?)
         } else {
@@ -73,19 +98,22 @@ impl Statement {
         }
     }
 
-    pub(super) fn layout(&self, table: Option<&str>) -> Option<&Layout> {
+    /// What data of that table must fit.
+    #[must_use]
+    pub fn layout(&self, table: Option<&str>) -> Option<&Layout> {
         self.known(table).map(|known| &known.layout)
     }
 
     /// Keeps a statement of ever new tables from growing without end.
-    pub(super) fn make_room(&mut self) {
+    pub fn make_room(&mut self) {
         if self.tables.len() >= TABLES {
             self.tables.clear();
         }
     }
 
     /// The tables to ask for before these can be sent.
-    pub(super) fn unknown_tables(&self, bound: &[Bound], sample: Option<&str>) -> Vec<String> {
+    #[must_use]
+    pub fn unknown_tables(&self, bound: &[Bound], sample: Option<&str>) -> Vec<String> {
         if !self.is_insert() {
             return Vec::new();
         }
@@ -103,7 +131,7 @@ impl Statement {
     }
 
     /// Keeps what was learnt; true if that changes what data must fit.
-    pub(super) fn learnt(&mut self, table: Option<&str>, known: Known) -> bool {
+    pub fn learnt(&mut self, table: Option<&str>, known: Known) -> bool {
         let changed = self.known.as_deref().is_some_and(|before| *before != known);
         // Most tables of one statement are alike.
         let known = match &self.known {
@@ -121,13 +149,16 @@ impl Statement {
     }
 
     /// Forgets what another server, or the same one at another time, said; true if that was anything.
-    pub(super) fn unlearn(&mut self) -> bool {
+    pub fn unlearn(&mut self) -> bool {
         self.tables.clear();
         self.known.take().is_some()
     }
 
     /// A bound name as SQL says it, independent of where the session is by now.
-    pub(super) fn place_of(&self, table: &str) -> RawResult<String> {
+    ///
+    /// # Errors
+    /// A name that SQL has no form for.
+    pub fn place_of(&self, table: &str) -> RawResult<String> {
         if self.database.is_empty() || split_table(table).0.is_some() {
             return quote_table(table);
         }
@@ -139,7 +170,10 @@ impl Statement {
     }
 
     /// As [`place_of`](Self::place_of) for the table that the text names, if it does.
-    pub(super) fn described(&self) -> RawResult<Option<String>> {
+    ///
+    /// # Errors
+    /// A name that SQL has no form for.
+    pub fn described(&self) -> RawResult<Option<String>> {
         let Some(table) = self.outline.described() else {
             return Ok(None);
         };
@@ -150,7 +184,8 @@ impl Statement {
     }
 
     /// The data divided by what types the columns go as, for which one message has room once only.
-    pub(super) fn by_types<'b>(&self, bound: &'b [Bound]) -> Vec<(Vec<Ty>, Vec<&'b Bound>)> {
+    #[must_use]
+    pub fn by_types<'b>(&self, bound: &'b [Bound]) -> Vec<(Vec<Ty>, Vec<&'b Bound>)> {
         let types = |known: Option<&Arc<Known>>| {
             known
                 .map(|known| known.layout.column_types())

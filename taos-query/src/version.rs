@@ -1,6 +1,9 @@
+//! Versions of servers and client libraries.
+
 use std::fmt;
 
-/// A server version: four numbers; anything else in the text is ignored (§16).
+/// The version of a server or of a client library: four numbers; anything else in the text is ignored
+/// (taosadapter-ws §16).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Version([u32; 4]);
 
@@ -20,9 +23,9 @@ impl Version {
 
     /// First version that knows BI mode.
     pub const BI_MODE: Self = Self([3, 2, 0, 0]);
-    /// The newest that a server without `/ws` can be (§1).
+    /// The newest that a server without `/ws` can be (taosadapter-ws §1).
     pub const OLD_ENDPOINT: Self = Self([3, 1, 1, 14]);
-    /// First version of the 3.2 line whose `/ws` has everything of that line (§1).
+    /// First version of the 3.2 line whose `/ws` has everything of that line (taosadapter-ws §1).
     pub const UNIFIED: Self = Self([3, 1, 1, 15]);
     /// First version that knows `table_name_key` in `insert`.
     pub const TABLE_NAME_KEY: Self = Self([3, 3, 3, 0]);
@@ -32,12 +35,12 @@ impl Version {
     pub const DECIMAL: Self = Self([3, 3, 6, 0]);
     /// First version whose statements take decimals as text.
     pub const DECIMAL_TEXT: Self = Self([3, 4, 0, 0]);
-    /// First version that gives a topic's message in one binary frame, errors included (§11.6).
+    /// First version that gives a topic's message in one binary frame, errors included (taosadapter-ws §11.6).
     pub const RAW_DATA: Self = Self([3, 3, 1, 2]);
-    /// First version that takes a consumer's timeouts by name (§11.1).
+    /// First version that takes a consumer's timeouts by name (taosadapter-ws §11.1).
     pub const CONSUMER_TIMEOUTS: Self = Self([3, 3, 3, 0]);
     /// First version that takes any key of a consumer's configuration, and the number of the last
-    /// message in `poll` (§11.1, §11.2).
+    /// message in `poll` (taosadapter-ws §11.1, §11.2).
     pub const CONSUMER_CONFIG: Self = Self([3, 3, 6, 0]);
     /// First version that knows tokens and one-time codes in `conn`.
     pub const TOKENS: Self = Self([3, 4, 0, 0]);

@@ -1,25 +1,25 @@
 //! What the text of a statement says about its placeholders, as far as the server does not.
 
-use taos_query::helpers::split_table;
+use crate::helpers::split_table;
 
 /// The shape of a statement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Outline {
+pub struct Outline {
     /// It begins with INSERT.
-    pub(super) insert: bool,
+    pub insert: bool,
     /// A `?` stands where the table is named.
-    pub(super) table_mark: bool,
+    pub table_mark: bool,
     /// The table that is written out, as it is written.
     table: Option<String>,
     /// The super table behind USING.
     using: Option<String>,
     /// Marks behind TAGS.
-    pub(super) tag_marks: usize,
+    pub tag_marks: usize,
     /// The first mark is that of the primary timestamp: no columns are listed, and the values begin
     /// with a mark.
-    pub(super) primary_first: bool,
+    pub primary_first: bool,
     /// All marks, but for that of the table.
-    pub(super) marks: usize,
+    pub marks: usize,
     /// Every table that is written out has its database before it.
     qualified: bool,
     /// Where the mark of the table stands.
@@ -118,7 +118,9 @@ impl<'a> Iterator for Tokens<'a> {
 }
 
 impl Outline {
-    pub(super) fn of(sql: &str) -> Self {
+    /// Reads a text.
+    #[must_use]
+    pub fn of(sql: &str) -> Self {
         let mut tokens = Tokens { sql, at: 0 };
         let insert = matches!(
             tokens.next(),
@@ -186,18 +188,21 @@ impl Outline {
     }
 
     /// True if only the name of a table tells what its columns are.
-    pub(super) const fn needs_table(&self) -> bool {
+    #[must_use]
+    pub const fn needs_table(&self) -> bool {
         self.table_mark && self.using.is_none()
     }
 
     /// The table whose description holds for all rows, if the text names one.
-    pub(super) fn described(&self) -> Option<&str> {
+    #[must_use]
+    pub fn described(&self) -> Option<&str> {
         self.using.as_deref().or(self.table.as_deref())
     }
 
     /// True if it does not depend on the session's database which tables are meant, those with these
     /// names bound.
-    pub(super) fn is_qualified<'n>(&self, bound: impl IntoIterator<Item = &'n str>) -> bool {
+    #[must_use]
+    pub fn is_qualified<'n>(&self, bound: impl IntoIterator<Item = &'n str>) -> bool {
         let mut bound = bound.into_iter().peekable();
         if self.insert && self.needs_table() {
             return bound.peek().is_some() && bound.all(is_qualified);
@@ -206,7 +211,8 @@ impl Outline {
     }
 
     /// The statement for the table that SQL calls `place`.
-    pub(super) fn with_table(&self, sql: &str, place: &str) -> String {
+    #[must_use]
+    pub fn with_table(&self, sql: &str, place: &str) -> String {
         let (before, mark) = sql.split_at_checked(self.table_at).unwrap_or((sql, ""));
         let after = mark.strip_prefix('?').unwrap_or(mark);
         format!("{before}{place}{after}")
