@@ -1,17 +1,31 @@
-//! What tests need of the server they run against, told by its [`Capabilities`]. A test whose needs are not
-//! met is skipped, and says which.
+//! What tests need of the server they run against, told by its [`Capabilities`], or of the way to it. A test
+//! whose needs are not met is skipped, and says which.
 
 use taos_query::{Capabilities, Dialect};
 
-/// A capability that a test cannot do without.
+use crate::Target;
+
+/// Something that a test cannot do without.
 #[derive(Debug, Clone, Copy)]
 pub struct Need {
     name: &'static str,
-    met: fn(&Capabilities) -> bool,
+    met: Met,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Met {
+    By(fn(&Capabilities) -> bool),
+    OnTheWay(fn(&Target) -> bool),
 }
 
 impl Need {
     const fn new(name: &'static str, met: fn(&Capabilities) -> bool) -> Self {
+        let met = Met::By(met);
+        Self { name, met }
+    }
+
+    const fn of_the_way(name: &'static str, met: fn(&Target) -> bool) -> Self {
+        let met = Met::OnTheWay(met);
         Self { name, met }
     }
 
@@ -21,10 +35,13 @@ impl Need {
         self.name
     }
 
-    /// Whether a server with these capabilities has it.
+    /// Whether this server, or the way to it, has it.
     #[must_use]
-    pub fn met(self, capabilities: &Capabilities) -> bool {
-        (self.met)(capabilities)
+    pub fn met(self, target: &Target) -> bool {
+        match self.met {
+            Met::By(met) => met(target.capabilities()),
+            Met::OnTheWay(met) => met(target),
+        }
     }
 }
 
@@ -48,3 +65,13 @@ pub const AFFECTED_ROWS: Need = Need::new("counts of affected rows", |c| c.affec
 pub const LASTING_CONNECTIONS: Need = Need::new("lasting connections", |c| c.lasting_connections);
 /// Time zones of connections.
 pub const TIME_ZONES: Need = Need::new("time zones", |c| c.time_zones);
+/// A line that the proxy understands: WebSocket, or the plain one of QuestDB. The native protocol is neither.
+pub const KNOWN_FRAMES: Need = Need::of_the_way("line that the proxy understands", |target| {
+    !target.is_native() || target.is_native_over_websocket()
+});
+/// Timeouts and tries by connection: a native library has those of the whole process, if any.
+pub const OWN_LIMITS: Need = Need::of_the_way("limits of each connection", |target| {
+    !target.is_native()
+});
+/// Another address when one is gone.
+pub const FAILOVER: Need = Need::of_the_way("second address", |target| !target.is_native());

@@ -148,14 +148,38 @@ fn all_targets() -> Vec<Target> {
     if !found.is_empty() {
         return found;
     }
-    match Server::shared() {
-        Ok(server) => vec![Target {
-            dsn: server.dsn().to_owned(),
-            capabilities: Capabilities::TDENGINE,
-            _server: Some(server),
-        }],
+    let server = match Server::shared() {
+        Ok(server) => server,
         Err(error) => panic!("the embedded server does not start: {error}"),
-    }
+    };
+    let (dsn, capabilities) = match library() {
+        // What a backend cannot do is its own to say.
+        Some(library) => {
+            let dsn = natively(server.dsn(), &library);
+            let capabilities = capabilities(&dsn);
+            (dsn, capabilities)
+        }
+        None => (server.dsn().to_owned(), Capabilities::TDENGINE),
+    };
+    vec![Target {
+        dsn,
+        capabilities,
+        _server: Some(server),
+    }]
+}
+
+/// The library of this workspace that the embedded server is to be reached through. One lying around in
+/// target/ may be older than the sources, so it must be named.
+fn library() -> Option<String> {
+    std::env::var("TAOS_CAPI_LIB")
+        .ok()
+        .filter(|path| !path.is_empty())
+}
+
+/// The same server, by way of a native library.
+fn natively(dsn: &str, library: &str) -> String {
+    let address = dsn.split_once("://").map_or(dsn, |(_, address)| address);
+    format!("taos://{address}?libraryPath={library}")
 }
 
 /// The servers of this run that have what the test needs; of each other one it says that it is skipped.
@@ -166,9 +190,9 @@ fn all_targets() -> Vec<Target> {
 pub fn targets_with(needed: &[Need]) -> Vec<Target> {
     let mut targets = all_targets();
     targets.retain(|target| {
-        let missing = needed.iter().find(|need| !need.met(&target.capabilities));
+        let missing = needed.iter().find(|need| !need.met(target));
         if let Some(missing) = missing {
-            crate::skipped(&format!("the server has no {}", missing.name()));
+            crate::skipped(&format!("there is no {}", missing.name()));
         }
         missing.is_none()
     });
@@ -218,6 +242,19 @@ impl Target {
     #[must_use]
     pub const fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    /// Whether a native library stands between.
+    #[must_use]
+    pub fn is_native(&self) -> bool {
+        let dsn = self.parsed();
+        matches!(dsn.driver.as_str(), "taos" | "tmq") && dsn.protocol.is_none()
+    }
+
+    /// Whether that is the library of this workspace, whose line is WebSocket.
+    #[must_use]
+    pub fn is_native_over_websocket(&self) -> bool {
+        self.is_native() && library().is_some_and(|ours| self.parsed().get("libraryPath") == Some(ours.as_str()))
     }
 
     /// Whether statements are to be TDengine's.

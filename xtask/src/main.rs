@@ -12,8 +12,10 @@ mod emulated;
 mod house_rules;
 mod judges;
 mod lint;
+mod native;
 mod process;
 mod questdb;
+mod skips;
 mod soak;
 mod suite;
 
@@ -29,10 +31,12 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Everything that must hold before a change lands: tests, emulated releases, QuestDB, SQL corpus, third-party clients, examples
+    /// Everything that must hold before a change lands: tests, emulated releases, the native way, QuestDB, SQL corpus, third-party clients, examples
     Test,
     /// The behaviour suite against the server as older releases, without the rest of the tests
     Emulated,
+    /// The behaviour suite and the examples through our libtaos, without the rest of the tests
+    Native,
     /// The suites against a real QuestDB, without the rest of the tests
     Questdb,
     /// The third-party clients without the rest of the tests
@@ -61,6 +65,7 @@ fn main() -> Result<()> {
     match Options::parse().chore {
         Chore::Test => suite::run(),
         Chore::Emulated => emulated::alone(),
+        Chore::Native => native::alone(),
         Chore::Questdb => questdb::alone(),
         Chore::Clients { name } => judges::alone(name.as_deref()),
         Chore::Lint => lint::run(),

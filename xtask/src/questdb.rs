@@ -1,6 +1,5 @@
 //! The suites against a real QuestDB, which Maven brings into target/ and which ends with this step.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::{self, cargo, follow_for, root, target};
-use crate::suite::{self, Count, TEST_THREADS, counts, test_binary};
+use crate::process::{self, cargo, follow_for, target};
+use crate::skips;
+use crate::suite::{self, Count, test_binary};
 
 const ARTIFACT: &str = "org.questdb:questdb:9.3.4";
 const JAR: &str = "questdb-9.3.4.jar";
@@ -39,10 +39,10 @@ pub(crate) fn run() -> Result<Count> {
     let mut total = Count::default();
     let mut suite = Command::new(test_binary("questdb")?);
     suite.arg("--include-ignored");
-    total += run_tests(&mut suite, &servers)?;
+    total += run_tests(suite, &servers)?;
     let mut behaviour = Command::new(test_binary("behaviour")?);
     behaviour.env("TAOS_TEST_DSNS", format!("questdb://{}", servers.http()?));
-    total += run_tests(&mut behaviour, &servers)?;
+    total += run_tests(behaviour, &servers)?;
     total += examples(servers.http()?)?;
     Ok(total)
 }
@@ -196,49 +196,13 @@ impl Drop for Servers {
     }
 }
 
-/// Runs a test binary; tests that say on standard error why they are skipped count as that.
-fn run_tests(binary: &mut Command, servers: &Servers) -> Result<Count> {
+/// Runs a test binary on the servers.
+fn run_tests(mut binary: Command, servers: &Servers) -> Result<Count> {
     binary
-        .current_dir(root().join("tests"))
-        .env("RUST_BACKTRACE", "0")
-        .env("RUST_TEST_THREADS", TEST_THREADS)
         .env("TAOS_TEST_QUESTDB", &servers.names)
+        .env_remove("TAOS_CAPI_LIB")
         .env_remove("QDB_CLIENT_CONF");
-    let skips = target().join("questdb/skipped.txt");
-    fs::write(&skips, "")?;
-    binary.env("TAOS_TEST_SKIPS", &skips);
-    let mut count = Count::default();
-    let succeeded = follow_for(binary, SUITE, |line| {
-        if !line.ends_with("... ok") {
-            println!("{line}");
-        }
-        count += counts(line).unwrap_or_default();
-    })?;
-    let skips = fs::read_to_string(&skips)?;
-    let (tests, reasons) = skipped(&skips);
-    for (reason, tests) in reasons {
-        println!("skipped {tests:>4}: {reason}");
-    }
-    count.skipped += tests;
-    count.passed = count.passed.saturating_sub(tests);
-    ensure!(count.passed > 0, "no test was run");
-    ensure!(
-        succeeded || count.failed > 0,
-        "it failed without naming a test"
-    );
-    Ok(count)
-}
-
-/// How many tests were skipped, and how often for which reason, from lines `skipped TEST: REASON`.
-fn skipped(lines: &str) -> (u64, BTreeMap<&str, u64>) {
-    let mut reasons = BTreeMap::new();
-    let mut tests = std::collections::BTreeSet::new();
-    for (test, reason) in lines.lines().filter_map(|line| line.split_once(": ")) {
-        if tests.insert(test) {
-            *reasons.entry(reason).or_default() += 1;
-        }
-    }
-    (u64::try_from(tests.len()).unwrap_or(u64::MAX), reasons)
+    skips::counted(binary, "questdb", SUITE)
 }
 
 #[cfg(test)]
@@ -252,11 +216,5 @@ mod tests {
         assert_eq!(java_version("java version \"1.8.0_402\""), Some(1));
         assert_eq!(java_version("openjdk version \"21-ea\""), Some(21));
         assert_eq!(java_version("no java here"), None);
-    }
-
-    #[test]
-    fn a_test_is_skipped_once_and_for_its_first_reason() {
-        let lines = "skipped a::b: no tags\nskipped a::b: no topics\nskipped c: no tags\n";
-        assert_eq!(skipped(lines), (2, BTreeMap::from([("no tags", 2)])));
     }
 }

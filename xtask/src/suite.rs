@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::process::{self, capture, cargo, follow, follow_for, target};
-use crate::{corpus, emulated, judges, questdb};
+use crate::{corpus, emulated, judges, native, questdb};
 
 /// Many tests wait for timeouts most of their time, so there may be more of them than processors.
 pub(crate) const TEST_THREADS: &str = "6";
@@ -75,6 +75,7 @@ pub(crate) fn run() -> Result<()> {
     run_all(&[
         ("cargo test", cargo_tests),
         ("emulated releases", emulated::run),
+        ("native", native::run),
         ("QuestDB", questdb::run),
         ("SQL corpus", corpus::run),
         ("third-party clients", judges::run),
@@ -92,6 +93,7 @@ fn cargo_tests() -> Result<Count> {
     let succeeded = follow(
         cargo(["test", "--workspace", "--no-fail-fast"])
             .env("TAOS_EMBEDDED_BIN", target().join("debug/taos-embedded"))
+            .env_remove("TAOS_CAPI_LIB")
             .env("RUST_TEST_THREADS", TEST_THREADS),
         |line| {
             println!("{line}");
@@ -133,7 +135,7 @@ pub(crate) fn counts(line: &str) -> Option<Count> {
 }
 
 /// Programs that newcomers run, and what each must print.
-const EXAMPLES: [(&str, &[&str]); 14] = [
+pub(crate) const EXAMPLES: &[(&str, &[&str])] = &[
     ("quickstart", &["Seattle", "New York", "2,922"]),
     ("bind", &["2 rows written", "1000 more", "Tromsø"]),
     (
