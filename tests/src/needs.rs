@@ -70,8 +70,7 @@ pub const KNOWN_FRAMES: Need = Need::of_the_way("line that the proxy understands
     !target.is_native() || target.is_native_over_websocket()
 });
 /// Timeouts and tries by connection: a native library has those of the whole process, if any.
-pub const OWN_LIMITS: Need = Need::of_the_way("limits of each connection", |target| {
-    !target.is_native()
-});
+pub const OWN_LIMITS: Need =
+    Need::of_the_way("limits of each connection", |target| !target.is_native());
 /// Another address when one is gone.
 pub const FAILOVER: Need = Need::of_the_way("second address", |target| !target.is_native());

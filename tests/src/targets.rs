@@ -254,7 +254,8 @@ impl Target {
     /// Whether that is the library of this workspace, whose line is WebSocket.
     #[must_use]
     pub fn is_native_over_websocket(&self) -> bool {
-        self.is_native() && library().is_some_and(|ours| self.parsed().get("libraryPath") == Some(ours.as_str()))
+        self.is_native()
+            && library().is_some_and(|ours| self.parsed().get("libraryPath") == Some(ours.as_str()))
     }
 
     /// Whether statements are to be TDengine's.

@@ -17,6 +17,15 @@ const SUITE: Duration = Duration::from_secs(15 * 60);
 /// What the lists of skips call this run.
 const RUN: &str = "native";
 
+/// The variable that lists where programs look for libraries.
+pub(crate) const SEARCHED: &str = if cfg!(target_os = "macos") {
+    "DYLD_LIBRARY_PATH"
+} else if cfg!(windows) {
+    "PATH"
+} else {
+    "LD_LIBRARY_PATH"
+};
+
 /// Our libtaos as cargo leaves it, of the profile `debug` or `release`.
 pub(crate) fn library(profile: &str) -> PathBuf {
     let name = format!("{DLL_PREFIX}taos_capi{DLL_SUFFIX}");
@@ -25,7 +34,9 @@ pub(crate) fn library(profile: &str) -> PathBuf {
 
 /// How the server at `address` is reached through a library.
 pub(crate) fn dsn(address: &str, library: &Path) -> Result<String> {
-    let library = library.to_str().context("the path of the library is no UTF-8")?;
+    let library = library
+        .to_str()
+        .context("the path of the library is no UTF-8")?;
     Ok(format!("taos://{address}?libraryPath={library}"))
 }
 
@@ -80,9 +91,16 @@ fn examples(library: &Path) -> Result<Count> {
             "raw-dump" => vec![("TAOS_TOPIC", "example_meters")],
             _ => Vec::new(),
         };
-        let variables: Vec<_> = [("TAOS_DSN", dsn.as_str())].into_iter().chain(more).collect();
+        let variables: Vec<_> = [("TAOS_DSN", dsn.as_str())]
+            .into_iter()
+            .chain(more)
+            .collect();
         // What `subscribe` has left differs from the dump of a program of its own.
-        let expected = if *name == "raw-restore" { &[" messages replayed", "d0: "] } else { *expected };
+        let expected = if *name == "raw-restore" {
+            &[" messages replayed", "d0: "]
+        } else {
+            *expected
+        };
         suite::example(name, &variables, expected)?;
         count.passed += 1;
     }
@@ -99,7 +117,13 @@ fn examples(library: &Path) -> Result<Count> {
 
 /// The same as a chore of its own.
 pub(crate) fn alone() -> Result<()> {
-    process::run(&mut cargo(["build", "--workspace", "--lib", "--bins", "--examples"]))?;
+    process::run(&mut cargo([
+        "build",
+        "--workspace",
+        "--lib",
+        "--bins",
+        "--examples",
+    ]))?;
     let count = run()?;
     println!(
         "{} passed, {} failed, {} skipped",

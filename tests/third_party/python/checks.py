@@ -30,6 +30,20 @@ COLUMNS = {
     "d128": ("decimal(38,6)", "12345678901234567890.123456"),
 }
 
+# Those of them that statements bind, with a value each, and tags of two tables.
+NAMES = "b, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, vc, nc, vb, geo"
+BINDABLE = (
+    "b bool, i8 tinyint, i16 smallint, i32 int, i64 bigint, u8 tinyint unsigned, u16 smallint unsigned, "
+    "u32 int unsigned, u64 bigint unsigned, f32 float, f64 double, vc varchar(32), nc nchar(32), "
+    "vb varbinary(16), geo geometry(64)"
+)
+FULL = [
+    True, -128, -32768, -2147483648, -9223372036854775807, 255, 65535, 4294967295, 18446744073709551615,
+    1.5, 2.25, 'plain "text"', "żółw 🐢", b"\x00\xff\x10", POINT,
+]
+NULLS = [None] * len(FULL)
+TAGS = [["Gdańsk", 3], [None, None]]
+
 
 def setup_statements(database):
     """A super table of all types; d1 has a full row and one of NULLs, d2 one row."""

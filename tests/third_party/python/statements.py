@@ -1,25 +1,13 @@
 """Both generations of prepared statements, and schemaless lines, of taos-ws-py against the server at TAOS_ADDRESS."""
 import taosws
 
-from checks import ADDRESS, POINT, check, equal, main, raises
+from checks import ADDRESS, BINDABLE, FULL, NAMES, NULLS, TAGS, check, equal, main, raises
 
 DSN = f"taosws://root:taosdata@{ADDRESS}"
 DATABASE = "judge_ws_stmt"
 MANY = 10_000
 FIRST = 1_700_000_000_000
-NAMES = "b, i8, i16, i32, i64, u8, u16, u32, u64, f32, f64, vc, nc, vb, geo"
-COLUMNS = (
-    "b bool, i8 tinyint, i16 smallint, i32 int, i64 bigint, u8 tinyint unsigned, u16 smallint unsigned, "
-    "u32 int unsigned, u64 bigint unsigned, f32 float, f64 double, vc varchar(32), nc nchar(32), "
-    "vb varbinary(16), geo geometry(64)"
-)
-FULL = [
-    True, -128, -32768, -2147483648, -9223372036854775807, 255, 65535, 4294967295, 18446744073709551615,
-    1.5, 2.25, 'plain "text"', "żółw 🐢", b"\x00\xff\x10", POINT,
-]
-NULLS = [None] * len(FULL)
 MARKS = ", ".join(["?"] * (1 + len(FULL)))
-TAGS = [["Gdańsk", 3], [None, None]]
 
 
 def connect(database=DATABASE):
@@ -62,7 +50,7 @@ def creates_tables():
     connection = taosws.connect(DSN)
     connection.execute(f"create database {DATABASE} precision 'ms'")
     for table in ("first", "second"):
-        sql = f"create table {DATABASE}.{table}_kinds (ts timestamp, {COLUMNS}) tags (place varchar(24), floor int)"
+        sql = f"create table {DATABASE}.{table}_kinds (ts timestamp, {BINDABLE}) tags (place varchar(24), floor int)"
         connection.execute(sql)
     for table in ("first", "second"):
         connection.execute(f"create table {DATABASE}.{table}_many (ts timestamp, n int)")

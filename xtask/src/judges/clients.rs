@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::native;
 use crate::process::{Server, cargo, follow_for, root, target};
 
 /// A download or a build that has not ended by then never will.
@@ -45,7 +46,7 @@ fn qwp_in_form(form: &[&str]) -> Result<Server> {
 // Some systems ship a Python whose environments come without pip.
 const PYTHON: &[&[&str]] = &[&["python3", "-c", "import venv, ensurepip"]];
 
-pub(super) const CLIENTS: [Client; 8] = [
+pub(super) const CLIENTS: [Client; 9] = [
     Client {
         name: "taos-ws-py",
         needs: PYTHON,
@@ -56,6 +57,12 @@ pub(super) const CLIENTS: [Client; 8] = [
         name: "taospy",
         needs: PYTHON,
         prepare: || python(&["rest.py"]),
+        server: embedded,
+    },
+    Client {
+        name: "taospy native",
+        needs: PYTHON,
+        prepare: python_natively,
         server: embedded,
     },
     Client {
@@ -164,6 +171,17 @@ fn python(scripts: &[&str]) -> Result<Vec<Command>> {
         command
     };
     Ok(scripts.iter().map(command).collect())
+}
+
+/// With our libtaos under the name that the client looks for.
+fn python_natively() -> Result<Vec<Command>> {
+    let directory = native::directory(&native::library("debug"))?;
+    let scripts = ["native.py", "native_statements.py", "native_consumers.py"];
+    let mut commands = python(&scripts)?;
+    for command in &mut commands {
+        command.env(native::SEARCHED, &directory);
+    }
+    Ok(commands)
 }
 
 fn node() -> Result<Vec<Command>> {

@@ -35,6 +35,7 @@ pub(crate) fn alone(name: Option<&str>) -> Result<()> {
     process::run(&mut cargo([
         "build",
         "--workspace",
+        "--lib",
         "--bin",
         "taos-embedded",
         "--bin",
