@@ -255,7 +255,7 @@ impl Target {
     #[must_use]
     pub fn is_native_over_websocket(&self) -> bool {
         self.is_native()
-            && library().is_some_and(|ours| self.parsed().get("libraryPath") == Some(ours.as_str()))
+            && library().is_some_and(|ours| self.parsed().get("libraryPath") == Some(&ours))
     }
 
     /// Whether statements are to be TDengine's.
