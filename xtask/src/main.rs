@@ -18,6 +18,8 @@ mod questdb;
 mod skips;
 mod soak;
 mod suite;
+#[cfg(test)]
+mod unsafe_code;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
