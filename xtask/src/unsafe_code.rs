@@ -165,9 +165,7 @@ fn literal_behind(prefix: &str, rest: &str) -> Option<usize> {
     // `r#name` is a word.
     let inside = rest[hashes..].strip_prefix('"')?;
     let end = format!("\"{}", &rest[..hashes]);
-    let length = inside
-        .find(&end)
-        .map_or(inside.len(), |at| at + end.len());
+    let length = inside.find(&end).map_or(inside.len(), |at| at + end.len());
     Some(hashes + 1 + length)
 }
 
@@ -290,7 +288,10 @@ fn sources(folder: &Path, found: &mut BTreeMap<String, String>) -> Result<()> {
         if path.is_dir() {
             sources(&path, found)?;
         } else if name.ends_with(".rs") {
-            let file = path.strip_prefix(root())?.to_string_lossy().replace('\\', "/");
+            let file = path
+                .strip_prefix(root())?
+                .to_string_lossy()
+                .replace('\\', "/");
             let text = std::fs::read_to_string(&path).with_context(|| file.clone())?;
             found.insert(file, text);
         }
@@ -352,7 +353,11 @@ fn the_native_backend_denies_unsafe_code_outside_of_its_two_modules() -> Result<
             .filter(|some| some[0].is("allow") && some[2].is("unsafe_code"))
             .map(|some| some[0].text)
             .collect();
-        let expected = if file == "taos-optin/src/lib.rs" { 2 } else { 0 };
+        let expected = if file == "taos-optin/src/lib.rs" {
+            2
+        } else {
+            0
+        };
         assert_eq!(allowed.len(), expected, "allow(unsafe_code) in {file}");
     }
     Ok(())
@@ -410,7 +415,11 @@ mod tests {
         let other = "taos-query/src/abi.rs";
         assert!(faults(other, "type F = unsafe extern \"C\" fn(i32);").is_empty());
         assert!(faults(other, "type F = unsafe fn(i32);").is_empty());
-        for bad in ["unsafe fn f() {}", "unsafe trait T {}", "#[unsafe(no_mangle)] fn f() {}"] {
+        for bad in [
+            "unsafe fn f() {}",
+            "unsafe trait T {}",
+            "#[unsafe(no_mangle)] fn f() {}",
+        ] {
             assert_eq!(faults(other, bad).len(), 1, "{bad}");
         }
     }
@@ -429,7 +438,11 @@ mod tests {
             "let r#unsafe_name = not_unsafe;",
             "let a = \"cut short unsafe { }",
         ] {
-            assert_eq!(faults("taos/src/lib.rs", fine), Vec::<String>::new(), "{fine}");
+            assert_eq!(
+                faults("taos/src/lib.rs", fine),
+                Vec::<String>::new(),
+                "{fine}"
+            );
         }
         // What follows a text or a lifetime is code again.
         for bad in [
