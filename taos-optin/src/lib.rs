@@ -1,13 +1,50 @@
 //! Native backend of the taos SDK: TDengine's client library `libtaos`, opened at run time.
 //!
+//! Programs use it through the `taos` crate; alone it looks like this:
+//!
+//! ```no_run
+//! use taos_optin::TaosBuilder;
+//! use taos_query::prelude::*;
+//!
+//! # async fn run() -> RawResult<()> {
+//! let taos = TaosBuilder::from_dsn("taos://root:taosdata@localhost:6030")?.build().await?;
+//! let mut result = taos.query("select v from db.t").await?;
+//! let mut rows = result.rows();
+//! while let Some(row) = rows.try_next().await? {
+//!     for (name, value) in row {
+//!         println!("{name}: {value}");
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # Parts
 //!
 //! - `ffi`: the library's symbols, which versions have them, and how the library is found;
 //! - `raw`: one safe owner for each kind of C handle, and the callbacks;
 //! - everything else is the common traits over these, and has no `unsafe`.
+//!
+//! # Threads
+//!
+//! Statements and blocks come by the library's callbacks, which wake the task that waits: no task and no thread for
+//! each. What the library has only as calls that block (connecting, prepared statements, schemaless and raw
+//! writes, consumers) runs on threads for such calls.
 #![deny(unsafe_code)]
 
+mod builder;
+mod client;
+pub mod consumer;
 #[allow(unsafe_code, reason = "the symbols of a C library")]
 mod ffi;
 #[allow(unsafe_code, reason = "the owners of C handles")]
 mod raw;
+mod settings;
+pub mod stmt;
+mod wait;
+mod write;
+
+pub use builder::TaosBuilder;
+pub use client::{ResultSet, Taos};
+pub use consumer::{Consumer, TmqBuilder};
+pub use stmt::{Stmt, Stmt2};

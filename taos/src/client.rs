@@ -59,6 +59,7 @@ macro_rules! backends {
         )*
 
         impl AnyBuilder {
+            #[allow(unreachable_patterns, reason = "not in builds that have all backends")]
             fn new(backend: Backend, dsn: Dsn) -> RawResult<Self> {
                 match backend {
                     $(
@@ -68,6 +69,14 @@ macro_rules! backends {
                         }
                     )*
                     missing => Err(driver::missing(missing, &dsn)),
+                }
+            }
+        }
+
+        impl AnyTaos {
+            const fn backend(&self) -> Backend {
+                match self {
+                    $(#[cfg(feature = $feature)] Self::$variant(_) => Backend::$variant,)*
                 }
             }
         }
@@ -88,6 +97,8 @@ macro_rules! dispatch {
         match $value {
             #[cfg(feature = "ws")]
             $kind::WebSocket($inner) => $call,
+            #[cfg(feature = "optin")]
+            $kind::Native($inner) => $call,
             #[cfg(feature = "questdb")]
             $kind::QuestDb($inner) => $call,
         }
@@ -97,6 +108,7 @@ pub(crate) use dispatch;
 
 backends! {
     "ws" WebSocket taos_ws;
+    "optin" Native taos_optin;
     "questdb" QuestDb taos_questdb;
 }
 
@@ -137,17 +149,21 @@ impl AsyncTBuilder for TaosBuilder {
         dispatch!(AnyBuilder, &self.0, builder => AsyncTBuilder::server_version(builder).await)
     }
 
+    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
     async fn ping(&self, target: &mut Taos) -> RawResult<()> {
         match (&self.0, &mut target.0) {
             #[cfg(feature = "ws")]
             (AnyBuilder::WebSocket(builder), AnyTaos::WebSocket(taos)) => {
                 AsyncTBuilder::ping(builder, taos).await
             }
+            #[cfg(feature = "optin")]
+            (AnyBuilder::Native(builder), AnyTaos::Native(taos)) => {
+                AsyncTBuilder::ping(builder, taos).await
+            }
             #[cfg(feature = "questdb")]
             (AnyBuilder::QuestDb(builder), AnyTaos::QuestDb(taos)) => {
                 AsyncTBuilder::ping(builder, taos).await
             }
-            #[cfg(all(feature = "ws", feature = "questdb"))]
             _ => Err(driver::foreign()),
         }
     }
@@ -160,6 +176,8 @@ impl AsyncTBuilder for TaosBuilder {
         match &target.0 {
             #[cfg(feature = "ws")]
             AnyTaos::WebSocket(taos) => <taos_ws::TaosBuilder as AsyncTBuilder>::is_broken(taos),
+            #[cfg(feature = "optin")]
+            AnyTaos::Native(taos) => <taos_optin::TaosBuilder as AsyncTBuilder>::is_broken(taos),
             #[cfg(feature = "questdb")]
             AnyTaos::QuestDb(taos) => <taos_questdb::TaosBuilder as AsyncTBuilder>::is_broken(taos),
         }
@@ -179,38 +197,46 @@ impl Taos {
         &self.0
     }
 
-    /// True if this connection goes through the client library of the server.
-    pub fn is_native(&self) -> bool {
-        false
+    /// True if this connection goes through TDengine's client library.
+    pub const fn is_native(&self) -> bool {
+        matches!(self.0.backend(), Backend::Native)
     }
 
     /// True if this connection goes to TDengine over WebSocket.
-    pub fn is_ws(&self) -> bool {
-        match &self.0 {
-            #[cfg(feature = "ws")]
-            AnyTaos::WebSocket(_) => true,
-            #[cfg(feature = "questdb")]
-            AnyTaos::QuestDb(_) => false,
-        }
+    pub const fn is_ws(&self) -> bool {
+        matches!(self.0.backend(), Backend::WebSocket)
     }
 
     /// True if this connection goes to QuestDB.
-    pub fn is_questdb(&self) -> bool {
-        match &self.0 {
-            #[cfg(feature = "ws")]
-            AnyTaos::WebSocket(_) => false,
-            #[cfg(feature = "questdb")]
-            AnyTaos::QuestDb(_) => true,
-        }
+    pub const fn is_questdb(&self) -> bool {
+        matches!(self.0.backend(), Backend::QuestDb)
     }
 
     /// The connection to QuestDB behind this one.
     #[cfg(feature = "questdb")]
+    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
     pub fn as_questdb(&self) -> Option<&taos_questdb::Taos> {
         match &self.0 {
-            #[cfg(feature = "ws")]
-            AnyTaos::WebSocket(_) => None,
             AnyTaos::QuestDb(taos) => Some(taos),
+            _ => None,
+        }
+    }
+
+    /// The native connection behind this one, for what only it has: which client library it goes through.
+    ///
+    /// ```no_run
+    /// # fn run(taos: taos::Taos) {
+    /// if let Some(native) = taos.as_native() {
+    ///     println!("{} {}", native.library_path(), native.library_version());
+    /// }
+    /// # }
+    /// ```
+    #[cfg(feature = "optin")]
+    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
+    pub fn as_native(&self) -> Option<&taos_optin::Taos> {
+        match &self.0 {
+            AnyTaos::Native(taos) => Some(taos),
+            _ => None,
         }
     }
 
@@ -226,11 +252,11 @@ impl Taos {
     /// # }
     /// ```
     #[cfg(feature = "ws")]
+    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
     pub fn as_ws(&self) -> Option<&taos_ws::Taos> {
         match &self.0 {
             AnyTaos::WebSocket(taos) => Some(taos),
-            #[cfg(feature = "questdb")]
-            AnyTaos::QuestDb(_) => None,
+            _ => None,
         }
     }
 
@@ -425,8 +451,7 @@ impl fmt::Debug for TaosBuilder {
 impl fmt::Debug for Taos {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Taos")
-            .field("ws", &self.is_ws())
-            .field("questdb", &self.is_questdb())
+            .field("backend", &self.0.backend())
             .finish_non_exhaustive()
     }
 }

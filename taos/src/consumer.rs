@@ -1,7 +1,7 @@
 //! Consumer and its builder, of whichever backend the DSN chose.
 
 #![cfg_attr(
-    not(feature = "ws"),
+    not(any(feature = "ws", feature = "optin")),
     allow(
         dead_code,
         unused_variables,
@@ -10,7 +10,7 @@
     )
 )]
 
-#[cfg(not(feature = "ws"))]
+#[cfg(not(any(feature = "ws", feature = "optin")))]
 use std::convert::Infallible;
 use std::fmt;
 
@@ -47,6 +47,7 @@ macro_rules! backends {
         )*
 
         impl AnyBuilder {
+            #[allow(unreachable_patterns, reason = "not in builds that have all backends")]
             fn new(backend: Backend, dsn: Dsn) -> RawResult<Self> {
                 match backend {
                     $(
@@ -57,6 +58,16 @@ macro_rules! backends {
                         }
                     )*
                     missing => Err(without_consumers(missing, &dsn)),
+                }
+            }
+        }
+
+        impl AnyConsumer {
+            const fn backend(&self) -> Option<Backend> {
+                match self {
+                    $(#[cfg(feature = $feature)] Self::$variant(_) => Some(Backend::$variant),)*
+                    #[cfg(not(any($(feature = $feature),*)))]
+                    Self::None(_) => None,
                 }
             }
         }
@@ -74,6 +85,7 @@ macro_rules! backends {
 
 backends! {
     "ws" WebSocket taos_ws;
+    "optin" Native taos_optin;
 }
 
 macro_rules! dispatch {
@@ -81,14 +93,16 @@ macro_rules! dispatch {
         match $value {
             #[cfg(feature = "ws")]
             $kind::WebSocket($inner) => $call,
-            #[cfg(not(feature = "ws"))]
+            #[cfg(feature = "optin")]
+            $kind::Native($inner) => $call,
+            #[cfg(not(any(feature = "ws", feature = "optin")))]
             $kind::None(never) => absurd(never),
         }
     };
 }
 
 /// Stands where there is no backend with consumers, and so no consumer either.
-#[cfg(not(feature = "ws"))]
+#[cfg(not(any(feature = "ws", feature = "optin")))]
 fn absurd<T>(never: impl std::borrow::Borrow<Infallible>) -> T {
     match *never.borrow() {}
 }
@@ -104,7 +118,7 @@ fn without_consumers(backend: Backend, dsn: &Dsn) -> RawError {
 /// Makes consumers of topics from a DSN; the DSN's driver chooses the backend.
 ///
 /// The DSN is that of a connection with the parameters of a subscription; `group.id` is required. See
-/// [`taos_ws::consumer::TmqBuilder`] for the others.
+/// `taos_ws::consumer::TmqBuilder` and `taos_optin::consumer::TmqBuilder` for the others.
 ///
 /// ```
 /// use taos::*;
@@ -195,14 +209,20 @@ impl AsyncTBuilder for TmqBuilder {
         dispatch!(AnyBuilder, &self.0, builder => AsyncTBuilder::server_version(builder).await)
     }
 
+    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
     async fn ping(&self, target: &mut Consumer) -> RawResult<()> {
         match (&self.0, &mut target.0) {
             #[cfg(feature = "ws")]
             (AnyBuilder::WebSocket(builder), AnyConsumer::WebSocket(consumer)) => {
                 AsyncTBuilder::ping(builder, consumer).await
             }
-            #[cfg(not(feature = "ws"))]
+            #[cfg(feature = "optin")]
+            (AnyBuilder::Native(builder), AnyConsumer::Native(consumer)) => {
+                AsyncTBuilder::ping(builder, consumer).await
+            }
+            #[cfg(not(any(feature = "ws", feature = "optin")))]
             (AnyBuilder::None(never), _) => absurd(never),
+            _ => Err(driver::foreign()),
         }
     }
 
@@ -216,7 +236,11 @@ impl AsyncTBuilder for TmqBuilder {
             AnyConsumer::WebSocket(consumer) => {
                 <taos_ws::consumer::TmqBuilder as AsyncTBuilder>::is_broken(consumer)
             }
-            #[cfg(not(feature = "ws"))]
+            #[cfg(feature = "optin")]
+            AnyConsumer::Native(consumer) => {
+                <taos_optin::consumer::TmqBuilder as AsyncTBuilder>::is_broken(consumer)
+            }
+            #[cfg(not(any(feature = "ws", feature = "optin")))]
             AnyConsumer::None(never) => absurd(never),
         }
     }
@@ -231,19 +255,31 @@ impl AsyncTBuilder for TmqBuilder {
 impl Consumer {
     /// True if this consumer goes over WebSocket.
     pub fn is_ws(&self) -> bool {
-        match &self.0 {
-            #[cfg(feature = "ws")]
-            AnyConsumer::WebSocket(_) => true,
-            #[cfg(not(feature = "ws"))]
-            AnyConsumer::None(never) => absurd(never),
-        }
+        self.0.backend() == Some(Backend::WebSocket)
+    }
+
+    /// True if this consumer goes through TDengine's client library.
+    pub fn is_native(&self) -> bool {
+        self.0.backend() == Some(Backend::Native)
     }
 
     /// The WebSocket consumer behind this one, for what only it has, such as the gaps that the log had.
     #[cfg(feature = "ws")]
+    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
     pub fn as_ws(&self) -> Option<&taos_ws::consumer::Consumer> {
         match &self.0 {
             AnyConsumer::WebSocket(consumer) => Some(consumer),
+            _ => None,
+        }
+    }
+
+    /// The native consumer behind this one.
+    #[cfg(feature = "optin")]
+    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
+    pub fn as_native(&self) -> Option<&taos_optin::consumer::Consumer> {
+        match &self.0 {
+            AnyConsumer::Native(consumer) => Some(consumer),
+            _ => None,
         }
     }
 }
@@ -339,7 +375,7 @@ impl fmt::Debug for TmqBuilder {
 impl fmt::Debug for Consumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consumer")
-            .field("ws", &self.is_ws())
+            .field("backend", &self.0.backend())
             .finish_non_exhaustive()
     }
 }

@@ -115,8 +115,9 @@ pub(crate) fn missing(backend: Backend, dsn: &Dsn) -> RawError {
             format!("the driver `{driver}` needs the Cargo feature `ws-rustls` or `ws`")
         }
         Backend::Native => format!(
-            "`{driver}://` without a protocol is the native driver (`optin`), which this version does \
-             not have; `{driver}+ws://` reaches the server over WebSocket"
+            "`{driver}://` without a protocol is the native driver, which needs the Cargo feature `optin` \
+             (or `native`, the same) and TDengine's client library; `{driver}+ws://` reaches the server \
+             over WebSocket"
         ),
         Backend::QuestDb => {
             format!("the driver `{driver}` needs the Cargo feature `questdb`")
@@ -126,13 +127,11 @@ pub(crate) fn missing(backend: Backend, dsn: &Dsn) -> RawError {
 }
 
 /// The error for a connection that a builder of another backend has made.
-#[cfg(all(feature = "ws", feature = "questdb"))]
 #[cold]
 pub(crate) fn foreign() -> RawError {
     RawError::of(
         ErrorKind::Config,
-        "this connection goes to another database than the builder's; ping it with the builder that \
-         made it",
+        "this was made by a builder of another backend; ping it with the builder that made it",
     )
 }
 

@@ -64,6 +64,7 @@
 //! | --- | --- | --- |
 //! | `ws`, `http`, `taosws`, `taos+ws`, `taos+http`, `tmq+ws` | TDengine over WebSocket | `ws` |
 //! | `wss`, `https`, `taoswss`, `taos+wss`, `taos+https`, `tmq+wss`, `taos` with a `token` | the same over TLS | `ws-rustls` |
+//! | `taos`, `tmq` without a protocol | TDengine through its client library `libtaos`, opened at run time | `optin` |
 //! | `questdb`, `questdb+http`, `questdb+https` | QuestDB over HTTP: queries and lines | `questdb` |
 //! | `questdb+tcp`, `questdb+tcps` | QuestDB over TCP: lines | `questdb` |
 //! | `questdb+ws`, `questdb+wss` | QuestDB 10 and newer over WebSocket (QWP): queries and lines | `questdb` |
@@ -74,6 +75,7 @@
 //! | --- | --- | --- |
 //! | `ws` | TDengine over WebSocket, without TLS | through `ws-rustls` |
 //! | `ws-rustls` | TLS by rustls, verified against the system's roots | yes |
+//! | `optin`, or `native` | TDengine through `libtaos`, which need not be there to build | yes |
 //! | `deflate` | `compression=true` in the DSN: less traffic for more work on both sides | no |
 //! | `questdb` | QuestDB: drivers of the common traits, and the module `taos::questdb` | no |
 //! | `tls-webpki-certs` | QuestDB over TLS, verified against Mozilla's roots, compiled in | yes |
@@ -87,10 +89,11 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 
-#[cfg(not(any(feature = "ws", feature = "questdb")))]
+#[cfg(not(any(feature = "ws", feature = "optin", feature = "questdb")))]
 compile_error!(
-    "the crate `taos` needs at least one backend: enable the feature `ws-rustls` (the default), `ws` or \
-     `questdb`"
+    "the crate `taos` needs at least one backend: enable the feature `ws-rustls` or `optin` (both are \
+     defaults), `ws` or `questdb`, as in `taos = { version = \"0.1\", default-features = false, features = \
+     [\"ws-rustls\"] }`"
 );
 
 mod client;
@@ -99,6 +102,8 @@ mod creating;
 mod driver;
 mod statement;
 
+#[cfg(feature = "optin")]
+pub use taos_optin;
 pub use taos_query;
 pub use taos_query::RawError as Error;
 pub use taos_query::prelude::*;

@@ -49,6 +49,7 @@ macro_rules! statements {
 
 statements! {
     "ws" WebSocket taos_ws;
+    "optin" Native taos_optin;
     "questdb" QuestDb taos_questdb;
 }
 
@@ -116,11 +117,11 @@ impl Stmt {
     /// The WebSocket statement behind this one, for what only it has: the fields and parameters of
     /// the statement, a limit of its own, the rows of the last execution.
     #[cfg(feature = "ws")]
+    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
     pub fn as_ws(&mut self) -> Option<&mut taos_ws::Stmt> {
         match &mut self.0 {
             AnyStmt::WebSocket(stmt) => Some(stmt),
-            #[cfg(feature = "questdb")]
-            AnyStmt::QuestDb(_) => None,
+            _ => None,
         }
     }
 }
@@ -129,11 +130,11 @@ impl Stmt2 {
     /// The WebSocket statement behind this one, for what only it has: its id and limit, the rows of
     /// the last execution, binding bytes that have the form of the wire.
     #[cfg(feature = "ws")]
+    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
     pub fn as_ws(&mut self) -> Option<&mut taos_ws::Stmt2> {
         match &mut self.0 {
             AnyStmt2::WebSocket(stmt) => Some(stmt),
-            #[cfg(feature = "questdb")]
-            AnyStmt2::QuestDb(_) => None,
+            _ => None,
         }
     }
 
@@ -157,6 +158,15 @@ impl Stmt2 {
                     .await?;
                 Ok(stmt.into())
             }
+            #[cfg(feature = "optin")]
+            AnyTaos::Native(taos) => taos_optin::Stmt2::init_with_options(
+                taos,
+                req_id,
+                single_stb_insert,
+                single_table_bind_once,
+            )
+            .await
+            .map(Self::from),
             #[cfg(feature = "questdb")]
             AnyTaos::QuestDb(taos) => {
                 let _ = (req_id, single_stb_insert, single_table_bind_once);
@@ -183,6 +193,12 @@ impl AsyncBindable<Taos> for Stmt {
             #[cfg(feature = "ws")]
             AnyTaos::WebSocket(taos) => {
                 <taos_ws::Stmt as AsyncBindable<_>>::init_with_req_id(taos, req_id)
+                    .await
+                    .map(Self::from)
+            }
+            #[cfg(feature = "optin")]
+            AnyTaos::Native(taos) => {
+                <taos_optin::Stmt as AsyncBindable<_>>::init_with_req_id(taos, req_id)
                     .await
                     .map(Self::from)
             }
@@ -248,6 +264,10 @@ impl Stmt2AsyncBindable<Taos> for Stmt2 {
         match taos.any() {
             #[cfg(feature = "ws")]
             AnyTaos::WebSocket(taos) => <taos_ws::Stmt2 as Stmt2AsyncBindable<_>>::init(taos)
+                .await
+                .map(Self::from),
+            #[cfg(feature = "optin")]
+            AnyTaos::Native(taos) => <taos_optin::Stmt2 as Stmt2AsyncBindable<_>>::init(taos)
                 .await
                 .map(Self::from),
             #[cfg(feature = "questdb")]

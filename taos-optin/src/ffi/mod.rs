@@ -7,6 +7,8 @@ mod library;
 mod tests;
 mod types;
 
-pub(crate) use api::{Api, Optional};
+#[allow(unused_imports, reason = "one place to take them from")]
+pub(crate) use api::{Api, Callback, CommitCallback, Optional};
 pub(crate) use library::{Library, front_hint};
+#[allow(unused_imports, reason = "one place to take them from")]
 pub(crate) use types::{Taos, TaosRes, TaosStmt, TaosStmt2, Tmq, TmqConf, TmqList};

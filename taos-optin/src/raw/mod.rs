@@ -1,1 +1,9 @@
-//! Safe owners of C handles. Only here are the library's functions called.
+//! Safe owners of the library's handles, and its callbacks (native-ffi §3–§7).
+
+pub(crate) mod blocking;
+pub(crate) mod columns;
+pub(crate) mod connection;
+pub(crate) mod error;
+pub(crate) mod reaper;
+pub(crate) mod result;
+pub(crate) mod text;

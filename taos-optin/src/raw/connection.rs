@@ -1,0 +1,240 @@
+//! The owner of a `TAOS*`.
+
+use std::ffi::CString;
+use std::fmt;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use taos_query::util::Secret;
+use taos_query::{ConnectionState, ErrorKind, RawError, RawResult};
+use tokio::sync::watch;
+
+use super::text::{SecretText, c_text, pointer, secret_pointer};
+use super::{error, reaper};
+use crate::ffi::{Library, Taos, front_hint};
+
+/// The options of a connection and the parameters that set them (native-ffi §3).
+pub(crate) const OPTIONS: [(i32, &str); 5] = [
+    (0, "charset"),
+    (1, "timezone"),
+    (2, "user_ip"),
+    (3, "user_app"),
+    (4, "connector_info"),
+];
+
+/// Whom to connect to, and as whom. What is not given is the library's to choose.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ConnectArgs {
+    pub(crate) host: Option<String>,
+    /// 0 is the library's default.
+    pub(crate) port: u16,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) database: Option<String>,
+    /// The code of the second factor.
+    pub(crate) totp: Option<Secret>,
+    /// In place of user and password.
+    pub(crate) token: Option<Secret>,
+    /// Those of [`OPTIONS`] that are given.
+    pub(crate) options: Vec<(i32, &'static str, String)>,
+}
+
+impl ConnectArgs {
+    /// `host:port` as messages show it.
+    pub(crate) fn address(&self) -> String {
+        match (&self.host, self.port) {
+            (None, 0) => "the first endpoint of the client library's configuration".to_owned(),
+            (Some(host), 0) => format!("{host}:6030"),
+            (host, port) => format!("{}:{port}", host.as_deref().unwrap_or("localhost")),
+        }
+    }
+}
+
+/// An open connection; closed when the last who uses it is gone.
+pub(crate) struct Connection {
+    library: &'static Library,
+    taos: NonNull<Taos>,
+    address: String,
+    /// Whether the last answer said that the server is out of reach.
+    lost: AtomicBool,
+    state: watch::Sender<ConnectionState>,
+}
+
+// SAFETY: "A `TAOS*` may be used from many threads at the same time; calls on one connection may run in parallel"
+// (native-ffi §3).
+unsafe impl Send for Connection {}
+// SAFETY: as above.
+unsafe impl Sync for Connection {}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("library", &self.library.path)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Connects and logs in. Blocks.
+    ///
+    /// # Errors
+    /// A NUL in one of the arguments, a library without what they need, and the library's own.
+    pub(crate) fn open(library: &'static Library, args: &ConnectArgs) -> RawResult<Self> {
+        let given = |what: &str, value: &Option<String>| -> RawResult<Option<CString>> {
+            value
+                .as_deref()
+                .map(|value| c_text(what, value))
+                .transpose()
+        };
+        let hidden = |what: &str, value: &Option<Secret>| -> RawResult<Option<SecretText>> {
+            value
+                .as_ref()
+                .map(|value| SecretText::new(what, value))
+                .transpose()
+        };
+        let host = given("the host", &args.host)?;
+        let user = given("the user", &args.user)?;
+        let database = given("the name of the database", &args.database)?;
+        let password = hidden("the password", &args.password)?;
+        let totp = hidden("the parameter totp_code", &args.totp)?;
+        let token = hidden("the parameter bearer_token", &args.token)?;
+        let (host, user, database) = (
+            pointer(host.as_ref()),
+            pointer(user.as_ref()),
+            pointer(database.as_ref()),
+        );
+        let password = secret_pointer(password.as_ref());
+        let api = &library.api;
+        let taos = if let Some(token) = &token {
+            let connect = api.taos_connect_token.get()?;
+            // SAFETY: each argument is NULL or a text that ends with NUL and lives until the end of this function.
+            unsafe { connect(host, token.as_ptr(), database, args.port) }
+        } else if let Some(totp) = &totp {
+            let connect = api.taos_connect_totp.get()?;
+            // SAFETY: as above.
+            unsafe { connect(host, user, password, totp.as_ptr(), database, args.port) }
+        } else {
+            // SAFETY: as above.
+            unsafe { (api.taos_connect)(host, user, password, database, args.port) }
+        };
+        let address = args.address();
+        let Some(taos) = NonNull::new(taos) else {
+            return Err(refused(library, &address));
+        };
+        let connection = Self {
+            library,
+            taos,
+            lost: AtomicBool::new(false),
+            state: watch::Sender::new(ConnectionState::ready(address.as_str())),
+            address,
+        };
+        for (option, name, value) in &args.options {
+            connection.set_option(*option, name, value)?;
+        }
+        Ok(connection)
+    }
+
+    /// Sets an option of the connection.
+    ///
+    /// # Errors
+    /// From a library that has none, and the library's.
+    pub(crate) fn set_option(&self, option: i32, name: &str, value: &str) -> RawResult<()> {
+        let set = self.library.api.taos_options_connection.get()?;
+        let value = c_text(name, value)?;
+        // SAFETY: the connection is open, and the value is a text that lives until the call returns.
+        let code = unsafe {
+            set(
+                self.as_ptr(),
+                option,
+                value.as_ptr().cast(),
+                ptr::null::<u8>(),
+            )
+        };
+        error::check(self.library, code, name)
+    }
+
+    /// The library behind it.
+    pub(crate) const fn library(&self) -> &'static Library {
+        self.library
+    }
+
+    /// Good as long as the connection lives.
+    pub(in crate::raw) const fn as_ptr(&self) -> *mut Taos {
+        self.taos.as_ptr()
+    }
+
+    /// What the server's last answer said of the connection.
+    pub(crate) fn state(&self) -> ConnectionState {
+        self.state.borrow().clone()
+    }
+
+    /// The state, and its changes until the connection is closed.
+    pub(crate) fn watch(&self) -> watch::Receiver<ConnectionState> {
+        self.state.subscribe()
+    }
+
+    /// True if the last answer said that the server is out of reach.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Notes what an answer says of the connection; the library itself connects again.
+    pub(crate) fn heard(&self, answer: Result<(), &RawError>) {
+        match answer {
+            Err(error) if error::is_lost(error.code().into()) => {
+                self.lost.store(true, Ordering::Relaxed);
+                self.state
+                    .send_replace(ConnectionState::broken(error.to_string()));
+            }
+            _ if self.is_lost() => {
+                self.lost.store(false, Ordering::Relaxed);
+                self.state
+                    .send_replace(ConnectionState::ready(self.address.as_str()));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        let close = Close {
+            library: self.library,
+            taos: self.taos,
+        };
+        reaper::run(move || close.run());
+    }
+}
+
+/// A connection that nobody uses any more.
+struct Close {
+    library: &'static Library,
+    taos: NonNull<Taos>,
+}
+
+// SAFETY: as for `Connection`.
+unsafe impl Send for Close {}
+
+impl Close {
+    fn run(self) {
+        // SAFETY: made by the library, owned by the `Connection` that is gone, and closed nowhere else.
+        unsafe { (self.library.api.taos_close)(self.taos.as_ptr()) }
+    }
+}
+
+/// Why the library has given no connection; to be called on the thread that it has failed on.
+fn refused(library: &Library, address: &str) -> RawError {
+    let error = error::last(library);
+    let code: i32 = error.code().into();
+    let kind = match error.kind() {
+        ErrorKind::Auth => ErrorKind::Auth,
+        _ if error::is_lost(code) => ErrorKind::Connect,
+        kind => kind,
+    };
+    let context = match front_hint(code) {
+        Some(hint) => format!("cannot connect: {hint}"),
+        None => format!("cannot connect to {address}"),
+    };
+    error.with_kind(kind).context(context)
+}

@@ -1,0 +1,87 @@
+//! Errors of the library, in its own words (native-ffi §4).
+
+use std::ffi::c_int;
+use std::ptr;
+
+use taos_query::{ErrorKind, RawError, RawResult};
+
+use super::text;
+use crate::ffi::{Library, TaosRes};
+
+/// "Unable to establish connection": the network, or a server that starts.
+pub(crate) const NO_NETWORK: i32 = 0x000B;
+/// "Object is creating": right after a CREATE.
+pub(crate) const BEING_CREATED: i32 = 0x032C;
+
+/// Codes after which a connection has to be made anew: broken links of the library, and what a library over WebSocket
+/// tells of a lost socket.
+const LOST: &[i32] = &[0x0018, 0x020B, 0x0213, 0x0215, 0xE002];
+
+/// The code without the library's marks.
+pub(crate) const fn bare(code: c_int) -> i32 {
+    code & 0xFFFF
+}
+
+/// True if the code says that the server cannot be reached (any more).
+pub(crate) fn is_lost(code: i32) -> bool {
+    code == NO_NETWORK || LOST.contains(&code)
+}
+
+/// True if the same call may do a moment later.
+pub(crate) fn is_passing(error: &RawError) -> bool {
+    let code = error.code();
+    code == NO_NETWORK || code == BEING_CREATED
+}
+
+/// An error with the library's code and these words.
+pub(crate) fn of_code(code: c_int, words: String) -> RawError {
+    let code = bare(code);
+    let error = RawError::new(code, words);
+    if LOST.contains(&code) {
+        error.with_kind(ErrorKind::ConnectionLost)
+    } else {
+        error
+    }
+}
+
+/// The error of the call on this very thread that has just failed.
+pub(crate) fn last(library: &Library) -> RawError {
+    // SAFETY: NULL asks for the calling thread's last error (native-ffi §4).
+    let code = unsafe { (library.api.taos_errno)(ptr::null_mut()) };
+    of_code(code, last_words(library))
+}
+
+fn last_words(library: &Library) -> String {
+    // SAFETY: NULL asks for the calling thread's last error, whose text stays until the thread's next call.
+    unsafe { text::read((library.api.taos_errstr)(ptr::null_mut())) }
+}
+
+/// The error of a result, with the code that the library told, or the result's own if that is 0.
+///
+/// # Safety
+/// The result is NULL or not freed yet, and used by nobody else meanwhile.
+pub(in crate::raw) unsafe fn of_result(
+    library: &Library,
+    res: *mut TaosRes,
+    code: c_int,
+) -> RawError {
+    // SAFETY: the caller's; the text stays until the result is freed.
+    let (own, words) = unsafe {
+        (
+            (library.api.taos_errno)(res),
+            text::read((library.api.taos_errstr)(res)),
+        )
+    };
+    of_code(if code == 0 { own } else { code }, words)
+}
+
+/// Turns the code of a call that has just returned on this thread into an error; `what` was tried.
+///
+/// # Errors
+/// For any code but 0, with the library's words.
+pub(crate) fn check(library: &Library, code: c_int, what: &str) -> RawResult<()> {
+    if code == 0 {
+        return Ok(());
+    }
+    Err(of_code(code, last_words(library)).context(what.to_owned()))
+}
