@@ -48,6 +48,9 @@ pub const NATIVE_PARAMS: &[&str] = &[
     "user_app",
     "connector_info",
     "conn_mode",
+    "totp_secret",
+    "read_timeout",
+    "conn_total_timeout",
 ];
 
 /// Parameters of consumers that have no dot in their name.
