@@ -30,7 +30,11 @@ pub(crate) const fn native(code: i32) -> c_int {
 pub(crate) const INVALID_PARA: i32 = 0x0118;
 /// "Operation not supported".
 pub(crate) const NOT_SUPPORTED: i32 = 0x0100;
-/// "Invalid user input" of a handle that is none.
+/// "Action in progress".
+pub(crate) const IN_PROGRESS: i32 = 0x0212;
+/// "Query killed".
+pub(crate) const KILLED: i32 = 0x022D;
+/// "Invalid connection" of a handle that is none.
 pub(crate) const DISCONNECTED: i32 = 0x020B;
 
 impl Failure {

@@ -5,9 +5,29 @@
 //! - `error`: codes, and the last error of each thread;
 //! - `guard`: what surrounds every exported function;
 //! - `handle`: how objects become pointers and are found again;
-//! - `runtime`: waiting for futures, and calling back.
+//! - `runtime`: waiting for futures, and calling back;
+//! - `stop`: giving up work that is under way;
+//! - [`types`], `fields`: names and columns as C has them;
+//! - [`connect`], [`options`], [`config`]: connections, and where they go;
+//! - `result`: what `TAOS_RES*` stands for; [`query`], [`fetch`], `rows`: how it is made and read;
+//! - [`unsupported`]: what has no meaning over WebSocket.
 
+mod args;
+pub mod config;
+pub mod connect;
 pub mod error;
+pub mod fetch;
+mod fields;
 mod guard;
 mod handle;
+mod message;
+pub mod options;
+pub mod query;
+mod result;
+mod rows;
 mod runtime;
+mod stop;
+pub mod types;
+pub mod unsupported;
+pub mod version;
+mod zone;

@@ -2,8 +2,12 @@
 
 use std::ffi::c_void;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt as _;
 use taos_query::{block_in_place_or_global, global_tokio_runtime};
+
+use crate::error::Failure;
 
 /// Waits for a future, whatever thread of the program this is.
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
@@ -22,6 +26,16 @@ where
         let output = future.await;
         runtime.spawn_blocking(move || report(output));
     });
+}
+
+/// Turns a panic into an error, so that whoever waits for a callback gets it.
+pub(crate) async fn caught<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    AssertUnwindSafe(work)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| Err(Failure::new(0xFFFF, "internal error: a panic was caught")))
 }
 
 /// A pointer of the program's that is only carried to its callback.

@@ -1,0 +1,318 @@
+//! Making and closing connections.
+
+use std::ffi::{CString, c_char, c_int};
+use std::ptr::null_mut;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use taos_query::{AsyncTBuilder as _, Dsn, IntoDsn as _, RawResult};
+use taos_ws::TaosBuilder;
+
+use crate::args::{optional_text, text};
+use crate::config::Settings;
+use crate::error::{DISCONNECTED, Failure, forget, native, remember};
+use crate::guard::guard;
+use crate::handle::{Object, give, take};
+use crate::runtime::wait;
+use crate::stop::{Kill, Stop};
+use crate::types::Taos;
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Conn {
+    /// Replaced when the connection must log in anew.
+    taos: Mutex<taos_ws::Taos>,
+    pub(crate) dsn: Mutex<Dsn>,
+    pub(crate) kill: Kill,
+    pub(crate) server_info: OnceLock<CString>,
+}
+
+impl Object for Conn {
+    const KIND: u64 = u64::from_le_bytes(*b"TAOSCONN");
+}
+
+impl Conn {
+    pub(crate) fn new(taos: taos_ws::Taos, dsn: Dsn) -> Self {
+        Self {
+            taos: Mutex::new(taos),
+            dsn: Mutex::new(dsn),
+            kill: Kill::new(),
+            server_info: OnceLock::new(),
+        }
+    }
+
+    /// The connection behind the handle; it stays usable when the handle is closed meanwhile.
+    pub(crate) fn taos(&self) -> taos_ws::Taos {
+        self.taos
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// From now on this one.
+    pub(crate) fn replace(&self, taos: taos_ws::Taos) {
+        let mut place = self.taos.lock().unwrap_or_else(PoisonError::into_inner);
+        *place = taos;
+    }
+
+    /// What stops a piece of work that begins now.
+    pub(crate) fn stop(&self) -> Stop {
+        self.kill.stop()
+    }
+}
+
+/// The error for a handle that is no connection.
+pub(crate) fn no_connection() -> Failure {
+    Failure::new(DISCONNECTED, "Invalid connection: the handle is not one")
+}
+
+/// Logs in.
+pub(crate) fn open(dsn: &Dsn) -> RawResult<taos_ws::Taos> {
+    let mut dsn = dsn.clone();
+    dsn.params
+        .entry("connector_info".to_owned())
+        .or_insert_with(|| concat!("c-taos-capi-v", env!("CARGO_PKG_VERSION")).to_owned());
+    let builder = TaosBuilder::from_dsn(dsn)?;
+    wait(builder.build())
+}
+
+/// Connects by a DSN, and gives the handle.
+fn connected(dsn: Result<Dsn, Failure>) -> *mut Taos {
+    let conn = dsn.and_then(|dsn| {
+        let taos = open(&dsn).map_err(Failure::from)?;
+        Ok(Conn::new(taos, dsn))
+    });
+    match conn {
+        Ok(conn) => {
+            forget();
+            give(conn)
+        }
+        Err(failure) => {
+            remember(failure);
+            null_mut()
+        }
+    }
+}
+
+/// How a program says where to connect; each may be NULL.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    host: *const c_char,
+    db: *const c_char,
+    port: u16,
+}
+
+impl Place {
+    /// # Safety
+    /// Each address is NULL or that of NUL-terminated text.
+    unsafe fn dsn(self) -> Result<Dsn, Failure> {
+        // SAFETY: the caller's duty.
+        let (host, db) = unsafe { (optional_text(self.host)?, optional_text(self.db)?) };
+        let mut dsn = Settings::load()?.dsn(host, self.port)?;
+        dsn.subject = db.map(str::to_owned);
+        Ok(dsn)
+    }
+
+    /// # Safety
+    /// As [`dsn`](Self::dsn).
+    unsafe fn with_password(
+        self,
+        user: *const c_char,
+        password: *const c_char,
+    ) -> Result<Dsn, Failure> {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let mut dsn = self.dsn()?;
+            dsn.username = optional_text(user)?.map(str::to_owned);
+            dsn.password = optional_text(password)?.map(str::to_owned);
+            Ok(dsn)
+        }
+    }
+
+    /// # Safety
+    /// As [`dsn`](Self::dsn).
+    unsafe fn with_totp(
+        self,
+        user: *const c_char,
+        password: *const c_char,
+        code: *const c_char,
+    ) -> Result<Dsn, Failure> {
+        // SAFETY: the caller's duty.
+        unsafe {
+            let mut dsn = self.with_password(user, password)?;
+            if let Some(code) = optional_text(code)? {
+                dsn.set("totp_code", code);
+            }
+            Ok(dsn)
+        }
+    }
+}
+
+/// Connects with a user's name and password, and waits for it. NULL is an error, which `taos_errno(NULL)` tells on
+/// the same thread.
+///
+/// No host, user, password or database stand for what is configured (see `taos.cfg` in the guide), `root`, `taosdata`
+/// and none. The port is that of taosAdapter; 0 stands for what is configured with the host, else 6041. Several hosts
+/// may stand between commas.
+///
+/// # Safety
+/// Each address is NULL or that of NUL-terminated text in UTF-8.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_connect(
+    ip: *const c_char,
+    user: *const c_char,
+    pass: *const c_char,
+    db: *const c_char,
+    port: u16,
+) -> *mut Taos {
+    guard("taos_connect", null_mut(), || {
+        let place = Place { host: ip, db, port };
+        // SAFETY: the same duty.
+        connected(unsafe { place.with_password(user, pass) })
+    })
+}
+
+/// As `taos_connect`, with a one-time code beside the password (servers from 3.4.0.0 on).
+///
+/// # Safety
+/// As `taos_connect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_connect_totp(
+    ip: *const c_char,
+    user: *const c_char,
+    pass: *const c_char,
+    totp: *const c_char,
+    db: *const c_char,
+    port: u16,
+) -> *mut Taos {
+    guard("taos_connect_totp", null_mut(), || {
+        let place = Place { host: ip, db, port };
+        // SAFETY: the same duty.
+        connected(unsafe { place.with_totp(user, pass, totp) })
+    })
+}
+
+/// Connects as `taos_connect_totp` and closes the connection again; gives 0 or a negative code.
+///
+/// # Safety
+/// As `taos_connect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_connect_test(
+    ip: *const c_char,
+    user: *const c_char,
+    pass: *const c_char,
+    totp: *const c_char,
+    db: *const c_char,
+    port: u16,
+) -> c_int {
+    guard("taos_connect_test", native(0xFFFF), || {
+        let place = Place { host: ip, db, port };
+        // SAFETY: the same duty.
+        let dsn = unsafe { place.with_totp(user, pass, totp) };
+        match dsn.and_then(|dsn| open(&dsn).map_err(Failure::from)) {
+            Ok(_) => {
+                forget();
+                0
+            }
+            Err(failure) => remember(failure),
+        }
+    })
+}
+
+/// As `taos_connect`, with a token instead of name and password (servers from 3.4.0.0 on).
+///
+/// # Safety
+/// As `taos_connect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_connect_token(
+    ip: *const c_char,
+    token: *const c_char,
+    db: *const c_char,
+    port: u16,
+) -> *mut Taos {
+    guard("taos_connect_token", null_mut(), || {
+        let place = Place { host: ip, db, port };
+        // SAFETY: the same duty.
+        connected(unsafe {
+            text(token).and_then(|token| {
+                let mut dsn = place.dsn()?;
+                dsn.set("bearer_token", token);
+                Ok(dsn)
+            })
+        })
+    })
+}
+
+/// Connects by a DSN such as `ws://localhost:6041` or `wss://host?token=…`; name, password and database count more
+/// than those in it, unless they are NULL or empty. A DSN without servers takes those that are configured. As
+/// `taos_connect` otherwise.
+///
+/// # Safety
+/// As `taos_connect`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_connect_dsn(
+    dsn: *const c_char,
+    user: *const c_char,
+    pass: *const c_char,
+    db: *const c_char,
+) -> *mut Taos {
+    guard("taos_connect_dsn", null_mut(), || {
+        // SAFETY: the same duty.
+        connected(unsafe { by_dsn(dsn, user, pass, db) })
+    })
+}
+
+/// # Safety
+/// Each address is NULL or that of NUL-terminated text.
+unsafe fn by_dsn(
+    dsn: *const c_char,
+    user: *const c_char,
+    password: *const c_char,
+    db: *const c_char,
+) -> Result<Dsn, Failure> {
+    let settings = Settings::load()?;
+    // SAFETY: the caller's duty.
+    let [dsn, user, password, db] = unsafe {
+        [
+            optional_text(dsn)?,
+            optional_text(user)?,
+            optional_text(password)?,
+            optional_text(db)?,
+        ]
+    };
+    let mut dsn = match dsn {
+        None => settings.dsn(None, 0)?,
+        Some(dsn) => {
+            let mut dsn = dsn
+                .into_dsn()
+                .map_err(|error| crate::args::invalid(&error.to_string()))?;
+            if dsn.addresses.is_empty() && dsn.path.is_none() {
+                dsn.addresses = settings.dsn(None, 0)?.addresses;
+            }
+            dsn
+        }
+    };
+    for (given, place) in [
+        (user, &mut dsn.username),
+        (password, &mut dsn.password),
+        (db, &mut dsn.subject),
+    ] {
+        if let Some(given) = given {
+            *place = Some(given.to_owned());
+        }
+    }
+    Ok(dsn)
+}
+
+/// Closes a connection and waits for nothing. Results, statements and consumers that came from it stay usable until
+/// they are freed, and the socket is closed behind the last of them; calls that wait on other threads end as usual.
+/// NULL is fine.
+///
+/// # Safety
+/// NULL, or a connection that was not closed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_close(taos: *mut Taos) {
+    // SAFETY: the same duty.
+    guard("taos_close", (), || unsafe {
+        drop(take::<Conn>(taos));
+    });
+}

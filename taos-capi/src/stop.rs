@@ -1,0 +1,83 @@
+//! Giving up work that is under way: that of one result, or all of a connection.
+
+use std::future::{Future, pending};
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
+use tokio::sync::watch;
+
+use crate::error::{Failure, KILLED};
+
+/// What stops all work of a connection.
+#[derive(Debug)]
+pub(crate) struct Kill(watch::Sender<()>);
+
+impl Kill {
+    pub(crate) fn new() -> Self {
+        Self(watch::Sender::new(()))
+    }
+
+    /// Stops what has been begun until now.
+    pub(crate) fn kill(&self) {
+        self.0.send_replace(());
+    }
+
+    /// For work that begins now.
+    pub(crate) fn stop(&self) -> Stop {
+        Stop {
+            own: watch::Sender::new(false),
+            connection: Some(self.0.subscribe()),
+        }
+    }
+}
+
+/// What stops one piece of work.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    own: watch::Sender<bool>,
+    connection: Option<watch::Receiver<()>>,
+}
+
+impl Stop {
+    /// For work without a connection that could be told to stop.
+    pub(crate) fn alone() -> Self {
+        Self {
+            own: watch::Sender::new(false),
+            connection: None,
+        }
+    }
+
+    pub(crate) fn stop(&self) {
+        self.own.send_replace(true);
+    }
+
+    /// Does the work, unless it is stopped before.
+    pub(crate) fn unless_stopped<F: Future>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = Result<F::Output, Failure>> + use<F> {
+        let mut own = self.own.subscribe();
+        let connection = self.connection.clone();
+        async move {
+            // One who can stop nothing any more, as a closed connection, has not stopped it.
+            let stopped = async move {
+                if own.wait_for(|stopped| *stopped).await.is_err() {
+                    pending().await
+                }
+            };
+            let killed = async move {
+                if let Some(mut connection) = connection
+                    && connection.changed().await.is_ok()
+                {
+                    return;
+                }
+                pending().await
+            };
+            let (stopped, killed) = (pin!(stopped), pin!(killed));
+            match select(select(stopped, killed), pin!(work)).await {
+                Either::Left(_) => Err(Failure::new(KILLED, "the query was killed")),
+                Either::Right((output, _)) => Ok(output),
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! Connecting, running SQL and fetching raw blocks, as a C program does.
+
+mod common;
+
+use std::ffi::{c_int, c_void};
+use std::ptr::{null, null_mut};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use common::{Answer, Session, c, last_error, owned, place};
+use taos_capi::connect::{taos_close, taos_connect, taos_connect_dsn};
+use taos_capi::fetch::{taos_fetch_raw_block, taos_fetch_raw_block_a, taos_get_raw_block};
+use taos_capi::query::*;
+use taos_embedded::Embedded;
+
+const ROWS: &[&str] = &[
+    "create database d",
+    "use d",
+    "create table t (ts timestamp, v int, s varchar(10), n nchar(5), d decimal(10, 2))",
+    "insert into t values (1700000000000, 1, 'one', 'één', '1.25'), (1700000000001, null, null, null, null)",
+];
+
+#[test]
+fn a_statement_gives_its_columns_and_a_raw_block() {
+    let session = Session::start();
+    session.exec(ROWS);
+    let answer = session.query("select * from t");
+    // SAFETY: the result is alive.
+    unsafe {
+        assert_eq!(taos_field_count(answer.0), 5);
+        assert!(!taos_is_update_query(answer.0));
+        let fields = std::slice::from_raw_parts(taos_fetch_fields(answer.0), 5);
+        let names: Vec<String> = fields.iter().map(|f| owned(f.name.as_ptr())).collect();
+        assert_eq!(names, ["ts", "v", "s", "n", "d"]);
+        let bytes: Vec<(i8, i32)> = fields.iter().map(|f| (f.r#type, f.bytes)).collect();
+        assert_eq!(bytes, [(9, 8), (4, 4), (8, 10), (10, 5), (21, 8)]);
+        let exact = std::slice::from_raw_parts(taos_fetch_fields_e(answer.0), 5);
+        assert_eq!((exact[4].precision, exact[4].scale), (10, 2));
+        assert_eq!(taos_result_precision(answer.0), 0);
+        let (mut rows, mut block) = (0, null_mut::<c_void>());
+        assert_eq!(
+            taos_fetch_raw_block(answer.0, &raw mut rows, &raw mut block),
+            0
+        );
+        assert_eq!(rows, 2);
+        let head = std::slice::from_raw_parts(block.cast::<u8>(), 16);
+        assert_eq!(head[8], 2, "rows in the head of the block");
+        assert_eq!(taos_get_raw_block(answer.0), block.cast_const());
+        assert_eq!(
+            taos_fetch_raw_block(answer.0, &raw mut rows, &raw mut block),
+            0
+        );
+        assert_eq!((rows, block), (0, null_mut()));
+    }
+}
+
+#[test]
+fn a_write_tells_its_rows_and_an_error_stays_with_its_result() {
+    let session = Session::start();
+    session.exec(ROWS);
+    let answer = session.query("insert into t values (1700000000002, 3, null, null, null)");
+    // SAFETY: the result is alive.
+    unsafe {
+        assert_eq!(taos_affected_rows(answer.0), 1);
+        assert_eq!(taos_affected_rows64(answer.0), 1);
+        assert_eq!(taos_field_count(answer.0), 0);
+        assert!(taos_fetch_fields(answer.0).is_null());
+        assert!(taos_is_update_query(answer.0));
+    }
+    let wrong = session.query("select * from nowhere");
+    let (code, text) = wrong.error();
+    assert_eq!(code.cast_unsigned(), 0x8000_2603);
+    assert_eq!(last_error(), (code, text));
+    session.exec(&["use d"]);
+    assert_eq!(last_error().0, 0, "a call that succeeds forgets the error");
+    assert_eq!(wrong.error().0, code, "the result does not");
+}
+
+#[test]
+fn connecting_fails_with_an_error_of_the_thread() {
+    let server = Embedded::builder().memory().start_blocking().unwrap();
+    let (host, port) = place(&server);
+    // SAFETY: texts that end with NUL, and NULL.
+    unsafe {
+        let taos = taos_connect(host.as_ptr(), null(), c"wrong".as_ptr(), null(), port);
+        assert!(taos.is_null());
+        assert_eq!(last_error().0.cast_unsigned(), 0x8000_0357);
+        let dsn = c(server.dsn());
+        let taos = taos_connect_dsn(dsn.as_ptr(), null(), null(), null());
+        assert!(!taos.is_null(), "{:?}", last_error());
+        assert_eq!(last_error().0, 0);
+        taos_close(taos);
+    }
+}
+
+type Report = (usize, c_int);
+
+/// Passes what a callback is told to the channel behind its parameter.
+unsafe extern "C" fn pass(param: *mut c_void, res: *mut c_void, code: c_int) {
+    // SAFETY: the tests give a sender that outlives the callback.
+    let sender = unsafe { &*param.cast::<Sender<Report>>() };
+    sender.send((res.addr(), code)).unwrap();
+}
+
+struct Callbacks {
+    sender: Box<Sender<Report>>,
+    receiver: Receiver<Report>,
+}
+
+impl Callbacks {
+    fn new() -> Self {
+        let (sender, receiver) = channel();
+        Self {
+            sender: Box::new(sender),
+            receiver,
+        }
+    }
+
+    fn param(&self) -> *mut c_void {
+        (&raw const *self.sender).cast_mut().cast()
+    }
+
+    fn next(&self) -> (*mut c_void, c_int) {
+        let (res, code) = self
+            .receiver
+            .recv_timeout(std::time::Duration::from_secs(30))
+            .unwrap();
+        (std::ptr::with_exposed_provenance_mut(res), code)
+    }
+}
+
+#[test]
+fn callbacks_bring_the_result_and_then_its_blocks() {
+    let session = Session::start();
+    session.exec(ROWS);
+    let calls = Callbacks::new();
+    // SAFETY: the connection is open and the sender outlives the callbacks.
+    unsafe {
+        taos_query_a(
+            session.taos,
+            c"select v from t".as_ptr(),
+            Some(pass),
+            calls.param(),
+        );
+        let (res, code) = calls.next();
+        assert_eq!(code, 0);
+        let answer = Answer(res);
+        taos_fetch_raw_block_a(answer.0, Some(pass), calls.param());
+        assert_eq!(calls.next(), (answer.0, 2));
+        assert!(!taos_get_raw_block(answer.0).is_null());
+        taos_fetch_raw_block_a(answer.0, Some(pass), calls.param());
+        assert_eq!(calls.next(), (answer.0, 0));
+        taos_query_a(session.taos, c"not sql".as_ptr(), Some(pass), calls.param());
+        let (res, code) = calls.next();
+        let answer = Answer(res);
+        assert!(code < 0);
+        assert_eq!(answer.error().0, code);
+        taos_query_a(null_mut(), c"select 1".as_ptr(), Some(pass), calls.param());
+        let (res, code) = calls.next();
+        assert!(code < 0);
+        drop(Answer(res));
+    }
+}
+
+#[test]
+fn a_result_freed_while_it_is_fetched_stays_until_its_callback_has_returned() {
+    let session = Session::start();
+    session.exec(ROWS);
+    let calls = Callbacks::new();
+    for _ in 0..50 {
+        let answer = session.query("select * from t");
+        // SAFETY: the result is alive until it is freed, and the sender outlives the callbacks.
+        unsafe { taos_fetch_raw_block_a(answer.0, Some(pass), calls.param()) };
+        let handle = answer.0;
+        drop(answer);
+        let (res, code) = calls.next();
+        assert_eq!(res, handle);
+        assert!(
+            code == 2 || code.cast_unsigned() == 0x8000_022D,
+            "{code:#x}"
+        );
+    }
+}
+
+#[test]
+fn results_outlive_their_connection() {
+    let session = Session::start();
+    session.exec(ROWS);
+    let (host, port) = place(&session.server);
+    // SAFETY: texts that end with NUL, and handles that are alive.
+    unsafe {
+        let taos = taos_connect(host.as_ptr(), null(), null(), c"d".as_ptr(), port);
+        let answer = Answer(taos_query(taos, c"select * from t".as_ptr()));
+        taos_close(taos);
+        let (mut rows, mut block) = (0, null_mut());
+        assert_eq!(
+            taos_fetch_raw_block(answer.0, &raw mut rows, &raw mut block),
+            0
+        );
+        assert_eq!(rows, 2);
+    }
+}
