@@ -87,7 +87,8 @@ pub(crate) async fn rows(dsn: &str) -> Result<u64, Failure> {
 pub(crate) async fn consumer(dsn: &str, topic: &str) -> Result<Consumer, Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
     let group = format!("bench_{}_{now}", std::process::id());
-    let dsn = format!("{dsn}?group.id={group}&auto.offset.reset=earliest");
+    let separator = if dsn.contains('?') { '&' } else { '?' };
+    let dsn = format!("{dsn}{separator}group.id={group}&auto.offset.reset=earliest");
     let mut consumer = TmqBuilder::from_dsn(dsn)?.build().await?;
     consumer.subscribe([topic]).await?;
     Ok(consumer)

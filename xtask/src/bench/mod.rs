@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use crate::native;
 use crate::process::{self, Server, capture, cargo, root, target};
 use report::{Case, Metric, Report, Run};
 
@@ -39,6 +40,9 @@ pub(crate) struct Read {
     /// Also read this many rows from the embedded server (0: do not)
     #[arg(long, default_value_t = 100_000)]
     embedded_rows: u32,
+    /// Without the rows of the native way
+    #[arg(long)]
+    no_native: bool,
 }
 
 pub(crate) fn run(what: &What) -> Result<()> {
@@ -72,14 +76,66 @@ struct Helpers {
     peer: PathBuf,
 }
 
+/// A helper and the DSN that it is given.
+struct Side {
+    binary: PathBuf,
+    dsn: String,
+}
+
+impl Side {
+    fn run(&self, case: &str) -> Result<Run> {
+        helper(&self.binary, &self.dsn, case)
+    }
+}
+
+/// What is measured and what it is measured against.
+struct Sides {
+    ours: Side,
+    peer: Side,
+}
+
+impl Helpers {
+    /// Ours against the published client, both at this DSN.
+    fn at(&self, dsn: &str) -> Sides {
+        let side = |binary: &Path| Side {
+            binary: binary.to_path_buf(),
+            dsn: dsn.to_owned(),
+        };
+        Sides {
+            ours: side(&self.ours),
+            peer: side(&self.peer),
+        }
+    }
+
+    /// Ours through our libtaos against ours over WebSocket; `place` is `ip:port`, with a database or without.
+    fn natively(&self, place: &str) -> Result<Sides> {
+        process::run(&mut cargo(["build", "--release", "-p", "taos-capi"]))?;
+        let side = |dsn| Side {
+            binary: self.ours.clone(),
+            dsn,
+        };
+        Ok(Sides {
+            ours: side(native::dsn(place, &native::library("release"))?),
+            peer: side(format!("ws://{place}")),
+        })
+    }
+}
+
+/// The same cases with nothing but ourselves to compare with.
+fn against_ourselves(cases: impl IntoIterator<Item = (&'static str, Metric)>) -> Vec<Case> {
+    let cases = cases.into_iter();
+    cases
+        .map(|(name, metric)| Case::new(name, metric))
+        .collect()
+}
+
 fn read(options: &Read) -> Result<()> {
     ensure!(options.rounds > 0, "at least one round is needed");
     let helpers = build()?;
     let server = Server::start(&mut Command::new(target().join("release/replay-server")))?;
     let mut report = Report {
         cases: rounds(
-            &helpers,
-            &server.dsn(),
+            &helpers.at(&server.dsn()),
             options.rounds,
             chosen(&CASES, options.only.as_deref()),
         )?,
@@ -90,6 +146,14 @@ fn read(options: &Read) -> Result<()> {
             .echo
             .push(helper(&helpers.ours, &server.dsn(), "echo")?);
     }
+    if !options.no_native {
+        report.native = rounds(
+            &helpers.natively(&server.address)?,
+            options.rounds,
+            chosen(&CASES, options.only.as_deref()),
+        )?;
+    }
+    drop(server);
     if options.embedded_rows > 0 {
         report.embedded = embedded(&helpers, options)?;
     }
@@ -142,21 +206,22 @@ fn chosen(cases: &[(&'static str, Metric)], only: Option<&str>) -> Vec<Case> {
 }
 
 /// Each case on both sides, round by round, so that a slow moment of the machine meets both.
-fn rounds(helpers: &Helpers, dsn: &str, rounds: usize, mut cases: Vec<Case>) -> Result<Vec<Case>> {
+fn rounds(sides: &Sides, rounds: usize, mut cases: Vec<Case>) -> Result<Vec<Case>> {
+    let Sides { ours, peer } = sides;
     for round in 1..=rounds {
         for case in &mut cases {
             println!("round {round} of {rounds}: {}", case.name);
             let Some(against) = case.against else {
-                case.ours.push(helper(&helpers.ours, dsn, case.name)?);
+                case.ours.push(ours.run(case.name)?);
                 continue;
             };
             // Who goes first changes each round.
             let (ours, peer) = if round % 2 == 0 {
-                let ours = helper(&helpers.ours, dsn, case.name)?;
-                (ours, helper(&helpers.peer, dsn, against)?)
+                let ours = ours.run(case.name)?;
+                (ours, peer.run(against)?)
             } else {
-                let peer = helper(&helpers.peer, dsn, against)?;
-                (helper(&helpers.ours, dsn, case.name)?, peer)
+                let peer = peer.run(against)?;
+                (ours.run(case.name)?, peer)
             };
             if ours.checksum != peer.checksum {
                 bail!(
@@ -197,8 +262,7 @@ fn embedded(helpers: &Helpers, options: &Read) -> Result<Vec<Case>> {
         &format!("load:{}", options.embedded_rows),
     )?;
     rounds(
-        helpers,
-        &format!("{}/bench", server.dsn()),
+        &helpers.at(&format!("{}/bench", server.dsn())),
         options.rounds,
         chosen(&EMBEDDED_CASES, options.only.as_deref()),
     )

@@ -64,11 +64,11 @@ pub(super) fn run(options: &Questdb) -> Result<()> {
     let mut report = Report::default();
     if !alone.is_empty() {
         let server = Server::start(&mut Command::new(target().join("release/questdb-server")))?;
-        report.cases = rounds(&helpers, &server.address, options.rounds, cases(&alone))?;
+        report.cases = rounds(&helpers.at(&server.address), options.rounds, cases(&alone))?;
     }
     if !real.is_empty() {
         let (_server, addresses) = server(options)?;
-        let cases = rounds(&helpers, &addresses, options.rounds, cases(&real))?;
+        let cases = rounds(&helpers.at(&addresses), options.rounds, cases(&real))?;
         report.cases.extend(cases);
     }
     report.notes = notes(&report.cases, &[alone, real].concat());

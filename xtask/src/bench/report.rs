@@ -154,6 +154,8 @@ impl Case {
 pub(super) struct Report {
     pub(super) cases: Vec<Case>,
     pub(super) embedded: Vec<Case>,
+    /// Ours through our libtaos, against ours over WebSocket.
+    pub(super) native: Vec<Case>,
     pub(super) echo: Vec<Run>,
     /// Figures of ours in terms of others of ours.
     pub(super) notes: Vec<String>,
@@ -169,6 +171,7 @@ impl Report {
         json!({
             "cases": all(&self.cases),
             "embedded": all(&self.embedded),
+            "native": all(&self.native),
             "echo": { "cpu_us_each": self.echo_cpu_us() },
             "sequential_cpu_over_echo": self.over_echo(),
             "notes": self.notes,
@@ -188,6 +191,12 @@ impl Report {
         );
         for case in &self.cases {
             case.print();
+        }
+        if !self.native.is_empty() {
+            println!("native, through our libtaos (ours), and over WebSocket (peer):");
+            for case in &self.native {
+                case.print();
+            }
         }
         if !self.embedded.is_empty() {
             println!("from the embedded server:");

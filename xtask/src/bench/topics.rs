@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::report::{Case, Metric, Report};
-use super::{build, embedded_server, helper, publish, rounds};
+use super::{against_ourselves, build, embedded_server, helper, publish, rounds};
 
 #[derive(Args)]
 pub(crate) struct Topics {
@@ -20,6 +20,9 @@ pub(crate) struct Topics {
     /// Also topics over queries, and a commit for each message
     #[arg(long)]
     all: bool,
+    /// Without the rows of the native way
+    #[arg(long)]
+    no_native: bool,
 }
 
 /// Our case, the peer's, and what the ratio of rows per second of CPU is meant to be at least.
@@ -55,7 +58,14 @@ pub(super) fn run(options: &Topics) -> Result<()> {
     let cases = chosen
         .clone()
         .map(|(ours, peer, _)| Case::against(ours, Metric::RowsPerCpu, Some(peer)));
-    let cases = rounds(&helpers, &server.dsn(), options.rounds, cases.collect())?;
+    let cases = rounds(&helpers.at(&server.dsn()), options.rounds, cases.collect())?;
+    let natively = if options.no_native {
+        Vec::new()
+    } else {
+        let names = chosen.clone().map(|(ours, ..)| (*ours, Metric::RowsPerCpu));
+        let sides = helpers.natively(&server.address)?;
+        rounds(&sides, options.rounds, against_ourselves(names))?
+    };
     let notes = cases
         .iter()
         .zip(chosen)
@@ -70,6 +80,7 @@ pub(super) fn run(options: &Topics) -> Result<()> {
         .collect();
     let report = Report {
         cases,
+        native: natively,
         notes,
         ..Report::default()
     };

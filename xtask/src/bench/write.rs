@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::report::{Case, Metric, Report};
-use super::{build, embedded_server, helper, publish, rounds};
+use super::{against_ourselves, build, embedded_server, helper, publish, rounds};
 use crate::process::{Server, target};
 
 #[derive(Args)]
@@ -20,6 +20,9 @@ pub(crate) struct Write {
     /// Also write each case once into the embedded server
     #[arg(long)]
     embedded: bool,
+    /// Without the rows of the native way
+    #[arg(long)]
+    no_native: bool,
 }
 
 /// Our case and the peer's: it has no second-generation statement and no inserter, so those stand
@@ -69,9 +72,17 @@ pub(super) fn run(options: &Write) -> Result<()> {
     let server = Server::start(Command::new(target().join("release/replay-server")).arg("1"))?;
     let all = cases(Metric::RowsPerCpu).chain(encode).collect();
     let mut report = Report {
-        cases: rounds(&helpers, &server.dsn(), options.rounds, all)?,
+        cases: rounds(&helpers.at(&server.dsn()), options.rounds, all)?,
         ..Report::default()
     };
+    if !options.no_native {
+        let names = CASES
+            .iter()
+            .map(|(ours, _)| *ours)
+            .filter(|name| chosen(name));
+        let cases = against_ourselves(names.map(|name| (name, Metric::RowsPerCpu)));
+        report.native = rounds(&helpers.natively(&server.address)?, options.rounds, cases)?;
+    }
     drop(server);
     report.notes = NOTES
         .iter()
@@ -81,7 +92,7 @@ pub(super) fn run(options: &Write) -> Result<()> {
         let server = embedded_server()?;
         helper(&helpers.ours, &server.dsn(), "setup")?;
         let dsn = format!("{}/bench", server.dsn());
-        report.embedded = rounds(&helpers, &dsn, 1, cases(Metric::RowsPerCpu).collect())?;
+        report.embedded = rounds(&helpers.at(&dsn), 1, cases(Metric::RowsPerCpu).collect())?;
     }
     publish(&report, "write.json")
 }
