@@ -19,7 +19,9 @@ pub mod tls;
 pub use needs::Need;
 pub use random::Random;
 pub use table::{Table, until_rows, until_rows_blocking};
-pub use targets::{Target, for_each_target, for_targets, on_every_target, targets, targets_with};
+pub use targets::{
+    Target, dsn_at, for_each_target, for_targets, on_every_target, targets, targets_with,
+};
 
 /// Says that the test of this thread is not run: in a line of the file that `TAOS_TEST_SKIPS` names, or on
 /// standard error, past the test harness, which keeps what passing tests print.

@@ -176,6 +176,13 @@ fn library() -> Option<String> {
         .filter(|path| !path.is_empty())
 }
 
+/// How a server of a test's own is reached, in the way of the embedded one of this run.
+#[must_use]
+pub fn dsn_at(address: SocketAddr) -> String {
+    let dsn = format!("ws://root:taosdata@{address}");
+    library().map_or_else(|| dsn.clone(), |library| natively(&dsn, &library))
+}
+
 /// The same server, by way of a native library.
 fn natively(dsn: &str, library: &str) -> String {
     let address = dsn.split_once("://").map_or(dsn, |(_, address)| address);

@@ -11,36 +11,39 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 #[test]
 fn a_cut_line_is_seen_as_broken_and_the_next_call_as_ready() {
-    for_targets(&[needs::LASTING_CONNECTIONS], |target| async move {
-        let proxy = Proxy::to(target.address().await?).start().await?;
-        let dsn = target.dsn_through([&proxy], "");
-        let taos = TaosBuilder::from_dsn(dsn)?.build().await?;
-        let mut states = pin!(taos.connection_events());
-        let mut next = async || tokio::time::timeout(LIMIT, states.next()).await;
-        assert!(next().await?.is_some_and(|state| state.is_ready()));
-        proxy.cut();
-        let broken = next().await?;
-        assert!(
-            matches!(broken, Some(ConnectionState::Broken { .. })),
-            "{broken:?}"
-        );
-        assert!(!taos.connection_state().is_ready());
-        let one: Option<i64> = taos.query_one("select 1").await?;
-        assert_eq!(one, Some(1));
-        let address = proxy.address().port().to_string();
-        loop {
-            match next().await? {
-                Some(ConnectionState::Connecting) => {}
-                Some(ConnectionState::Ready { address: found, .. }) => {
-                    assert!(found.ends_with(&address), "{found}");
-                    break;
+    for_targets(
+        &[needs::LASTING_CONNECTIONS, needs::KNOWN_FRAMES],
+        |target| async move {
+            let proxy = Proxy::to(target.address().await?).start().await?;
+            let dsn = target.dsn_through([&proxy], "");
+            let taos = TaosBuilder::from_dsn(dsn)?.build().await?;
+            let mut states = pin!(taos.connection_events());
+            let mut next = async || tokio::time::timeout(LIMIT, states.next()).await;
+            assert!(next().await?.is_some_and(|state| state.is_ready()));
+            proxy.cut();
+            let broken = next().await?;
+            assert!(
+                matches!(broken, Some(ConnectionState::Broken { .. })),
+                "{broken:?}"
+            );
+            assert!(!taos.connection_state().is_ready());
+            let one: Option<i64> = taos.query_one("select 1").await?;
+            assert_eq!(one, Some(1));
+            let address = proxy.address().port().to_string();
+            loop {
+                match next().await? {
+                    Some(ConnectionState::Connecting) => {}
+                    Some(ConnectionState::Ready { address: found, .. }) => {
+                        assert!(found.ends_with(&address), "{found}");
+                        break;
+                    }
+                    other => panic!("{other:?} after a call that was answered"),
                 }
-                other => panic!("{other:?} after a call that was answered"),
             }
-        }
-        assert!(taos.connection_state().is_ready());
-        Ok(())
-    });
+            assert!(taos.connection_state().is_ready());
+            Ok(())
+        },
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use taos::*;
 use taos_tests::proxy::{Direction, Fault};
-use taos_tests::{Table, Target, for_targets, needs, on_every_target};
+use taos_tests::{Table, Target, for_targets, needs};
 
 const ROWS: i64 = 9_000;
 /// Frames of one run: version, conn, query, three fetches, free.
@@ -59,7 +59,7 @@ fn whole(rows: &[i64]) -> bool {
 
 #[test]
 fn a_slow_or_split_line_changes_nothing() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
         let table = table(&target).await?;
         for fault in [Fault::Split(3), Fault::Delay(Duration::from_millis(30))] {
             for outcome in everywhere(&target, table.name(), fault).await? {
@@ -72,7 +72,7 @@ fn a_slow_or_split_line_changes_nothing() {
 
 #[test]
 fn a_cut_or_silent_line_is_an_error_in_time_or_does_not_matter() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
         let table = table(&target).await?;
         for fault in [Fault::Cut, Fault::CutAfter(5), Fault::Stall, Fault::Drop] {
             let outcomes = everywhere(&target, table.name(), fault).await?;
@@ -93,21 +93,24 @@ fn a_cut_or_silent_line_is_an_error_in_time_or_does_not_matter() {
 
 #[test]
 fn a_repeated_frame_never_repeats_or_mixes_rows() {
-    for_targets(&[needs::LASTING_CONNECTIONS], |target| async move {
-        let table = table(&target).await?;
-        let outcomes = everywhere(&target, table.name(), Fault::Duplicate).await?;
-        let read: Vec<_> = outcomes.into_iter().flatten().collect();
-        assert!(!read.is_empty(), "no run came to its end");
-        for rows in read {
-            assert!(whole(&rows), "{} rows", rows.len());
-        }
-        Ok(())
-    });
+    for_targets(
+        &[needs::LASTING_CONNECTIONS, needs::KNOWN_FRAMES],
+        |target| async move {
+            let table = table(&target).await?;
+            let outcomes = everywhere(&target, table.name(), Fault::Duplicate).await?;
+            let read: Vec<_> = outcomes.into_iter().flatten().collect();
+            assert!(!read.is_empty(), "no run came to its end");
+            for rows in read {
+                assert!(whole(&rows), "{} rows", rows.len());
+            }
+            Ok(())
+        },
+    );
 }
 
 #[test]
 fn a_changed_byte_never_hangs_or_panics() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
         let table = table(&target).await?;
         for byte in [0, 9, 30, 60] {
             let outcomes = everywhere(&target, table.name(), Fault::Corrupt(byte)).await?;
@@ -123,7 +126,7 @@ fn a_changed_byte_never_hangs_or_panics() {
 
 #[test]
 fn an_insert_that_is_cut_off_says_whether_it_may_have_been_run() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
         let table = table(&target).await?;
         let proxy = target.proxy().await?;
         let proxy = match target.is_tdengine() {

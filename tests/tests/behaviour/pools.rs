@@ -26,7 +26,7 @@ fn used_first(a: Proxy, b: Proxy) -> (Proxy, Proxy) {
 
 #[test]
 fn connections_cut_while_idle_are_not_handed_out() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
         let (a, b) = two_lines(&target).await?;
         let pool = TaosBuilder::from_dsn(through(&target, &[&a, &b]))?.pool()?;
         let three = try_join_all((0..3).map(|_| pool.get()))
@@ -49,25 +49,28 @@ fn connections_cut_while_idle_are_not_handed_out() {
 
 #[test]
 fn a_connection_that_no_longer_answers_is_replaced() {
-    for_targets(&[needs::LASTING_CONNECTIONS], |target| async move {
-        // Frames to the client: the answers to version and conn, then that to the ping.
-        let proxy = Proxy::to(target.address().await?)
-            .on(Direction::ToClient, 3, Fault::Stall)
-            .start()
-            .await?;
-        let pool = TaosBuilder::from_dsn(through(&target, &[&proxy]))?.pool()?;
-        drop(pool.get().await?);
-        let taos = pool.get().await?;
-        assert_eq!(taos.query_one::<_, i32>("select 7").await?, Some(7));
-        assert_eq!((proxy.struck(), proxy.connections()), (1, 2));
-        assert_eq!(pool.status().size, 1);
-        Ok(())
-    });
+    for_targets(
+        &[needs::LASTING_CONNECTIONS, needs::KNOWN_FRAMES],
+        |target| async move {
+            // Frames to the client: the answers to version and conn, then that to the ping.
+            let proxy = Proxy::to(target.address().await?)
+                .on(Direction::ToClient, 3, Fault::Stall)
+                .start()
+                .await?;
+            let pool = TaosBuilder::from_dsn(through(&target, &[&proxy]))?.pool()?;
+            drop(pool.get().await?);
+            let taos = pool.get().await?;
+            assert_eq!(taos.query_one::<_, i32>("select 7").await?, Some(7));
+            assert_eq!((proxy.struck(), proxy.connections()), (1, 2));
+            assert_eq!(pool.status().size, 1);
+            Ok(())
+        },
+    );
 }
 
 #[test]
 fn many_tasks_share_the_few_connections_of_a_pool() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
         let proxy = target.proxy().await?.start().await?;
         let pool = TaosBuilder::from_dsn(through(&target, &[&proxy]))?
             .pool_builder()
@@ -92,7 +95,7 @@ fn many_tasks_share_the_few_connections_of_a_pool() {
 
 #[test]
 fn a_refused_connection_is_an_error_with_its_cause() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
         let proxy = target.proxy().await?.start().await?;
         let dsn = through(&target, &[&proxy]);
         drop(proxy);

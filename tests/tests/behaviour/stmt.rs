@@ -175,7 +175,7 @@ fn a_select_with_parameters_gives_rows_for_each_execution() {
 
 #[test]
 fn calls_in_the_wrong_order_are_errors_and_send_nothing() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
         let table = target.table("stmt_order", &[("v", Ty::Int)]).await?;
         let (taos, proxy) = counted(&target).await?;
         let insert = format!("insert into {} values (?, ?)", table.name());
@@ -219,7 +219,7 @@ fn calls_in_the_wrong_order_are_errors_and_send_nothing() {
 
 #[test]
 fn columns_that_do_not_fit_are_named_and_nothing_is_sent() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
         let columns = [("speed", Ty::Int), ("place", Ty::VarChar)];
         let table = target.table("stmt_fit", &columns).await?;
         let (taos, proxy) = counted(&target).await?;

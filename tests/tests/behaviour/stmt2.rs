@@ -183,7 +183,7 @@ fn one_statement_may_be_prepared_anew() {
 
 #[test]
 fn what_does_not_fit_is_named_and_nothing_is_sent() {
-    for_targets(&[needs::TAGS], |target| async move {
+    for_targets(&[needs::TAGS, needs::KNOWN_FRAMES], |target| async move {
         let (direct, database) = target.fresh("stmt2_fit", "").await;
         direct.exec(SUPER_TABLE).await?;
         let proxy = Proxy::to(target.address().await?).start().await?;

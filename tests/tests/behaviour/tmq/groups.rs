@@ -226,7 +226,7 @@ async fn takes_over(
 
 #[test]
 fn when_a_member_is_dropped_the_other_takes_over_and_committed_rows_do_not_come_again() {
-    for_targets(&[needs::TOPICS], |target| async move {
+    for_targets(&[needs::TOPICS, needs::KNOWN_FRAMES], |target| async move {
         let dying = dying(&target).await?;
         drop(dying.dies);
         let limit = session_timeout() + Duration::from_secs(2);
@@ -236,7 +236,7 @@ fn when_a_member_is_dropped_the_other_takes_over_and_committed_rows_do_not_come_
 
 #[test]
 fn when_a_member_leaves_the_other_takes_over_at_once() {
-    for_targets(&[needs::TOPICS], |target| async move {
+    for_targets(&[needs::TOPICS, needs::KNOWN_FRAMES], |target| async move {
         let dying = dying(&target).await?;
         dying.dies.unsubscribe().await;
         let limit = Duration::from_secs(3);
@@ -249,7 +249,7 @@ fn when_a_member_leaves_the_other_takes_over_at_once() {
 
 #[test]
 fn when_a_member_falls_silent_the_other_takes_over_within_the_session_timeout() {
-    for_targets(&[needs::TOPICS], |target| async move {
+    for_targets(&[needs::TOPICS, needs::KNOWN_FRAMES], |target| async move {
         let dying = dying(&target).await?;
         dying.proxy.mute();
         let limit = session_timeout() + Duration::from_secs(3);

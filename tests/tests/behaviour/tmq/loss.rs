@@ -193,7 +193,7 @@ impl Stage {
             None
         };
         let target = match &server {
-            Some((server, _)) => server.dsn(),
+            Some((server, _)) => dsn_at(server.address()),
             None => found[0].dsn().to_owned(),
         };
         let address = match &server {
@@ -243,7 +243,7 @@ impl Stage {
             server.kill();
             let server = ServerProcess::start(PROCESS, directory.path())?;
             self.proxy.lead_to(server.address());
-            self.target = server.dsn();
+            self.target = dsn_at(server.address());
             self.server = Some((server, directory));
             self.restarts += 1;
         }
@@ -286,7 +286,9 @@ impl Producer {
                     if error.outcome_unknown() {
                         self.twice.extend(self.next..self.next + count);
                     }
-                    let impatient = format!("{dsn}?conn_retries=0&read_timeout=5");
+                    let mut impatient: Dsn = dsn.parse()?;
+                    impatient.set("conn_retries", "0");
+                    impatient.set("read_timeout", "5");
                     self.taos = TaosBuilder::from_dsn(impatient)?.build().await.ok();
                     if self.taos.is_none() {
                         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -301,7 +303,7 @@ impl Producer {
 
 /// One run; prints its seed first.
 fn run(time: Duration, own_server: bool) -> anyhow::Result<()> {
-    let targets = targets_with(&[needs::TOPICS]);
+    let targets = targets_with(&[needs::TOPICS, needs::KNOWN_FRAMES]);
     if targets.is_empty() {
         return Ok(());
     }

@@ -9,7 +9,7 @@ use taos::*;
 use taos_embedded::Embedded;
 use taos_tests::process::ServerProcess;
 use taos_tests::proxy::Proxy;
-use taos_tests::{for_targets, needs};
+use taos_tests::{dsn_at, for_targets, needs};
 
 use super::{PROCESS, next, nothing_comes, numbered, rows_of, subscribed, take, write};
 
@@ -24,8 +24,7 @@ fn numbers(rows: Vec<Row>) -> Vec<i64> {
 
 /// A consumer through a proxy, quick to notice.
 async fn through(proxy: &Proxy, topic: &str, more: &[(&str, &str)]) -> anyhow::Result<Consumer> {
-    let mut dsn: Dsn = "ws://root:taosdata@localhost".parse()?;
-    dsn.addresses = vec![Address::new("127.0.0.1", proxy.address().port())];
+    let mut dsn: Dsn = dsn_at(proxy.address()).parse()?;
     for (key, value) in [
         ("group.id", "g"),
         ("auto.offset.reset", "earliest"),
@@ -45,7 +44,7 @@ async fn through(proxy: &Proxy, topic: &str, more: &[(&str, &str)]) -> anyhow::R
 
 #[test]
 fn a_consumer_that_is_cut_between_polls_subscribes_again_and_goes_on() {
-    for_targets(&[needs::TOPICS], |target| async move {
+    for_targets(&[needs::TOPICS, needs::KNOWN_FRAMES], |target| async move {
         let (taos, topic) = numbered(&target, "cut", 2).await?;
         let proxy = Proxy::to(target.address().await?).start().await?;
         let consumer = through(&proxy, &topic, &[]).await?;
@@ -73,7 +72,7 @@ fn a_consumer_that_is_cut_between_polls_subscribes_again_and_goes_on() {
 
 #[test]
 fn a_thousand_rows_with_twenty_cuts_all_arrive() {
-    for_targets(&[needs::TOPICS], |target| async move {
+    for_targets(&[needs::TOPICS, needs::KNOWN_FRAMES], |target| async move {
         let (taos, topic) = numbered(&target, "cuts", 2).await?;
         let proxy = Proxy::to(target.address().await?).start().await?;
         let consumer = through(&proxy, &topic, &[]).await?;
@@ -110,7 +109,7 @@ fn a_thousand_rows_with_twenty_cuts_all_arrive() {
 
 #[test]
 fn without_auto_reconnect_a_cut_is_an_error_and_not_silence() {
-    for_targets(&[needs::TOPICS], |target| async move {
+    for_targets(&[needs::TOPICS, needs::KNOWN_FRAMES], |target| async move {
         let (taos, topic) = numbered(&target, "no_reconnect", 1).await?;
         let proxy = Proxy::to(target.address().await?).start().await?;
         let consumer = through(&proxy, &topic, &[("auto.reconnect", "false")]).await?;
@@ -169,8 +168,7 @@ async fn after(
     (topic, vgroup, committed): (&str, VGroupId, i64),
 ) -> anyhow::Result<()> {
     proxy.lead_to(address);
-    let dsn = format!("ws://root:taosdata@{address}");
-    let taos = TaosBuilder::from_dsn(&dsn)?.build().await?;
+    let taos = TaosBuilder::from_dsn(dsn_at(address))?.build().await?;
     taos.exec(format!("use `{topic}`")).await?;
     write(&taos, 0, [5]).await?;
     let mut read = Vec::new();

@@ -237,7 +237,7 @@ async fn restless(
 
 #[test]
 fn an_answer_to_a_poll_that_is_lost_is_asked_for_again() {
-    for_targets(&[needs::TOPICS], |target| async move {
+    for_targets(&[needs::TOPICS, needs::KNOWN_FRAMES], |target| async move {
         let (taos, topic) = numbered(&target, "lost", 1).await?;
         let proxy = Proxy::to(target.address().await?)
             .on_answer_to("poll", Fault::Drop)
@@ -269,7 +269,7 @@ fn an_answer_to_a_poll_that_is_lost_is_asked_for_again() {
 
 #[test]
 fn a_late_answer_to_a_poll_that_nobody_waits_for_any_more_is_kept() {
-    for_targets(&[needs::TOPICS], |target| async move {
+    for_targets(&[needs::TOPICS, needs::KNOWN_FRAMES], |target| async move {
         let (taos, topic) = numbered(&target, "late", 1).await?;
         let late = Duration::from_millis(900);
         let proxy = Proxy::to(target.address().await?)
@@ -292,7 +292,7 @@ fn a_late_answer_to_a_poll_that_nobody_waits_for_any_more_is_kept() {
 
 #[test]
 fn an_idle_consumer_asks_seldom() {
-    for_targets(&[needs::TOPICS], |target| async move {
+    for_targets(&[needs::TOPICS, needs::KNOWN_FRAMES], |target| async move {
         let (taos, topic) = numbered(&target, "idle", 1).await?;
         let proxy = Proxy::to(target.address().await?).start().await?;
         let mut dsn = dsn_of(&target, "g", &[]);
