@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use taos::*;
 use taos_tests::proxy::{Direction, Proxy};
-use taos_tests::{for_targets, needs, on_every_target, until_rows};
+use taos_tests::{for_each_target, for_targets, needs, on_every_target, until_rows};
 
 #[test]
 fn two_hundred_inserts_of_half_a_megabyte_to_a_slow_reader_all_succeed() {

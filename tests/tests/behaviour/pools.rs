@@ -4,7 +4,7 @@ use futures::future::try_join_all;
 use taos::taos_query::pool::sync::{Pool as BlockingPool, PoolBuilder};
 use taos::*;
 use taos_tests::proxy::{Direction, Fault, Proxy};
-use taos_tests::{Target, for_targets, needs, on_every_target, targets_with};
+use taos_tests::{Target, for_targets, needs, targets_with};
 use tokio::runtime::Runtime;
 
 /// The target's DSN by way of these proxies.

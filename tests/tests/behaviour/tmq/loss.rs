@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use taos::*;
 use taos_tests::process::{ConsumerProcess, Event, Line, ServerProcess, now};
 use taos_tests::proxy::Proxy;
-use taos_tests::{Random, Target, needs, targets_with};
+use taos_tests::{Random, Target, dsn_at, needs, targets_with};
 
 use super::PROCESS;
 
