@@ -10,9 +10,12 @@
 //! - [`types`], `fields`: names and columns as C has them;
 //! - [`connect`], [`options`], [`config`]: connections, and where they go;
 //! - `result`: what `TAOS_RES*` stands for; [`query`], [`fetch`], `rows`: how it is made and read;
+//! - [`stmt`], [`stmt2`], `binds`: prepared statements, and what is bound to them;
+//! - [`schemaless`], [`write`]: writes that are not SQL;
 //! - [`unsupported`]: what has no meaning over WebSocket.
 
 mod args;
+mod binds;
 pub mod config;
 pub mod connect;
 pub mod error;
@@ -26,8 +29,12 @@ pub mod query;
 mod result;
 mod rows;
 mod runtime;
+pub mod schemaless;
+pub mod stmt;
+pub mod stmt2;
 mod stop;
 pub mod types;
 pub mod unsupported;
 pub mod version;
+pub mod write;
 mod zone;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 use taos_query::block::ColumnView;
 use taos_query::common::Value;
-use taos_query::stmt::logic::{Batch, field_list, out_of_order, param_at};
+use taos_query::stmt::logic::{Batch, Layout, field_list, out_of_order, param_at};
 use taos_query::stmt::{StmtField, StmtParam};
 use taos_query::util::block_on;
 use taos_query::{AsyncBindable, AsyncFetchable as _, AsyncStatements, RawResult};
@@ -51,6 +51,19 @@ impl Stmt {
     /// The server's id of the statement, as long as it has one.
     pub fn stmt_id(&self) -> Option<u64> {
         self.core.stmt_id()
+    }
+
+    /// True for an INSERT, `None` before `prepare`.
+    pub fn is_insert(&self) -> Option<bool> {
+        let statement = self.core.draft.prepared().ok()?;
+        Some(statement.is_insert())
+    }
+
+    /// What the placeholders of an INSERT take; `None` for a query.
+    #[doc(hidden)]
+    pub async fn layout(&mut self) -> RawResult<Option<&Layout>> {
+        let known = self.core.learn(self.batch.table()).await?;
+        Ok(known.map(|known| &known.layout))
     }
 
     /// The tags that are to be bound.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
 use taos_query::stmt::Stmt2Field;
-use taos_query::stmt::logic::tables_of;
+use taos_query::stmt::logic::{Layout, tables_of};
 use taos_query::util::generate_req_id;
 use taos_query::{ErrorKind, RawError, RawResult, Stmt2AsyncBindable, Stmt2BindParam};
 
@@ -95,6 +95,14 @@ impl Stmt2 {
     pub fn fields_count(&self) -> Option<usize> {
         let statement = self.core.draft.prepared().ok()?;
         Some(statement.count())
+    }
+
+    /// What the placeholders of an INSERT take, asked for with `table` where that must be known; `None` for
+    /// a query.
+    #[doc(hidden)]
+    pub async fn layout(&mut self, table: Option<&str>) -> RawResult<Option<&Layout>> {
+        let known = self.core.learn(table).await?;
+        Ok(known.map(|known| &known.layout))
     }
 
     /// Rows changed by the last execution.

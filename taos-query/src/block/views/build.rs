@@ -109,6 +109,14 @@ impl ColumnView {
         Self::of_column(data)
     }
 
+    /// The column that a builder holds; the ticks of timestamps are in `precision`.
+    ///
+    /// # Errors
+    /// The column is longer than a block can be.
+    pub fn from_builder(builder: ColumnBuilder, precision: Precision) -> RawResult<Self> {
+        finish(builder, precision)
+    }
+
     /// The only column of a block.
     fn of_column(data: BlockData) -> RawResult<Self> {
         Self::of_block(&Arc::new(data), 0)

@@ -86,8 +86,8 @@ pub struct Target {
     pub precision: Precision,
     /// Storage width.
     bytes: usize,
-    /// Precision and scale of a decimal.
-    digits: Option<(u8, u8)>,
+    /// Precision and scale of a decimal, once they are known.
+    pub digits: Option<(u8, u8)>,
 }
 
 /// The placeholders of an INSERT.

@@ -1,0 +1,791 @@
+//! Prepared statements of the first generation: `taos_stmt_*` (native-ffi §6.1).
+//!
+//! Every function but those that say otherwise gives 0, or an error code whose words `taos_stmt_errstr` has. A
+//! statement that failed stays failed, as in the native library: close it and make another.
+
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
+
+use taos_query::abi::{SqlLen, TaosFieldE, TaosMultiBind, TaosStmtOptions};
+use taos_query::block::ColumnView;
+use taos_query::stmt::StmtField;
+use taos_query::util::generate_req_id;
+use taos_query::{AsyncBindable as _, Code, ErrorKind, RawError, RawResult};
+use taos_ws::Stmt;
+
+use crate::args::{copy_name, text};
+use crate::binds::{Source, Wanted, array, free_array, give_array, wrong};
+use crate::connect::{Conn, no_connection};
+use crate::error::{Failure, INVALID_PARA, forget, remember};
+use crate::guard::guard;
+use crate::handle::{Object, at_mut, give, take};
+use crate::result::{Res, release};
+use crate::runtime::wait;
+use crate::stop::Stop;
+use crate::types::{Taos, TaosRes, TaosStmt};
+
+/// What a function gives if it came to a panic.
+const BROKEN: c_int = crate::error::native(0xFFFF);
+
+/// A statement of the first generation.
+struct Statement {
+    stmt: Stmt,
+    /// The first error that a step came to; no step is taken after it.
+    failed: bool,
+    /// The last error, for `taos_stmt_errstr`.
+    error: Failure,
+    /// What the columns take, as far as that was asked for since the table was set.
+    columns: Option<Vec<Wanted>>,
+    /// Columns that are given one by one, until they are complete.
+    single: Vec<Option<ColumnView>>,
+    result: OwnedResult,
+}
+
+impl Object for Statement {
+    const KIND: u64 = u64::from_be_bytes(*b"taosstm1");
+}
+
+/// A result that belongs to a statement: programs look at it and do not free it.
+#[derive(Debug)]
+pub(crate) struct OwnedResult(*mut c_void);
+
+// SAFETY: the pointer is the statement's own, and results may be moved to other threads (native-ffi §4).
+unsafe impl Send for OwnedResult {}
+
+impl OwnedResult {
+    pub(crate) const fn none() -> Self {
+        Self(ptr::null_mut())
+    }
+
+    pub(crate) fn new(result: Res) -> Self {
+        Self(give(result.of_statement()))
+    }
+
+    pub(crate) const fn pointer(&self) -> *mut c_void {
+        self.0
+    }
+}
+
+impl Drop for OwnedResult {
+    fn drop(&mut self) {
+        // SAFETY: it comes from `give` and nobody else frees it: `taos_free_result` leaves results of statements
+        // alone.
+        unsafe { release(self.0) };
+    }
+}
+
+/// A call at the wrong time: the code that the native library has for it.
+pub(crate) fn out_of_order(text: &'static str) -> RawError {
+    RawError::of(ErrorKind::Config, text).with_code(Code::new(0x022A))
+}
+
+/// A handle that is NULL or of another kind.
+pub(crate) fn no_statement() -> Failure {
+    Failure::new(
+        INVALID_PARA,
+        "the handle is not one of a statement: it is NULL or of another kind",
+    )
+}
+
+/// The connection behind a handle.
+///
+/// # Safety
+/// As [`crate::handle::at`].
+pub(crate) unsafe fn connection<'a>(taos: *const c_void) -> Result<&'a Conn, Failure> {
+    // SAFETY: as the caller says.
+    let conn = unsafe { crate::handle::at::<Conn>(taos) };
+    conn.ok_or_else(no_connection)
+}
+
+/// The text of a statement, whose length a program may give or leave to us with 0.
+///
+/// # Safety
+/// `sql` is NULL or leads to so many bytes, or to a text that ends with NUL if `length` is 0.
+pub(crate) unsafe fn sql_text<'a>(sql: *const c_char, length: SqlLen) -> RawResult<&'a str> {
+    let length =
+        usize::try_from(length).map_err(|_| wrong("the length of the SQL is out of range"))?;
+    if length == 0 || sql.is_null() {
+        // SAFETY: as the caller says.
+        return unsafe { text(sql) }.map_err(|failure| wrong(failure.text().to_string_lossy()));
+    }
+    // SAFETY: as the caller says.
+    let bytes = unsafe { array(sql.cast::<u8>(), length) };
+    // Programs count the NUL behind it, too.
+    let end = bytes.iter().position(|byte| *byte == 0);
+    let bytes = bytes.get(..end.unwrap_or(length)).unwrap_or(bytes);
+    std::str::from_utf8(bytes).map_err(|error| wrong(format!("the SQL is not UTF-8: {error}")))
+}
+
+/// The name of a table.
+///
+/// # Safety
+/// `name` is NULL or leads to a text that ends with NUL.
+pub(crate) unsafe fn table_name<'a>(name: *const c_char) -> RawResult<&'a str> {
+    // SAFETY: as the caller says.
+    unsafe { text(name) }.map_err(|failure| {
+        wrong(format!(
+            "the name of the table: {}",
+            failure.text().to_string_lossy()
+        ))
+    })
+}
+
+/// A pointer to be written to.
+///
+/// # Safety
+/// It is NULL or leads to room for a value that nobody else uses meanwhile.
+pub(crate) unsafe fn out<'a, T>(pointer: *mut T, what: &str) -> RawResult<&'a mut T> {
+    // SAFETY: as the caller says.
+    unsafe { pointer.as_mut() }.ok_or_else(|| wrong(format!("`{what}` is NULL")))
+}
+
+/// A number of rows in the type that C has for it.
+pub(crate) fn count(rows: usize) -> c_int {
+    c_int::try_from(rows).unwrap_or(c_int::MAX)
+}
+
+/// The id of a request; programs that have none give 0.
+pub(crate) fn req_id(given: i64) -> u64 {
+    u64::try_from(given)
+        .ok()
+        .filter(|id| *id != 0)
+        .unwrap_or_else(generate_req_id)
+}
+
+impl Statement {
+    fn is_insert(&self) -> RawResult<bool> {
+        self.stmt
+            .is_insert()
+            .ok_or_else(|| out_of_order("call taos_stmt_prepare first"))
+    }
+
+    fn prepare(&mut self, sql: &str) -> RawResult<()> {
+        self.columns = None;
+        self.single.clear();
+        self.result = OwnedResult::none();
+        wait(self.stmt.prepare(sql))?;
+        Ok(())
+    }
+
+    fn set_table(&mut self, name: &str) -> RawResult<()> {
+        self.columns = None;
+        wait(self.stmt.set_tbname(name))?;
+        Ok(())
+    }
+
+    /// # Safety
+    /// `tags` leads to a tag for each placeholder, each as [`Source::column`] says.
+    unsafe fn set_tags(&mut self, tags: *const TaosMultiBind) -> RawResult<()> {
+        let layout = wait(self.stmt.layout())?
+            .ok_or_else(|| out_of_order("a query has parameters, but no tags"))?;
+        let wanted: Vec<Wanted> = layout.tags.iter().map(Wanted::from).collect();
+        // SAFETY: as the caller says.
+        let binds = unsafe { array(tags, wanted.len()) };
+        let mut values = Vec::with_capacity(wanted.len());
+        for (at, (bind, wanted)) in binds.iter().zip(&wanted).enumerate() {
+            let source = Source::first(bind, true);
+            // SAFETY: as the caller says.
+            let value = source.and_then(|source| unsafe { source.value(wanted) });
+            values.push(value.map_err(|error| error.context(format!("tag {at}")))?);
+        }
+        wait(self.stmt.set_tags(&values))?;
+        Ok(())
+    }
+
+    /// What the columns take; nothing for each parameter of a query.
+    fn wanted(&mut self) -> RawResult<Vec<Option<Wanted>>> {
+        if !self.is_insert()? {
+            return Ok(vec![None; wait(self.stmt.stmt_num_params())?]);
+        }
+        if self.columns.is_none() {
+            let layout = wait(self.stmt.layout())?;
+            let columns = layout.map(|layout| layout.columns.iter().map(Wanted::from).collect());
+            self.columns = columns;
+        }
+        Ok(self.columns.iter().flatten().copied().map(Some).collect())
+    }
+
+    /// # Safety
+    /// `binds` leads to a column for each placeholder, each as [`Source::column`] says.
+    unsafe fn bind(&mut self, binds: *const TaosMultiBind, one: bool) -> RawResult<()> {
+        let wanted = self.wanted()?;
+        let one = one || !self.is_insert()?;
+        // SAFETY: as the caller says.
+        let binds = unsafe { array(binds, wanted.len()) };
+        let mut columns = Vec::with_capacity(wanted.len());
+        for (at, (bind, wanted)) in binds.iter().zip(&wanted).enumerate() {
+            let source = Source::first(bind, one);
+            // SAFETY: as the caller says.
+            let column = source.and_then(|source| unsafe { source.column(wanted.as_ref()) });
+            columns.push(column.map_err(|error| error.context(format!("column {at}")))?);
+        }
+        wait(self.stmt.bind(&columns))?;
+        Ok(())
+    }
+
+    /// # Safety
+    /// `bind` is as [`Source::column`] says.
+    unsafe fn bind_single(&mut self, bind: &TaosMultiBind, at: c_int) -> RawResult<()> {
+        let wanted = self.wanted()?;
+        let index = usize::try_from(at).ok();
+        let Some((index, wanted_here)) = index.and_then(|at| Some((at, wanted.get(at)?))) else {
+            return Err(wrong(format!(
+                "there is no column {at}: the statement has {}",
+                wanted.len()
+            )));
+        };
+        let source = Source::first(bind, !self.is_insert()?);
+        // SAFETY: as the caller says.
+        let column = source.and_then(|source| unsafe { source.column(wanted_here.as_ref()) });
+        let column = column.map_err(|error| error.context(format!("column {at}")))?;
+        self.single.resize(wanted.len(), None);
+        if let Some(place) = self.single.get_mut(index) {
+            *place = Some(column);
+        }
+        if self.single.iter().all(Option::is_some) {
+            let columns: Vec<ColumnView> = self.single.drain(..).flatten().collect();
+            wait(self.stmt.bind(&columns))?;
+        }
+        Ok(())
+    }
+
+    /// Refuses to go on with some of the columns.
+    fn complete(&self) -> RawResult<()> {
+        match self.single.iter().position(Option::is_none) {
+            Some(at) => Err(wrong(format!("column {at} was not bound"))),
+            None => Ok(()),
+        }
+    }
+
+    fn add_batch(&mut self) -> RawResult<()> {
+        self.complete()?;
+        wait(self.stmt.add_batch())?;
+        Ok(())
+    }
+
+    fn execute(&mut self) -> RawResult<()> {
+        self.complete()?;
+        self.result = OwnedResult::none();
+        wait(self.stmt.execute())?;
+        Ok(())
+    }
+
+    fn use_result(&mut self) -> RawResult<*mut c_void> {
+        if self.result.pointer().is_null() {
+            let result = wait(self.stmt.result_set())?;
+            self.result = OwnedResult::new(Res::rows(result, Stop::alone()));
+        }
+        Ok(self.result.pointer())
+    }
+}
+
+/// Takes a step with a statement; one that fails is the last.
+///
+/// # Safety
+/// As [`at_mut`].
+unsafe fn step(
+    name: &str,
+    pointer: *mut c_void,
+    work: impl FnOnce(&mut Statement) -> RawResult<()>,
+) -> c_int {
+    guard(name, BROKEN, || {
+        // SAFETY: as the caller says.
+        let Some(statement) = (unsafe { at_mut::<Statement>(pointer) }) else {
+            return remember(no_statement());
+        };
+        if statement.failed {
+            return remember(statement.error.clone());
+        }
+        match work(statement) {
+            Ok(()) => {
+                statement.error = Failure::default();
+                forget();
+                0
+            }
+            Err(error) => {
+                statement.failed = true;
+                statement.error = Failure::from(error);
+                remember(statement.error.clone())
+            }
+        }
+    })
+}
+
+/// Asks a statement for something, which does no harm if it fails.
+///
+/// # Safety
+/// As [`at_mut`].
+unsafe fn ask(
+    name: &str,
+    pointer: *mut c_void,
+    work: impl FnOnce(&mut Statement) -> RawResult<()>,
+) -> c_int {
+    guard(name, BROKEN, || {
+        // SAFETY: as the caller says.
+        let Some(statement) = (unsafe { at_mut::<Statement>(pointer) }) else {
+            return remember(no_statement());
+        };
+        if statement.failed {
+            return remember(statement.error.clone());
+        }
+        match work(statement) {
+            Ok(()) => {
+                forget();
+                0
+            }
+            Err(error) => {
+                statement.error = Failure::from(error);
+                remember(statement.error.clone())
+            }
+        }
+    })
+}
+
+/// # Safety
+/// As [`connection`].
+unsafe fn open(name: &str, taos: *mut Taos, id: i64) -> *mut c_void {
+    guard(name, ptr::null_mut(), || {
+        // SAFETY: as the caller says.
+        let opened = unsafe { connection(taos) }.and_then(|conn| {
+            let opened = wait(Stmt::init_with_req_id(&conn.taos(), req_id(id)));
+            Ok(opened?)
+        });
+        match opened {
+            Ok(stmt) => {
+                forget();
+                give(Statement {
+                    stmt,
+                    failed: false,
+                    error: Failure::default(),
+                    columns: None,
+                    single: Vec::new(),
+                    result: OwnedResult::none(),
+                })
+            }
+            Err(failure) => {
+                remember(failure);
+                ptr::null_mut()
+            }
+        }
+    })
+}
+
+/// Makes a statement, to be closed by `taos_stmt_close`. NULL is an error, which `taos_errno(NULL)` tells.
+///
+/// # Safety
+/// `taos` is NULL or a handle that is open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_init(taos: *mut Taos) -> *mut TaosStmt {
+    // SAFETY: as the caller says.
+    unsafe { open("taos_stmt_init", taos, 0) }
+}
+
+/// As `taos_stmt_init`, with a request id that shows in the server's logs; 0 lets one be made.
+///
+/// # Safety
+/// As `taos_stmt_init`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_init_with_reqid(taos: *mut Taos, reqid: i64) -> *mut TaosStmt {
+    // SAFETY: as the caller says.
+    unsafe { open("taos_stmt_init_with_reqid", taos, reqid) }
+}
+
+/// As `taos_stmt_init_with_reqid`. What else the options say makes the native library faster, and nothing here.
+///
+/// # Safety
+/// As `taos_stmt_init`; `options` is NULL or leads to the options.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_init_with_options(
+    taos: *mut Taos,
+    options: *mut TaosStmtOptions,
+) -> *mut TaosStmt {
+    // SAFETY: as the caller says.
+    let id = unsafe { array(options, 1) }
+        .first()
+        .map_or(0, |options| options.reqId);
+    // SAFETY: as the caller says.
+    unsafe { open("taos_stmt_init_with_options", taos, id) }
+}
+
+/// Prepares an INSERT or SELECT of `length` bytes; 0 means that it ends with NUL.
+///
+/// # Safety
+/// `stmt` is NULL or a statement that is open and that nobody else uses meanwhile; `sql` is NULL or a text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_prepare(
+    stmt: *mut TaosStmt,
+    sql: *const c_char,
+    length: SqlLen,
+) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        step("taos_stmt_prepare", stmt, |statement| {
+            statement.prepare(sql_text(sql, length)?)
+        })
+    }
+}
+
+/// Says which table the following columns go to.
+///
+/// # Safety
+/// As `taos_stmt_prepare`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_set_tbname(stmt: *mut TaosStmt, name: *const c_char) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        step("taos_stmt_set_tbname", stmt, |statement| {
+            statement.set_table(table_name(name)?)
+        })
+    }
+}
+
+/// As `taos_stmt_set_tbname`.
+///
+/// # Safety
+/// As `taos_stmt_prepare`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_set_sub_tbname(
+    stmt: *mut TaosStmt,
+    name: *const c_char,
+) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        step("taos_stmt_set_sub_tbname", stmt, |statement| {
+            statement.set_table(table_name(name)?)
+        })
+    }
+}
+
+/// Gives the tags of the table, one bind a placeholder.
+///
+/// # Safety
+/// As `taos_stmt_prepare`; `tags` is NULL or leads to as many binds as there are placeholders, each with as much
+/// memory behind its pointers as its numbers say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_set_tags(
+    stmt: *mut TaosStmt,
+    tags: *mut TaosMultiBind,
+) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        step("taos_stmt_set_tags", stmt, |statement| {
+            statement.set_tags(tags)
+        })
+    }
+}
+
+/// `taos_stmt_set_tbname` and `taos_stmt_set_tags` in one call.
+///
+/// # Safety
+/// As those.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_set_tbname_tags(
+    stmt: *mut TaosStmt,
+    name: *const c_char,
+    tags: *mut TaosMultiBind,
+) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        step("taos_stmt_set_tbname_tags", stmt, |statement| {
+            statement.set_table(table_name(name)?)?;
+            statement.set_tags(tags)
+        })
+    }
+}
+
+fn described(field: &StmtField) -> TaosFieldE {
+    TaosFieldE {
+        name: copy_name(&field.name),
+        r#type: field.field_type,
+        precision: field.precision,
+        scale: field.scale,
+        bytes: field.bytes,
+    }
+}
+
+/// # Safety
+/// As `taos_stmt_get_col_fields`.
+unsafe fn give_fields(
+    name: &str,
+    stmt: *mut TaosStmt,
+    tags: bool,
+    (num, fields): (*mut c_int, *mut *mut TaosFieldE),
+) -> c_int {
+    let work = |statement: &mut Statement| {
+        // SAFETY: as the caller says.
+        let (num, fields) = unsafe { (out(num, "fieldNum")?, out(fields, "fields")?) };
+        let told = if tags {
+            wait(statement.stmt.stmt_get_tag_fields())?
+        } else {
+            wait(statement.stmt.stmt_get_col_fields())?
+        };
+        let described: Vec<TaosFieldE> = told.iter().map(described).collect();
+        *num = count(described.len());
+        *fields = give_array(&described);
+        Ok(())
+    };
+    // SAFETY: as the caller says.
+    unsafe { ask(name, stmt, work) }
+}
+
+/// The tags that are to be bound, to be freed by `taos_stmt_reclaim_fields`. `bytes` is the storage width.
+///
+/// # Safety
+/// As `taos_stmt_get_col_fields`.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case, reason = "parameters have their names in C")]
+pub unsafe extern "C" fn taos_stmt_get_tag_fields(
+    stmt: *mut TaosStmt,
+    fieldNum: *mut c_int,
+    fields: *mut *mut TaosFieldE,
+) -> c_int {
+    let to = (fieldNum, fields);
+    // SAFETY: as the caller says.
+    unsafe { give_fields("taos_stmt_get_tag_fields", stmt, true, to) }
+}
+
+/// The columns that are to be bound, to be freed by `taos_stmt_reclaim_fields`. `bytes` is the storage width.
+///
+/// # Safety
+/// As `taos_stmt_prepare`; the others are NULL or lead to room for a number and a pointer.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case, reason = "parameters have their names in C")]
+pub unsafe extern "C" fn taos_stmt_get_col_fields(
+    stmt: *mut TaosStmt,
+    fieldNum: *mut c_int,
+    fields: *mut *mut TaosFieldE,
+) -> c_int {
+    let to = (fieldNum, fields);
+    // SAFETY: as the caller says.
+    unsafe { give_fields("taos_stmt_get_col_fields", stmt, false, to) }
+}
+
+/// Frees what `taos_stmt_get_tag_fields` or `taos_stmt_get_col_fields` gave.
+///
+/// # Safety
+/// `fields` is NULL or comes from one of them and was not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_reclaim_fields(_stmt: *mut TaosStmt, fields: *mut TaosFieldE) {
+    // SAFETY: as the caller says.
+    guard("taos_stmt_reclaim_fields", (), || unsafe {
+        free_array(fields.cast());
+    });
+}
+
+/// 1 for an INSERT, else 0.
+///
+/// # Safety
+/// As `taos_stmt_prepare`; `insert` is NULL or leads to room for a number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_is_insert(stmt: *mut TaosStmt, insert: *mut c_int) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        ask("taos_stmt_is_insert", stmt, |statement| {
+            let insert = out(insert, "insert")?;
+            *insert = c_int::from(statement.is_insert()?);
+            Ok(())
+        })
+    }
+}
+
+/// The number of values of a row: columns of an INSERT, parameters of a query.
+///
+/// # Safety
+/// As `taos_stmt_prepare`; `nums` is NULL or leads to room for a number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_num_params(stmt: *mut TaosStmt, nums: *mut c_int) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        ask("taos_stmt_num_params", stmt, |statement| {
+            let nums = out(nums, "nums")?;
+            *nums = count(wait(statement.stmt.stmt_num_params())?);
+            Ok(())
+        })
+    }
+}
+
+/// Type and storage width of a column, counted from 0. Parameters of a query take any type, which is an error.
+///
+/// # Safety
+/// As `taos_stmt_prepare`; `type` and `bytes` are NULL or lead to room for a number.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_get_param(
+    stmt: *mut TaosStmt,
+    idx: c_int,
+    r#type: *mut c_int,
+    bytes: *mut c_int,
+) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        ask("taos_stmt_get_param", stmt, |statement| {
+            let (ty, bytes) = (out(r#type, "type")?, out(bytes, "bytes")?);
+            let param = wait(statement.stmt.stmt_get_param(idx.into()))?;
+            *ty = c_int::from(param.data_type.as_u8());
+            *bytes = c_int::try_from(param.length).unwrap_or(c_int::MAX);
+            Ok(())
+        })
+    }
+}
+
+/// Binds one row, or the parameters of a query. Everything is copied.
+///
+/// # Safety
+/// As `taos_stmt_bind_param_batch`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_bind_param(
+    stmt: *mut TaosStmt,
+    bind: *mut TaosMultiBind,
+) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        step("taos_stmt_bind_param", stmt, |statement| {
+            statement.bind(bind, true)
+        })
+    }
+}
+
+/// Binds up to 32,767 rows. Everything is copied.
+///
+/// # Safety
+/// As `taos_stmt_prepare`; `bind` is NULL or leads to as many binds as there are columns, each with as much
+/// memory behind its pointers as its numbers say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_bind_param_batch(
+    stmt: *mut TaosStmt,
+    bind: *mut TaosMultiBind,
+) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        step("taos_stmt_bind_param_batch", stmt, |statement| {
+            statement.bind(bind, false)
+        })
+    }
+}
+
+/// Binds the rows of one column, counted from 0; they count once all columns are bound.
+///
+/// # Safety
+/// As `taos_stmt_bind_param_batch`, with one bind.
+#[unsafe(no_mangle)]
+#[allow(non_snake_case, reason = "parameters have their names in C")]
+pub unsafe extern "C" fn taos_stmt_bind_single_param_batch(
+    stmt: *mut TaosStmt,
+    bind: *mut TaosMultiBind,
+    colIdx: c_int,
+) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe {
+        step("taos_stmt_bind_single_param_batch", stmt, |statement| {
+            let bind = array(bind, 1).first();
+            let bind = bind.ok_or_else(|| wrong("`bind` is NULL"))?;
+            statement.bind_single(bind, colIdx)
+        })
+    }
+}
+
+/// Closes the batch of the table.
+///
+/// # Safety
+/// As `taos_stmt_prepare`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_add_batch(stmt: *mut TaosStmt) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe { step("taos_stmt_add_batch", stmt, Statement::add_batch) }
+}
+
+/// Sends all batches, or runs the query.
+///
+/// # Safety
+/// As `taos_stmt_prepare`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_execute(stmt: *mut TaosStmt) -> c_int {
+    // SAFETY: as the caller says.
+    unsafe { step("taos_stmt_execute", stmt, Statement::execute) }
+}
+
+/// The rows of an executed query. They belong to the statement until it is closed, prepared or executed again:
+/// do not free them. NULL is an error.
+///
+/// # Safety
+/// As `taos_stmt_prepare`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_use_result(stmt: *mut TaosStmt) -> *mut TaosRes {
+    let mut result = ptr::null_mut();
+    let work = |statement: &mut Statement| {
+        result = statement.use_result()?;
+        Ok(())
+    };
+    // SAFETY: as the caller says.
+    unsafe { ask("taos_stmt_use_result", stmt, work) };
+    result
+}
+
+/// Rows changed by all executions of the statement.
+///
+/// # Safety
+/// As `taos_stmt_prepare`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_affected_rows(stmt: *mut TaosStmt) -> c_int {
+    guard("taos_stmt_affected_rows", 0, || {
+        // SAFETY: as the caller says.
+        match unsafe { at_mut::<Statement>(stmt) } {
+            Some(statement) => count(wait(statement.stmt.affected_rows())),
+            None => {
+                remember(no_statement());
+                0
+            }
+        }
+    })
+}
+
+/// Rows changed by the last execution.
+///
+/// # Safety
+/// As `taos_stmt_prepare`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_affected_rows_once(stmt: *mut TaosStmt) -> c_int {
+    guard("taos_stmt_affected_rows_once", 0, || {
+        // SAFETY: as the caller says.
+        match unsafe { at_mut::<Statement>(stmt) } {
+            Some(statement) => count(statement.stmt.affected_rows_once()),
+            None => {
+                remember(no_statement());
+                0
+            }
+        }
+    })
+}
+
+/// The words of the last error. They belong to the statement until its next call.
+///
+/// # Safety
+/// As `taos_stmt_prepare`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_errstr(stmt: *mut TaosStmt) -> *mut c_char {
+    guard("taos_stmt_errstr", ptr::null_mut(), || {
+        // SAFETY: as the caller says.
+        match unsafe { at_mut::<Statement>(stmt) } {
+            Some(statement) => statement.error.text().as_ptr().cast_mut(),
+            None => crate::error::last(|failure| failure.text().as_ptr().cast_mut()),
+        }
+    })
+}
+
+/// Closes the statement and frees its result.
+///
+/// # Safety
+/// `stmt` is NULL or a statement that is open; it is worth nothing afterwards.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt_close(stmt: *mut TaosStmt) -> c_int {
+    guard("taos_stmt_close", BROKEN, || {
+        // SAFETY: as the caller says.
+        match unsafe { take::<Statement>(stmt) } {
+            Some(statement) => {
+                drop(statement);
+                forget();
+                0
+            }
+            None => remember(no_statement()),
+        }
+    })
+}
