@@ -7,3 +7,6 @@ pub(crate) mod error;
 pub(crate) mod reaper;
 pub(crate) mod result;
 pub(crate) mod text;
+
+#[cfg(test)]
+mod tests;

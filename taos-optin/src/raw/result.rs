@@ -391,8 +391,10 @@ impl Future for Query {
             state.wait(cx);
             return Poll::Pending;
         }
-        let error = state.failure();
         let head = state.head.take();
+        // What befell the fetching ahead is for whoever reads the blocks, however early it comes.
+        let told = head.is_none() || shared.reading == Reading::FirstBlock;
+        let error = told.then(|| state.failure()).flatten();
         drop(state);
         let shared = self.shared.take();
         Poll::Ready(match (error, shared, head) {
