@@ -55,6 +55,14 @@ impl Meta {
     pub fn new(content: Arc<dyn MessageContent>) -> Self {
         Self(content)
     }
+
+    /// The JSON text as the server wrote it (tmq-raw §6); `null` for what has no such form.
+    ///
+    /// # Errors
+    /// Where the message is not here, those of asking the server for it.
+    pub async fn as_json_text(&self) -> RawResult<String> {
+        self.0.json_meta().await
+    }
 }
 
 /// Meta of a message.

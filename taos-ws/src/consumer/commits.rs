@@ -179,6 +179,15 @@ impl Shared {
 
     async fn write_passed(&self, session: &Session) {
         let marks = self.state().places.passed();
+        if !marks.is_empty() {
+            let ended = self.write_each(session, marks).await;
+            self.listener.tell(ended);
+        }
+    }
+
+    /// Gives the last error.
+    async fn write_each(&self, session: &Session, marks: Vec<Mark>) -> RawResult<()> {
+        let mut ended = Ok(());
         for mark in marks {
             let Err(trouble) = self.write(session, &mark, Course::Forward).await else {
                 continue;
@@ -196,11 +205,14 @@ impl Shared {
                 %error,
                 "an automatic commit failed"
             );
-            if lost || error.kind() == ErrorKind::Timeout {
+            let hopeless = lost || error.kind() == ErrorKind::Timeout;
+            ended = Err(error);
+            if hopeless {
                 // Nor would the others be answered, and the user's own commits wait behind them.
-                return;
+                break;
             }
         }
+        ended
     }
 
     /// Commits what only the server can commit: a message, or all that was taken. Between polls only: the
@@ -229,10 +241,12 @@ impl Shared {
     /// The same of what was moved past, for nobody who waits. Between polls only.
     pub(super) async fn commit_passed_unplaced(self: &Arc<Self>, session: &Arc<Session>) {
         let behind = self.behind_passed();
-        if let Err(trouble) = self.commit_ends(session, behind, 0).await {
-            let error = trouble.into_error();
+        let ended = self.commit_ends(session, behind, 0).await;
+        let ended = ended.map_err(Trouble::into_error);
+        if let Err(error) = &ended {
             tracing::warn!(group = %self.config.subscription.group_id, %error, "an automatic commit failed");
         }
+        self.listener.tell(ended);
     }
 
     async fn commit_ends(

@@ -118,6 +118,12 @@ impl Consumer {
             .map_or("", String::as_str)
     }
 
+    /// Has `listener` told how each automatic commit ended. It may not block; the first one stays.
+    #[doc(hidden)]
+    pub fn on_auto_commit(&self, listener: impl Fn(RawResult<()>) + Send + Sync + 'static) {
+        self.shared.listener.set(listener);
+    }
+
     /// True while no message waits to be taken.
     #[cfg(test)]
     pub(crate) fn waits_for_nobody(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::config::TmqConfig;
 use super::session::Session;
 use crate::client::{Client, Refusal};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use taos_query::tmq::backend::{Places, Wants, not_subscribed};
@@ -90,6 +91,28 @@ pub(super) enum Plan {
     Wait,
 }
 
+/// Who wants to know how automatic commits end.
+#[derive(Default)]
+pub(super) struct Listener(OnceLock<Box<dyn Fn(RawResult<()>) + Send + Sync>>);
+
+impl Listener {
+    pub(super) fn set(&self, listener: impl Fn(RawResult<()>) + Send + Sync + 'static) {
+        let _ = self.0.set(Box::new(listener));
+    }
+
+    pub(super) fn tell(&self, ended: RawResult<()>) {
+        if let Some(listener) = self.0.get() {
+            listener(ended);
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Listener").field(&self.0.get().is_some()).finish()
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) client: Client,
@@ -104,6 +127,7 @@ pub(super) struct Shared {
     pub(super) changed: Notify,
     /// Where the task lives.
     pub(super) runtime: OnceLock<Handle>,
+    pub(super) listener: Listener,
 }
 
 impl Shared {
@@ -131,6 +155,7 @@ impl Shared {
             wake: Notify::new(),
             changed: Notify::new(),
             runtime: OnceLock::new(),
+            listener: Listener::default(),
         }
     }
 
