@@ -12,6 +12,7 @@
 //! - `result`: what `TAOS_RES*` stands for; [`query`], [`fetch`], `rows`: how it is made and read;
 //! - [`stmt`], [`stmt2`], `binds`: prepared statements, and what is bound to them;
 //! - [`schemaless`], [`write`]: writes that are not SQL;
+//! - [`tmq`], `message`: consumers of topics;
 //! - [`unsupported`]: what has no meaning over WebSocket.
 
 mod args;
@@ -33,6 +34,7 @@ pub mod schemaless;
 pub mod stmt;
 pub mod stmt2;
 mod stop;
+pub mod tmq;
 pub mod types;
 pub mod unsupported;
 pub mod version;

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use taos_query::abi::{TaosField, TaosFieldE};
 use taos_query::common::Precision;
-use taos_query::tmq::{Data, IsAsyncData as _, MessageSet, Meta, Offset};
+use taos_query::tmq::{Data, IsAsyncData as _};
 use taos_query::{AsyncFetchable as _, RawBlock, RawResult};
 use taos_ws::ResultSet;
 
@@ -190,11 +190,15 @@ impl Res {
     }
 
     /// A message of a topic.
-    pub(crate) fn message(offset: Offset, mut set: MessageSet<Meta, Data>) -> Self {
-        let blocks = set.data().cloned().map_or(Blocks::None, Blocks::Message);
+    pub(crate) fn message(mut message: Message) -> Self {
+        let blocks = message
+            .set
+            .data()
+            .cloned()
+            .map_or(Blocks::None, Blocks::Message);
         Self {
             is_update: false,
-            message: Some(Message { offset, set }),
+            message: Some(message),
             ..Self::new(blocks, Stop::alone())
         }
     }

@@ -44,3 +44,5 @@ pub(crate) struct Param(pub(crate) *mut c_void);
 
 // SAFETY: it is never looked into here; the C interface says that callbacks run on threads of the library.
 unsafe impl Send for Param {}
+// SAFETY: a reference to it can only copy it.
+unsafe impl Sync for Param {}

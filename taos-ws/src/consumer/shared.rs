@@ -109,7 +109,9 @@ impl Listener {
 
 impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Listener").field(&self.0.get().is_some()).finish()
+        f.debug_tuple("Listener")
+            .field(&self.0.get().is_some())
+            .finish()
     }
 }
 
