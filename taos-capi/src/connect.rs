@@ -2,10 +2,11 @@
 
 use std::ffi::{CString, c_char, c_int};
 use std::ptr::null_mut;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use taos_query::{AsyncTBuilder as _, Dsn, IntoDsn as _, RawResult};
 use taos_ws::TaosBuilder;
+use taos_ws::protocol::ConnOption;
 
 use crate::args::{optional_text, text};
 use crate::config::Settings;
@@ -16,12 +17,18 @@ use crate::runtime::wait;
 use crate::stop::{Kill, Stop};
 use crate::types::Taos;
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A connection.
 #[derive(Debug)]
 pub(crate) struct Conn {
     /// Replaced when the connection must log in anew.
     taos: Mutex<taos_ws::Taos>,
-    pub(crate) dsn: Mutex<Dsn>,
+    dsn: Mutex<Dsn>,
+    /// As they were set, for when the connection logs in anew.
+    options: Mutex<Vec<ConnOption>>,
     pub(crate) kill: Kill,
     pub(crate) server_info: OnceLock<CString>,
 }
@@ -35,6 +42,7 @@ impl Conn {
         Self {
             taos: Mutex::new(taos),
             dsn: Mutex::new(dsn),
+            options: Mutex::default(),
             kill: Kill::new(),
             server_info: OnceLock::new(),
         }
@@ -42,16 +50,37 @@ impl Conn {
 
     /// The connection behind the handle; it stays usable when the handle is closed meanwhile.
     pub(crate) fn taos(&self) -> taos_ws::Taos {
-        self.taos
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        lock(&self.taos).clone()
     }
 
-    /// From now on this one.
-    pub(crate) fn replace(&self, taos: taos_ws::Taos) {
-        let mut place = self.taos.lock().unwrap_or_else(PoisonError::into_inner);
-        *place = taos;
+    /// A parameter that the connection was made with.
+    pub(crate) fn param(&self, key: &str) -> Option<String> {
+        lock(&self.dsn).get(key).cloned()
+    }
+
+    /// Notes an option that the server has taken.
+    pub(crate) fn remember_option(&self, option: ConnOption) {
+        let mut options = lock(&self.options);
+        options.retain(|held| option.option != -1 && held.option != option.option);
+        if option.option != -1 {
+            options.push(option);
+        }
+    }
+
+    /// Logs in anew with something changed, and goes on there. Work that is under way ends on the old connection.
+    pub(crate) fn renew(&self, change: impl FnOnce(&mut Dsn)) -> Result<(), Failure> {
+        // One at a time, so that none undoes the other.
+        let mut held = lock(&self.dsn);
+        let mut dsn = held.clone();
+        change(&mut dsn);
+        let taos = open(&dsn)?;
+        let options = lock(&self.options).clone();
+        if !options.is_empty() {
+            wait(taos.options_connection(&options))?;
+        }
+        *held = dsn;
+        *lock(&self.taos) = taos;
+        Ok(())
     }
 
     /// What stops a piece of work that begins now.

@@ -332,6 +332,11 @@ impl Rows {
         self.count
     }
 
+    /// Columns of the block.
+    pub(crate) const fn width(&self) -> usize {
+        self.columns.len()
+    }
+
     /// True for NULL, and outside of the block.
     pub(crate) fn is_null(&self, row: usize, column: usize) -> bool {
         row >= self.count

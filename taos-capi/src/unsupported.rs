@@ -1,12 +1,28 @@
 //! What has no meaning over WebSocket. These functions are there, so that programs that name them can be loaded, and
 //! answer 0x80000100 "operation not supported": as their result where that is a code, else as `taos_errno(NULL)`.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr::null_mut;
+
+use taos_query::abi::TaosDbRouteInfo;
 
 use crate::error::{Failure, NOT_SUPPORTED, native, remember};
 use crate::guard::guard;
 use crate::types::Taos;
+
+/// All of them.
+pub const EXPORTS: &[&str] = &[
+    "taos_connect_auth",
+    "taos_fetch_whitelist_a",
+    "taos_fetch_whitelist_dual_stack_a",
+    "taos_free_instances",
+    "taos_get_db_route_info",
+    "taos_list_instances",
+    "taos_load_table_info",
+    "taos_register_instance",
+    "taos_set_notify_cb",
+    "taos_write_crashinfo",
+];
 
 fn refuse(name: &str, why: &str) -> c_int {
     remember(Failure::new(
@@ -51,4 +67,158 @@ pub unsafe extern "C" fn taos_load_table_info(
             "this side has no cache of tables; the call can be left out",
         )
     })
+}
+
+/// Called when something about a user has changed: what the program gave, what changed, and its kind.
+pub type NotifyCallback = unsafe extern "C" fn(param: *mut c_void, ext: *mut c_void, r#type: c_int);
+
+/// The server does not tell of changed passwords, allow-lists and dropped users here.
+///
+/// # Safety
+/// None of the arguments is used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_set_notify_cb(
+    _taos: *mut Taos,
+    _fp: Option<NotifyCallback>,
+    _param: *mut c_void,
+    _type: c_int,
+) -> c_int {
+    guard("taos_set_notify_cb", native(NOT_SUPPORTED), || {
+        refuse(
+            "taos_set_notify_cb",
+            "the server does not tell of changes of users",
+        )
+    })
+}
+
+/// Takes an allow-list: what the program gave, a code, the connection, and the list.
+pub type WhitelistCallback = unsafe extern "C" fn(
+    param: *mut c_void,
+    code: c_int,
+    taos: *mut Taos,
+    count: c_int,
+    list: *mut u64,
+);
+
+/// The same with addresses of both kinds, as text.
+pub type DualStackWhitelistCallback = unsafe extern "C" fn(
+    param: *mut c_void,
+    code: c_int,
+    taos: *mut Taos,
+    count: c_int,
+    list: *mut *mut c_char,
+);
+
+/// The server lends allow-lists to nobody here; `fp` is told so, before the call returns.
+///
+/// # Safety
+/// `fp` may be called with `param`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_fetch_whitelist_a(
+    taos: *mut Taos,
+    fp: Option<WhitelistCallback>,
+    param: *mut c_void,
+) {
+    guard("taos_fetch_whitelist_a", (), || {
+        let code = refuse("taos_fetch_whitelist_a", "ask `show users full` instead");
+        if let Some(fp) = fp {
+            // SAFETY: the program's function of this very type, with what it gave.
+            unsafe { fp(param, code, taos, 0, null_mut()) };
+        }
+    });
+}
+
+/// As `taos_fetch_whitelist_a`.
+///
+/// # Safety
+/// As `taos_fetch_whitelist_a`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_fetch_whitelist_dual_stack_a(
+    taos: *mut Taos,
+    fp: Option<DualStackWhitelistCallback>,
+    param: *mut c_void,
+) {
+    guard("taos_fetch_whitelist_dual_stack_a", (), || {
+        let name = "taos_fetch_whitelist_dual_stack_a";
+        let code = refuse(name, "ask `show users full` instead");
+        if let Some(fp) = fp {
+            // SAFETY: the program's function of this very type, with what it gave.
+            unsafe { fp(param, code, taos, 0, null_mut()) };
+        }
+    });
+}
+
+/// The vgroups of a database cannot be reached from here, so how tables are divided among them is not told.
+///
+/// # Safety
+/// None of the arguments is used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_get_db_route_info(
+    _taos: *mut Taos,
+    _db: *const c_char,
+    _db_info: *mut TaosDbRouteInfo,
+) -> c_int {
+    guard("taos_get_db_route_info", native(NOT_SUPPORTED), || {
+        refuse(
+            "taos_get_db_route_info",
+            "vgroups are reached through the server only; taos_get_table_vgId tells a table's",
+        )
+    })
+}
+
+/// There are no reports of crashes.
+///
+/// # Safety
+/// None of the arguments is used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_write_crashinfo(
+    _signum: c_int,
+    _sig_info: *mut c_void,
+    _context: *mut c_void,
+) {
+    guard("taos_write_crashinfo", (), || {
+        refuse("taos_write_crashinfo", "crashes are not reported");
+    });
+}
+
+/// The list of instances is kept by clients that talk to the engine itself.
+///
+/// # Safety
+/// None of the arguments is used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_register_instance(
+    _id: *const c_char,
+    _type: *const c_char,
+    _desc: *const c_char,
+    _expire: i32,
+) -> i32 {
+    guard("taos_register_instance", native(NOT_SUPPORTED), || {
+        refuse("taos_register_instance", "servers register themselves")
+    })
+}
+
+/// As `taos_register_instance`.
+///
+/// # Safety
+/// None of the arguments is used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_list_instances(
+    _filter_type: *const c_char,
+    _list: *mut *mut *mut c_char,
+    _count: *mut i32,
+) -> i32 {
+    guard("taos_list_instances", native(NOT_SUPPORTED), || {
+        refuse("taos_list_instances", "ask `show instances` instead")
+    })
+}
+
+/// As `taos_list_instances`, which gives nothing that could be freed.
+///
+/// # Safety
+/// None of the arguments is used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_free_instances(_list: *mut *mut *mut c_char, _count: i32) {
+    guard("taos_free_instances", (), || {
+        refuse("taos_free_instances", "there are none");
+    });
 }
