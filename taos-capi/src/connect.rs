@@ -58,6 +58,17 @@ impl Conn {
         lock(&self.dsn).get(key).cloned()
     }
 
+    /// The user's name; the bearer of a token has one that only the server knows.
+    pub(crate) fn user(&self) -> Option<String> {
+        let dsn = lock(&self.dsn);
+        let by_token = ["token", "bearer_token", "bearerToken"];
+        if by_token.iter().any(|key| dsn.get(key).is_some()) {
+            return None;
+        }
+        let root = || "root".to_owned();
+        Some(dsn.username.clone().unwrap_or_else(root))
+    }
+
     /// Notes an option that the server has taken.
     pub(crate) fn remember_option(&self, option: ConnOption) {
         let mut options = lock(&self.options);

@@ -84,8 +84,8 @@ pub unsafe extern "C" fn taos_check_server_status(
 }
 
 fn status(fqdn: Option<&str>, port: c_int) -> Result<ServerStatus, Failure> {
-    let port = u16::try_from(port)
-        .map_err(|_| crate::args::invalid(&format!("{port} is not a port")))?;
+    let port =
+        u16::try_from(port).map_err(|_| crate::args::invalid(&format!("{port} is not a port")))?;
     let mut dsn = Settings::load()?.dsn(fqdn, port)?;
     // The question is whether it is there now.
     dsn.set("conn_retries", "0");

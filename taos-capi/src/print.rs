@@ -61,7 +61,9 @@ unsafe fn print(
         return 0;
     };
     if str.is_null() || row.is_null() || fields.is_null() || room == 0 {
-        remember(crate::args::invalid("an argument of taos_print_row is NULL"));
+        remember(crate::args::invalid(
+            "an argument of taos_print_row is NULL",
+        ));
         return 0;
     }
     let mut text = String::new();
@@ -129,7 +131,7 @@ unsafe fn write_value(text: &mut String, value: *mut c_void, ty: Ty) {
             // SAFETY: as said.
             write_hex(text, unsafe { sized(value, 4) })
         }
-        Ty::Null => Ok(()),
+        _ => Ok(()),
     };
 }
 

@@ -29,7 +29,10 @@ pub unsafe extern "C" fn taos_fetch_row(res: *mut TaosRes) -> TaosRow {
             return null_mut();
         };
         let mut state = result.state();
-        if state.block().is_some_and(|block| state.taken < block.nrows()) {
+        if state
+            .block()
+            .is_some_and(|block| state.taken < block.nrows())
+        {
             return next_row(&mut state);
         }
         drop(state);

@@ -111,7 +111,9 @@ unsafe fn give_text(
         write_text(text, buffer, room);
     }
     if buffer.is_null() || room < needed {
-        return Err(invalid(&format!("the text takes {needed} bytes with its NUL")));
+        return Err(invalid(&format!(
+            "the text takes {needed} bytes with its NUL"
+        )));
     }
     Ok(())
 }
@@ -154,10 +156,7 @@ pub unsafe extern "C" fn taos_get_server_info(taos: *mut Taos) -> *const c_char 
                 // Another thread has asked for the same.
                 let _ = conn.server_info.set(info);
             }
-            found = conn
-                .server_info
-                .get()
-                .map_or(null(), |info| info.as_ptr());
+            found = conn.server_info.get().map_or(null(), |info| info.as_ptr());
             Ok(())
         });
     }
@@ -261,12 +260,17 @@ pub unsafe extern "C" fn taos_get_connection_info(
             if len.is_null() {
                 return Err(invalid("the length is NULL"));
             }
-            let taos = conn.taos();
-            // As `name@address`.
-            let user = ask(conn, taos.query_one::<_, String>("select user()"))?;
-            let user = user.unwrap_or_default();
-            let name = user.split('@').next().unwrap_or_default();
-            give_text(name, buffer, len.read_unaligned(), len)
+            let name = match conn.user() {
+                Some(name) => name,
+                None => {
+                    let taos = conn.taos();
+                    let user = ask(conn, taos.query_one::<_, String>("select user()"))?;
+                    // As `name@address`.
+                    let user = user.unwrap_or_default();
+                    user.split('@').next().unwrap_or_default().to_owned()
+                }
+            };
+            give_text(&name, buffer, len.read_unaligned(), len)
         })
     }
 }
@@ -331,7 +335,9 @@ pub unsafe extern "C" fn taos_get_tables_vgId(
         with_conn("taos_get_tables_vgId", taos, |conn| {
             let count = usize::try_from(num).unwrap_or_default();
             if vg_id.is_null() || tables.is_null() || count == 0 {
-                return Err(invalid("there are no tables, or no place for their vgroups"));
+                return Err(invalid(
+                    "there are no tables, or no place for their vgroups",
+                ));
             }
             let db = text(db)?;
             for number in 0..count {
