@@ -6,7 +6,7 @@ pub(crate) mod connection;
 pub(crate) mod error;
 pub(crate) mod reaper;
 pub(crate) mod result;
-pub(crate) mod text;
-
 #[cfg(test)]
 mod tests;
+pub(crate) mod text;
+pub(crate) mod tmq;

@@ -207,7 +207,7 @@ impl Shared {
 ///
 /// # Safety
 /// NULL, or a block that begins with its version and its length, and stays until this returns.
-unsafe fn copy_block(block: *const c_void) -> RawResult<Bytes> {
+pub(in crate::raw) unsafe fn copy_block(block: *const c_void) -> RawResult<Bytes> {
     if block.is_null() {
         return Err(malformed("has rows, but no block".to_owned()));
     }

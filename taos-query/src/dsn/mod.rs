@@ -29,7 +29,8 @@ mod redact;
 mod tests;
 
 pub use address::Address;
-pub(crate) use params::nearest;
+#[doc(hidden)]
+pub use params::nearest;
 pub use params::{NATIVE_PARAMS, ParamValue, QUESTDB_PARAMS, WEBSOCKET_PARAMS, value_is_true};
 pub use redact::{Redacted, redact_dsn};
 

@@ -298,7 +298,7 @@ fn unknown(key: &str, known: &[&str]) -> RawError {
 }
 
 /// The known name with the smallest edit distance, if it is near enough to be meant.
-pub(crate) fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     let plain = |text: &str| -> Vec<char> {
         text.chars()
             .filter(|c| !matches!(c, '_' | '-' | '.'))

@@ -17,10 +17,10 @@ pub use inline::{
 };
 pub(crate) use inline::{Blocking, now, read_bytes, read_text, write_text};
 pub use req_id::generate_req_id;
-pub(crate) use runtime::within;
 pub use runtime::{block_in_place_or_global, global_tokio_runtime};
 #[doc(hidden)]
 pub use runtime::{block_on, pause};
+pub(crate) use runtime::{with_timers, within};
 #[doc(hidden)]
 pub use secret::Secret;
 pub use totp::{

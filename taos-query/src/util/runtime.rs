@@ -102,7 +102,7 @@ fn park_until_ready<F: Future>(runtime: &'static Runtime, future: F) -> F::Outpu
 }
 
 /// The shared runtime's context where there is no runtime, for timers.
-fn with_timers<T>(make: impl FnOnce() -> T) -> T {
+pub(crate) fn with_timers<T>(make: impl FnOnce() -> T) -> T {
     let _entered = Handle::try_current()
         .is_err()
         .then(|| RUNTIME.as_ref().map(Runtime::enter));

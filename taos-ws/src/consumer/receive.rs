@@ -43,8 +43,7 @@ impl Shared {
             }
         };
         self.wake.notify_one();
-        let runtime = self.runtime.get();
-        wait(&self.changed, until, runtime, || {
+        wait(&self.changed, until, || {
             let mut state = self.state();
             if let Some(message) = state.take() {
                 // In one go with taking it: a mark beside an empty slot asks for a poll, and a

@@ -9,8 +9,7 @@ use taos_query::{Code, ErrorKind, RawError, RawResult};
 use crate::ffi::{Library, TmqConf};
 use crate::raw::text::{SecretText, c_text};
 
-/// What `tmq_conf_set` says of a value that it does not take, and of a key that it does not know.
-const INVALID: i32 = -1;
+/// What `tmq_conf_set` says of a key that it does not know; anything else is about the value.
 const UNKNOWN: i32 = -2;
 
 /// Why the library does not take a setting.
@@ -69,7 +68,7 @@ impl Conf {
         match code {
             0 => Ok(()),
             UNKNOWN => Err(Refusal::Key),
-            INVALID | _ => Err(Refusal::Value),
+            _ => Err(Refusal::Value),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The consumer itself.
 
-use std::ffi::{CStr, CString, c_void};
+use std::ffi::{CString, c_void};
 use std::fmt;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -13,8 +13,8 @@ use taos_query::{Code, ErrorKind, RawError, RawResult};
 
 use super::{Conf, Message, check, offset, refused};
 use crate::ffi::{Library, Tmq, TmqList};
-use crate::raw::text::{self, c_text};
 use crate::raw::error;
+use crate::raw::text::{self, c_text};
 
 /// How often closing is tried, and the pause between.
 const CLOSES: u32 = 3;
@@ -125,9 +125,7 @@ impl Handle {
         let commit = self.library.api.tmq_commit_offset_sync.get()?;
         let topic = topic_text(&mark.topic)?;
         // SAFETY: ours and not closed; the text lives until the call returns.
-        let code = unsafe {
-            commit(self.tmq.as_ptr(), topic.as_ptr(), mark.vgroup, mark.offset)
-        };
+        let code = unsafe { commit(self.tmq.as_ptr(), topic.as_ptr(), mark.vgroup, mark.offset) };
         check(self.library, code)
     }
 
@@ -166,7 +164,12 @@ impl Handle {
         let mut count: i32 = 0;
         // SAFETY: as in `commit_offset`; the two last are written to and nothing else.
         let code = unsafe {
-            assignment(self.tmq.as_ptr(), topic.as_ptr(), &raw mut list, &raw mut count)
+            assignment(
+                self.tmq.as_ptr(),
+                topic.as_ptr(),
+                &raw mut list,
+                &raw mut count,
+            )
         };
         let list = Vgroups {
             library: self.library,
@@ -212,7 +215,9 @@ fn topic_text(topic: &str) -> RawResult<CString> {
 
 /// True if a version such as `3.3.7.5` is at least that; what cannot be read counts 0.
 fn is_at_least(version: &str, least: [u32; 4]) -> bool {
-    let mut parts = version.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+    let mut parts = version
+        .split(['.', '-'])
+        .map(|part| part.parse().unwrap_or(0));
     let version: [u32; 4] = std::array::from_fn(|_| parts.next().unwrap_or(0));
     version >= least
 }
@@ -256,12 +261,12 @@ impl List {
         }
         // SAFETY: as many texts as the list is long, which belong to it.
         let names = unsafe { slice::from_raw_parts(names, count) };
-        names
-            .iter()
-            .filter(|name| !name.is_null())
-            // SAFETY: not NULL, and a text of the list, which lives.
-            .map(|name| unsafe { CStr::from_ptr(*name) }.to_string_lossy().into_owned())
-            .collect()
+        let mut read = Vec::with_capacity(count);
+        for name in names {
+            // SAFETY: NULL, or a text of the list, which lives.
+            read.push(unsafe { text::read(*name) });
+        }
+        read
     }
 }
 

@@ -105,7 +105,8 @@ impl Message {
         let mut rows: c_int = 0;
         let mut block: *mut c_void = ptr::null_mut();
         // SAFETY: ours and not freed, and `&mut self`: nobody else reads it. The two last are written to.
-        let code = unsafe { (api.taos_fetch_raw_block)(self.as_ptr(), &raw mut rows, &raw mut block) };
+        let code =
+            unsafe { (api.taos_fetch_raw_block)(self.as_ptr(), &raw mut rows, &raw mut block) };
         if code != 0 {
             // SAFETY: ours and not freed.
             return Err(unsafe { error::of_result(library, self.as_ptr(), code) });

@@ -7,7 +7,7 @@ mod conf;
 mod handle;
 mod message;
 
-pub(crate) use conf::Conf;
+pub(crate) use conf::{Conf, Refusal};
 pub(crate) use handle::Handle;
 pub(crate) use message::{Kind, Message};
 

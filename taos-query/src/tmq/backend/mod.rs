@@ -8,8 +8,8 @@ mod wants;
 
 pub use places::{Mark, Place, Places};
 pub use refusals::{
-    FOREIGN, FOREIGN_TOPIC, NOTHING_COMMITTED, OUT_OF_RANGE, SNAPSHOT, TOO_EARLY, hint,
-    not_subscribed, snapshot_waits, superseded,
+    FOREIGN, FOREIGN_TOPIC, NOTHING_COMMITTED, OUT_OF_RANGE, SNAPSHOT, SNAPSHOT_OFFSET, TOO_EARLY,
+    hint, not_subscribed, snapshot_waits, superseded,
 };
 pub use subscription::{DOTTED, SHORT, Subscription};
 pub use wants::{Until, Wants, wait};

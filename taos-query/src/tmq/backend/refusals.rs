@@ -13,6 +13,8 @@ pub const FOREIGN: i32 = 0x4008;
 pub const FOREIGN_TOPIC: i32 = 0x4009;
 /// Asked for a place before the first poll.
 pub const TOO_EARLY: i32 = 0x4010;
+/// In the place of an offset: a message of a snapshot, which has no place in the log (tmq-raw §7).
+pub const SNAPSHOT_OFFSET: i64 = -2_147_467_258;
 /// In the place of an offset: the group has committed nothing (tmq-raw §7).
 pub const NOTHING_COMMITTED: i64 = -2_147_467_247;
 /// "not subscribed".

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 use crate::error::RawResult;
 use crate::tmq::Timeout;
+use crate::util::with_timers;
 
 /// Longer waits are endless: the clock cannot count so far.
 const LONGEST_WAIT: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -146,11 +146,10 @@ impl Wants {
 pub async fn wait<T>(
     changed: &Notify,
     until: Until,
-    runtime: Option<&Handle>,
     mut look: impl FnMut() -> Option<RawResult<Option<T>>>,
 ) -> RawResult<Option<T>> {
     let mut clock = match until {
-        Until::At(end) => Some(Box::pin(clock(runtime, end))),
+        Until::At(end) => Some(Box::pin(with_timers(|| sleep_until(end)))),
         Until::Never | Until::Look => None,
     };
     loop {
@@ -168,14 +167,6 @@ pub async fn wait<T>(
             },
         }
     }
-}
-
-/// A clock that also runs where the caller has no runtime.
-fn clock(runtime: Option<&Handle>, end: Instant) -> Sleep {
-    let _entered = runtime
-        .filter(|_| Handle::try_current().is_err())
-        .map(Handle::enter);
-    sleep_until(end)
 }
 
 #[cfg(test)]
