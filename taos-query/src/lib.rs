@@ -33,6 +33,8 @@ mod traits;
 pub mod util;
 #[doc(hidden)]
 pub mod version;
+#[doc(hidden)]
+pub mod writes;
 
 pub use block::RawBlock;
 pub use capabilities::{Capabilities, Dialect};

@@ -4,6 +4,7 @@ use super::action::BinaryAction;
 use super::binary::{HEADER, header};
 use super::reader::{Reader, Short};
 use bytes::{BufMut, Bytes, BytesMut};
+pub use taos_query::writes::RawField;
 
 /// Length of a column's record: the C struct `TAOS_FIELD`.
 const RECORD: usize = 72;
@@ -12,17 +13,6 @@ const NAME: usize = 65;
 /// Where a raw block says its own length, and the number of its columns (raw-block §1).
 const LENGTH: std::ops::Range<usize> = 4..8;
 const COLUMNS: std::ops::Range<usize> = 12..16;
-
-/// A column of the table that a block is written to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RawField {
-    /// The column's name, at most 64 bytes.
-    pub name: String,
-    /// The type id.
-    pub ty: u8,
-    /// The storage width, as in the block's schema (raw-block §2).
-    pub bytes: u32,
-}
 
 /// A block to write into a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
