@@ -125,7 +125,7 @@ impl Taos {
 ///
 /// # Errors
 /// The error, if another try would not help or there were enough.
-async fn repeated(settings: &Settings, nth: &mut u32, error: RawError) -> RawResult<()> {
+pub(crate) async fn repeated(settings: &Settings, nth: &mut u32, error: RawError) -> RawResult<()> {
     if !error::is_passing(&error) {
         return Err(error);
     }

@@ -39,11 +39,13 @@ pub mod consumer;
 mod ffi;
 #[allow(unsafe_code, reason = "the owners of C handles")]
 mod raw;
+mod session;
 mod settings;
 pub mod stmt;
 mod wait;
 mod write;
 
+pub use crate::raw::options::ConnectionOption;
 pub use builder::TaosBuilder;
 pub use client::{ResultSet, Taos};
 pub use consumer::{Consumer, TmqBuilder};

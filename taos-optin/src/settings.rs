@@ -8,7 +8,8 @@ use taos_query::dsn::NATIVE_PARAMS;
 use taos_query::util::{Secret, current_totp_code, decode_totp_secret};
 use taos_query::{Code, Dsn, ErrorKind, RawError, RawResult};
 
-use crate::raw::connection::{ConnectArgs, OPTIONS};
+use crate::raw::connection::ConnectArgs;
+use crate::raw::options::ConnectionOption;
 
 /// Longest timeout: the clock cannot count on for as long as a `u64` of seconds can say.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -119,13 +120,14 @@ impl Settings {
                 database: dsn.subject.as_ref().filter(filled).cloned(),
                 totp: None,
                 token: secret("bearer_token", "bearerToken"),
-                options: OPTIONS
+                options: ConnectionOption::OF_DSN
                     .into_iter()
-                    .filter_map(|(option, name)| {
-                        let value = dsn.get(name).filter(filled)?;
-                        Some((option, name, value.clone()))
+                    .filter_map(|option| {
+                        let value = dsn.get(option.name()).filter(filled)?;
+                        Some((option, value.clone()))
                     })
                     .collect(),
+                bi_mode: bi_mode(dsn)?,
             },
             totp: Totp::from_dsn(dsn)?,
             library_path: dsn.get("libraryPath").filter(filled).cloned(),
@@ -171,6 +173,14 @@ fn timezone(dsn: &Dsn) -> RawResult<Option<Tz>> {
             })
         })
         .transpose()
+}
+
+fn bi_mode(dsn: &Dsn) -> RawResult<bool> {
+    match dsn.param_or("conn_mode", 0u32)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(dsn.invalid_param("conn_mode", "0 (none) or 1 (BI)")),
+    }
 }
 
 fn limit(dsn: &Dsn, key: &str, seconds: u64) -> RawResult<Duration> {

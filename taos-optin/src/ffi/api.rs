@@ -56,6 +56,7 @@ macro_rules! api {
         $(since $since:literal { $($newer:ident: fn($($newer_arg:ty),* $(,)?) $(-> $newer_ret:ty)?;)* })*
     ) => {
         /// The functions of one loaded library, which stays loaded for ever.
+        #[allow(non_snake_case, reason = "functions have their names in C")]
         pub(crate) struct Api {
             /// Variadic in C.
             pub(crate) taos_options: unsafe extern "C" fn(c_int, *const c_void, ...) -> c_int,
@@ -193,6 +194,10 @@ api! {
         tmq_get_json_meta: fn(*mut TaosRes) -> *mut c_char;
         tmq_free_json_meta: fn(*mut c_char);
         tmq_err2str: fn(i32) -> *const c_char;
+    }
+    since "3.0.0.0" {
+        taos_get_server_info: fn(*mut Taos) -> *const c_char;
+        taos_validate_sql: fn(*mut Taos, *const c_char) -> c_int;
     }
     since "3.0.1.6" {
         taos_get_table_vgId: fn(*mut Taos, *const c_char, *const c_char, *mut c_int) -> c_int;

@@ -140,11 +140,6 @@ impl Library {
             self.path
         )))
     }
-
-    /// Whether the library is of this release or a newer one: `[3, 3, 8]`.
-    pub(crate) fn is_at_least(&self, release: [u32; 3]) -> bool {
-        numbers(&self.version) >= release
-    }
 }
 
 impl std::fmt::Debug for Library {
@@ -154,17 +149,6 @@ impl std::fmt::Debug for Library {
             .field("version", &self.version)
             .finish_non_exhaustive()
     }
-}
-
-/// The first three numbers of a version; what is no number counts 0.
-fn numbers(version: &str) -> [u32; 3] {
-    let mut all = version.split(['.', '-']).map(|part| {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        part.get(..digits)
-            .and_then(|digits| digits.parse().ok())
-            .unwrap_or(0)
-    });
-    std::array::from_fn(|_| all.next().unwrap_or(0))
 }
 
 /// What a code means that only the thin front of newer libraries has (native-ffi §1).
@@ -258,15 +242,6 @@ fn wrong(text: String) -> RawError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_are_compared_by_number() {
-        assert_eq!(numbers("3.3.7.5"), [3, 3, 7]);
-        assert_eq!(numbers("3.10.0-alpha"), [3, 10, 0]);
-        assert_eq!(numbers("3.3.6rc1"), [3, 3, 6]);
-        assert!(numbers("3.10.0") > numbers("3.9.9.9"));
-        assert_eq!(numbers("nonsense"), [0, 0, 0]);
-    }
 
     #[test]
     fn the_codes_of_the_thin_front_are_explained() {

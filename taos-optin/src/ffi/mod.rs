@@ -3,6 +3,8 @@
 mod api;
 mod find;
 mod library;
+#[cfg(all(test, unix))]
+pub(crate) mod stub;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -2,25 +2,17 @@
 
 use std::ffi::CString;
 use std::fmt;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use taos_query::util::Secret;
 use taos_query::{ConnectionState, ErrorKind, RawError, RawResult};
 use tokio::sync::watch;
 
+use super::options::ConnectionOption;
 use super::text::{SecretText, c_text, pointer, secret_pointer};
 use super::{error, reaper};
 use crate::ffi::{Library, Taos, front_hint};
-
-/// The options of a connection and the parameters that set them (native-ffi §3).
-pub(crate) const OPTIONS: [(i32, &str); 5] = [
-    (0, "charset"),
-    (1, "timezone"),
-    (2, "user_ip"),
-    (3, "user_app"),
-    (4, "connector_info"),
-];
 
 /// Whom to connect to, and as whom. What is not given is the library's to choose.
 #[derive(Debug, Clone, Default)]
@@ -35,8 +27,10 @@ pub(crate) struct ConnectArgs {
     pub(crate) totp: Option<Secret>,
     /// In place of user and password.
     pub(crate) token: Option<Secret>,
-    /// Those of [`OPTIONS`] that are given.
-    pub(crate) options: Vec<(i32, &'static str, String)>,
+    /// Those that are given.
+    pub(crate) options: Vec<(ConnectionOption, String)>,
+    /// Whether `*` leaves the tags of super tables out.
+    pub(crate) bi_mode: bool,
 }
 
 impl ConnectArgs {
@@ -129,29 +123,13 @@ impl Connection {
             state: watch::Sender::new(ConnectionState::ready(address.as_str())),
             address,
         };
-        for (option, name, value) in &args.options {
-            connection.set_option(*option, name, value)?;
+        for (option, value) in &args.options {
+            connection.set_option(*option, Some(value))?;
+        }
+        if args.bi_mode {
+            connection.set_bi_mode(true)?;
         }
         Ok(connection)
-    }
-
-    /// Sets an option of the connection.
-    ///
-    /// # Errors
-    /// From a library that has none, and the library's.
-    pub(crate) fn set_option(&self, option: i32, name: &str, value: &str) -> RawResult<()> {
-        let set = self.library.api.taos_options_connection.get()?;
-        let value = c_text(name, value)?;
-        // SAFETY: the connection is open, and the value is a text that lives until the call returns.
-        let code = unsafe {
-            set(
-                self.as_ptr(),
-                option,
-                value.as_ptr().cast(),
-                ptr::null::<u8>(),
-            )
-        };
-        error::check(self.library, code, name)
     }
 
     /// The library behind it.

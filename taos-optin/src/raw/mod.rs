@@ -1,12 +1,22 @@
 //! Safe owners of the library's handles, and its callbacks (native-ffi §3–§7).
 
+mod answer;
 pub(crate) mod blocking;
 pub(crate) mod columns;
 pub(crate) mod connection;
 pub(crate) mod error;
+pub(crate) mod options;
 pub(crate) mod reaper;
 pub(crate) mod result;
-#[cfg(test)]
-mod tests;
+pub(crate) mod schemaless;
 pub(crate) mod text;
 pub(crate) mod tmq;
+pub(crate) mod write;
+
+#[cfg(test)]
+mod tests;
+
+/// A request id as C has it: the same bits, with a sign.
+pub(crate) const fn signed_id(req_id: u64) -> i64 {
+    req_id.cast_signed()
+}

@@ -28,6 +28,15 @@ pub enum ConnectionOption {
 }
 
 impl ConnectionOption {
+    /// Those that parameters of a DSN set, which have their names.
+    pub(crate) const OF_DSN: [Self; 5] = [
+        Self::Charset,
+        Self::Timezone,
+        Self::UserIp,
+        Self::UserApp,
+        Self::ConnectorInfo,
+    ];
+
     const fn number(self) -> c_int {
         match self {
             Self::Clear => -1,
@@ -39,7 +48,8 @@ impl ConnectionOption {
         }
     }
 
-    const fn name(self) -> &'static str {
+    /// The parameter that sets it.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Clear => "clearing the options of the connection",
             Self::Charset => "charset",
@@ -111,14 +121,7 @@ impl Connection {
         let room = c_int::try_from(name.len()).unwrap_or(0);
         let mut required = 0;
         // SAFETY: the connection is open; the library writes no more than `room` bytes, and a number.
-        let code = unsafe {
-            ask(
-                self.as_ptr(),
-                name.as_mut_ptr(),
-                room,
-                &raw mut required,
-            )
-        };
+        let code = unsafe { ask(self.as_ptr(), name.as_mut_ptr(), room, &raw mut required) };
         if code != 0 && required > room {
             return Err(RawError::from_string(format!(
                 "the name of the connection's database has {required} bytes, more than any name may have"

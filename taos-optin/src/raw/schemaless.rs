@@ -98,11 +98,17 @@ impl Connection {
                 let key = key.as_mut_ptr().cast();
                 // SAFETY: the connection is open; text, key and the place for the number of rows live until
                 // the call returns, and nobody else has them.
-                unsafe { put(taos, text, length, rows, protocol, precision, ttl, req_id, key) }
+                unsafe {
+                    put(
+                        taos, text, length, rows, protocol, precision, ttl, req_id, key,
+                    )
+                }
             } else if ttl == 0 {
                 match api.taos_schemaless_insert_raw_with_reqid.get() {
                     // SAFETY: as above.
-                    Ok(put) => unsafe { put(taos, text, length, rows, protocol, precision, req_id) },
+                    Ok(put) => unsafe {
+                        put(taos, text, length, rows, protocol, precision, req_id)
+                    },
                     Err(error) if id_is_wanted => return Err(error),
                     Err(_) => {
                         let put = api.taos_schemaless_insert_raw.get()?;

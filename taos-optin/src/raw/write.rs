@@ -121,7 +121,9 @@ impl Connection {
                 match api.taos_write_raw_block_with_fields_with_reqid.found() {
                     // SAFETY: the connection is open; block, name and records are of the lengths that are told or
                     // stand in them, and live until the call returns.
-                    Some(write) => unsafe { write(taos, rows, data, table, records, count, req_id) },
+                    Some(write) => unsafe {
+                        write(taos, rows, data, table, records, count, req_id)
+                    },
                     None => {
                         let write = api.taos_write_raw_block_with_fields.get()?;
                         // SAFETY: as above.

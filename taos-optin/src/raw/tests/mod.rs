@@ -1,6 +1,7 @@
-//! Statements and results against a library that calls back when it is told to, and counts.
+//! The owners of handles against libraries that only seem to be one: they count, call back when told to, or say how they were called.
 #![cfg(unix)]
 
+mod calls;
 mod fake;
 mod queries;
 
