@@ -10,7 +10,7 @@
 //! - [`types`], `fields`: names and columns as C has them;
 //! - [`connect`], [`options`], [`config`]: connections, and where they go;
 //! - `result`: what `TAOS_RES*` stands for; [`query`], [`fetch`], `rows`: how it is made and read;
-//! - [`stmt`], [`stmt2`], `binds`: prepared statements, and what is bound to them;
+//! - [`stmt`], [`stmt2`], `statement`, `binds`: prepared statements, and what is bound to them;
 //! - [`schemaless`], [`write`]: writes that are not SQL;
 //! - [`tmq`], `message`: consumers of topics;
 //! - [`unsupported`]: what has no meaning over WebSocket.
@@ -35,6 +35,7 @@ mod rows;
 mod runtime;
 pub mod schemaless;
 pub mod session;
+mod statement;
 pub mod stmt;
 pub mod stmt2;
 mod stop;

@@ -16,7 +16,7 @@ use crate::guard::guard;
 use crate::handle::give;
 use crate::result::Res;
 use crate::runtime::wait;
-use crate::stmt::connection;
+use crate::statement::connection;
 use crate::types::{Taos, TaosRes};
 
 /// "Invalid protocol type".

@@ -3,281 +3,28 @@
 //! Every function but those that say otherwise gives 0, or an error code whose words `taos_stmt_errstr` has. A
 //! statement that failed stays failed, as in the native library: close it and make another.
 
+mod state;
+
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use taos_query::abi::{SqlLen, TaosFieldE, TaosMultiBind, TaosStmtOptions};
-use taos_query::block::ColumnView;
 use taos_query::stmt::StmtField;
-use taos_query::util::generate_req_id;
-use taos_query::{AsyncBindable as _, Code, ErrorKind, RawError, RawResult};
+use taos_query::{AsyncBindable as _, RawResult};
 use taos_ws::Stmt;
 
-use crate::args::{copy_name, text};
-use crate::binds::{Source, Wanted, array, free_array, give_array, wrong};
-use crate::connect::{Conn, no_connection};
-use crate::error::{Failure, INVALID_PARA, forget, remember};
+use crate::args::copy_name;
+use crate::binds::{array, free_array, give_array, wrong};
+use crate::error::{Failure, forget, remember};
 use crate::guard::guard;
-use crate::handle::{Object, at_mut, give, take};
-use crate::result::{Res, release};
+use crate::handle::{at_mut, give, take};
 use crate::runtime::wait;
-use crate::stop::Stop;
+use crate::statement::{
+    BROKEN, connection, count, no_statement, out, req_id, sql_text, table_name,
+};
 use crate::types::{Taos, TaosRes, TaosStmt};
 
-/// What a function gives if it came to a panic.
-const BROKEN: c_int = crate::error::native(0xFFFF);
-
-/// A statement of the first generation.
-struct Statement {
-    stmt: Stmt,
-    /// The first error that a step came to; no step is taken after it.
-    failed: bool,
-    /// The last error, for `taos_stmt_errstr`.
-    error: Failure,
-    /// What the columns take, as far as that was asked for since the table was set.
-    columns: Option<Vec<Wanted>>,
-    /// Columns that are given one by one, until they are complete.
-    single: Vec<Option<ColumnView>>,
-    result: OwnedResult,
-}
-
-impl Object for Statement {
-    const KIND: u64 = u64::from_be_bytes(*b"taosstm1");
-}
-
-/// A result that belongs to a statement: programs look at it and do not free it.
-#[derive(Debug)]
-pub(crate) struct OwnedResult(*mut c_void);
-
-// SAFETY: the pointer is the statement's own, and results may be moved to other threads (native-ffi §4).
-unsafe impl Send for OwnedResult {}
-
-impl OwnedResult {
-    pub(crate) const fn none() -> Self {
-        Self(ptr::null_mut())
-    }
-
-    pub(crate) fn new(result: Res) -> Self {
-        Self(give(result.of_statement()))
-    }
-
-    pub(crate) const fn pointer(&self) -> *mut c_void {
-        self.0
-    }
-}
-
-impl Drop for OwnedResult {
-    fn drop(&mut self) {
-        // SAFETY: it comes from `give` and nobody else frees it: `taos_free_result` leaves results of statements
-        // alone.
-        unsafe { release(self.0) };
-    }
-}
-
-/// A call at the wrong time: the code that the native library has for it.
-pub(crate) fn out_of_order(text: &'static str) -> RawError {
-    RawError::of(ErrorKind::Config, text).with_code(Code::new(0x022A))
-}
-
-/// A handle that is NULL or of another kind.
-pub(crate) fn no_statement() -> Failure {
-    Failure::new(
-        INVALID_PARA,
-        "the handle is not one of a statement: it is NULL or of another kind",
-    )
-}
-
-/// The connection behind a handle.
-///
-/// # Safety
-/// As [`crate::handle::at`].
-pub(crate) unsafe fn connection<'a>(taos: *const c_void) -> Result<&'a Conn, Failure> {
-    // SAFETY: as the caller says.
-    let conn = unsafe { crate::handle::at::<Conn>(taos) };
-    conn.ok_or_else(no_connection)
-}
-
-/// The text of a statement, whose length a program may give or leave to us with 0.
-///
-/// # Safety
-/// `sql` is NULL or leads to so many bytes, or to a text that ends with NUL if `length` is 0.
-pub(crate) unsafe fn sql_text<'a>(sql: *const c_char, length: SqlLen) -> RawResult<&'a str> {
-    let length =
-        usize::try_from(length).map_err(|_| wrong("the length of the SQL is out of range"))?;
-    if length == 0 || sql.is_null() {
-        // SAFETY: as the caller says.
-        return unsafe { text(sql) }.map_err(|failure| wrong(failure.text().to_string_lossy()));
-    }
-    // SAFETY: as the caller says.
-    let bytes = unsafe { array(sql.cast::<u8>(), length) };
-    // Programs count the NUL behind it, too.
-    let end = bytes.iter().position(|byte| *byte == 0);
-    let bytes = bytes.get(..end.unwrap_or(length)).unwrap_or(bytes);
-    std::str::from_utf8(bytes).map_err(|error| wrong(format!("the SQL is not UTF-8: {error}")))
-}
-
-/// The name of a table.
-///
-/// # Safety
-/// `name` is NULL or leads to a text that ends with NUL.
-pub(crate) unsafe fn table_name<'a>(name: *const c_char) -> RawResult<&'a str> {
-    // SAFETY: as the caller says.
-    unsafe { text(name) }.map_err(|failure| {
-        wrong(format!(
-            "the name of the table: {}",
-            failure.text().to_string_lossy()
-        ))
-    })
-}
-
-/// A pointer to be written to.
-///
-/// # Safety
-/// It is NULL or leads to room for a value that nobody else uses meanwhile.
-pub(crate) unsafe fn out<'a, T>(pointer: *mut T, what: &str) -> RawResult<&'a mut T> {
-    // SAFETY: as the caller says.
-    unsafe { pointer.as_mut() }.ok_or_else(|| wrong(format!("`{what}` is NULL")))
-}
-
-/// A number of rows in the type that C has for it.
-pub(crate) fn count(rows: usize) -> c_int {
-    c_int::try_from(rows).unwrap_or(c_int::MAX)
-}
-
-/// The id of a request; programs that have none give 0.
-pub(crate) fn req_id(given: i64) -> u64 {
-    u64::try_from(given)
-        .ok()
-        .filter(|id| *id != 0)
-        .unwrap_or_else(generate_req_id)
-}
-
-impl Statement {
-    fn is_insert(&self) -> RawResult<bool> {
-        self.stmt
-            .is_insert()
-            .ok_or_else(|| out_of_order("call taos_stmt_prepare first"))
-    }
-
-    fn prepare(&mut self, sql: &str) -> RawResult<()> {
-        self.columns = None;
-        self.single.clear();
-        self.result = OwnedResult::none();
-        wait(self.stmt.prepare(sql))?;
-        Ok(())
-    }
-
-    fn set_table(&mut self, name: &str) -> RawResult<()> {
-        self.columns = None;
-        wait(self.stmt.set_tbname(name))?;
-        Ok(())
-    }
-
-    /// # Safety
-    /// `tags` leads to a tag for each placeholder, each as [`Source::column`] says.
-    unsafe fn set_tags(&mut self, tags: *const TaosMultiBind) -> RawResult<()> {
-        let layout = wait(self.stmt.layout())?
-            .ok_or_else(|| out_of_order("a query has parameters, but no tags"))?;
-        let wanted: Vec<Wanted> = layout.tags.iter().map(Wanted::from).collect();
-        // SAFETY: as the caller says.
-        let binds = unsafe { array(tags, wanted.len()) };
-        let mut values = Vec::with_capacity(wanted.len());
-        for (at, (bind, wanted)) in binds.iter().zip(&wanted).enumerate() {
-            let source = Source::first(bind, true);
-            // SAFETY: as the caller says.
-            let value = source.and_then(|source| unsafe { source.value(wanted) });
-            values.push(value.map_err(|error| error.context(format!("tag {at}")))?);
-        }
-        wait(self.stmt.set_tags(&values))?;
-        Ok(())
-    }
-
-    /// What the columns take; nothing for each parameter of a query.
-    fn wanted(&mut self) -> RawResult<Vec<Option<Wanted>>> {
-        if !self.is_insert()? {
-            return Ok(vec![None; wait(self.stmt.stmt_num_params())?]);
-        }
-        if self.columns.is_none() {
-            let layout = wait(self.stmt.layout())?;
-            let columns = layout.map(|layout| layout.columns.iter().map(Wanted::from).collect());
-            self.columns = columns;
-        }
-        Ok(self.columns.iter().flatten().copied().map(Some).collect())
-    }
-
-    /// # Safety
-    /// `binds` leads to a column for each placeholder, each as [`Source::column`] says.
-    unsafe fn bind(&mut self, binds: *const TaosMultiBind, one: bool) -> RawResult<()> {
-        let wanted = self.wanted()?;
-        let one = one || !self.is_insert()?;
-        // SAFETY: as the caller says.
-        let binds = unsafe { array(binds, wanted.len()) };
-        let mut columns = Vec::with_capacity(wanted.len());
-        for (at, (bind, wanted)) in binds.iter().zip(&wanted).enumerate() {
-            let source = Source::first(bind, one);
-            // SAFETY: as the caller says.
-            let column = source.and_then(|source| unsafe { source.column(wanted.as_ref()) });
-            columns.push(column.map_err(|error| error.context(format!("column {at}")))?);
-        }
-        wait(self.stmt.bind(&columns))?;
-        Ok(())
-    }
-
-    /// # Safety
-    /// `bind` is as [`Source::column`] says.
-    unsafe fn bind_single(&mut self, bind: &TaosMultiBind, at: c_int) -> RawResult<()> {
-        let wanted = self.wanted()?;
-        let index = usize::try_from(at).ok();
-        let Some((index, wanted_here)) = index.and_then(|at| Some((at, wanted.get(at)?))) else {
-            return Err(wrong(format!(
-                "there is no column {at}: the statement has {}",
-                wanted.len()
-            )));
-        };
-        let source = Source::first(bind, !self.is_insert()?);
-        // SAFETY: as the caller says.
-        let column = source.and_then(|source| unsafe { source.column(wanted_here.as_ref()) });
-        let column = column.map_err(|error| error.context(format!("column {at}")))?;
-        self.single.resize(wanted.len(), None);
-        if let Some(place) = self.single.get_mut(index) {
-            *place = Some(column);
-        }
-        if self.single.iter().all(Option::is_some) {
-            let columns: Vec<ColumnView> = self.single.drain(..).flatten().collect();
-            wait(self.stmt.bind(&columns))?;
-        }
-        Ok(())
-    }
-
-    /// Refuses to go on with some of the columns.
-    fn complete(&self) -> RawResult<()> {
-        match self.single.iter().position(Option::is_none) {
-            Some(at) => Err(wrong(format!("column {at} was not bound"))),
-            None => Ok(()),
-        }
-    }
-
-    fn add_batch(&mut self) -> RawResult<()> {
-        self.complete()?;
-        wait(self.stmt.add_batch())?;
-        Ok(())
-    }
-
-    fn execute(&mut self) -> RawResult<()> {
-        self.complete()?;
-        self.result = OwnedResult::none();
-        wait(self.stmt.execute())?;
-        Ok(())
-    }
-
-    fn use_result(&mut self) -> RawResult<*mut c_void> {
-        if self.result.pointer().is_null() {
-            let result = wait(self.stmt.result_set())?;
-            self.result = OwnedResult::new(Res::rows(result, Stop::alone()));
-        }
-        Ok(self.result.pointer())
-    }
-}
+use state::Statement;
 
 /// Takes a step with a statement; one that fails is the last.
 ///
@@ -353,14 +100,7 @@ unsafe fn open(name: &str, taos: *mut Taos, id: i64) -> *mut c_void {
         match opened {
             Ok(stmt) => {
                 forget();
-                give(Statement {
-                    stmt,
-                    failed: false,
-                    error: Failure::default(),
-                    columns: None,
-                    single: Vec::new(),
-                    result: OwnedResult::none(),
-                })
+                give(Statement::new(stmt, Failure::default()))
             }
             Err(failure) => {
                 remember(failure);

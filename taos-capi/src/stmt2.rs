@@ -16,21 +16,18 @@ use taos_ws::Stmt2;
 
 use crate::args::copy_name;
 use crate::binds::{array, free_array, give_array};
-use crate::error::{Failure, forget, native, remember};
+use crate::error::{Failure, forget, remember};
 use crate::guard::guard;
 use crate::handle::{Object, at, give, take};
 use crate::result::Res;
 use crate::runtime::{Param, caught, start, wait};
-use crate::stmt::{
-    OwnedResult, connection, count, no_statement, out, out_of_order, req_id, sql_text,
+use crate::statement::{
+    BROKEN, OwnedResult, connection, count, no_statement, out, out_of_order, req_id, sql_text,
 };
 use crate::stop::Stop;
 use crate::types::{Taos, TaosRes, TaosStmt2};
 
 use state::{Report, Shared, State};
-
-/// What a function gives if it came to a panic.
-const BROKEN: c_int = native(0xFFFF);
 
 /// A statement of the second generation. An execution in the background shares it.
 struct Statement(Arc<Shared>);
@@ -355,10 +352,10 @@ pub unsafe extern "C" fn taos_stmt2_get_fields(
             let count = out(count, "count")?;
             if state.is_insert()? {
                 let described = described(state)?;
-                *count = crate::stmt::count(described.len());
+                *count = crate::statement::count(described.len());
                 crate::args::put(fields, give_array(&described));
             } else {
-                *count = crate::stmt::count(state.stmt()?.fields_count().unwrap_or_default());
+                *count = crate::statement::count(state.stmt()?.fields_count().unwrap_or_default());
                 crate::args::put(fields, ptr::null_mut());
             }
             Ok(())

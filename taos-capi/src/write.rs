@@ -9,14 +9,12 @@ use taos_query::{AsyncQueryable as _, RawBlock, RawMeta, RawResult};
 
 use crate::args::text;
 use crate::binds::{array, wrong};
-use crate::error::{Failure, forget, native, remember};
+use crate::error::{Failure, forget, remember};
 use crate::guard::guard;
 use crate::runtime::wait;
-use crate::stmt::{connection, req_id};
+use crate::statement::{BROKEN, connection, req_id};
 use crate::types::Taos;
 
-/// What a function gives if it came to a panic.
-const BROKEN: c_int = native(0xFFFF);
 /// Up to here a block says its length (raw-block §1).
 const LENGTH_END: usize = 8;
 

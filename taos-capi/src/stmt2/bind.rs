@@ -12,7 +12,7 @@ use taos_ws::Stmt2;
 use super::state::{Pending, State};
 use crate::binds::{Source, Wanted, array, wrong};
 use crate::runtime::wait;
-use crate::stmt::{out_of_order, table_name};
+use crate::statement::{out_of_order, table_name};
 
 /// What the placeholders of one table take.
 struct Placeholders {

@@ -13,7 +13,7 @@ use taos_ws::Stmt2;
 use crate::binds::wrong;
 use crate::error::Failure;
 use crate::runtime::{Param, wait};
-use crate::stmt::{OwnedResult, out_of_order};
+use crate::statement::{OwnedResult, out_of_order};
 
 /// Who is told that an execution has ended.
 #[derive(Clone, Copy)]
