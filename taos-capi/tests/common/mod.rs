@@ -3,6 +3,8 @@
 // Each test file uses a part of it.
 #![allow(dead_code, reason = "shared by several test files")]
 
+pub(crate) mod topics;
+
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr::null_mut;
 
