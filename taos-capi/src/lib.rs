@@ -7,7 +7,7 @@
 //! - `handle`: how objects become pointers and are found again;
 //! - `runtime`: waiting for futures, and calling back;
 //! - `stop`: giving up work that is under way;
-//! - [`types`], `fields`: names and columns as C has them;
+//! - [`types`], [`constants`], `fields`: names, numbers and columns as C has them;
 //! - [`connect`], [`options`], [`config`]: connections, and where they go;
 //! - `result`: what `TAOS_RES*` stands for; [`query`], [`fetch`], `rows`: how it is made and read;
 //! - [`stmt`], [`stmt2`], `statement`, `binds`: prepared statements, and what is bound to them;
@@ -19,6 +19,7 @@ mod args;
 mod binds;
 pub mod config;
 pub mod connect;
+pub mod constants;
 pub mod error;
 pub mod fetch;
 mod fields;

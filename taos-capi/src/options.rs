@@ -9,20 +9,6 @@ use crate::error::{Failure, NOT_SUPPORTED, forget, native, remember};
 use crate::guard::guard;
 use crate::zone;
 
-/// Options of `taos_options`.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum TsdbOption {
-    Locale = 0,
-    Charset = 1,
-    Timezone = 2,
-    ConfigDir = 3,
-    ShellActivityTimer = 4,
-    UseAdapter = 5,
-    Driver = 6,
-}
-
 /// Does nothing, as the library starts what it needs when it needs it. Gives 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn taos_init() -> c_int {

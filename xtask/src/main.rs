@@ -6,6 +6,7 @@
 )]
 
 mod bench;
+mod capi;
 mod corpus;
 mod emulated;
 #[cfg(test)]
@@ -55,6 +56,14 @@ enum Chore {
     },
     /// The guide (if mdbook is installed) and the API documentation, into target/
     Docs,
+    /// The header of the C library, written anew into taos-capi/include
+    Header,
+    /// The C library and its header, built for release and put under a directory
+    InstallCapi {
+        /// Gets lib/ and include/, such as /usr/local
+        #[arg(long)]
+        prefix: std::path::PathBuf,
+    },
     /// Long forms of the tests: ignored ones, and the fuzz targets if cargo-fuzz is installed
     Soak {
         /// Seconds for each fuzz target
@@ -73,6 +82,8 @@ fn main() -> Result<()> {
         Chore::Lint => lint::run(),
         Chore::Bench { what } => bench::run(&what),
         Chore::Docs => lint::docs(),
+        Chore::Header => capi::write_header(),
+        Chore::InstallCapi { prefix } => capi::install(&prefix),
         Chore::Soak { seconds } => soak::run(seconds),
     }
 }
