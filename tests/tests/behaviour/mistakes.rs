@@ -107,12 +107,14 @@ fn a_dsn_that_cannot_be_read_is_refused_at_once() {
 }
 
 #[test]
-fn a_backend_that_is_not_built_in_names_its_feature() {
+fn a_native_library_that_is_not_there_is_an_error_that_says_what_to_do() {
     for_each_target(|_| async move {
-        says(
-            &error_of("taos://localhost:6030", "select 1").await,
-            &["optin"],
-        );
+        let missing = std::env::temp_dir()
+            .join("no-such-folder")
+            .join("libtaos.so");
+        let dsn = format!("taos://localhost:6030?libraryPath={}", missing.display());
+        let error = error_of(&dsn, "select 1").await;
+        says(&error, &["no-such-folder", "libraryPath", "taos+ws://"]);
         Ok(())
     });
 }

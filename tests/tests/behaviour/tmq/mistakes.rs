@@ -92,9 +92,9 @@ fn a_dsn_that_cannot_be_read_is_refused_at_once() {
 #[test]
 fn a_driver_without_consumers_is_named() {
     for_targets(&[needs::TOPICS], |_| async move {
-        let error = TmqBuilder::from_dsn("taos://localhost:6030?group.id=g").err();
-        let error = error.ok_or_else(|| anyhow::anyhow!("a native consumer"))?;
-        says(&error, &["optin"]);
+        let missing = "taos://localhost:6030?group.id=g&libraryPath=no-such-folder/libtaos.so";
+        let error = error_of(missing, "t").await;
+        says(&error, &["no-such-folder", "libraryPath", "taos+ws://"]);
         let error = TmqBuilder::from_dsn("mongo://localhost?group.id=g").err();
         let error = error.ok_or_else(|| anyhow::anyhow!("a consumer of mongo"))?;
         says(&error, &["mongo", "ws"]);
