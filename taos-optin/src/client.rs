@@ -11,8 +11,8 @@ use futures_util::stream;
 use taos_query::common::{Field, Precision};
 use taos_query::util::{generate_req_id, pause};
 use taos_query::{
-    AsyncFetchable, AsyncQueryable, AsyncStatements, ConnectionState, ErrorKind, PollBlock,
-    RawBlock, RawError, RawMeta, RawResult, SmlData,
+    AsyncFetchable, AsyncQueryable, AsyncStatements, Capabilities, ConnectionState, ErrorKind,
+    PollBlock, RawBlock, RawError, RawMeta, RawResult, SmlData,
 };
 
 use crate::raw::connection::Connection;
@@ -79,7 +79,8 @@ impl Taos {
             let query = result::query(&self.connection, sql, req_id, reading)?;
             let error = match within(limit, query).await {
                 Some(Ok(result)) => return Ok(ResultSet::new(result, &self.settings)),
-                Some(Err(error)) => error,
+                Some(Err(error)) if reads(sql) => error,
+                Some(Err(error)) => error::of_write(error),
                 None => {
                     let error = timed_out("a statement", "read_timeout", limit);
                     return Err(error.with_outcome_unknown());
@@ -121,6 +122,17 @@ impl Taos {
     }
 }
 
+/// True for a statement that changes nothing, by its first word.
+fn reads(sql: &str) -> bool {
+    let word = sql
+        .trim_ascii_start()
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .next();
+    ["select", "show", "describe", "desc", "explain"]
+        .iter()
+        .any(|read| word.is_some_and(|word| word.eq_ignore_ascii_case(read)))
+}
+
 /// Waits until a call may be made again.
 ///
 /// # Errors
@@ -140,6 +152,14 @@ pub(crate) async fn repeated(settings: &Settings, nth: &mut u32, error: RawError
 
 impl AsyncQueryable for Taos {
     type AsyncResultSet = ResultSet;
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            // The library mends its lines by itself, and tells of a break by the error of a call.
+            lasting_connections: false,
+            ..Capabilities::TDENGINE
+        }
+    }
 
     async fn query_with_req_id<T: AsRef<str> + Send + Sync>(
         &self,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use taos_query::{RawBlock, RawError, RawMeta, RawResult, SmlData};
 
 use crate::client::{Taos, repeated};
-use crate::raw::blocking;
 use crate::raw::connection::Connection;
 use crate::raw::schemaless::Lines;
 use crate::raw::write::{BlockWrite, MessageWrite};
+use crate::raw::{blocking, error};
 use crate::wait::{timed_out, within};
 
 impl Taos {
@@ -94,7 +94,7 @@ impl Taos {
         let work = blocking::run(move || {
             let answer = call(&connection);
             connection.heard(answer.as_ref().map(drop));
-            answer
+            answer.map_err(error::of_write)
         });
         let limit = self.settings.read_timeout;
         within(limit, work)

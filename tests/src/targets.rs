@@ -289,6 +289,10 @@ impl Target {
         for (key, value) in limits {
             dsn.set(*key, value.to_string());
         }
+        if self.is_native() {
+            dsn.set("maxRetries", "0");
+            dsn.set("conn_total_timeout", seconds.to_string());
+        }
         dsn
     }
 

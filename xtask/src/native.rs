@@ -26,6 +26,9 @@ pub(crate) const SEARCHED: &str = if cfg!(target_os = "macos") {
     "LD_LIBRARY_PATH"
 };
 
+/// What is about connections that fail at once, which a native library is told by its environment.
+const WITHOUT_TRIES: [&str; 2] = ["mistakes::", "pools::"];
+
 /// Our libtaos as cargo leaves it, of the profile `debug` or `release`.
 pub(crate) fn library(profile: &str) -> PathBuf {
     let name = format!("{DLL_PREFIX}taos_capi{DLL_SUFFIX}");
@@ -75,6 +78,10 @@ pub(crate) fn run() -> Result<Count> {
     let mut total = skips::counted(command, RUN, SUITE)?;
     total.skipped += u64::try_from(skipped.len())?;
     total += skips::stale(behaviour(), &skipped)?;
+    println!("-- without further tries to connect");
+    let mut command = behaviour();
+    command.args(WITHOUT_TRIES).env("TAOS_CONN_RETRIES", "0");
+    total += skips::counted(command, "native-tries", SUITE)?;
     total += examples(&library)?;
     Ok(total)
 }

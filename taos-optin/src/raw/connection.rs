@@ -114,7 +114,7 @@ impl Connection {
         };
         let address = args.address();
         let Some(taos) = NonNull::new(taos) else {
-            return Err(refused(library, &address));
+            return Err(refused(library, args));
         };
         let connection = Self {
             library,
@@ -202,7 +202,7 @@ impl Close {
 }
 
 /// Why the library has given no connection; to be called on the thread that it has failed on.
-fn refused(library: &Library, address: &str) -> RawError {
+fn refused(library: &Library, args: &ConnectArgs) -> RawError {
     let error = error::last(library);
     let code: i32 = error.code().into();
     let kind = match error.kind() {
@@ -212,7 +212,13 @@ fn refused(library: &Library, address: &str) -> RawError {
     };
     let context = match front_hint(code) {
         Some(hint) => format!("cannot connect: {hint}"),
-        None => format!("cannot connect to {address}"),
+        None => match &args.database {
+            Some(database) => format!(
+                "cannot connect to {}, database `{database}`",
+                args.address()
+            ),
+            None => format!("cannot connect to {}", args.address()),
+        },
     };
     error.with_kind(kind).context(context)
 }

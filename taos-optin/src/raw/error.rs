@@ -27,6 +27,15 @@ pub(crate) fn is_lost(code: i32) -> bool {
     code == NO_NETWORK || LOST.contains(&code)
 }
 
+/// The error of a write: of one whose link broke nobody knows whether it was done.
+pub(crate) fn of_write(error: RawError) -> RawError {
+    if error.kind() == ErrorKind::ConnectionLost {
+        error.with_outcome_unknown()
+    } else {
+        error
+    }
+}
+
 /// True if the same call may do a moment later.
 pub(crate) fn is_passing(error: &RawError) -> bool {
     let code = error.code();

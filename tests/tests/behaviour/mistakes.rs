@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::SinkExt;
 use taos::*;
-use taos_tests::{Target, for_each_target, on_every_target};
+use taos_tests::{Target, for_each_target, for_targets, needs, on_every_target};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -121,7 +121,7 @@ fn a_native_library_that_is_not_there_is_an_error_that_says_what_to_do() {
 
 #[test]
 fn a_refused_port_is_reported_at_once_without_retries() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::NO_FURTHER_TRIES], |target| async move {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         drop(listener);
@@ -301,7 +301,7 @@ fn a_server_that_is_no_websocket_is_a_clear_error() {
 
 #[test]
 fn a_server_that_closes_at_once_is_a_clear_error() {
-    on_every_target(|target| async move {
+    for_targets(&[needs::NO_FURTHER_TRIES], |target| async move {
         let address = peer(|socket| async move { drop(socket) }).await;
         let error = error_of(&elsewhere(&target, address, 5), "select 1").await;
         assert!(

@@ -26,25 +26,28 @@ fn used_first(a: Proxy, b: Proxy) -> (Proxy, Proxy) {
 
 #[test]
 fn connections_cut_while_idle_are_not_handed_out() {
-    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
-        let (a, b) = two_lines(&target).await?;
-        let pool = TaosBuilder::from_dsn(through(&target, &[&a, &b]))?.pool()?;
-        let three = try_join_all((0..3).map(|_| pool.get()))
-            .await
-            .map_err(Error::from)?;
-        drop(three);
-        let (used, spare) = used_first(a, b);
-        assert_eq!((used.connections(), spare.connections()), (3, 0));
-        drop(used);
-        let three = try_join_all((0..3).map(|_| pool.get()))
-            .await
-            .map_err(Error::from)?;
-        for taos in &three {
-            assert_eq!(taos.query_one::<_, i32>("select 7").await?, Some(7));
-        }
-        assert_eq!((spare.connections(), pool.status().size), (3, 3));
-        Ok(())
-    });
+    for_targets(
+        &[needs::KNOWN_FRAMES, needs::FAILOVER],
+        |target| async move {
+            let (a, b) = two_lines(&target).await?;
+            let pool = TaosBuilder::from_dsn(through(&target, &[&a, &b]))?.pool()?;
+            let three = try_join_all((0..3).map(|_| pool.get()))
+                .await
+                .map_err(Error::from)?;
+            drop(three);
+            let (used, spare) = used_first(a, b);
+            assert_eq!((used.connections(), spare.connections()), (3, 0));
+            drop(used);
+            let three = try_join_all((0..3).map(|_| pool.get()))
+                .await
+                .map_err(Error::from)?;
+            for taos in &three {
+                assert_eq!(taos.query_one::<_, i32>("select 7").await?, Some(7));
+            }
+            assert_eq!((spare.connections(), pool.status().size), (3, 3));
+            Ok(())
+        },
+    );
 }
 
 #[test]
@@ -139,7 +142,7 @@ fn a_blocking_pool_works_on_threads_and_inside_both_kinds_of_runtime() -> anyhow
         .worker_threads(1)
         .enable_all()
         .build()?;
-    for target in targets_with(&[]) {
+    for target in targets_with(&[needs::KNOWN_FRAMES, needs::FAILOVER]) {
         blocking_program(&target, &lines)?;
         let single = tokio::runtime::Builder::new_current_thread().build()?;
         single.block_on(async { blocking_program(&target, &lines) })?;
