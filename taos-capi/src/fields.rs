@@ -47,6 +47,16 @@ impl Fields {
             .collect();
         Self { plain, exact }
     }
+
+    /// Whether these are the same columns.
+    pub(crate) fn equal(&self, other: &Self) -> bool {
+        let told = |field: &TaosFieldE| {
+            let digits = (field.precision, field.scale);
+            (field.name, field.r#type, field.bytes, digits)
+        };
+        let (ours, others) = (self.exact.iter(), other.exact.iter());
+        ours.map(told).eq(others.map(told))
+    }
 }
 
 /// The number of a type (raw-block §4).

@@ -73,6 +73,8 @@ impl Object for Res {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     fields: Fields,
+    /// Of blocks before this one: programs look at them after they have fetched on.
+    former: Vec<Fields>,
     precision: Precision,
     blocks: Blocks,
     block: Option<RawBlock>,
@@ -112,9 +114,13 @@ impl State {
             // Each block of a message may be of another table.
             let digits = block.schemas();
             self.precision = block.precision();
-            self.fields = Fields::new(block.fields(), self.precision, |column| {
+            let fields = Fields::new(block.fields(), self.precision, |column| {
                 digits.get(column).map(|column| column.decimal_digits())
             });
+            if !self.fields.equal(&fields) {
+                let former = std::mem::replace(&mut self.fields, fields);
+                self.former.push(former);
+            }
             self.table = block.table_name().and_then(|name| CString::new(name).ok());
         }
         block.nrows()

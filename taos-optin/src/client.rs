@@ -154,11 +154,10 @@ impl AsyncQueryable for Taos {
     type AsyncResultSet = ResultSet;
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            // The library mends its lines by itself, and tells of a break by the error of a call.
-            lasting_connections: false,
-            ..Capabilities::TDENGINE
-        }
+        let mut capabilities = Capabilities::TDENGINE;
+        // The library mends its lines by itself, and tells of a break by the error of a call.
+        capabilities.lasting_connections = false;
+        capabilities
     }
 
     async fn query_with_req_id<T: AsRef<str> + Send + Sync>(

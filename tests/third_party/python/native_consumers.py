@@ -251,8 +251,8 @@ def starts_at_latest():
 @check
 def mistakes_are_named():
     """is told of a key, a value, a topic and a password that are wrong"""
-    raises(TmqError, ["no.such.key"], consumer, "wrong", no_such_key="1")
-    raises(TmqError, ["auto.offset.reset"], consumer, "wrong", auto_offset_reset="yesterday")
+    raises(TmqError, ["no.such.key"], lambda: consumer("wrong", no_such_key="1"))
+    raises(TmqError, ["auto.offset.reset"], lambda: consumer("wrong", auto_offset_reset="yesterday"))
     reader = consumer("unknown")
     raises(TmqError, ["3e1"], reader.subscribe, ["no_such_topic"])
     reader.close()
