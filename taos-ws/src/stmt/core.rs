@@ -8,10 +8,10 @@ use crate::resend::Effect;
 use crate::tries::{Stop, Tries};
 use bytes::{Bytes, BytesMut};
 use std::fmt::DebugStruct;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use taos_query::RawResult;
-use taos_query::stmt::logic::{Bound, Draft, Known, out_of_order};
+use taos_query::stmt::logic::{Bound, Draft, Known, Outcome};
 
 /// How far an attempt shall get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,11 +45,9 @@ pub(super) struct Core {
     raw: Vec<(u64, Bytes)>,
     /// Keeps its memory from one execution to the next.
     buffer: BytesMut,
-    pub(super) affected: usize,
-    pub(super) affected_once: usize,
+    pub(super) outcome: Outcome<ResultSet>,
     /// The server's id of the last result.
     pub(super) result_id: u64,
-    result: Mutex<Option<ResultSet>>,
 }
 
 impl Core {
@@ -62,10 +60,8 @@ impl Core {
             remote: None,
             raw: Vec::new(),
             buffer: BytesMut::new(),
-            affected: 0,
-            affected_once: 0,
+            outcome: Outcome::default(),
             result_id: 0,
-            result: Mutex::new(None),
         }
     }
 
@@ -77,7 +73,7 @@ impl Core {
         to.field("sql", &self.draft.sql())
             .field("stmt_id", &self.stmt_id())
             .field("bound", &self.draft.bound())
-            .field("affected_rows", &self.affected);
+            .field("affected_rows", &self.outcome.affected);
         to
     }
 
@@ -97,7 +93,7 @@ impl Core {
     pub(super) async fn prepare(&mut self, sql: &str) -> RawResult<()> {
         self.draft.begin(sql)?;
         self.raw.clear();
-        self.set_result(None);
+        self.outcome.set(None);
         if let Some(remote) = &mut self.remote {
             remote.prepared = false;
         }
@@ -126,38 +122,12 @@ impl Core {
     /// Sends what was bound and runs it. Afterwards nothing is bound, whatever came out.
     pub(super) async fn execute(&mut self) -> RawResult<usize> {
         self.draft.may_execute(!self.raw.is_empty())?;
-        self.set_result(None);
-        self.affected_once = 0;
+        self.outcome.clear();
         let result = self.run(Goal::Execute).await;
         self.draft.clear();
         self.raw.clear();
         result?;
-        self.affected += self.affected_once;
-        Ok(self.affected_once)
-    }
-
-    pub(super) fn take_result(&self) -> RawResult<ResultSet> {
-        self.with_result(Option::take)
-    }
-
-    /// Looks at the result that was not taken yet.
-    pub(super) fn with_result<T>(
-        &self,
-        look: impl FnOnce(&mut Option<ResultSet>) -> Option<T>,
-    ) -> RawResult<T> {
-        if self.draft.prepared()?.is_insert() {
-            return Err(out_of_order("an INSERT has no result set"));
-        }
-        look(&mut self.result.lock().unwrap_or_else(PoisonError::into_inner)).ok_or_else(|| {
-            out_of_order("there is a result after an execution, and it can be taken once")
-        })
-    }
-
-    fn set_result(&self, result: Option<ResultSet>) {
-        let mut slot = self.result.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = std::mem::replace(&mut *slot, result);
-        drop(slot);
-        drop(before);
+        Ok(self.outcome.affected_once)
     }
 
     /// Gets as far as `goal`, on another connection if need be.
@@ -231,7 +201,7 @@ impl Core {
         }
         if goal == Goal::Execute {
             self.draft.fit(bound)?;
-            let groups = self.draft.prepared()?.by_types(bound);
+            let groups = self.draft.prepared()?.by_types(&*bound);
             for (types, tables) in groups {
                 remote.send(&tables, &types, &mut self.buffer).await?;
             }
@@ -239,8 +209,9 @@ impl Core {
                 remote.send_raw(payload, *req_id).await?;
             }
             *executing = true;
-            self.affected_once = remote.exec().await?;
+            let rows = remote.exec().await?;
             self.open_result(&remote).await?;
+            self.outcome.count(rows);
         }
         self.remote = Some(remote);
         Ok(())
@@ -270,7 +241,7 @@ impl Core {
         // Each generation has its own name for it.
         self.result_id = answer.reply.id.max(answer.reply.result_id);
         let result = ResultSet::of_statement(answer, &self.client, remote.handle())?;
-        self.set_result(Some(result));
+        self.outcome.set(Some(result));
         Ok(())
     }
 }

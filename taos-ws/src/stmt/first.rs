@@ -45,7 +45,7 @@ impl Stmt {
 
     /// Rows changed by the last execution.
     pub const fn affected_rows_once(&self) -> usize {
-        self.core.affected_once
+        self.core.outcome.affected_once
     }
 
     /// The server's id of the statement, as long as it has one.
@@ -134,7 +134,7 @@ impl Stmt {
             let result = result.as_ref()?;
             Some(StmtUseResult::of(id, result.fields(), result.precision()))
         };
-        self.core.with_result(described)
+        self.core.outcome.with(&self.core.draft, described)
     }
 
     /// [`stmt_num_params`](Self::stmt_num_params), blocking.
@@ -228,11 +228,11 @@ impl AsyncBindable<Taos> for Stmt {
     }
 
     async fn affected_rows(&self) -> usize {
-        self.core.affected
+        self.core.outcome.affected
     }
 
     async fn result_set(&mut self) -> RawResult<ResultSet> {
-        self.core.take_result()
+        self.core.outcome.take(&self.core.draft)
     }
 }
 

@@ -107,7 +107,7 @@ impl Stmt2 {
 
     /// Rows changed by the last execution.
     pub const fn affected_rows_once(&self) -> usize {
-        self.core.affected_once
+        self.core.outcome.affected_once
     }
 
     /// The server's id of the statement, as long as it has one.
@@ -144,11 +144,11 @@ impl Stmt2AsyncBindable<Taos> for Stmt2 {
     }
 
     async fn affected_rows(&self) -> usize {
-        self.core.affected
+        self.core.outcome.affected
     }
 
     async fn result_set(&self) -> RawResult<ResultSet> {
-        self.core.take_result()
+        self.core.outcome.take(&self.core.draft)
     }
 
     fn is_insert(&self) -> Option<bool> {

@@ -10,6 +10,7 @@
 //! - `draft`: a statement with what is bound to it;
 //! - `batch`: how the first generation collects that;
 //! - `learn`: preparing, and asking for the placeholders;
+//! - `outcome`: what executions gave;
 //! - `rounds`: which rows go together;
 //! - `values`: bytes of values.
 
@@ -17,6 +18,7 @@ mod batch;
 mod draft;
 mod layout;
 mod learn;
+mod outcome;
 mod outline;
 mod rounds;
 mod statement;
@@ -26,6 +28,7 @@ pub use batch::{Batch, field_list, param_at, tables_of};
 pub use draft::Draft;
 pub use layout::{Dialect, Layout, Peer, Target, wrong};
 pub use learn::{Remote, table_field};
+pub use outcome::Outcome;
 pub use outline::Outline;
 pub use rounds::{Rounds, most_rounds, rounds, slice};
 pub use statement::{Known, Prepared, Statement};

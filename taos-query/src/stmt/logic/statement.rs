@@ -1,5 +1,6 @@
 //! A statement's text and what is known about it, wherever it lives.
 
+use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -183,21 +184,24 @@ impl Statement {
         Ok(Some(format!("{}.{table}", quote_name(&self.database)?)))
     }
 
-    /// The data divided by what types the columns go as, for which one message has room once only.
+    /// The data divided by what types the columns go as, for which one bind has room once only.
     #[must_use]
-    pub fn by_types<'b>(&self, bound: &'b [Bound]) -> Vec<(Vec<Ty>, Vec<&'b Bound>)> {
+    pub fn by_types<B: Borrow<Bound>>(
+        &self,
+        bound: impl IntoIterator<Item = B>,
+    ) -> Vec<(Vec<Ty>, Vec<B>)> {
         let types = |known: Option<&Arc<Known>>| {
             known
                 .map(|known| known.layout.column_types())
                 .unwrap_or_default()
         };
         if !self.outline.needs_table() {
-            return vec![(types(self.known.as_ref()), bound.iter().collect())];
+            return vec![(types(self.known.as_ref()), bound.into_iter().collect())];
         }
-        let mut groups: Vec<(Vec<Ty>, Vec<&Bound>)> = Vec::new();
+        let mut groups: Vec<(Vec<Ty>, Vec<B>)> = Vec::new();
         let mut last: Option<(&Arc<Known>, usize)> = None;
         for table in bound {
-            let known = self.known(table.name.as_deref());
+            let known = self.known(table.borrow().name.as_deref());
             let same = match (last, known) {
                 (Some((before, at)), Some(known)) if Arc::ptr_eq(before, known) => Some(at),
                 _ => None,
