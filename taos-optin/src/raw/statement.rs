@@ -1,0 +1,165 @@
+//! One statement of either generation, closed where that may block.
+
+use std::ffi::{c_char, c_int};
+use std::fmt;
+use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use taos_query::version::Version;
+use taos_query::{ErrorKind, RawError, RawResult};
+
+use super::connection::Connection;
+use super::result::{NativeResult, Owner, Reading};
+use super::stmt::NativeStmt;
+use super::stmt2::NativeStmt2;
+use super::{error, reaper, text};
+use crate::ffi::{Library, TaosRes};
+
+/// First version whose results of second-generation statements belong to who asked for them (native-ffi §6.2).
+const OWN_RESULTS: Version = Version::new([3, 4, 0, 1]);
+/// Room for the name of a database, and whatever a version puts before it.
+const DATABASE: usize = 512;
+
+/// How a statement is opened.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Opening {
+    pub(crate) req_id: u64,
+    /// All tables belong to one super table.
+    pub(crate) single_stb_insert: bool,
+    /// Each table is bound once for each execution.
+    pub(crate) single_table_bind_once: bool,
+}
+
+/// A value that is dropped where that may block.
+pub(crate) struct Deferred<T: Send + 'static>(ManuallyDrop<T>);
+
+impl<T: Send + 'static> Deferred<T> {
+    const fn new(value: T) -> Self {
+        Self(ManuallyDrop::new(value))
+    }
+}
+
+impl<T: Send + 'static> Deref for Deferred<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Send + 'static> DerefMut for Deferred<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
+impl<T: Send + 'static> Drop for Deferred<T> {
+    fn drop(&mut self) {
+        // SAFETY: this is the only place that takes it, and nobody can look at `self` afterwards.
+        let value = unsafe { ManuallyDrop::take(&mut self.0) };
+        reaper::run(move || drop(value));
+    }
+}
+
+/// A statement by the interface that the library has for it.
+pub(crate) enum Statement {
+    First(NativeStmt),
+    Second(NativeStmt2),
+}
+
+/// What statement and result share. Only who has it alone can call the library through it, so no call is made while a
+/// result of it is being read.
+pub(crate) type Shared = Arc<Deferred<Statement>>;
+
+impl fmt::Debug for Deferred<Statement> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match **self {
+            Statement::First(_) => "First",
+            Statement::Second(_) => "Second",
+        })
+    }
+}
+
+/// True if the library's statements of the second generation can be relied on.
+pub(crate) fn has_second(library: &Library) -> bool {
+    library.api.taos_stmt2_init.found().is_some()
+        && Version::parse(&library.version) >= Version::STMT2
+}
+
+impl Statement {
+    /// Opens a statement, of the second generation if the library has it. Blocks.
+    ///
+    /// # Errors
+    /// The library's.
+    pub(crate) fn open(connection: Arc<Connection>, opening: Opening) -> RawResult<Shared> {
+        let statement = if has_second(connection.library()) {
+            Self::Second(NativeStmt2::open(connection, opening)?)
+        } else {
+            Self::First(NativeStmt::open(connection, opening.req_id)?)
+        };
+        Ok(Arc::new(Deferred::new(statement)))
+    }
+
+    fn raw_result(&mut self) -> RawResult<(Arc<Connection>, *mut TaosRes, Owner)> {
+        match self {
+            Self::First(stmt) => {
+                Ok((stmt.connection().clone(), stmt.use_result()?, Owner::Statement))
+            }
+            Self::Second(stmt) => {
+                let connection = stmt.connection().clone();
+                let version = Version::parse(&connection.library().version);
+                let owner = if version >= OWN_RESULTS {
+                    Owner::Us
+                } else {
+                    Owner::Statement
+                };
+                Ok((connection, stmt.result()?, owner))
+            }
+        }
+    }
+}
+
+/// Lets a statement be called.
+///
+/// # Errors
+/// While a result of it is being read.
+pub(crate) fn alone(shared: &mut Shared) -> RawResult<&mut Statement> {
+    let statement = Arc::get_mut(shared).ok_or_else(|| {
+        RawError::of(
+            ErrorKind::Config,
+            "a result of this statement is still being read",
+        )
+    })?;
+    Ok(&mut **statement)
+}
+
+/// The result of an executed query, which keeps the statement open. Blocks.
+///
+/// # Errors
+/// The library's.
+pub(crate) fn result(shared: &mut Shared) -> RawResult<NativeResult> {
+    let (connection, res, owner) = alone(shared)?.raw_result()?;
+    let keeper = Arc::clone(shared);
+    // SAFETY: the library has just given it to us alone. The statement can be called by nobody while `keeper` lives
+    // (`alone`), and is closed after it, so the result stays even where it is the statement's.
+    unsafe { NativeResult::adopt(connection, res, owner, Reading::Ahead, Some(keeper)) }
+}
+
+/// The database that the session is in; empty if there is none, or if the library cannot tell. Blocks.
+///
+/// # Errors
+/// The library's.
+pub(crate) fn current_database(connection: &Connection) -> RawResult<String> {
+    let library = connection.library();
+    let Some(ask) = library.api.taos_get_current_db.found() else {
+        return Ok(String::new());
+    };
+    let mut name: [c_char; DATABASE] = [0; DATABASE];
+    let mut required: c_int = 0;
+    let room = c_int::try_from(DATABASE).unwrap_or(c_int::MAX);
+    // SAFETY: the connection is open, and there is as much room as is told.
+    let code = unsafe { ask(connection.as_ptr(), name.as_mut_ptr(), room, &raw mut required) };
+    error::check(library, code, "asking for the current database")?;
+    Ok(text::of_array(&name))
+}
