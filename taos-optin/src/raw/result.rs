@@ -34,7 +34,6 @@ pub(crate) enum Owner {
     /// We do.
     Us,
     /// The statement that it is of.
-    #[allow(dead_code, reason = "for results of statements")]
     Statement,
 }
 
@@ -455,7 +454,6 @@ impl NativeResult {
     /// # Safety
     /// The result is of this connection, not freed yet, and used by nobody else until this is dropped. With
     /// [`Owner::Us`] nobody else frees it; with [`Owner::Statement`] it stays as long as `keeper` lives.
-    #[allow(dead_code, reason = "for results of statements and schemaless writes")]
     pub(in crate::raw) unsafe fn adopt(
         connection: Arc<Connection>,
         res: *mut TaosRes,

@@ -31,6 +31,17 @@ pub(crate) struct Opening {
     pub(crate) single_table_bind_once: bool,
 }
 
+impl Opening {
+    /// Promises nothing about the tables.
+    pub(crate) const fn new(req_id: u64) -> Self {
+        Self {
+            req_id,
+            single_stb_insert: false,
+            single_table_bind_once: false,
+        }
+    }
+}
+
 /// A value that is dropped where that may block.
 pub(crate) struct Deferred<T: Send + 'static>(ManuallyDrop<T>);
 
@@ -103,9 +114,11 @@ impl Statement {
 
     fn raw_result(&mut self) -> RawResult<(Arc<Connection>, *mut TaosRes, Owner)> {
         match self {
-            Self::First(stmt) => {
-                Ok((stmt.connection().clone(), stmt.use_result()?, Owner::Statement))
-            }
+            Self::First(stmt) => Ok((
+                stmt.connection().clone(),
+                stmt.use_result()?,
+                Owner::Statement,
+            )),
             Self::Second(stmt) => {
                 let connection = stmt.connection().clone();
                 let version = Version::parse(&connection.library().version);
@@ -159,7 +172,14 @@ pub(crate) fn current_database(connection: &Connection) -> RawResult<String> {
     let mut required: c_int = 0;
     let room = c_int::try_from(DATABASE).unwrap_or(c_int::MAX);
     // SAFETY: the connection is open, and there is as much room as is told.
-    let code = unsafe { ask(connection.as_ptr(), name.as_mut_ptr(), room, &raw mut required) };
+    let code = unsafe {
+        ask(
+            connection.as_ptr(),
+            name.as_mut_ptr(),
+            room,
+            &raw mut required,
+        )
+    };
     error::check(library, code, "asking for the current database")?;
     Ok(text::of_array(&name))
 }

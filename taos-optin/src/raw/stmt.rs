@@ -66,16 +66,14 @@ impl NativeStmt {
     pub(crate) fn prepare(&mut self, sql: &str) -> RawResult<()> {
         let sql = text::c_text("the statement", sql)?;
         // SAFETY: the statement is open; a length of 0 lets the library look for the NUL.
-        let code =
-            unsafe { (self.api().taos_stmt_prepare)(self.stmt.as_ptr(), sql.as_ptr(), 0) };
+        let code = unsafe { (self.api().taos_stmt_prepare)(self.stmt.as_ptr(), sql.as_ptr(), 0) };
         self.checked(code, "preparing the statement")
     }
 
     pub(crate) fn is_insert(&mut self) -> RawResult<bool> {
         let mut insert: c_int = 0;
         // SAFETY: the statement is open, and so is the place for the answer.
-        let code =
-            unsafe { (self.api().taos_stmt_is_insert)(self.stmt.as_ptr(), &raw mut insert) };
+        let code = unsafe { (self.api().taos_stmt_is_insert)(self.stmt.as_ptr(), &raw mut insert) };
         self.checked(code, "preparing the statement")?;
         Ok(insert != 0)
     }
@@ -87,8 +85,7 @@ impl NativeStmt {
 
     fn set_table_text(&mut self, name: &CString) -> RawResult<()> {
         // SAFETY: the statement is open, and the text lives until the call returns.
-        let code =
-            unsafe { (self.api().taos_stmt_set_tbname)(self.stmt.as_ptr(), name.as_ptr()) };
+        let code = unsafe { (self.api().taos_stmt_set_tbname)(self.stmt.as_ptr(), name.as_ptr()) };
         self.checked(code, "naming the table")
     }
 

@@ -200,9 +200,8 @@ impl Binds {
 
     /// Fills the arrays. They are good as long as `self` is, wherever it moves: all of them are on the heap.
     fn point(&mut self) -> RawResult<TaosStmt2Bindv> {
-        let count = c_int::try_from(self.tables.len()).map_err(|_| {
-            RawError::of(ErrorKind::Config, "too many tables for one bind")
-        })?;
+        let count = c_int::try_from(self.tables.len())
+            .map_err(|_| RawError::of(ErrorKind::Config, "too many tables for one bind"))?;
         let (mut named, mut tagged, mut filled) = (false, false, false);
         for table in &mut self.tables {
             named |= table.name.is_some();

@@ -98,7 +98,9 @@ impl Table {
         types: &[Ty],
         form: Form,
     ) -> RawResult<Self> {
-        let name = name.map(|name| c_text("the table name", name)).transpose()?;
+        let name = name
+            .map(|name| c_text("the table name", name))
+            .transpose()?;
         let tags = tags.iter().map(|value| tag(value, form));
         let own = |index: usize, view: &ColumnView| {
             types.get(index).copied().unwrap_or_else(|| view.as_ty())
