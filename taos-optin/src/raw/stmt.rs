@@ -10,7 +10,7 @@ use taos_query::stmt::{BindType, Stmt2Field};
 use taos_query::{ErrorKind, RawError, RawResult};
 
 use super::connection::Connection;
-use super::{error, text};
+use super::{error, signed_id, text};
 use crate::ffi::{Api, TaosRes, TaosStmt};
 use crate::stmt::encode::{Column, Table};
 
@@ -36,7 +36,7 @@ impl NativeStmt {
         // SAFETY: the connection is open, and lives as long as the statement.
         let stmt = unsafe {
             match library.api.taos_stmt_init_with_reqid.found() {
-                Some(init) => init(connection.as_ptr(), req_id.cast_signed()),
+                Some(init) => init(connection.as_ptr(), signed_id(req_id)),
                 None => (library.api.taos_stmt_init)(connection.as_ptr()),
             }
         };

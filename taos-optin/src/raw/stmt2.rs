@@ -12,7 +12,7 @@ use taos_query::{ErrorKind, RawError, RawResult};
 use super::connection::Connection;
 use super::statement::Opening;
 use super::stmt::{no_result, pointers};
-use super::{error, text};
+use super::{error, signed_id, text};
 use crate::ffi::{Api, TaosRes, TaosStmt2};
 use crate::stmt::encode::{Column, Table};
 
@@ -36,7 +36,7 @@ impl NativeStmt2 {
         let library = connection.library();
         let init = library.api.taos_stmt2_init.get()?;
         let mut option = TaosStmt2Option {
-            reqid: opening.req_id.cast_signed(),
+            reqid: signed_id(opening.req_id),
             singleStbInsert: opening.single_stb_insert,
             singleTableBindOnce: opening.single_table_bind_once,
             asyncExecFn: None,
