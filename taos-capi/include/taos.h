@@ -582,7 +582,7 @@ extern void free(void *pointer);
  * Connects with a user's name and password, and waits for it. NULL is an error, which `taos_errno(NULL)` tells on
  * the same thread.
  *
- * No host, user, password or database stand for what is configured (see `taos.cfg` in the guide), `root`, `taosdata`
+ * No host (NULL or empty), user, password (NULL) and database (NULL or empty) stand for what is configured (see `taos.cfg` in the guide), `root`, `taosdata`
  * and none. The port is that of taosAdapter; 0 stands for what is configured with the host, else 6041. Several hosts
  * may stand between commas.
  *
@@ -631,8 +631,8 @@ TAOS *taos_connect_token(const char *ip, const char *token, const char *db, uint
 
 /**
  * Connects by a DSN such as `ws://localhost:6041` or `wss://host?token=…`; name, password and database count more
- * than those in it, unless they are NULL or empty. A DSN without servers takes those that are configured. As
- * `taos_connect` otherwise.
+ * than those in it, unless they are NULL or empty. A DSN without servers takes those that are configured, and one
+ * without a time zone that. As `taos_connect` otherwise.
  *
  * # Safety
  * As `taos_connect`.

@@ -183,16 +183,22 @@ impl Settings {
         Ok(dsn)
     }
 
-    /// Everything but the servers, where the DSN does not say it already.
-    pub(crate) fn describe(&self, dsn: &mut Dsn) -> Result<(), Failure> {
-        let mut add = |key: &str, value: &str| {
-            dsn.params
-                .entry(key.to_owned())
-                .or_insert_with(|| value.to_owned());
-        };
-        if let Some(zone) = self.get("timezone") {
-            add("timezone", &zone::iana(zone)?);
+    /// The zone, unless the DSN names one.
+    pub(crate) fn add_zone(&self, dsn: &mut Dsn) -> Result<(), Failure> {
+        if let Some(zone) = self.get("timezone")
+            && dsn.get("timezone").is_none()
+        {
+            dsn.set("timezone", zone::iana(zone)?);
         }
+        Ok(())
+    }
+
+    /// Everything but the servers.
+    fn describe(&self, dsn: &mut Dsn) -> Result<(), Failure> {
+        self.add_zone(dsn)?;
+        let mut add = |key: &str, value: &str| {
+            dsn.set(key, value);
+        };
         for (key, parameter) in [
             ("compression", "compression"),
             ("connRetries", "conn_retries"),
@@ -258,4 +264,45 @@ pub(crate) fn addresses(list: &str, port: u16) -> Result<Vec<Address>, Failure> 
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn servers(file: &str) -> String {
+        let addresses = Settings::parse(file).addresses().unwrap();
+        let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        texts.join(" ")
+    }
+
+    #[test]
+    fn servers_come_from_the_list_else_the_endpoints_else_the_name() {
+        for (file, expected) in [
+            ("", "localhost:6041"),
+            ("firstEp db1:6030\nsecondEp db2:7000", "db1:6041 db2:7000"),
+            ("FIRSTEP\t\tdb1 # ours", "db1:6041"),
+            ("fqdn db3\nserverPort 6030", "db3:6041"),
+            ("fqdn=db3\nserverPort = 6042", "db3:6042"),
+            ("firstEp db1\nadapterList a:1, b", "a:1 b:6041"),
+            ("firstEp # none\nunknown 1\nlonely", "localhost:6041"),
+            ("fqdn ::1", "[::1]:6041"),
+        ] {
+            assert_eq!(servers(file), expected, "{file}");
+        }
+        assert!(Settings::parse("serverPort x").addresses().is_err());
+        assert!(Settings::parse("adapterList a:b").addresses().is_err());
+    }
+
+    #[test]
+    fn the_programs_host_and_port_count_more_than_the_file() {
+        let settings = Settings::parse("adapterList a:1,b:2\ntimezone UTC-8\nwsTlsMode 3");
+        let text = |host, port| settings.dsn(host, port).unwrap().to_string();
+        assert_eq!(text(None, 0), "wss://a:1,b:2?timezone=Etc/GMT-8");
+        assert_eq!(text(None, 9), "wss://a:9,b:9?timezone=Etc/GMT-8");
+        assert_eq!(text(Some("h"), 0), "wss://h:6041?timezone=Etc/GMT-8");
+        assert_eq!(text(Some("h"), 6030), "wss://h:6030?timezone=Etc/GMT-8");
+        assert!(Settings::parse("wsTlsMode 9").dsn(None, 0).is_err());
+        assert!(Settings::parse("timezone Mars").dsn(None, 0).is_err());
+    }
 }

@@ -133,6 +133,18 @@ fn connected(dsn: Result<Dsn, Failure>) -> *mut Taos {
     }
 }
 
+/// A text that may be NULL, but is taken as it is otherwise.
+///
+/// # Safety
+/// NULL or NUL-terminated text.
+unsafe fn given<'a>(address: *const c_char) -> Result<Option<&'a str>, Failure> {
+    if address.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller's duty.
+    unsafe { text(address) }.map(Some)
+}
+
 /// How a program says where to connect; each may be NULL.
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -162,8 +174,9 @@ impl Place {
         // SAFETY: the caller's duty.
         unsafe {
             let mut dsn = self.dsn()?;
-            dsn.username = optional_text(user)?.map(str::to_owned);
-            dsn.password = optional_text(password)?.map(str::to_owned);
+            // An empty password is one that is wrong, and does not stand for the default.
+            dsn.username = given(user)?.map(str::to_owned);
+            dsn.password = given(password)?.map(str::to_owned);
             Ok(dsn)
         }
     }
@@ -190,7 +203,7 @@ impl Place {
 /// Connects with a user's name and password, and waits for it. NULL is an error, which `taos_errno(NULL)` tells on
 /// the same thread.
 ///
-/// No host, user, password or database stand for what is configured (see `taos.cfg` in the guide), `root`, `taosdata`
+/// No host (NULL or empty), user, password (NULL) and database (NULL or empty) stand for what is configured (see `taos.cfg` in the guide), `root`, `taosdata`
 /// and none. The port is that of taosAdapter; 0 stands for what is configured with the host, else 6041. Several hosts
 /// may stand between commas.
 ///
@@ -283,8 +296,8 @@ pub unsafe extern "C" fn taos_connect_token(
 }
 
 /// Connects by a DSN such as `ws://localhost:6041` or `wss://host?token=…`; name, password and database count more
-/// than those in it, unless they are NULL or empty. A DSN without servers takes those that are configured. As
-/// `taos_connect` otherwise.
+/// than those in it, unless they are NULL or empty. A DSN without servers takes those that are configured, and one
+/// without a time zone that. As `taos_connect` otherwise.
 ///
 /// # Safety
 /// As `taos_connect`.
@@ -328,6 +341,7 @@ unsafe fn by_dsn(
             if dsn.addresses.is_empty() && dsn.path.is_none() {
                 dsn.addresses = settings.dsn(None, 0)?.addresses;
             }
+            settings.add_zone(&mut dsn)?;
             dsn
         }
     };

@@ -315,7 +315,12 @@ pub unsafe extern "C" fn taos_is_update_query(res: *mut TaosRes) -> bool {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn taos_stop_query(res: *mut TaosRes) {
     // SAFETY: the same duty.
-    unsafe { ask("taos_stop_query", res, (), |res| Some(res.stop())) }
+    unsafe {
+        ask("taos_stop_query", res, (), |res| {
+            res.stop();
+            Some(())
+        });
+    }
 }
 
 /// Frees a result or a message; NULL is fine. While a fetch of it is under way, or from within a callback about it,

@@ -1,4 +1,5 @@
 //! What the shared library exports, and what of it has no meaning over WebSocket.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

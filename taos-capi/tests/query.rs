@@ -1,4 +1,5 @@
 //! Connecting, running SQL and fetching raw blocks, as a C program does.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
@@ -197,5 +198,129 @@ fn results_outlive_their_connection() {
             0
         );
         assert_eq!(rows, 2);
+    }
+}
+
+#[test]
+fn one_connection_serves_many_threads_at_a_time() {
+    let session = Session::start();
+    session.exec(ROWS);
+    let taos = session.taos.expose_provenance();
+    std::thread::scope(|scope| {
+        for number in 0..8 {
+            scope.spawn(move || {
+                for round in 0..20 {
+                    let sql = match (number + round) % 3 {
+                        0 => "select * from t",
+                        1 => "insert into t values (now, 1, null, null, null)",
+                        _ => "select * from nowhere",
+                    };
+                    let taos = std::ptr::with_exposed_provenance_mut(taos);
+                    // SAFETY: the connection is closed only after the scope.
+                    let answer = Answer(unsafe { taos_query(taos, c(sql).as_ptr()) });
+                    let failed = answer.error().0 != 0;
+                    assert_eq!(failed, (number + round) % 3 == 2, "{:?}", answer.error());
+                    assert_eq!(last_error().0, answer.error().0, "each thread has its own");
+                }
+            });
+        }
+    });
+}
+
+struct Nested {
+    taos: *mut c_void,
+    sender: Sender<Report>,
+}
+
+/// Waits for another statement inside of a callback, frees the result, and reports.
+unsafe extern "C" fn nested(param: *mut c_void, res: *mut c_void, code: c_int) {
+    // SAFETY: the test gives this, and the result is the callback's.
+    unsafe {
+        let given = &*param.cast::<Nested>();
+        assert_eq!(code, 0);
+        taos_free_result(res);
+        let answer = Answer(taos_query(given.taos, c"select count(*) from t".as_ptr()));
+        let (mut rows, mut block) = (0, null_mut());
+        let code = taos_fetch_raw_block(answer.0, &raw mut rows, &raw mut block);
+        given.sender.send((0, code + rows)).unwrap();
+    }
+}
+
+#[test]
+fn callbacks_may_wait_for_other_statements() {
+    let session = Session::start();
+    session.exec(ROWS);
+    let (sender, receiver) = channel();
+    let given = Box::new(Nested {
+        taos: session.taos,
+        sender,
+    });
+    let param = (&raw const *given).cast_mut().cast();
+    for _ in 0..100 {
+        // SAFETY: the connection is open, and what is given outlives the callbacks.
+        unsafe {
+            taos_query_a(
+                session.taos,
+                c"select v from t".as_ptr(),
+                Some(nested),
+                param,
+            )
+        };
+    }
+    for _ in 0..100 {
+        let limit = std::time::Duration::from_secs(30);
+        assert_eq!(receiver.recv_timeout(limit).unwrap().1, 1);
+    }
+}
+
+#[test]
+fn a_stopped_result_says_that_it_was_killed() {
+    let session = Session::start();
+    session.exec(ROWS);
+    let answer = session.query("select * from t");
+    let (mut rows, mut block) = (0, null_mut());
+    // SAFETY: the result is alive.
+    unsafe {
+        taos_stop_query(answer.0);
+        for _ in 0..2 {
+            let code = taos_fetch_raw_block(answer.0, &raw mut rows, &raw mut block);
+            assert_eq!((code.cast_unsigned(), rows), (0x8000_022D, 0));
+        }
+    }
+    assert_eq!(answer.error().1, "the query was killed");
+}
+
+#[test]
+fn a_second_fetch_of_a_result_is_refused_while_one_is_under_way() {
+    let session = Session::start();
+    session.exec(ROWS);
+    let calls = Callbacks::new();
+    for _ in 0..20 {
+        let answer = session.query("select * from t");
+        // SAFETY: the result is alive until both callbacks have come.
+        unsafe {
+            taos_fetch_raw_block_a(answer.0, Some(pass), calls.param());
+            taos_fetch_raw_block_a(answer.0, Some(pass), calls.param());
+        }
+        let mut codes = [
+            calls.next().1.cast_unsigned(),
+            calls.next().1.cast_unsigned(),
+        ];
+        codes.sort_unstable();
+        assert!(
+            matches!(codes, [2, 0x8000_0212] | [0, 2]),
+            "the second came too early, or behind the first: {codes:x?}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_password_is_not_the_default_one() {
+    let session = Session::start();
+    let (host, port) = place(&session.server);
+    // SAFETY: texts that end with NUL, and NULL.
+    unsafe {
+        assert!(taos_connect(host.as_ptr(), null(), c"".as_ptr(), null(), port).is_null());
+        assert_eq!(last_error().0.cast_unsigned(), 0x8000_0357);
     }
 }

@@ -1,4 +1,5 @@
 //! Rows and columns, as C programs and taospy read them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What connections are asked and told, and where they go.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 

@@ -1,6 +1,7 @@
 //! A server in this process, and a connection to it through the C interface.
 
 // Each test file uses a part of it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "shared by several test files")]
 
 pub(crate) mod topics;
