@@ -32,6 +32,8 @@ mod config;
 mod content;
 mod driver;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod unplaced;
 
 pub use builder::TmqBuilder;

@@ -17,7 +17,7 @@ pub(crate) mod tmq;
 pub(crate) mod write;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 /// A request id as C has it: the same bits, with a sign.
 pub(crate) const fn signed_id(req_id: u64) -> i64 {

@@ -11,9 +11,11 @@ use tempfile::TempDir;
 use crate::ffi::Api;
 use crate::{Taos, TaosBuilder};
 
-static COMPILED: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| [&[][..], &["-DOLD"]].map(compile));
+static COMPILED: LazyLock<[Vec<u8>; 2]> =
+    LazyLock::new(|| [&[][..], &["-DOLD"]].map(|options| compile("fake.c", options)));
 
-fn compile(options: &[&str]) -> Vec<u8> {
+/// The bytes of a library made of one of the sources in `tests/fake`.
+pub(crate) fn compile(source: &str, options: &[&str]) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let rest = folder.path().join("rest.c");
     let library = folder.path().join("fake.so");
@@ -27,7 +29,9 @@ fn compile(options: &[&str]) -> Vec<u8> {
         .unwrap();
     }
     std::fs::write(&rest, stubs).unwrap();
-    let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fake/fake.c");
+    let fake = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fake")
+        .join(source);
     let output = Command::new("cc")
         .args(["-shared", "-fPIC", "-pthread", "-g", "-o"])
         .args([&library, &fake, &rest])

@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 mod calls;
-mod fake;
+pub(crate) mod fake;
 mod queries;
 
 use fake::Fake;
