@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::judges;
 use crate::process::{self, cargo, has_subcommand, root};
 
 const TARGETS: [&str; 10] = [
@@ -17,9 +18,10 @@ const TARGETS: [&str; 10] = [
     "json_meta",
 ];
 
-/// The ignored tests, then each fuzz target for `seconds`.
+/// The ignored tests, the C program under valgrind, then each fuzz target for `seconds`.
 pub(crate) fn run(seconds: u32) -> Result<()> {
     process::run(&mut cargo(["test", "--workspace", "--", "--ignored"]))?;
+    judges::under_valgrind()?;
     if !has_subcommand("fuzz") {
         println!("cargo-fuzz is not installed: the fuzz targets were not run");
         return Ok(());

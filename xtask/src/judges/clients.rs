@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use super::c;
 use crate::native;
 use crate::process::{Server, cargo, follow_for, root, target};
 
@@ -46,7 +47,7 @@ fn qwp_in_form(form: &[&str]) -> Result<Server> {
 // Some systems ship a Python whose environments come without pip.
 const PYTHON: &[&[&str]] = &[&["python3", "-c", "import venv, ensurepip"]];
 
-pub(super) const CLIENTS: [Client; 9] = [
+pub(super) const CLIENTS: [Client; 10] = [
     Client {
         name: "taos-ws-py",
         needs: PYTHON,
@@ -63,6 +64,12 @@ pub(super) const CLIENTS: [Client; 9] = [
         name: "taospy native",
         needs: PYTHON,
         prepare: python_natively,
+        server: embedded,
+    },
+    Client {
+        name: "C",
+        needs: &[&["cc", "--version"]],
+        prepare: c::prepare,
         server: embedded,
     },
     Client {
@@ -110,17 +117,17 @@ pub(super) const CLIENTS: [Client; 9] = [
 ];
 
 /// Where the checks in a language are written.
-fn sources(language: &str) -> PathBuf {
+pub(super) fn sources(language: &str) -> PathBuf {
     root().join("tests/third_party").join(language)
 }
 
 /// Where the client of a language is installed.
-fn home(language: &str) -> PathBuf {
+pub(super) fn home(language: &str) -> PathBuf {
     target().join("third-party").join(language)
 }
 
 /// Runs a step of an installation to its end.
-fn install(command: &mut Command) -> Result<()> {
+pub(super) fn install(command: &mut Command) -> Result<()> {
     let succeeded = follow_for(command, INSTALL, |line| println!("{line}"))?;
     ensure!(succeeded, "it failed; what it printed stands above");
     Ok(())

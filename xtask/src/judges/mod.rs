@@ -1,6 +1,7 @@
 //! Clients that others wrote, talking to the embedded server, or to the QWP server of the tests. They are installed into target/; their package
 //! managers keep what they download in the caches that they always use.
 
+mod c;
 mod clients;
 
 use std::process::{Command, Stdio};
@@ -11,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 use crate::process::{self, cargo, follow_for};
 use crate::suite::Count;
 
+pub(crate) use c::under_valgrind;
 use clients::{CLIENTS, Client};
 
 /// A client that has not ended by then waits for an answer that does not come.
