@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono_tz::Tz;
@@ -15,12 +15,16 @@ use taos_query::{
     PollBlock, RawBlock, RawError, RawMeta, RawResult, SmlData,
 };
 
+use crate::ffi::Library;
 use crate::raw::connection::Connection;
 use crate::raw::result::{self, NativeResult, Reading};
 use crate::raw::{blocking, error};
 use crate::settings::Settings;
 use crate::wait::{Limit, timed_out, within};
 use crate::{Stmt, Stmt2};
+
+/// A failed try to connect that took as long is not made again.
+const LONGEST_TRY: Duration = Duration::from_secs(2);
 
 /// A connection through the client library.
 ///
@@ -37,35 +41,36 @@ pub struct Taos {
 impl Taos {
     /// Connects, again if that fails for a passing reason.
     pub(crate) async fn connect(settings: Arc<Settings>) -> RawResult<Self> {
-        let mut nth = 0;
-        loop {
-            match Self::connect_once(&settings).await {
-                Ok(connection) => {
-                    let connection = Arc::new(connection);
-                    return Ok(Self {
-                        connection,
-                        settings,
-                    });
-                }
-                Err(error) => repeated(&settings, &mut nth, error).await?,
-            }
-        }
+        let limit = settings.conn_timeout;
+        let connected = within(limit, Self::connect_in_tries(&settings)).await;
+        let connection = connected.unwrap_or_else(|| {
+            let what = format!("the call to connect to {}", settings.address());
+            Err(timed_out(&what, "conn_timeout", limit))
+        })?;
+        Ok(Self {
+            connection: Arc::new(connection),
+            settings,
+        })
     }
 
-    async fn connect_once(settings: &Arc<Settings>) -> RawResult<Connection> {
-        let work = {
-            let settings = Arc::clone(settings);
-            move || {
-                let library = crate::ffi::Library::open(settings.library_path.as_deref())?;
-                library.configure(settings.config_dir.as_deref())?;
-                Connection::open(library, &settings.connect_args()?)
+    async fn connect_in_tries(settings: &Arc<Settings>) -> RawResult<Connection> {
+        let mut nth = 0;
+        loop {
+            let begun = Instant::now();
+            let settings_of_try = Arc::clone(settings);
+            let connected = blocking::run(move || {
+                let library = Library::open(settings_of_try.library_path.as_deref())?;
+                library.configure(settings_of_try.config_dir.as_deref())?;
+                Connection::open(library, &settings_of_try.connect_args()?)
+            });
+            match connected.await {
+                // A library that took its time has tried more than once already.
+                Err(error) if begun.elapsed() < LONGEST_TRY => {
+                    repeated(settings, &mut nth, error).await?;
+                }
+                connected => return connected,
             }
-        };
-        let limit = settings.conn_timeout;
-        within(limit, blocking::run(work)).await.unwrap_or_else(|| {
-            let what = format!("the call to connect to {}", settings.address());
-            Err(timed_out(&what, "conn_total_timeout", limit))
-        })
+        }
     }
 
     /// Runs a statement, again if that fails for a passing reason.

@@ -73,7 +73,7 @@ pub(crate) struct Settings {
     pub(crate) max_retries: u32,
     /// Longest wait for an answer of the library.
     pub(crate) read_timeout: Duration,
-    /// The same for connecting.
+    /// The same for connecting, repetitions included.
     pub(crate) conn_timeout: Duration,
     /// Of the session, and of timestamps as text.
     pub(crate) timezone: Option<Tz>,
@@ -134,7 +134,10 @@ impl Settings {
             config_dir: dsn.get("configDir").filter(filled).cloned(),
             max_retries: dsn.param_or("maxRetries", 2)?,
             read_timeout: limit(dsn, "read_timeout", 300)?,
-            conn_timeout: limit(dsn, "conn_total_timeout", 30)?,
+            conn_timeout: match dsn.get("conn_total_timeout") {
+                None => limit(dsn, "conn_timeout", 30)?,
+                Some(_) => limit(dsn, "conn_total_timeout", 30)?,
+            },
             timezone,
         })
     }

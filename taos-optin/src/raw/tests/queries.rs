@@ -1,9 +1,10 @@
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use taos_query::common::{Precision, Ty};
 use taos_query::sync;
 use taos_query::{AsyncFetchable, AsyncQueryable, AsyncTBuilder, ConnectionState, ErrorKind};
@@ -325,5 +326,46 @@ async fn many_statements_at_once_of_which_some_are_given_up_leave_nothing() {
     for task in tasks.collect::<Vec<_>>() {
         task.await.unwrap();
     }
+    assert_clean(&taos).await;
+}
+
+/// Panics when it is woken, as an executor should not.
+struct Panicking;
+
+impl Wake for Panicking {
+    fn wake(self: Arc<Self>) {
+        panic!("woken");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_callback_stays_on_this_side_and_leaves_nothing() {
+    let fake = Fake::new();
+    let taos = fake.taos().await;
+    let waker = Waker::from(Arc::new(Panicking));
+    let mut cx = Context::from_waker(&waker);
+    {
+        let mut query = pin!(taos.query("hold hold rows 2 1"));
+        assert!(query.as_mut().poll(&mut cx).is_pending());
+        taos.exec("release").await.unwrap();
+        reaches(&taos, "fetches", 1).await;
+        let mut result = query.await.unwrap();
+        {
+            let mut blocks = result.blocks();
+            assert!(blocks.next().poll_unpin(&mut cx).is_pending());
+        }
+        taos.exec("release").await.unwrap();
+        assert_eq!(
+            result.blocks().try_next().await.unwrap().unwrap().nrows(),
+            1
+        );
+        taos.exec("release").await.unwrap();
+    }
+    assert_eq!(
+        taos.exec("late late update 2").await.unwrap(),
+        2,
+        "its thread lives"
+    );
+    taos.exec("release").await.unwrap();
     assert_clean(&taos).await;
 }
