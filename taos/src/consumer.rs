@@ -25,6 +25,10 @@ use crate::driver::{self, Backend};
 /// Declares the types that hold one of the backends that have consumers.
 macro_rules! backends {
     ($($feature:literal $variant:ident $krate:ident;)*) => {
+        #[allow(
+            clippy::large_enum_variant,
+            reason = "a program has few of them, and a box would cost each call a jump"
+        )]
         enum AnyBuilder {
             $(#[cfg(feature = $feature)] $variant($krate::consumer::TmqBuilder),)*
             #[cfg(not(any($(feature = $feature),*)))]

@@ -57,6 +57,7 @@ macro_rules! api {
     ) => {
         /// The functions of one loaded library, which stays loaded for ever.
         #[allow(non_snake_case, reason = "functions have their names in C")]
+        #[allow(dead_code, reason = "a library without one of them is refused, called or not")]
         pub(crate) struct Api {
             /// Variadic in C.
             pub(crate) taos_options: unsafe extern "C" fn(c_int, *const c_void, ...) -> c_int,

@@ -246,7 +246,7 @@ unsafe fn called_back(param: *mut c_void, work: impl FnOnce(&Arc<Shared>)) {
                 "reading an answer of the client library panicked; this is a bug of this crate",
             ));
         }
-        let waker = shared.state().to_be_woken(shared.reading);
+        let waker = shared.state().whom_to_wake(shared.reading);
         // Before whom it wakes looks, so that it finds itself the only owner.
         drop(shared);
         if let Some(waker) = waker {
@@ -412,7 +412,7 @@ impl State {
     }
 
     /// Who waits, unless for more than there is yet.
-    fn to_be_woken(&mut self, reading: Reading) -> Option<Waker> {
+    fn whom_to_wake(&mut self, reading: Reading) -> Option<Waker> {
         if reading == Reading::FirstBlock && matches!(self.stage, Stage::Fetching) {
             return None;
         }
