@@ -228,3 +228,45 @@ fn a_callback_takes_rows_asks_for_more_and_frees_the_result() {
         "in any order: a callback may run while another has not returned"
     );
 }
+
+#[test]
+fn json_blob_and_geometry_are_read_like_text() {
+    let session = Session::start();
+    session.exec(&[
+        "create database d",
+        "use d",
+        "create stable s (ts timestamp, b blob, g geometry(64)) tags (j json)",
+        "insert into t using s tags ('{\"k\":\"é\"}') values (1700000000000, '\\x010203', 'POINT(1 2)')",
+    ]);
+    let answer = session.query("select j, b, g from s");
+    let mut buffer = [0 as c_char; 256];
+    // SAFETY: a row of three values, its fields, and a buffer with room.
+    unsafe {
+        let row = taos_fetch_row(answer.0);
+        let held = values(&answer, row);
+        assert_eq!(held[0].as_deref(), Some("{\"k\":\"é\"}".as_bytes()));
+        assert_eq!(held[1].as_deref(), Some(&[1, 2, 3][..]));
+        assert_eq!(held[2].as_ref().map(Vec::len), Some(21));
+        assert_eq!(
+            CStr::from_ptr((*row).cast()).to_str().unwrap(),
+            "{\"k\":\"é\"}"
+        );
+        let fields = taos_fetch_fields(answer.0);
+        taos_print_row(buffer.as_mut_ptr(), row, fields, 3);
+        let text = CStr::from_ptr(buffer.as_ptr()).to_str().unwrap();
+        assert!(
+            text.starts_with("{\"k\":\"é\"} \\x010203 \\x01010000"),
+            "{text}"
+        );
+    }
+    let answer = session.query("select b from s");
+    let mut columns: TaosRow = null_mut();
+    // SAFETY: one column of one value, behind a length of four bytes.
+    unsafe {
+        assert_eq!(taos_fetch_block(answer.0, &raw mut columns), 1);
+        let offset = *taos_get_column_data_offset(answer.0, 0);
+        let value = (*columns).cast::<u8>().offset(offset.try_into().unwrap());
+        let value = std::slice::from_raw_parts(value, 7);
+        assert_eq!(value, [3, 0, 0, 0, 1, 2, 3]);
+    }
+}
