@@ -118,17 +118,17 @@ unsafe fn write_value(text: &mut String, value: *mut c_void, ty: Ty) {
             Ok(())
         }
         Ty::VarChar | Ty::NChar | Ty::Json => {
-            // SAFETY: as said.
+            // SAFETY: text lies behind its length in two bytes.
             let bytes = unsafe { sized(value, 2) };
             text.push_str(&String::from_utf8_lossy(bytes));
             Ok(())
         }
         Ty::VarBinary | Ty::Geometry => {
-            // SAFETY: as said.
+            // SAFETY: these bytes lie behind their length in two bytes.
             write_hex(text, unsafe { sized(value, 2) })
         }
         Ty::Blob | Ty::MediumBlob => {
-            // SAFETY: as said.
+            // SAFETY: a BLOB lies behind its length in four bytes.
             write_hex(text, unsafe { sized(value, 4) })
         }
         _ => Ok(()),

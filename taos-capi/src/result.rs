@@ -375,7 +375,7 @@ pub(crate) unsafe fn free(result: *mut c_void) {
         return;
     };
     if !held.borrowed {
-        // SAFETY: the same.
+        // SAFETY: the caller gives it up.
         unsafe { release(result) };
     }
 }

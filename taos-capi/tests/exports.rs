@@ -95,7 +95,7 @@ fn what_has_no_meaning_over_websocket_says_so_by_code_and_name() {
         code
     };
     // SAFETY: the connection is open; nothing else is used by these functions.
-    let answers: [(&str, c_int); 10] = unsafe {
+    let answers = unsafe {
         [
             ("taos_connect_auth", {
                 let user = c"root".as_ptr();

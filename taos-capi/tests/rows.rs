@@ -67,7 +67,7 @@ fn a_row_lends_each_value_with_its_length() {
         b"12345678901234567890.5000000000".to_vec(),
     ];
     assert_eq!(first, expected);
-    // SAFETY: the same.
+    // SAFETY: the result is alive.
     unsafe {
         let second = taos_fetch_row(answer.0);
         let second = values(&answer, second);
