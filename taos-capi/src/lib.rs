@@ -1,5 +1,16 @@
 //! The C interface of TDengine's client library over the WebSocket backend: a drop-in `libtaos.so`.
 //!
+//! Programs written in C, or in what loads C libraries, use it as they use the native library, with the header
+//! `include/taos.h`; `cargo xtask install-capi --prefix DIR` puts both in place. They reach taosAdapter (port 6041)
+//! instead of the engine. Where connections go when a program does not say, [`config`] tells in a table.
+//!
+//! # Threads
+//!
+//! A connection may be used by any number of threads at a time. A result, statement or consumer is used by one at a
+//! time. Callbacks run on threads of this library that may block, so that they may call any function, wait, and free
+//! what they were given. A result that is freed while a fetch of it is under way stays until its callback has returned.
+//! Closing a connection leaves what came from it usable.
+//!
 //! # Parts
 //!
 //! - `error`: codes, and the last error of each thread;
@@ -11,7 +22,7 @@
 //! - [`connect`], [`options`], [`config`]: connections, and where they go;
 //! - `result`: what `TAOS_RES*` stands for; [`query`], [`fetch`], `rows`: how it is made and read;
 //! - [`stmt`], [`stmt2`], `statement`, `binds`: prepared statements, and what is bound to them;
-//! - [`schemaless`], [`write`]: writes that are not SQL;
+//! - [`schemaless`], [`mod@write`]: writes that are not SQL;
 //! - [`tmq`], `message`: consumers of topics;
 //! - [`unsupported`]: what has no meaning over WebSocket.
 
