@@ -61,6 +61,17 @@ impl Failure {
     }
 }
 
+/// The words alone: programs show the code themselves.
+fn without_code(text: &str) -> &str {
+    match text
+        .strip_prefix("[0x")
+        .and_then(|rest| rest.split_once("] "))
+    {
+        Some((_, words)) => words,
+        None => text,
+    }
+}
+
 impl From<&RawError> for Failure {
     fn from(error: &RawError) -> Self {
         let code: i32 = error.code().into();
@@ -76,7 +87,7 @@ impl From<&RawError> for Failure {
         };
         let text = match error.kind() {
             ErrorKind::Server => error.message(),
-            _ => error.to_string(),
+            _ => without_code(&error.to_string()).to_owned(),
         };
         Self::new(code, text)
     }

@@ -9,7 +9,7 @@ use crate::args::{invalid, put};
 use crate::error::{Failure, forget, native, remember};
 use crate::guard::guard;
 use crate::handle::at;
-use crate::result::{Res, State, leave};
+use crate::result::{Fetched, Res, State, leave};
 use crate::runtime::{Param, start, wait};
 use crate::types::TaosRes;
 
@@ -72,22 +72,18 @@ unsafe fn fetch_a(
         start(async {}, move |()| report(code));
         return;
     };
-    let fetch = match result.begin() {
-        Ok(fetch) => fetch,
-        Err(failure) => {
-            let code = remember(failure);
-            start(async {}, move |()| report(code));
-            return;
-        }
+    let fetch = match result.code() {
+        0 => result.begin().map_err(remember),
+        code => Err(code),
     };
     result.enter();
-    start(fetch, move |fetched| {
+    let done = move |outcome: Result<Fetched, c_int>| {
         let Param(handle) = { handle };
         // SAFETY: it is not freed before `leave`.
         let Some(result) = (unsafe { at::<Res>(handle) }) else {
             return;
         };
-        let code = match result.finish(fetched) {
+        let code = match outcome.and_then(|fetched| result.finish(fetched)) {
             Ok(rows) => {
                 look(&mut result.state(), rows);
                 c_int::try_from(rows).unwrap_or(c_int::MAX)
@@ -98,7 +94,11 @@ unsafe fn fetch_a(
         report(code);
         // SAFETY: `enter` was called above, and the callback has returned.
         unsafe { leave(handle) };
-    });
+    };
+    match fetch {
+        Ok(fetch) => start(fetch, move |fetched| done(Ok(fetched))),
+        Err(code) => start(async {}, move |()| done(Err(code))),
+    }
 }
 
 /// All rows of a block that is handed out whole are taken.

@@ -84,7 +84,12 @@ fn connecting_fails_with_an_error_of_the_thread() {
     unsafe {
         let taos = taos_connect(host.as_ptr(), null(), c"wrong".as_ptr(), null(), port);
         assert!(taos.is_null());
-        assert_eq!(last_error().0.cast_unsigned(), 0x8000_0357);
+        let (code, words) = last_error();
+        assert_eq!(code.cast_unsigned(), 0x8000_0357);
+        assert!(
+            words.contains("Authentication failure") && !words.contains("0x"),
+            "{words}"
+        );
         let dsn = c(server.dsn());
         let taos = taos_connect_dsn(dsn.as_ptr(), null(), null(), null());
         assert!(!taos.is_null(), "{:?}", last_error());
@@ -155,6 +160,8 @@ fn callbacks_bring_the_result_and_then_its_blocks() {
         let answer = Answer(res);
         assert!(code < 0);
         assert_eq!(answer.error().0, code);
+        taos_fetch_raw_block_a(answer.0, Some(pass), calls.param());
+        assert_eq!(calls.next(), (answer.0, code), "there is nothing to fetch");
         taos_query_a(null_mut(), c"select 1".as_ptr(), Some(pass), calls.param());
         let (res, code) = calls.next();
         assert!(code < 0);
