@@ -5,6 +5,7 @@
 //! `TAOS_EMBEDDED_BIN` names a binary to start instead, `TAOS_TEST_EMULATE` a release to answer as.
 #![forbid(unsafe_code)]
 
+pub mod crowd;
 mod frame;
 pub mod needs;
 pub mod process;

@@ -4,6 +4,8 @@
 //! - `taos-test-process questdb JAR DIR`: two QuestDB servers, one of them guarded, until standard input
 //!   ends; prints `listening on ` and what [`taos_tests::questdb::VARIABLE`] takes.
 //! - `taos-test-process guard PROGRAM ARGUMENTS...`: the program, which ends with standard input.
+//! - `taos-test-process crowd DSN SIZE`: so many connections and queries at once as [`Size`] says in JSON;
+//!   prints the [`Figures`](taos_tests::crowd::Figures).
 //! - `taos-test-process consume messages|records DSN TOPIC`: a member of a consumer group that prints
 //!   what it was given and what was committed, each line before its next step.
 #![forbid(unsafe_code)]
@@ -16,6 +18,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use taos::*;
 use taos_embedded::Embedded;
+use taos_tests::crowd::Size;
 use taos_tests::process::{Event, Line};
 use taos_tests::questdb::{Instance, Servers, guard};
 
@@ -32,6 +35,13 @@ async fn main() -> anyhow::Result<()> {
         ["serve", directory] => serve(directory).await,
         ["questdb", jar, directory] => questdb(Path::new(jar), Path::new(directory)),
         ["guard", program, arguments @ ..] => guard(program, arguments),
+        ["crowd", dsn, size] => {
+            let size: Size = serde_json::from_str(size)?;
+            let figures = taos_tests::crowd::run(dsn, size).await?;
+            let mut out = std::io::stdout().lock();
+            writeln!(out, "{}", serde_json::to_string(&figures)?)?;
+            Ok(())
+        }
         ["consume", how, dsn, topic] => {
             let consumed = match *how {
                 "messages" => messages(dsn, topic).await,

@@ -3,6 +3,7 @@
 mod arrow;
 mod bound_types;
 mod concurrency;
+mod crowd;
 mod documented;
 mod events;
 mod fault_table;
