@@ -13,6 +13,7 @@ mod emulated;
 mod house_rules;
 mod judges;
 mod lint;
+mod memcheck;
 mod native;
 mod process;
 mod questdb;
@@ -64,7 +65,7 @@ enum Chore {
         #[arg(long)]
         prefix: std::path::PathBuf,
     },
-    /// Long forms of the tests: ignored ones, and the fuzz targets if cargo-fuzz is installed
+    /// Long forms of the tests: ignored ones, crowds, chosen ones under valgrind and the fuzz targets, as far as valgrind and cargo-fuzz are installed
     Soak {
         /// Seconds for each fuzz target
         #[arg(long, default_value_t = 60)]

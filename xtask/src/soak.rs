@@ -1,9 +1,12 @@
 //! What takes longer than a test may.
 
+use std::process::Command;
+
 use anyhow::Result;
 
-use crate::judges;
-use crate::process::{self, cargo, has_subcommand, root};
+use crate::process::{self, cargo, has_subcommand, root, target};
+use crate::suite::test_binary;
+use crate::{judges, memcheck, native};
 
 const TARGETS: [&str; 10] = [
     "raw_block",
@@ -18,10 +21,41 @@ const TARGETS: [&str; 10] = [
     "json_meta",
 ];
 
-/// The ignored tests, the C program under valgrind, then each fuzz target for `seconds`.
+/// Hundreds of connections and thousands of queries at once, over WebSocket and through our libtaos.
+fn crowds() -> Result<()> {
+    let behaviour = test_binary("behaviour")?;
+    for (name, library) in [
+        ("WebSocket", None),
+        ("libtaos", Some(native::library("debug"))),
+    ] {
+        println!("\n== a crowd, by {name}");
+        let mut crowd = Command::new(&behaviour);
+        crowd
+            .env_remove("TAOS_TEST_DSNS")
+            .env_remove("TAOS_CAPI_LIB");
+        if let Some(library) = library {
+            crowd.env("TAOS_CAPI_LIB", library);
+        }
+        crowd.env("TAOS_EMBEDDED_BIN", target().join("debug/taos-embedded"));
+        process::run(crowd.args(["crowd::", "--ignored", "--nocapture"]))?;
+    }
+    Ok(())
+}
+
+/// The ignored tests, crowds, chosen tests under valgrind, then each fuzz target for `seconds`.
 pub(crate) fn run(seconds: u32) -> Result<()> {
-    process::run(&mut cargo(["test", "--workspace", "--", "--ignored"]))?;
+    process::run(&mut cargo(["build", "--workspace", "--lib", "--bins"]))?;
+    process::run(&mut cargo([
+        "test",
+        "--workspace",
+        "--",
+        "--ignored",
+        "--skip",
+        "crowd::",
+    ]))?;
+    crowds()?;
     judges::under_valgrind()?;
+    memcheck::run()?;
     if !has_subcommand("fuzz") {
         println!("cargo-fuzz is not installed: the fuzz targets were not run");
         return Ok(());

@@ -88,10 +88,19 @@ macro_rules! api {
                 ]
             }
 
+            /// The required symbols that a library lacks.
+            pub(crate) fn missing(library: &Library) -> Vec<&'static str> {
+                let lacks = |name: &&'static str| {
+                    // SAFETY: the address is only asked for.
+                    unsafe { library.get::<*const c_void>(*name) }.is_err()
+                };
+                Self::REQUIRED.iter().copied().filter(lacks).collect()
+            }
+
             /// Looks all symbols up, those of a library that says it is of `version`.
             ///
             /// # Errors
-            /// The names of the required ones that are not there.
+            /// The name of a required one that is not there.
             ///
             /// # Safety
             /// The library is TDengine's client library, or has its functions under these names with
@@ -99,17 +108,8 @@ macro_rules! api {
             pub(crate) unsafe fn of(
                 library: &Library,
                 version: &'static str,
-            ) -> Result<Self, Vec<&'static str>> {
-                let missing: Vec<&'static str> = Self::REQUIRED
-                    .iter()
-                    .copied()
-                    // SAFETY: the address is only asked for.
-                    .filter(|name| unsafe { library.get::<*const c_void>(*name) }.is_err())
-                    .collect();
-                if !missing.is_empty() {
-                    return Err(missing);
-                }
-                let lost = |name: &'static str| move |_| vec![name];
+            ) -> Result<Self, &'static str> {
+                let lost = |name: &'static str| move |_| name;
                 // SAFETY: the caller vouches for the signatures of all symbols.
                 unsafe {
                     Ok(Self {

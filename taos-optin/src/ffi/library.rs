@@ -81,14 +81,17 @@ impl Library {
         if !version.starts_with("3.") {
             return Err(too_old(&path, &version));
         }
-        let version: &'static str = version.leak();
+        let missing = Api::missing(&opened);
+        if !missing.is_empty() {
+            return Err(wrong(lacking(&path, &version, &missing)));
+        }
         // SAFETY: it says that it is the client library, of a generation whose signatures these are, and
         // it is never closed.
-        let api = unsafe { Api::of(&opened, version) }
-            .map_err(|missing| wrong(lacking(&path, version, &missing)))?;
+        let api = unsafe { Api::of(&opened, version.clone().leak()) }
+            .map_err(|lost| wrong(lacking(&path, &version, &[lost])))?;
         Ok(Self {
             api,
-            version: version.to_owned(),
+            version,
             path,
             config: Mutex::new(Config::Open),
         })

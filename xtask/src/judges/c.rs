@@ -10,8 +10,8 @@ use anyhow::{Context, Result, ensure};
 
 use super::clients::{home, install, sources};
 use super::starts;
-use crate::native;
 use crate::process::{self, Server, cargo, follow_for, root, target};
+use crate::{memcheck, native};
 
 /// What nearly every compiler understands.
 const FLAGS: [&str; 7] = [
@@ -25,8 +25,6 @@ const FLAGS: [&str; 7] = [
 ];
 /// Valgrind makes a program about fifty times slower.
 const LIMIT: Duration = Duration::from_secs(15 * 60);
-/// What valgrind ends with if it found something.
-const FOUND: &str = "--error-exitcode=9";
 
 fn files() -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = fs::read_dir(sources("c"))?
@@ -91,13 +89,7 @@ pub(crate) fn under_valgrind() -> Result<()> {
     let server = Server::embedded(&target().join("debug/taos-embedded"))?;
     let mut failed = 0;
     let clean = follow_for(
-        Command::new("valgrind")
-            .args(["--quiet", FOUND, "--leak-check=full", "--num-callers=30"])
-            .args([
-                "--show-leak-kinds=definite",
-                "--errors-for-leak-kinds=definite",
-            ])
-            .arg(home("c").join("judge"))
+        memcheck::watched(&home("c").join("judge"), &[])
             .env(native::SEARCHED, &directory)
             .env("TAOS_ADDRESS", &server.address),
         LIMIT,
