@@ -1,6 +1,5 @@
 //! Hundreds of connections and thousands of queries at once hold nothing up, and leave nothing behind.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
