@@ -9,6 +9,7 @@
 //! | `compression` | `TAOS_COMPRESSION` | compress messages |
 //! | `connRetries` | `TAOS_CONN_RETRIES` | further rounds over the servers |
 //! | `retryBackoffMs`, `retryBackoffMaxMs` | `TAOS_RETRY_BACKOFF_MS`, `TAOS_RETRY_BACKOFF_MAX_MS` | pause between rounds |
+//! | `connTimeoutSec`, `readTimeoutSec` | `TAOS_CONN_TIMEOUT_SEC`, `TAOS_READ_TIMEOUT_SEC` | longest step of connecting, and wait for an answer; seconds |
 //! | `wsTlsMode` | `TAOS_WS_TLS_MODE` | `0` plain, `1` TLS without a check, `2` or `3` TLS with the server's certificate checked |
 //! | `wsTlsVersion`, `wsTlsCa` | `TAOS_WS_TLS_VERSION`, `TAOS_WS_TLS_CA` | versions; PEM text or file of the authority |
 //!
@@ -37,7 +38,7 @@ const ENGINE_PORT: u16 = 6030;
 pub(crate) const ADAPTER_PORT: u16 = 6041;
 
 /// What is read, and its name in the environment.
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 15] = [
     ("adapterList", "TAOS_ADAPTER_LIST"),
     ("firstEp", "TAOS_FIRST_EP"),
     ("secondEp", "TAOS_SECOND_EP"),
@@ -48,6 +49,8 @@ const KEYS: [(&str, &str); 13] = [
     ("connRetries", "TAOS_CONN_RETRIES"),
     ("retryBackoffMs", "TAOS_RETRY_BACKOFF_MS"),
     ("retryBackoffMaxMs", "TAOS_RETRY_BACKOFF_MAX_MS"),
+    ("connTimeoutSec", "TAOS_CONN_TIMEOUT_SEC"),
+    ("readTimeoutSec", "TAOS_READ_TIMEOUT_SEC"),
     ("wsTlsMode", "TAOS_WS_TLS_MODE"),
     ("wsTlsVersion", "TAOS_WS_TLS_VERSION"),
     ("wsTlsCa", "TAOS_WS_TLS_CA"),
@@ -204,6 +207,8 @@ impl Settings {
             ("connRetries", "conn_retries"),
             ("retryBackoffMs", "retry_backoff_ms"),
             ("retryBackoffMaxMs", "retry_backoff_max_ms"),
+            ("connTimeoutSec", "conn_timeout"),
+            ("readTimeoutSec", "read_timeout"),
             ("wsTlsVersion", "tls_version"),
             ("wsTlsCa", "tls_ca"),
         ] {

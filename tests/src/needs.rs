@@ -69,9 +69,9 @@ pub const TIME_ZONES: Need = Need::new("time zones", |c| c.time_zones);
 pub const KNOWN_FRAMES: Need = Need::of_the_way("line that the proxy understands", |target| {
     !target.is_native() || target.is_native_over_websocket()
 });
-/// No further tries to connect, by the DSN: a native library has a number of the whole process.
-pub const NO_FURTHER_TRIES: Need = Need::of_the_way("number of tries by connection", |target| {
-    !target.is_native() || std::env::var("TAOS_CONN_RETRIES").as_deref() == Ok("0")
+/// Short timeouts and no further tries to connect, by the DSN: a native library has those of the whole process.
+pub const SHORT_LIMITS: Need = Need::of_the_way("limits of single connections", |target| {
+    !target.is_native() || std::env::var_os("TAOS_READ_TIMEOUT_SEC").is_some()
 });
 /// Another address when one is gone.
 pub const FAILOVER: Need = Need::of_the_way("second address", |target| !target.is_native());

@@ -26,8 +26,19 @@ pub(crate) const SEARCHED: &str = if cfg!(target_os = "macos") {
     "LD_LIBRARY_PATH"
 };
 
-/// What is about connections that fail at once, which a native library is told by its environment.
-const WITHOUT_TRIES: [&str; 2] = ["mistakes::", "pools::"];
+/// What is about connections that fail soon, and the environment that tells a native library so.
+const SOON: [&str; 5] = [
+    "fault_column::",
+    "fault_table::",
+    "faults::",
+    "mistakes::",
+    "pools::",
+];
+const LIMITS: [(&str, &str); 3] = [
+    ("TAOS_CONN_RETRIES", "0"),
+    ("TAOS_CONN_TIMEOUT_SEC", "2"),
+    ("TAOS_READ_TIMEOUT_SEC", "3"),
+];
 
 /// Our libtaos as cargo leaves it, of the profile `debug` or `release`.
 pub(crate) fn library(profile: &str) -> PathBuf {
@@ -78,10 +89,10 @@ pub(crate) fn run() -> Result<Count> {
     let mut total = skips::counted(command, RUN, SUITE)?;
     total.skipped += u64::try_from(skipped.len())?;
     total += skips::stale(behaviour(), &skipped)?;
-    println!("-- without further tries to connect");
+    println!("-- with short limits");
     let mut command = behaviour();
-    command.args(WITHOUT_TRIES).env("TAOS_CONN_RETRIES", "0");
-    total += skips::counted(command, "native-tries", SUITE)?;
+    command.args(SOON).envs(LIMITS);
+    total += skips::counted(command, "native-limits", SUITE)?;
     total += examples(&library)?;
     Ok(total)
 }

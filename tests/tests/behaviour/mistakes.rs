@@ -121,7 +121,7 @@ fn a_native_library_that_is_not_there_is_an_error_that_says_what_to_do() {
 
 #[test]
 fn a_refused_port_is_reported_at_once_without_retries() {
-    for_targets(&[needs::NO_FURTHER_TRIES], |target| async move {
+    for_targets(&[needs::SHORT_LIMITS], |target| async move {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
         drop(listener);
@@ -301,7 +301,7 @@ fn a_server_that_is_no_websocket_is_a_clear_error() {
 
 #[test]
 fn a_server_that_closes_at_once_is_a_clear_error() {
-    for_targets(&[needs::NO_FURTHER_TRIES], |target| async move {
+    for_targets(&[needs::SHORT_LIMITS], |target| async move {
         let address = peer(|socket| async move { drop(socket) }).await;
         let error = error_of(&elsewhere(&target, address, 5), "select 1").await;
         assert!(

@@ -236,15 +236,18 @@ impl Cell {
 
 /// All modes of a call at once, for the sake of time; names each cell that fails.
 fn every_fault(call: Call) {
-    for_targets(&[needs::TOPICS, needs::KNOWN_FRAMES], |target| async move {
-        let modes = MODES.into_iter();
-        let modes =
-            modes.filter(|mode| *mode != Mode::SecondAddress || needs::FAILOVER.met(&target));
-        let cells: Vec<Cell> = modes.map(|mode| Cell { mode, call }).collect();
-        let runs = cells.iter().map(|cell| cell.run(&target));
-        none_fails(&cells, runs).await;
-        Ok(())
-    });
+    for_targets(
+        &[needs::TOPICS, needs::KNOWN_FRAMES, needs::SHORT_LIMITS],
+        |target| async move {
+            let modes = MODES.into_iter();
+            let modes =
+                modes.filter(|mode| *mode != Mode::SecondAddress || needs::FAILOVER.met(&target));
+            let cells: Vec<Cell> = modes.map(|mode| Cell { mode, call }).collect();
+            let runs = cells.iter().map(|cell| cell.run(&target));
+            none_fails(&cells, runs).await;
+            Ok(())
+        },
+    );
 }
 
 #[test]
