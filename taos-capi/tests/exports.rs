@@ -146,3 +146,62 @@ fn what_has_no_meaning_over_websocket_says_so_by_code_and_name() {
         assert_eq!(code.cast_unsigned(), NOT_SUPPORTED, "{name}");
     }
 }
+
+/// A program that names types and numbers as programs for the native library do.
+const PROGRAM: &str = r#"
+#include "taos.h"
+static void done(void *param, TAOS_RES *res, int code) { (void)param; (void)res; (void)code; }
+static void kept(tmq_t *tmq, int32_t code, void *param) { (void)tmq; (void)code; (void)param; }
+int use(TAOS *taos) {
+  tmq_commit_cb *commit = kept;
+  TAOS_ROW row = 0;
+  TAOS_FIELD field = {.type = TSDB_DATA_TYPE_BINARY};
+  struct tmq_raw_data raw = {0};
+  tmq_conf_res_t set = TMQ_CONF_OK;
+  taos_options(TSDB_OPTION_TIMEZONE, "UTC", 1);
+  taos_options_connection(taos, TSDB_OPTION_CONNECTION_USER_APP, "program");
+  taos_query_a(taos, "select 1", done, 0);
+  tmq_commit_async(0, 0, commit, 0);
+  tmq_free_raw(raw);
+  return row == 0 && field.type == TSDB_DATA_TYPE_VARCHAR && set == 0;
+}
+_Static_assert(sizeof(TAOS_FIELD) == 72 && sizeof(TAOS_FIELD_E) == 72 && sizeof(TAOS_FIELD_ALL) == 76, "");
+_Static_assert(sizeof(TAOS_MULTI_BIND) == 48 && sizeof(TAOS_STMT2_BIND) == 40, "");
+_Static_assert(sizeof(TAOS_STMT2_BINDV) == 32 && sizeof(TAOS_STMT2_OPTION) == 32, "");
+_Static_assert(sizeof(tmq_raw_data) == 16 && sizeof(tmq_topic_assignment) == 32, "");
+"#;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_header_compiles_and_declares_what_is_exported() {
+    let include = concat!(env!("CARGO_MANIFEST_DIR"), "/include");
+    let dir = tempfile::tempdir().unwrap();
+    let program = dir.path().join("program.c");
+    std::fs::write(&program, PROGRAM).unwrap();
+    let output = Command::new("cc")
+        .args([
+            "-std=c11",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-fsyntax-only",
+            "-I",
+            include,
+        ])
+        .arg(&program)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let header = include_str!("../include/taos.h");
+    for name in include_str!("exports.txt").lines() {
+        let declared = header.lines().any(|line| {
+            line.split_once(&format!("{name}("))
+                .is_some_and(|(before, _)| before.ends_with([' ', '*']) && !before.contains(" * "))
+        });
+        assert!(declared, "{name} is not in the header");
+    }
+}
