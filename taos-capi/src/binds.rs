@@ -371,6 +371,7 @@ pub(crate) unsafe fn array<'a, T>(pointer: *const T, len: usize) -> &'a [T] {
     unsafe { slice::from_raw_parts(pointer, len) }
 }
 
+// SAFETY: the C library that every program has declares them so.
 unsafe extern "C" {
     fn malloc(size: usize) -> *mut c_void;
     fn free(pointer: *mut c_void);

@@ -12,8 +12,8 @@ use crate::process::root;
 const ROOMS: [&str; 3] = ["taos-optin/src/ffi", "taos-optin/src/raw", "taos-capi/"];
 /// The crates that these rooms are in; every other one forbids `unsafe` as a whole.
 const WITH_ROOMS: [&str; 2] = ["taos-optin", "taos-capi"];
-/// Shorter reasons say nothing.
-const SHORTEST_REASON: usize = 12;
+/// Shorter reasons say nothing; `as above` just does.
+const SHORTEST_REASON: usize = 8;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -213,6 +213,8 @@ fn classify(behind: &[Token<'_>]) -> Use {
 /// Whether the statement that ends in `before` begins behind a comment with a reason.
 fn has_reason(before: &[Token<'_>]) -> bool {
     let mut tokens = before.iter().rev().peekable();
+    // What stands right of the token at hand.
+    let mut right: Option<&Token<'_>> = None;
     while let Some(token) = tokens.next() {
         if token.kind == Kind::Comment {
             let mut comment = vec![token.text];
@@ -224,11 +226,26 @@ fn has_reason(before: &[Token<'_>]) -> bool {
             let reason = comment.split_once("SAFETY:").map(|(_, reason)| reason);
             return reason.is_some_and(|reason| reason.trim().len() >= SHORTEST_REASON);
         }
-        if token.is(";") || token.is("{") || token.is("}") {
+        if token.is("}") && right.is_some_and(goes_on) {
+            let mut depth = 1_usize;
+            while depth > 0 {
+                let Some(inside) = tokens.next() else {
+                    return false;
+                };
+                depth += usize::from(inside.is("}"));
+                depth -= usize::from(inside.is("{"));
+            }
+        } else if token.is(";") || token.is("{") || token.is("}") {
             return false;
         }
+        right = Some(token);
     }
     false
+}
+
+/// Whether a statement goes on with this token behind a block of its own.
+fn goes_on(token: &Token<'_>) -> bool {
+    [".", "?", ",", ")"].iter().any(|mark| token.is(mark))
 }
 
 fn in_a_room(file: &str) -> bool {
@@ -377,6 +394,8 @@ mod tests {
             "fn f() { let x =\n // SAFETY: checked one line above\n unsafe { g() }; }",
             "fn f() {\n // SAFETY: as above, and not NULL\n let x = h(1, unsafe { g() }); }",
             "fn f() { /* SAFETY: the caller vouches */ unsafe { g() } }",
+            "fn f() {\n // SAFETY: both are alive\n let x = unsafe { g() }.map(|g| unsafe { h(g) }); }",
+            "fn f() {\n // SAFETY: both are alive\n k(unsafe { g() }, unsafe { h() }); }",
             "pub unsafe extern \"C\" fn f() {}",
             "#[unsafe(no_mangle)] fn f() {}",
             "type F = unsafe extern \"C\" fn(i32);",

@@ -14,6 +14,7 @@ use super::{error, signed_id, text};
 use crate::ffi::{Api, TaosRes, TaosStmt};
 use crate::stmt::encode::{Column, Table};
 
+// SAFETY: the C library that every program has declares them so.
 unsafe extern "C" {
     /// Of the C library, with whose `malloc` libraries before 3.0.5 make what they give away.
     fn free(pointer: *mut c_void);

@@ -313,6 +313,7 @@ impl Drop for Vgroups {
     }
 }
 
+// SAFETY: the C library that every program has declares them so.
 unsafe extern "C" {
     #[link_name = "free"]
     fn free_c(memory: *mut c_void);
