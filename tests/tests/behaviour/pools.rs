@@ -98,15 +98,18 @@ fn many_tasks_share_the_few_connections_of_a_pool() {
 
 #[test]
 fn a_refused_connection_is_an_error_with_its_cause() {
-    for_targets(&[needs::KNOWN_FRAMES], |target| async move {
-        let proxy = target.proxy().await?.start().await?;
-        let dsn = through(&target, &[&proxy]);
-        drop(proxy);
-        let pool = TaosBuilder::from_dsn(&dsn)?.pool()?;
-        let error = Error::from(pool.get().await.map(drop).unwrap_err());
-        assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
-        Ok(())
-    });
+    for_targets(
+        &[needs::KNOWN_FRAMES, needs::SHORT_LIMITS],
+        |target| async move {
+            let proxy = target.proxy().await?.start().await?;
+            let dsn = through(&target, &[&proxy]);
+            drop(proxy);
+            let pool = TaosBuilder::from_dsn(&dsn)?.pool()?;
+            let error = Error::from(pool.get().await.map(drop).unwrap_err());
+            assert_eq!(error.kind(), ErrorKind::Connect, "{error}");
+            Ok(())
+        },
+    );
 }
 
 /// A blocking program over a pool whose connections are cut half-way.
