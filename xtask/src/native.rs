@@ -35,7 +35,7 @@ const SOON: [&str; 5] = [
     "pools::",
 ];
 const LIMITS: [(&str, &str); 3] = [
-    ("TAOS_CONN_RETRIES", "0"),
+    ("TAOS_CONN_RETRIES", "1"),
     ("TAOS_CONN_TIMEOUT_SEC", "2"),
     ("TAOS_READ_TIMEOUT_SEC", "3"),
 ];

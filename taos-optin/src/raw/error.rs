@@ -17,6 +17,9 @@ pub(crate) const BEING_CREATED: i32 = 0x032C;
 /// tells of a lost socket.
 const LOST: &[i32] = &[0x0018, 0x020B, 0x0213, 0x0215, 0xE002];
 
+/// What a library over WebSocket tells of a server that does not answer in time.
+const SILENT: &[i32] = &[0xE003, 0xE004];
+
 /// The code without the library's marks.
 pub(crate) const fn bare(code: c_int) -> i32 {
     code & 0xFFFF
@@ -27,9 +30,9 @@ pub(crate) fn is_lost(code: i32) -> bool {
     code == NO_NETWORK || LOST.contains(&code)
 }
 
-/// The error of a write: of one whose link broke nobody knows whether it was done.
+/// The error of a write: of one whose link broke, or that was not answered, nobody knows whether it was done.
 pub(crate) fn of_write(error: RawError) -> RawError {
-    if error.kind() == ErrorKind::ConnectionLost {
+    if matches!(error.kind(), ErrorKind::ConnectionLost | ErrorKind::Timeout) {
         error.with_outcome_unknown()
     } else {
         error
@@ -48,6 +51,8 @@ pub(crate) fn of_code(code: c_int, words: String) -> RawError {
     let error = RawError::new(code, words);
     if LOST.contains(&code) {
         error.with_kind(ErrorKind::ConnectionLost)
+    } else if SILENT.contains(&code) {
+        error.with_kind(ErrorKind::Timeout)
     } else {
         error
     }
