@@ -163,7 +163,7 @@ pub(crate) fn column(view: &ColumnView, ty: Ty, form: Form) -> RawResult<Column>
             column.lengths = Some(lengths);
             column.values = Values::Bytes(values);
         }
-        Some(_) if packed && nulls == rows => {}
+        Some(_) if packed && nulls == rows => column.values = Values::fixed(&[]),
         Some(values) => column.values = Values::fixed(values),
         None => {
             let (lengths, values) = payloads(view, ty)?;
@@ -268,3 +268,6 @@ pub(crate) fn tag(value: &Value, form: Form) -> RawResult<Column> {
     }
     Ok(column)
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,5 +4,6 @@
 mod calls;
 pub(crate) mod fake;
 mod queries;
+mod statements;
 
 use fake::Fake;
