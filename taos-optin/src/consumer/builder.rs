@@ -5,7 +5,7 @@ use taos_query::{AsyncTBuilder, Code, Dsn, ErrorKind, IntoDsn, RawError, RawResu
 use tokio::sync::oneshot;
 
 use super::config::{Config, PARAMS};
-use super::driver;
+use super::driver::{self, Driver};
 use super::shared::Shared;
 use super::{Consumer, ended_thread};
 use crate::TaosBuilder;
@@ -68,8 +68,7 @@ impl AsyncTBuilder for TmqBuilder {
     }
 
     async fn ping(&self, target: &mut Consumer) -> RawResult<()> {
-        use taos_query::tmq::AsAsyncConsumer as _;
-        target.list_topics().await.map(drop)
+        target.asked("ping", Driver::ping).await
     }
 
     fn is_broken(target: &Consumer) -> bool {

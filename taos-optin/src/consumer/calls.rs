@@ -10,7 +10,18 @@ use super::driver::Driver;
 const NOTHING: i32 = 0x4011;
 
 impl Driver {
+    /// Asks the library something that costs nothing, if there is anything to ask.
+    pub(super) fn ping(&mut self) -> RawResult<()> {
+        let idle = self.shared.state().usable().is_err();
+        if idle {
+            Ok(())
+        } else {
+            self.topics().map(drop)
+        }
+    }
+
     pub(super) fn topics(&mut self) -> RawResult<Vec<String>> {
+        self.shared.state().usable()?;
         let topics = self.handle.subscription();
         topics.map_err(|error| self.named(error, "listing the topics"))
     }

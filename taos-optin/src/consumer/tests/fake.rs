@@ -75,7 +75,8 @@ pub(super) async fn building(params: &str) -> (tokio::task::JoinHandle<RawResult
     (building, accept(folder, listener).await)
 }
 
-async fn built(old: bool, params: &str) -> (Consumer, Peer) {
+/// A consumer that is not subscribed to anything.
+pub(super) async fn built(old: bool, params: &str) -> (Consumer, Peer) {
     let (folder, listener, dsn) = place(old, params);
     let builder = TmqBuilder::from_dsn(dsn).unwrap();
     let (consumer, peer) = tokio::join!(builder.build(), accept(folder, listener));

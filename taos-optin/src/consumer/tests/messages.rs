@@ -7,7 +7,7 @@ use taos_query::tmq::{
 };
 use taos_query::{AsyncTBuilder as _, ErrorKind};
 
-use super::fake::{building, dsn, message, subscribed, subscribed_by_old};
+use super::fake::{building, built, dsn, message, subscribed, subscribed_by_old};
 use crate::consumer::TmqBuilder;
 
 #[tokio::test]
@@ -255,4 +255,24 @@ async fn other_topics_take_the_place_of_the_first() {
     consumer.subscribe(["other"]).await.unwrap();
     peer.sees("unsubscribe").await;
     peer.sees("subscribe other").await;
+}
+
+#[tokio::test]
+async fn what_is_not_subscribed_says_so_and_is_no_broken_consumer() {
+    let dsn = dsn("");
+    let builder = TmqBuilder::from_dsn(&dsn).unwrap();
+    let (mut consumer, mut peer) = built(false, "").await;
+    let looked = consumer.recv_timeout(Timeout::None).await.map(drop);
+    for refused in [
+        looked,
+        consumer.list_topics().await.map(drop),
+        consumer.commit_all().await,
+        consumer.offset_seek("t", 1, 1).await,
+    ] {
+        assert_eq!(refused.unwrap_err().code(), 0x4017);
+    }
+    builder.ping(&mut consumer).await.unwrap();
+    assert!(!TmqBuilder::is_broken(&consumer));
+    consumer.unsubscribe().await;
+    peer.sees("close").await;
 }
