@@ -1,13 +1,16 @@
 //! Every function of the library, called with NULL and with handles of every other kind: none may crash, and each
 //! says that something is wrong, by its code or by giving nothing.
 
+#[path = "common/calls.rs"]
+mod calls;
 mod common;
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::c_void;
 use std::ptr::{null_mut, with_exposed_provenance_mut};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use calls::{CALLED, Fill, Function, Given};
 use common::topics::Reader;
 use common::{Answer, Session, last_error};
 use taos_capi::connect::*;
@@ -32,7 +35,6 @@ use taos_capi::tmq::words::*;
 use taos_capi::unsupported::*;
 use taos_capi::version::*;
 use taos_capi::write::*;
-use taos_query::abi::*;
 
 /// What a function's first argument is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,206 +63,6 @@ enum Rule {
     New,
     /// Something that is no code.
     Anything,
-}
-
-/// What the arguments are made of.
-#[derive(Debug, Clone, Copy)]
-struct Fill {
-    handle: *mut c_void,
-    /// Text for all arguments that are text, else NULL.
-    words: *mut c_char,
-    /// Zeros for all other places, else NULL.
-    place: *mut c_void,
-    number: i32,
-    calls_back: bool,
-}
-
-trait Arg {
-    const CALLS_BACK: bool = false;
-    fn of(fill: &Fill) -> Self;
-}
-
-macro_rules! args {
-    ($($ty:ty: |$fill:ident| $value:expr;)*) => {$(
-        impl Arg for $ty {
-            fn of($fill: &Fill) -> Self {
-                $value
-            }
-        }
-    )*};
-}
-
-args! {
-    *mut c_void: |fill| fill.handle;
-    *const c_void: |fill| fill.handle;
-    *mut c_char: |fill| fill.words;
-    *const c_char: |fill| fill.words;
-    i32: |fill| fill.number;
-    i64: |fill| i64::from(fill.number);
-    u16: |fill| u16::try_from(fill.number).unwrap_or_default();
-    u32: |fill| u32::try_from(fill.number).unwrap_or_default();
-    SqlLen: |fill| SqlLen::try_from(fill.number).unwrap_or_default();
-    TmqRawData: |fill| TmqRawData { raw: fill.place, raw_len: 0, raw_type: 0 };
-}
-
-macro_rules! places {
-    ($($ty:ty),*) => {$(
-        impl Arg for *mut $ty {
-            fn of(fill: &Fill) -> Self {
-                fill.place.cast()
-            }
-        }
-    )*};
-}
-
-places!(
-    bool,
-    i32,
-    *mut c_void,
-    *mut *mut c_void,
-    *mut c_char,
-    *mut *mut c_char,
-    *mut TaosFieldE,
-    *mut TaosFieldAll,
-    *mut TmqTopicAssignment,
-    TaosDbRouteInfo,
-    TaosField,
-    TaosFieldAll,
-    TaosFieldE,
-    TaosMultiBind,
-    TaosStmt2Bindv,
-    TaosStmt2Option,
-    TaosStmtOptions,
-    TmqRawData,
-    TmqTopicAssignment
-);
-
-impl Arg for *const *const c_char {
-    fn of(fill: &Fill) -> Self {
-        fill.place.cast_const().cast()
-    }
-}
-
-/// Calls that came back.
-static CALLED: AtomicUsize = AtomicUsize::new(0);
-
-unsafe extern "C" fn result(param: *mut c_void, res: *mut c_void, code: c_int) {
-    assert!(code < 0, "{code}");
-    if res != param {
-        // SAFETY: what the test did not give is a result of this callback's own.
-        unsafe { taos_free_result(res) };
-    }
-    CALLED.fetch_add(1, Ordering::AcqRel);
-}
-
-unsafe extern "C" fn commit(_: *mut c_void, code: i32, _: *mut c_void) {
-    assert!(code < 0, "{code}");
-    CALLED.fetch_add(1, Ordering::AcqRel);
-}
-
-unsafe extern "C" fn numbers(_: *mut c_void, code: c_int, _: *mut c_void, _: c_int, _: *mut u64) {
-    assert!(code < 0, "{code}");
-    CALLED.fetch_add(1, Ordering::AcqRel);
-}
-
-unsafe extern "C" fn words(
-    _: *mut c_void,
-    code: c_int,
-    _: *mut c_void,
-    _: c_int,
-    _: *mut *mut c_char,
-) {
-    assert!(code < 0, "{code}");
-    CALLED.fetch_add(1, Ordering::AcqRel);
-}
-
-macro_rules! callbacks {
-    ($($ty:ident = $function:ident),*) => {$(
-        impl Arg for Option<$ty> {
-            const CALLS_BACK: bool = true;
-
-            fn of(fill: &Fill) -> Self {
-                fill.calls_back.then_some($function as $ty)
-            }
-        }
-    )*};
-}
-
-callbacks!(
-    TaosCallback = result,
-    TmqCommitCb = commit,
-    WhitelistCallback = numbers,
-    DualStackWhitelistCallback = words
-);
-
-/// What a function gave.
-#[derive(Debug, Clone, Copy)]
-enum Given {
-    Nothing,
-    Number(i64),
-    Address(*mut c_void),
-}
-
-trait Ret {
-    fn given(self) -> Given;
-}
-
-macro_rules! gives {
-    ($($ty:ty: |$value:ident| $given:expr;)*) => {$(
-        impl Ret for $ty {
-            fn given(self) -> Given {
-                let $value = self;
-                $given
-            }
-        }
-    )*};
-}
-
-gives! {
-    (): |_nothing| Given::Nothing;
-    bool: |_flag| Given::Number(0);
-    i32: |number| Given::Number(number.into());
-    i64: |number| Given::Number(number);
-    SetConfRet: |told| Given::Number(told.retCode.into());
-}
-
-impl<T> Ret for *mut T {
-    fn given(self) -> Given {
-        Given::Address(self.cast())
-    }
-}
-
-impl<T> Ret for *const T {
-    fn given(self) -> Given {
-        Given::Address(self.cast_mut().cast())
-    }
-}
-
-/// A function that is called with whatever a fill makes of its arguments.
-trait Function {
-    const CALLS_BACK: bool;
-
-    /// # Safety
-    /// The function bears these arguments.
-    unsafe fn call(self, fill: &Fill) -> Given;
-}
-
-macro_rules! functions {
-    ($(($($arg:ident)*))*) => {$(
-        impl<$($arg: Arg,)* R: Ret> Function for unsafe extern "C" fn($($arg),*) -> R {
-            const CALLS_BACK: bool = false $(|| $arg::CALLS_BACK)*;
-
-            unsafe fn call(self, _fill: &Fill) -> Given {
-                // SAFETY: the caller's duty.
-                unsafe { self($($arg::of(_fill)),*) }.given()
-            }
-        }
-    )*};
-}
-
-functions! {
-    () (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E F) (A B C D E F G) (A B C D E F G H)
-    (A B C D E F G H I) (A B C D E F G H I J)
 }
 
 struct Export {
@@ -593,8 +395,9 @@ impl Handles {
     }
 
     fn of(&self, kind: Kind) -> *mut c_void {
-        let found = self.all.iter().find(|(other, _)| *other == kind);
-        found.unwrap().1
+        let mut all = self.all.iter();
+        let found = all.find_map(|(other, handle)| (*other == kind).then_some(*handle));
+        found.unwrap_or_else(|| panic!("there is none of {kind:?}"))
     }
 
     /// All of them still do what they are for.
