@@ -9,6 +9,7 @@ use taos_ws::consumer::Consumer;
 
 use super::conf::{BROKEN, TmqCommitCb};
 use super::consumer::{Seat, coded, member};
+use super::reports::Reports;
 use crate::args::{invalid, text};
 use crate::error::Failure;
 use crate::guard::guard;
@@ -82,10 +83,10 @@ unsafe fn commit_later(
     let param = Param(param);
     // SAFETY: the caller's duty.
     let seat = unsafe { member(tmq) }.map(|member| Arc::clone(&member.seat));
-    let reports = match &seat {
-        Ok(seat) => Arc::clone(&seat.reports),
+    let call = match &seat {
+        Ok(seat) => seat.reports.begin(),
         // There is no consumer to name.
-        Err(_) => Arc::default(),
+        Err(_) => Arc::<Reports>::default().begin(),
     };
     let work = async move {
         let seat = seat?;
@@ -95,7 +96,7 @@ unsafe fn commit_later(
         if let Some(cb) = cb {
             let code = coded(ended);
             // SAFETY: the program gave both for this call.
-            unsafe { reports.call(cb, param, code) };
+            unsafe { call.make(cb, param, code, true) };
         }
     });
 }

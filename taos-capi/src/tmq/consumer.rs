@@ -76,10 +76,10 @@ impl Seat {
             let reports = Arc::clone(&self.reports);
             consumer.on_auto_commit(move |ended| {
                 let code = ended.map_or_else(|error| Failure::from(error).code(), |()| 0);
-                let reports = Arc::clone(&reports);
+                let call = reports.begin();
                 start(std::future::ready(()), move |()| {
                     // SAFETY: the program gave both with `tmq_conf_set_auto_commit_cb` for this very use.
-                    unsafe { reports.call(cb, param, code) };
+                    unsafe { call.make(cb, param, code, false) };
                 });
             });
         }

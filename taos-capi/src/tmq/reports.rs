@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicPtr, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::conf::TmqCommitCb;
@@ -26,13 +26,32 @@ pub(super) struct Reports {
     ended: Condvar,
 }
 
-/// Counts as a call until it is dropped.
-pub(super) struct Call<'a>(&'a Reports);
+/// A call that will be made; it counts until it is dropped.
+#[derive(Debug)]
+pub(super) struct Call(Arc<Reports>);
 
-impl Drop for Call<'_> {
-    fn drop(&mut self) {
+impl Call {
+    /// Makes the call; after the consumer's end only if the program waits for it.
+    ///
+    /// # Safety
+    /// The function may be called with this parameter.
+    pub(super) unsafe fn make(self, cb: TmqCommitCb, param: Param, code: i32, promised: bool) {
+        let handle = self.0.handle.load(Ordering::Acquire);
+        if handle.is_null() && !promised {
+            return;
+        }
+        INSIDE.set(true);
+        // SAFETY: the caller vouches for it. The handle stays until the call has returned, or for as long as one
+        // may wait for that.
+        unsafe { cb(handle, code, param.0) };
         INSIDE.set(false);
-        let mut calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let calls = self.0.calls.lock();
+        let mut calls = calls.unwrap_or_else(PoisonError::into_inner);
         *calls = calls.saturating_sub(1);
         self.0.ended.notify_all();
     }
@@ -43,35 +62,26 @@ impl Reports {
         self.handle.store(handle, Ordering::Release);
     }
 
-    /// # Safety
-    /// The function may be called with this parameter.
-    pub(super) unsafe fn call(&self, cb: TmqCommitCb, param: Param, code: i32) {
-        {
-            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-            *calls += 1;
-        }
-        let call = Call(self);
-        INSIDE.set(true);
-        let handle = self.handle.load(Ordering::Acquire);
-        // SAFETY: the caller vouches for it. The handle stays until the call has returned, or for as long as one
-        // may wait for that.
-        unsafe { cb(handle, code, param.0) };
-        drop(call);
+    /// Says that a call will be made.
+    pub(super) fn begin(self: &Arc<Self>) -> Call {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        *calls += 1;
+        drop(calls);
+        Call(Arc::clone(self))
     }
 
-    /// Waits for the calls that run, and tells those after it of no handle. From within a call there is nothing to
-    /// wait for.
+    /// Waits for the calls that were begun, and tells those after it of no handle. From within a call there is nothing
+    /// to wait for.
     pub(super) fn finish(&self) {
+        if !INSIDE.get() {
+            let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let waited = self
+                .ended
+                .wait_timeout_while(calls, LONGEST_CALL, |calls| *calls > 0);
+            if waited.is_ok_and(|(_, late)| late.timed_out()) {
+                tracing::warn!("a consumer is closed while a callback of it still runs");
+            }
+        }
         self.belong_to(null_mut());
-        if INSIDE.get() {
-            return;
-        }
-        let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self
-            .ended
-            .wait_timeout_while(calls, LONGEST_CALL, |calls| *calls > 0);
-        if waited.is_ok_and(|(_, late)| late.timed_out()) {
-            tracing::warn!("a consumer is closed while a callback of it still runs");
-        }
     }
 }
