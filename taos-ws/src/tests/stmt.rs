@@ -115,7 +115,7 @@ async fn the_first_generation_sends_nothing_before_execute_and_then_the_newer_fo
             .await
             .unwrap();
     }
-    // The same table once more, which takes a message of its own.
+    // The same table once more, whose rows go with those before.
     stmt.bind(&columns(1))
         .await
         .unwrap()
@@ -125,10 +125,7 @@ async fn the_first_generation_sends_nothing_before_execute_and_then_the_newer_fo
     assert_eq!(server.take_log(), [""; 0]);
     assert_eq!(stmt.execute().await.unwrap(), 5);
     assert_eq!(stmt.affected_rows().await, 5);
-    assert_eq!(
-        server.take_log(),
-        ["stmt2_bind d1:2 d2:2", "stmt2_bind d2:1", "stmt2_exec"]
-    );
+    assert_eq!(server.take_log(), ["stmt2_bind d1:2 d2:3", "stmt2_exec"]);
     assert_eq!(stmt.stmt_num_params().await.unwrap(), 3);
     let param = stmt.stmt_get_param(1).await.unwrap();
     assert_eq!(
@@ -373,10 +370,7 @@ async fn superfluous_names_are_refused_and_statements_without_any_work() {
     Stmt2AsyncBindable::bind(&mut stmt, &twice).await.unwrap();
     server.take_log();
     assert_eq!(stmt.exec().await.unwrap(), 4);
-    assert_eq!(
-        server.take_log(),
-        ["stmt2_bind :2", "stmt2_bind :2", "stmt2_exec"]
-    );
+    assert_eq!(server.take_log(), ["stmt2_bind :4", "stmt2_exec"]);
     let mut first = taos.stmt("insert into d1 values(?,?,?)").await.unwrap();
     let error = error_of(first.set_tbname("d1").await);
     assert!(error.to_string().contains("no `?` for a table"), "{error}");

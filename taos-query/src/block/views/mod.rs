@@ -302,6 +302,18 @@ impl ColumnView {
             })
     }
 
+    /// The rows of all of these, which are alike in type, unit and digits; `None` of none.
+    pub(crate) fn join(views: &[&Self]) -> RawResult<Option<Self>> {
+        let Some(first) = views.first() else {
+            return Ok(None);
+        };
+        let mut builder = first.builder(first.as_ty());
+        for view in views {
+            append(&mut builder, view.data())?;
+        }
+        build::finish(builder, first.precision()).map(Some)
+    }
+
     /// A builder of `ty` with this column's declared width and digits.
     fn builder(&self, ty: Ty) -> ColumnBuilder {
         let column = self.data().column();

@@ -1,5 +1,5 @@
 use super::layout::{Dialect, fit_query, fit_unknown};
-use super::rounds::most_rounds;
+use super::rounds::{joined, most_rounds};
 use super::statement::{Known, Statement};
 use super::{Bound, out_of_order};
 use crate::common::Value;
@@ -93,7 +93,7 @@ impl Draft {
     /// Takes away what is bound, so that a future that is dropped leaves nothing behind that might still
     /// be executed.
     pub fn take_bound(&mut self) -> Vec<Bound> {
-        std::mem::take(&mut self.bound)
+        joined(std::mem::take(&mut self.bound))
     }
 
     /// Forgets what is bound.
