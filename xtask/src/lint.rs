@@ -17,12 +17,29 @@ pub(crate) fn run() -> Result<()> {
         "-D",
         "warnings",
     ]))?;
+    backends()?;
     process::run(cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     if has_subcommand("deny") {
         process::run(&mut cargo(["deny", "check"]))?;
     } else {
         println!("cargo-deny is not installed: licences and advisories were not checked");
     }
+    Ok(())
+}
+
+/// Each backend is enough by itself, and a build without any says what to do.
+fn backends() -> Result<()> {
+    let alone = ["-p", "taos", "--no-default-features"];
+    for backend in ["ws", "optin", "questdb"] {
+        let mut clippy = cargo(["clippy"]);
+        clippy.args(alone).args(["--features", backend]);
+        process::run(clippy.args(["--", "-D", "warnings"]))?;
+    }
+    let none = cargo(["check"]).args(alone).output()?;
+    anyhow::ensure!(
+        String::from_utf8_lossy(&none.stderr).contains("needs at least one backend"),
+        "a build of taos without a backend does not say what it needs"
+    );
     Ok(())
 }
 

@@ -36,7 +36,8 @@ typedef struct {
     int32_t bytes;
 } FieldE;
 
-typedef struct {
+typedef struct Result {
+    struct Result *next;
     int magic;
     int control;
     char fetch[8];
@@ -46,7 +47,6 @@ typedef struct {
     int is_short, is_lost;
     int64_t affected;
     char *block;
-    pthread_t home;
 } Result;
 
 typedef void (*Callback)(void *param, void *res, int code);
@@ -62,6 +62,7 @@ typedef struct Job {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static Job *jobs;
+static Result *all; /* Never given back, so that a second use is seen. */
 static int started;
 static _Thread_local int in_callback;
 static _Thread_local int last_code;
@@ -196,9 +197,12 @@ void taos_query_a(void *taos, const char *sql, Callback done, void *param) {
     Result *res = calloc(1, sizeof *res);
     Job *job = calloc(1, sizeof *job);
     must(*(int *)taos == LIVE);
+    pthread_mutex_lock(&lock);
     asker = pthread_self();
+    res->next = all;
+    all = res;
+    pthread_mutex_unlock(&lock);
     res->magic = LIVE;
-    res->home = pthread_self();
     job->done = done;
     job->param = param;
     job->res = res;
@@ -236,8 +240,9 @@ void taos_query_a(void *taos, const char *sql, Callback done, void *param) {
         } else if (strcmp(what, "fail") == 0) {
             res->code = n;
         } else if (strcmp(what, "fails") == 0) {
-            add(flaky, 1);
-            res->code = counters[flaky] <= n ? m : 0;
+            pthread_mutex_lock(&lock);
+            res->code = ++counters[flaky] <= n ? m : 0;
+            pthread_mutex_unlock(&lock);
             res->affected = 1;
         } else {
             res->is_short = strcmp(what, "short") == 0;
@@ -270,7 +275,7 @@ void taos_free_result(Result *res) {
     if (!res) return;
     must(res->magic == LIVE && !res->fetching);
     must(!in_callback || res->code != 0 || res->control);
-    res->magic = FREED; /* The memory stays, so that a second use is seen. */
+    res->magic = FREED;
     if (res->block) memset(res->block, 0xA5, HEAD);
     if (!res->control) {
         add(freed, 1);
@@ -329,8 +334,11 @@ void *taos_connect(const char *ip, const char *user, const char *pass, const cha
 
 void taos_close(int *taos) {
     must(*taos == LIVE && !in_callback);
-    *taos = FREED;
-    if (pthread_equal(asker, pthread_self())) add(stolen, 1);
+    free(taos);
+    pthread_mutex_lock(&lock);
+    int is_asker = pthread_equal(asker, pthread_self());
+    pthread_mutex_unlock(&lock);
+    if (is_asker) add(stolen, 1);
     add(closed, 1);
     add(open_, -1);
 }
