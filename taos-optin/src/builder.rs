@@ -27,7 +27,7 @@ use crate::settings::Settings;
 /// | `timezone` | none | IANA zone of the session (library 3.3.5.0 and newer) and of timestamps as text |
 /// | `charset`, `user_ip`, `user_app`, `connector_info` | none | options of the session (library 3.3.5.0 and newer) |
 /// | `read_timeout` | 300 s | longest wait for one answer |
-/// | `conn_timeout`, `conn_total_timeout` | 30 s | longest wait for a connection; the second counts if both are given |
+/// | `conn_total_timeout` | 30 s, or twice a `conn_timeout` | longest wait for a connection, all tries together |
 #[derive(Debug)]
 pub struct TaosBuilder {
     settings: Arc<Settings>,

@@ -45,7 +45,7 @@ impl Taos {
         let connected = within(limit, Self::connect_in_tries(&settings)).await;
         let connection = connected.unwrap_or_else(|| {
             let what = format!("the call to connect to {}", settings.address());
-            Err(timed_out(&what, "conn_timeout", limit))
+            Err(timed_out(&what, "conn_total_timeout", limit))
         })?;
         Ok(Self {
             connection: Arc::new(connection),

@@ -135,7 +135,8 @@ impl Settings {
             max_retries: dsn.param_or("maxRetries", 2)?,
             read_timeout: limit(dsn, "read_timeout", 300)?,
             conn_timeout: match dsn.get("conn_total_timeout") {
-                None => limit(dsn, "conn_timeout", 30)?,
+                // Of each step, as over WebSocket; and the library may take two.
+                None => limit(dsn, "conn_timeout", 15)?.saturating_mul(2),
                 Some(_) => limit(dsn, "conn_total_timeout", 30)?,
             },
             timezone,
