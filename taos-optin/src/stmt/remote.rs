@@ -13,11 +13,11 @@ use taos_query::{ErrorKind, RawError, RawResult};
 
 use super::encode::{Form, Table};
 use crate::client::Taos;
-use crate::raw::blocking;
 use crate::raw::result::NativeResult;
 use crate::raw::statement::{self, Opening, Shared, Statement, alone};
 use crate::raw::stmt::NativeStmt;
 use crate::raw::stmt2::NativeStmt2;
+use crate::raw::{blocking, error};
 use crate::wait::{timed_out, within};
 
 /// "Table does not exist", which a table that is not named yet causes too (taosadapter-ws §9.1).
@@ -115,10 +115,11 @@ impl Remote {
                 Statement::First(stmt) => stmt.execute(),
                 Statement::Second(stmt) => stmt.execute(),
             };
-            let rows = executed.map_err(|error| match error.kind() {
-                ErrorKind::ConnectionLost if insert => error.with_outcome_unknown(),
-                _ => error,
-            })?;
+            let rows = if insert {
+                executed.map_err(error::of_write)?
+            } else {
+                executed?
+            };
             let result = (!insert).then(|| statement::result(shared)).transpose()?;
             Ok((rows, result))
         };
@@ -149,7 +150,12 @@ fn explained(error: RawError) -> RawError {
         return error;
     }
     let words = error.code().text().unwrap_or("the library refused it");
-    RawError::new(error.code(), words)
+    let explained = RawError::new(error.code(), words).with_kind(error.kind());
+    if error.outcome_unknown() {
+        explained.with_outcome_unknown()
+    } else {
+        explained
+    }
 }
 
 /// The database that the session is in; empty if there is none, or if the library cannot tell.
