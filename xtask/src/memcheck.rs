@@ -25,7 +25,7 @@ const BEHAVIOUR: [&str; 7] = [
     "stmt::",
     "stmt2_plain::",
     "sync::",
-    "tmq::messages::",
+    "tmq::kinds::",
 ];
 
 /// What a crowd under valgrind is: everything is some twenty times slower.
