@@ -239,8 +239,7 @@ unsafe fn called_back(param: *mut c_void, work: impl FnOnce(&Arc<Shared>)) {
     let shared = unsafe { Arc::from_raw(param.cast_const().cast::<Shared>()) };
     let caught = catch_unwind(AssertUnwindSafe(|| {
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(&shared))) {
-            // Its own drop could panic too.
-            mem::forget(panic);
+            discard(panic);
             shared.state().stage = Stage::Failed(RawError::of(
                 ErrorKind::Protocol,
                 "reading an answer of the client library panicked; this is a bug of this crate",
@@ -254,7 +253,14 @@ unsafe fn called_back(param: *mut c_void, work: impl FnOnce(&Arc<Shared>)) {
         }
     }));
     if let Err(panic) = caught {
-        mem::forget(panic);
+        discard(panic);
+    }
+}
+
+/// Drops what a panic carried, which could panic too.
+fn discard(panic: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(again);
     }
 }
 
