@@ -205,7 +205,7 @@ async fn table(taos: &Taos, rows: i64) -> anyhow::Result<()> {
 }
 
 async fn query(taos: &Taos, n: usize, rows: i64) -> anyhow::Result<()> {
-    if rows > 0 && n % READERS == 0 {
+    if rows > 0 && n.is_multiple_of(READERS) {
         let mut result = taos.query("select ts, v, s from crowd.t").await?;
         let mut read = 0;
         let mut blocks = result.blocks();

@@ -20,7 +20,7 @@ async fn figures(dsn: String, size: Size) -> anyhow::Result<Figures> {
         "{text}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    println!("{}", text.trim());
+    eprintln!("{}", text.trim());
     Ok(serde_json::from_str(text.trim())?)
 }
 
