@@ -3,7 +3,7 @@
 mod api;
 mod find;
 mod library;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 pub(crate) mod stub;
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
 //! Libraries for tests, compiled while they run: they look like the client library, and do next to nothing.
+#![cfg(unix)]
 
 use std::fmt::Write as _;
 use std::path::Path;
