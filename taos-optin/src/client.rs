@@ -66,7 +66,7 @@ impl Taos {
             match connected.await {
                 // A library that took its time has tried more than once already.
                 Err(error) if begun.elapsed() < LONGEST_TRY => {
-                    repeated(settings, &mut nth, error).await?;
+                    repeated(settings, &mut nth, error, false).await?;
                 }
                 connected => return connected,
             }
@@ -79,19 +79,21 @@ impl Taos {
             return Err(RawError::of(ErrorKind::Config, "the statement is empty"));
         }
         let limit = self.settings.read_timeout;
+        let writes = !reads(sql);
         let mut nth = 0;
         loop {
             let query = result::query(&self.connection, sql, req_id, reading)?;
             let error = match within(limit, query).await {
                 Some(Ok(result)) => return Ok(ResultSet::new(result, &self.settings)),
-                Some(Err(error)) if reads(sql) => error,
-                Some(Err(error)) => error::of_write(error),
-                None => {
-                    let error = timed_out("a statement", "read_timeout", limit);
-                    return Err(error.with_outcome_unknown());
-                }
+                Some(Err(error)) => error,
+                None => timed_out("a statement", "read_timeout", limit),
             };
-            repeated(&self.settings, &mut nth, error).await?;
+            let error = if writes {
+                error::of_write(error)
+            } else {
+                error
+            };
+            repeated(&self.settings, &mut nth, error, writes).await?;
         }
     }
 
@@ -141,9 +143,14 @@ fn reads(sql: &str) -> bool {
 /// Waits until a call may be made again.
 ///
 /// # Errors
-/// The error, if another try would not help or there were enough.
-pub(crate) async fn repeated(settings: &Settings, nth: &mut u32, error: RawError) -> RawResult<()> {
-    if !error::is_passing(&error) {
+/// The error, if another try would not help or do harm, or there were enough.
+pub(crate) async fn repeated(
+    settings: &Settings,
+    nth: &mut u32,
+    error: RawError,
+    writes: bool,
+) -> RawResult<()> {
+    if !error::is_passing(&error, writes) {
         return Err(error);
     }
     *nth += 1;

@@ -23,7 +23,7 @@ impl Taos {
                 "`{zone}` is not an IANA time zone name such as Asia/Shanghai"
             )));
         }
-        self.calling("setting an option", move |connection| {
+        self.asking("setting an option", move |connection| {
             connection.set_option(option, value.as_deref())
         })
         .await
@@ -35,7 +35,7 @@ impl Taos {
     /// Why it is not valid.
     pub async fn validate_sql(&self, sql: impl AsRef<str> + Send + Sync) -> RawResult<()> {
         let sql = sql.as_ref().to_owned();
-        self.calling("checking a statement", move |connection| {
+        self.asking("checking a statement", move |connection| {
             connection.validate(&sql)
         })
         .await
@@ -46,7 +46,7 @@ impl Taos {
     /// # Errors
     /// The library's.
     pub async fn current_database(&self) -> RawResult<Option<String>> {
-        self.calling("the question for the database", |connection| {
+        self.asking("the question for the database", |connection| {
             connection.database()
         })
         .await
@@ -57,7 +57,7 @@ impl Taos {
     /// # Errors
     /// The library's.
     pub async fn server_info(&self) -> RawResult<String> {
-        self.calling("the question for the server", |connection| {
+        self.asking("the question for the server", |connection| {
             connection.server_info()
         })
         .await

@@ -48,7 +48,7 @@ impl Taos {
     pub(crate) async fn vgroup_of(&self, db: &str, table: &str) -> Option<i32> {
         let (db, table) = (db.to_owned(), table.to_owned());
         let asked = self
-            .calling("the question for a virtual group", move |connection| {
+            .asking("the question for a virtual group", move |connection| {
                 connection.vgroup_of(&db, &table)
             })
             .await;
@@ -59,14 +59,14 @@ impl Taos {
         let db = db.to_owned();
         let tables: Vec<String> = tables.iter().map(|table| (*table).to_owned()).collect();
         let asked = self
-            .calling("the question for virtual groups", move |connection| {
+            .asking("the question for virtual groups", move |connection| {
                 connection.vgroups_of(&db, &tables)
             })
             .await;
         known(asked)
     }
 
-    /// Makes a call that blocks, again if it fails for a passing reason.
+    /// Makes a write that blocks, again if it fails for a passing reason.
     async fn again<T, C>(&self, what: &str, prepare: impl Fn() -> RawResult<C>) -> RawResult<T>
     where
         T: Send + 'static,
@@ -74,18 +74,23 @@ impl Taos {
     {
         let mut nth = 0;
         loop {
-            let failed = match self.calling(what, prepare()?).await {
-                Ok(done) => return Ok(done),
-                // Nobody knows whether it was done.
-                Err(error) if error.outcome_unknown() => return Err(error),
-                Err(error) => error,
+            let write = prepare()?;
+            let work = move |connection: &Connection| {
+                let answer = write(connection);
+                connection.heard(answer.as_ref().map(drop));
+                answer
             };
-            repeated(&self.settings, &mut nth, failed).await?;
+            let failed = match self.asking(what, work).await {
+                Ok(done) => return Ok(done),
+                Err(error) => error::of_write(error),
+            };
+            repeated(&self.settings, &mut nth, failed, true).await?;
         }
     }
 
-    /// Makes a call that blocks, on a thread for such calls.
-    pub(crate) async fn calling<T, C>(&self, what: &str, call: C) -> RawResult<T>
+    /// Makes a call that blocks and changes no data, on a thread for such calls. The library may answer it from what it
+    /// knows, so that a success says nothing of the server.
+    pub(crate) async fn asking<T, C>(&self, what: &str, call: C) -> RawResult<T>
     where
         T: Send + 'static,
         C: FnOnce(&Connection) -> RawResult<T> + Send + 'static,
@@ -93,13 +98,15 @@ impl Taos {
         let connection = Arc::clone(&self.connection);
         let work = blocking::run(move || {
             let answer = call(&connection);
-            connection.heard(answer.as_ref().map(drop));
-            answer.map_err(error::of_write)
+            if let Err(error) = &answer {
+                connection.heard(Err(error));
+            }
+            answer
         });
         let limit = self.settings.read_timeout;
         within(limit, work)
             .await
-            .unwrap_or_else(|| Err(timed_out(what, "read_timeout", limit).with_outcome_unknown()))
+            .unwrap_or_else(|| Err(timed_out(what, "read_timeout", limit)))
     }
 }
 

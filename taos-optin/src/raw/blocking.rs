@@ -1,6 +1,6 @@
 //! Calls that block, on threads that may block.
 
-use taos_query::{Code, ErrorKind, RawError, RawResult, global_tokio_runtime};
+use taos_query::{ErrorKind, RawError, RawResult, global_tokio_runtime};
 use tokio::runtime::Handle;
 
 /// Runs `work` on a thread for blocking calls: of the runtime around, or of the shared one where there is none.
@@ -21,10 +21,9 @@ where
     };
     running.await.unwrap_or_else(|error| {
         Err(RawError::of(
-            ErrorKind::Closed,
+            ErrorKind::Protocol,
             "a call of the client library did not come to its end: it panicked, or the runtime was shut down",
         )
-        .with_code(Code::WS_CLOSED)
         .with_source(error))
     })
 }

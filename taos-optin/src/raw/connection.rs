@@ -3,7 +3,6 @@
 use std::ffi::CString;
 use std::fmt;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use taos_query::util::Secret;
 use taos_query::{ConnectionState, ErrorKind, RawError, RawResult};
@@ -49,8 +48,6 @@ pub(crate) struct Connection {
     library: &'static Library,
     taos: NonNull<Taos>,
     address: String,
-    /// Whether the last answer said that the server is out of reach.
-    lost: AtomicBool,
     state: watch::Sender<ConnectionState>,
 }
 
@@ -119,7 +116,6 @@ impl Connection {
         let connection = Self {
             library,
             taos,
-            lost: AtomicBool::new(false),
             state: watch::Sender::new(ConnectionState::ready(address.as_str())),
             address,
         };
@@ -154,23 +150,29 @@ impl Connection {
 
     /// True if the last answer said that the server is out of reach.
     pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+        !self.state.borrow().is_ready()
     }
 
-    /// Notes what an answer says of the connection; the library itself connects again.
+    /// Notes what the answer to a call that needs the server says of the connection; the library itself connects again.
+    ///
+    /// Only a success and the codes of servers prove that there is one. Our own errors, and those that the library
+    /// makes without asking, change nothing.
     pub(crate) fn heard(&self, answer: Result<(), &RawError>) {
-        match answer {
-            Err(error) if error::is_lost(error.code().into()) => {
-                self.lost.store(true, Ordering::Relaxed);
-                self.state
-                    .send_replace(ConnectionState::broken(error.to_string()));
-            }
-            _ if self.is_lost() => {
-                self.lost.store(false, Ordering::Relaxed);
-                self.state
-                    .send_replace(ConnectionState::ready(self.address.as_str()));
-            }
-            _ => {}
+        let code = answer.map_or_else(|error| error.code().into(), |()| 0);
+        if let Err(error) = answer
+            && error::is_lost(code)
+        {
+            self.state
+                .send_replace(ConnectionState::broken(error.to_string()));
+        } else if answer.is_ok() || error::is_of_server(code) {
+            // Looked at and changed under one lock: answers come on many threads.
+            self.state.send_if_modified(|state| {
+                let was_lost = !state.is_ready();
+                if was_lost {
+                    *state = ConnectionState::ready(self.address.as_str());
+                }
+                was_lost
+            });
         }
     }
 }

@@ -30,19 +30,27 @@ pub(crate) fn is_lost(code: i32) -> bool {
     code == NO_NETWORK || LOST.contains(&code)
 }
 
-/// The error of a write: of one whose link broke, or that was not answered, nobody knows whether it was done.
+/// True for the codes of a server's parts (management, data and query nodes), which no library makes by itself.
+pub(crate) const fn is_of_server(code: i32) -> bool {
+    matches!(code, 0x0300..=0x07FF)
+}
+
+/// The error of a write: of one whose link broke, or that was not answered, nobody knows whether it was done. One that
+/// goes to several servers may be done in part when one of them cannot be reached.
 pub(crate) fn of_write(error: RawError) -> RawError {
-    if matches!(error.kind(), ErrorKind::ConnectionLost | ErrorKind::Timeout) {
+    if matches!(error.kind(), ErrorKind::ConnectionLost | ErrorKind::Timeout)
+        || error.code() == NO_NETWORK
+    {
         error.with_outcome_unknown()
     } else {
         error
     }
 }
 
-/// True if the same call may do a moment later.
-pub(crate) fn is_passing(error: &RawError) -> bool {
+/// True if the same call may do a moment later, and does no harm if the first has done something after all.
+pub(crate) fn is_passing(error: &RawError, writes: bool) -> bool {
     let code = error.code();
-    code == NO_NETWORK || code == BEING_CREATED
+    code == BEING_CREATED || (code == NO_NETWORK && !writes)
 }
 
 /// An error with the library's code and these words.

@@ -11,7 +11,8 @@
  *   release                         lets all calls go on that are held
  *
  * QUERY and FETCH say when the callbacks come: "now" is before the call returns, "late" is from another
- * thread, "hold" is from another thread after a "release".
+ * thread, "hold" is from another thread after a "release". For what must begin as a question does, "select"
+ * is "now" and "show" is "hold".
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -151,11 +152,11 @@ static void *work(void *nothing) {
 }
 
 static void enqueue(Job *job, const char *when) {
-    if (strcmp(when, "now") == 0) {
+    if (strcmp(when, "now") == 0 || strcmp(when, "select") == 0) {
         run(job);
         return;
     }
-    job->held = strcmp(when, "hold") == 0;
+    job->held = strcmp(when, "hold") == 0 || strcmp(when, "show") == 0;
     pthread_mutex_lock(&lock);
     if (!started) {
         pthread_t thread;

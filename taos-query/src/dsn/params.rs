@@ -50,6 +50,7 @@ pub const NATIVE_PARAMS: &[&str] = &[
     "conn_mode",
     "totp_secret",
     "read_timeout",
+    "conn_timeout",
     "conn_total_timeout",
 ];
 

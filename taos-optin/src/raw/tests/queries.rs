@@ -183,23 +183,25 @@ async fn what_is_lost_while_fetching_is_told_once_and_shows_in_the_state() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn what_fails_for_a_passing_reason_is_tried_again_as_often_as_the_dsn_says() {
-    for code in ["0x8000032C", "0x8000000B"] {
+    for (sql, code) in [
+        ("now now", 0x032C),
+        ("select now", 0x032C),
+        ("select now", 0x000B),
+    ] {
         let fake = Fake::new();
         let taos = fake.taos().await;
-        assert_eq!(
-            taos.exec(format!("now now fails 2 {code}")).await.unwrap(),
-            1
-        );
-        assert_eq!(count(&taos, "queries").await, 3);
         let once = fake.connect("root", "maxRetries=0&").await.unwrap();
-        let error = once
-            .exec(format!("now now fails 9 {code}"))
-            .await
-            .unwrap_err();
-        assert!([0x032C, 0x000B].contains(&error.code().into()), "{error}");
+        tokio::time::pause();
+        let fails = |times| format!("{sql} fails {times} {:#X}", 0x8000_0000_u32 | code);
+        assert_eq!(taos.exec(fails(2)).await.unwrap(), 1);
+        assert_eq!(count(&taos, "queries").await, 3);
+        let error = once.exec(fails(9)).await.unwrap_err();
+        assert_eq!(i32::from(error.code()), i32::try_from(code).unwrap());
+        assert!(!error.outcome_unknown());
         assert_eq!(count(&taos, "queries").await, 4);
+        tokio::time::resume();
     }
     let fake = Fake::new();
     fake.connect("early", "").await.unwrap();
@@ -209,6 +211,35 @@ async fn what_fails_for_a_passing_reason_is_tried_again_as_often_as_the_dsn_says
         (error.code(), error.kind()),
         (0x000B.into(), ErrorKind::Connect)
     );
+}
+
+#[tokio::test]
+async fn a_write_that_may_have_reached_one_of_several_servers_is_not_repeated() {
+    let fake = Fake::new();
+    let taos = fake.taos().await;
+    let error = taos.exec("now now fails 1 0x8000000B").await.unwrap_err();
+    assert!(error.outcome_unknown(), "{error}");
+    assert_eq!(count(&taos, "queries").await, 1);
+}
+
+#[tokio::test]
+async fn errors_of_this_side_say_nothing_of_a_connection_that_is_lost() {
+    let fake = Fake::new();
+    let taos = fake.taos().await;
+    assert!(taos.exec("now now fail 0x80000018").await.is_err());
+    assert!(TaosBuilder::is_broken(&taos));
+    let error = taos.validate_sql("select 1").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "not in the fake");
+    let words = "a syntax error, which the library finds by itself";
+    assert!(
+        taos.exec("now now fail 0x80002600").await.is_err(),
+        "{words}"
+    );
+    assert!(TaosBuilder::is_broken(&taos));
+    assert!(!taos.connection_state().is_ready());
+    assert!(taos.exec("now now fail 0x80000388").await.is_err());
+    assert!(!TaosBuilder::is_broken(&taos), "the server has said so");
+    assert!(taos.connection_state().is_ready());
 }
 
 #[tokio::test]
@@ -222,12 +253,17 @@ async fn an_answer_that_does_not_come_ends_in_a_timeout_and_is_freed_later() {
         error.outcome_unknown() && error.to_string().contains("read_timeout"),
         "{error}"
     );
+    let error = taos.query("show late rows 1 1").await.unwrap_err();
+    assert!(
+        !error.outcome_unknown(),
+        "a question changes nothing: {error}"
+    );
 
     let mut result = taos.query("late hold rows 2 1").await.unwrap();
     let error = result.blocks().try_next().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Timeout);
     assert!(result.blocks().next().await.is_none());
-    assert_eq!(count(&patient, "live").await, 2);
+    assert_eq!(count(&patient, "live").await, 3);
     patient.exec("release").await.unwrap();
     assert_clean(&patient).await;
 }
