@@ -21,13 +21,17 @@ use crate::settings::Settings;
 /// | --- | --- | --- |
 /// | `libraryPath` | `TAOS_LIBRARY_PATH`, then the system's library folders | the client library's file, or its folder |
 /// | `configDir` | the library's: `/etc/taos` | folder of `taos.cfg`; the same for the whole process |
-/// | `maxRetries` | 2 | repetitions of what failed for a passing reason: network not ready (0x000B), table just being created (0x032C) |
+/// | `maxRetries` | 2 | repetitions of what failed for a passing reason: of all while a table is being created (0x032C), and after a server that cannot be reached (0x000B) of connecting and of questions, not of writes, which may have been done in part |
 /// | `totp_code`, `totp_secret` | none | second factor of the login (library 3.4.0.0 and newer) |
 /// | `bearer_token` | none | token to log in with (library 3.4.0.0 and newer) |
 /// | `timezone` | none | IANA zone of the session (library 3.3.5.0 and newer) and of timestamps as text |
 /// | `charset`, `user_ip`, `user_app`, `connector_info` | none | options of the session (library 3.3.5.0 and newer) |
 /// | `read_timeout` | 300 s | longest wait for one answer |
+/// | `conn_timeout` | 15 s | half of the longest wait for a connection |
 /// | `conn_total_timeout` | 30 s, or twice a `conn_timeout` | longest wait for a connection, all tries together |
+///
+/// Parameters of TLS (`tls_mode` and its like) are refused: a native connection is encrypted only if the library's own
+/// configuration says so.
 #[derive(Debug)]
 pub struct TaosBuilder {
     settings: Arc<Settings>,

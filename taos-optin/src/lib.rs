@@ -29,7 +29,15 @@
 //!
 //! Statements and blocks come by the library's callbacks, which wake the task that waits: no task and no thread for
 //! each. What the library has only as calls that block (connecting, prepared statements, schemaless and raw
-//! writes, consumers) runs on threads for such calls.
+//! writes) runs on threads of this crate for such calls, which end when there is nothing to do. A runtime that
+//! is dropped waits for none of them, so that a server that is silent keeps no program from ending. Consumers have
+//! a thread each.
+//!
+//! # The end of a program
+//!
+//! Connections, statements and results that are dropped within a runtime are closed behind it, on such threads. What has not
+//! been closed when the process ends goes with it, and the server sees the connection break. Outside of runtimes
+//! dropping waits for that, half a second at most.
 #![deny(unsafe_code)]
 
 mod builder;

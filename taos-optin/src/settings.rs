@@ -104,13 +104,22 @@ impl Settings {
             let text = dsn.get(key).or_else(|| dsn.get(alias));
             text.map(|text| Secret::new(text.as_str()))
         };
+        no_tls(dsn)?;
         let timezone = timezone(dsn)?;
         if dsn.addresses.len() > 1 {
-            tracing::debug!("a native connection uses only the first address of its DSN");
+            tracing::warn!(
+                addresses = dsn.addresses.len(),
+                "a native connection uses only the first address of its DSN; name further ones in taos.cfg (secondEp)"
+            );
         }
         let address = dsn.addresses.first();
         let host = address.and_then(|address| address.host.as_deref());
         let filled = |text: &&String| !text.is_empty();
+        let totp = Totp::from_dsn(dsn)?;
+        let token = secret("bearer_token", "bearerToken");
+        if token.is_some() && totp.is_some() {
+            return Err(dsn.invalid_param("bearer_token", "no second factor beside it"));
+        }
         Ok(Self {
             args: ConnectArgs {
                 host: host.map(|host| bare(host).to_owned()),
@@ -119,7 +128,7 @@ impl Settings {
                 password: dsn.password.as_deref().map(Secret::new),
                 database: dsn.subject.as_ref().filter(filled).cloned(),
                 totp: None,
-                token: secret("bearer_token", "bearerToken"),
+                token,
                 options: ConnectionOption::OF_DSN
                     .into_iter()
                     .filter_map(|option| {
@@ -129,7 +138,7 @@ impl Settings {
                     .collect(),
                 bi_mode: bi_mode(dsn)?,
             },
-            totp: Totp::from_dsn(dsn)?,
+            totp,
             library_path: dsn.get("libraryPath").filter(filled).cloned(),
             config_dir: dsn.get("configDir").filter(filled).cloned(),
             max_retries: dsn.param_or("maxRetries", 2)?,
@@ -159,6 +168,23 @@ impl Settings {
     pub(crate) fn pause(&self, nth: u32) -> Option<Duration> {
         (nth <= self.max_retries).then(|| PAUSE.saturating_mul(nth))
     }
+}
+
+/// # Errors
+/// For a wish for TLS, which would go unheard: the library encrypts as its own configuration says.
+fn no_tls(dsn: &Dsn) -> RawResult<()> {
+    let Some(key) = dsn.params.keys().find(|key| key.starts_with("tls_")) else {
+        return Ok(());
+    };
+    Err(RawError::of(
+        ErrorKind::Config,
+        format!(
+            "`{key}` has no effect on a native connection: connect with `{}+wss://` for TLS over WebSocket, or leave \
+             it out and set TLS up in the client library's taos.cfg",
+            dsn.driver
+        ),
+    )
+    .with_code(Code::WS_DSN))
 }
 
 /// An IPv6 address without its brackets.
@@ -193,4 +219,50 @@ fn limit(dsn: &Dsn, key: &str, seconds: u64) -> RawResult<Duration> {
         return Err(dsn.invalid_param(key, "a time above 0"));
     }
     Ok(limit.min(LONGEST_TIMEOUT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> RawResult<Settings> {
+        Settings::from_dsn(&text.parse().unwrap())
+    }
+
+    #[test]
+    fn what_would_go_unheard_is_refused_with_what_to_do() {
+        for (dsn, words) in [
+            (
+                "taos://h?tls_mode=verify_identity",
+                ["`tls_mode`", "taos+wss://"],
+            ),
+            ("tmq://h?tls_ca=ca.pem", ["`tls_ca`", "tmq+wss://"]),
+            ("taos://h?tls_verify=on", ["`tls_verify`", "taos.cfg"]),
+            (
+                "taos://h?bearer_token=secret&totp_code=123456",
+                ["`bearer_token=", "second factor"],
+            ),
+        ] {
+            let error = settings(dsn).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            let text = error.to_string();
+            assert!(words.iter().all(|word| text.contains(word)), "{text}");
+            assert!(!text.contains("secret"), "{text}");
+        }
+        assert!(settings("taos://a,b?compression=true").is_ok());
+    }
+
+    #[test]
+    fn a_connection_has_twice_the_time_of_a_step_unless_it_is_said() {
+        let limit = |dsn| settings(dsn).unwrap().conn_timeout.as_secs();
+        assert_eq!(limit("taos://h"), 30);
+        assert_eq!(limit("taos://h?conn_timeout=4s"), 8);
+        assert_eq!(limit("taos://h?conn_timeout=4s&conn_total_timeout=5s"), 5);
+        assert!(
+            settings("taos://h?conn_timeou=4s")
+                .unwrap_err()
+                .to_string()
+                .contains("`conn_timeout`")
+        );
+    }
 }

@@ -43,7 +43,8 @@
 //! - [`Taos`] is a connection. Many tasks may use one at the same time; requests are multiplexed.
 //! - [`ResultSet`] brings rows block by block: as [`blocks`](AsyncFetchable::blocks), as
 //!   [`rows`](AsyncFetchable::rows) of names and values, or read by serde with
-//!   [`deserialize`](AsyncFetchable::deserialize). Dropping it early frees it on the server.
+//!   [`deserialize`](AsyncFetchable::deserialize). Dropping it early frees it on the server; natively the
+//!   library does that as soon as the call that is under way has come back.
 //! - [`Consumer`] reads topics as a member of a group: message by message with
 //!   [`stream`](AsAsyncConsumer::stream), or row by row as structs with
 //!   [`records`](AsAsyncConsumer::records). [`TmqBuilder`] makes it from a DSN with a `group.id`.

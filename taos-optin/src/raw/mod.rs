@@ -13,11 +13,23 @@ pub(crate) mod statement;
 pub(crate) mod stmt;
 pub(crate) mod stmt2;
 pub(crate) mod text;
+mod threads;
 pub(crate) mod tmq;
 pub(crate) mod write;
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+use std::any::Any;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Drops what a panic carried, which could panic too.
+fn discard(panic: Box<dyn Any + Send>) {
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(again);
+    }
+}
 
 /// A request id as C has it: the same bits, with a sign.
 pub(crate) const fn signed_id(req_id: u64) -> i64 {

@@ -1,31 +1,21 @@
 //! Frees handles where that may block: neither on a thread of a runtime nor on one of the library's.
+//!
+//! Nothing waits for it when the program ends: what is not freed by then goes with the process, and a server sees its
+//! connection break.
 
 use std::cell::Cell;
-use std::sync::LazyLock;
-use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-type Job = Box<dyn FnOnce() + Send>;
+use super::threads::{self, Threads};
 
-/// `None` where the system gives no thread.
-static JOBS: LazyLock<Option<Sender<Job>>> = LazyLock::new(|| {
-    let (jobs, queue) = channel::<Job>();
-    let thread = thread::Builder::new().name("taos-reaper".to_owned());
-    let started = thread.spawn(move || {
-        for job in queue {
-            job();
-        }
-    });
-    match started {
-        Ok(_) => Some(jobs),
-        Err(error) => {
-            tracing::warn!(%error, "no thread to free handles of the client library on");
-            None
-        }
-    }
-});
+/// A handle that a dead server holds up holds up no other, unless there are as many.
+static THREADS: Threads = Threads::new("taos-reaper", 16);
+/// How long a thread of nobody waits for it: so long that a program of blocking calls has closed its connections when
+/// it ends, and no longer, because it may as well be the thread of an executor that is not known here.
+const MOMENT: Duration = Duration::from_millis(500);
 
 thread_local! {
     static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
@@ -55,20 +45,34 @@ pub(in crate::raw) fn in_callback() -> bool {
     IN_CALLBACK.get()
 }
 
-/// Does what may block: at once if this thread may, else on a thread of its own.
+/// Does what may block: at once on threads of ours, else on another, which is waited for a moment where that harms
+/// nobody.
 pub(crate) fn run(job: impl FnOnce() + Send + 'static) {
-    if in_callback() || Handle::try_current().is_ok() {
+    if threads::is_ours() {
+        job();
+    } else if in_callback() || Handle::try_current().is_ok() {
         later(job);
     } else {
+        let (done, ended) = channel::<()>();
+        later(move || {
+            job();
+            drop(done);
+        });
+        // Either it is done, or it goes on without us.
+        _ = ended.recv_timeout(MOMENT);
+    }
+}
+
+/// Does what may block on a thread of its own.
+pub(crate) fn later(job: impl FnOnce() + Send + 'static) {
+    if let Err(job) = THREADS.give(Box::new(job)) {
+        // Blocked for once is better than never freed.
         job();
     }
 }
 
-/// Does what may block on a thread of its own, after all that was handed over before.
-pub(crate) fn later(job: impl FnOnce() + Send + 'static) {
-    match JOBS.as_ref() {
-        // The thread ends only with the process.
-        Some(jobs) => drop(jobs.send(Box::new(job))),
-        None => job(),
-    }
+/// Waits until all that was handed over is done.
+#[cfg(test)]
+pub(crate) fn settle() {
+    THREADS.settle();
 }

@@ -22,7 +22,7 @@ use taos_query::{Code, ErrorKind, RawError, RawResult};
 use super::columns::{self, Columns};
 use super::connection::Connection;
 use super::reaper::{self, InCallback};
-use super::{error, text};
+use super::{discard, error, text};
 use crate::ffi::TaosRes;
 
 /// Bytes of a block's head (raw-block §1).
@@ -257,13 +257,6 @@ unsafe fn called_back(param: *mut c_void, work: impl FnOnce(&Arc<Shared>)) {
     }
 }
 
-/// Drops what a panic carried, which could panic too.
-fn discard(panic: Box<dyn Any + Send>) {
-    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        mem::forget(again);
-    }
-}
-
 /// The library has run the statement.
 unsafe extern "C" fn on_query(param: *mut c_void, res: *mut TaosRes, code: c_int) {
     let work = |shared: &Arc<Shared>| {
@@ -297,11 +290,11 @@ impl Drop for Shared {
             connection: Arc::clone(&self.connection),
             keeper: self.keeper.take(),
         };
-        let complete = matches!(state.stage, Stage::Ended | Stage::Failed(_)) || res.is_null();
+        let complete = matches!(state.stage, Stage::Ended) || res.is_null();
         if complete && !reaper::in_callback() {
             spent.free();
         } else {
-            // The library may have to tell the server.
+            // The library may have to tell the server, and above all after an error.
             reaper::run(move || spent.free());
         }
     }

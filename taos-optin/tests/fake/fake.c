@@ -10,6 +10,8 @@
  *   await NAME N                    answered as soon as the counter has this value
  *   release                         lets all calls go on that are held
  *
+ * A connection of the user "slow" is opened, and one of "stuck" closed, only with the next "release".
+ *
  * QUERY and FETCH say when the callbacks come: "now" is before the call returns, "late" is from another
  * thread, "hold" is from another thread after a "release". For what must begin as a question does, "select"
  * is "now" and "show" is "hold".
@@ -70,8 +72,8 @@ static _Thread_local int last_code;
 static pthread_t asker;
 
 /* "misuse" is what the library must never see. */
-static const char *names[] = {"live", "open", "queries", "fetches", "freed", "closed", "misuse", "stolen", "flaky"};
-enum { live, open_, queries, fetches, freed, closed, misuse, stolen, flaky, COUNTERS };
+static const char *names[] = {"live", "open", "queries", "fetches", "freed", "closed", "misuse", "stolen", "flaky", "releases", "waiting"};
+enum { live, open_, queries, fetches, freed, closed, misuse, stolen, flaky, releases, waiting, COUNTERS };
 static int64_t counters[COUNTERS];
 
 static int64_t *counter(const char *name) {
@@ -188,7 +190,18 @@ static void *await(void *param) {
 static void release(void) {
     pthread_mutex_lock(&lock);
     for (Job *job = jobs; job; job = job->next) job->held = 0;
+    counters[releases]++;
     pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void wait_for_release(void) {
+    pthread_mutex_lock(&lock);
+    int64_t before = counters[releases];
+    counters[waiting]++;
+    pthread_cond_broadcast(&changed);
+    while (counters[releases] == before) pthread_cond_wait(&changed, &lock);
+    counters[waiting]--;
     pthread_mutex_unlock(&lock);
 }
 
@@ -327,14 +340,17 @@ void *taos_connect(const char *ip, const char *user, const char *pass, const cha
         last_code = (int)0x8000000B;
         return NULL;
     }
-    int *taos = malloc(sizeof *taos);
-    *taos = LIVE;
+    if (user && strcmp(user, "slow") == 0) wait_for_release();
+    int *taos = malloc(2 * sizeof *taos);
+    taos[0] = LIVE;
+    taos[1] = user && strcmp(user, "stuck") == 0;
     add(open_, 1);
     return taos;
 }
 
 void taos_close(int *taos) {
     must(*taos == LIVE && !in_callback);
+    if (taos[1]) wait_for_release();
     free(taos);
     pthread_mutex_lock(&lock);
     int is_asker = pthread_equal(asker, pthread_self());

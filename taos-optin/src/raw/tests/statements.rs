@@ -1,5 +1,4 @@
 use std::fs;
-use std::sync::mpsc::channel;
 
 use taos_query::block::ColumnView;
 use taos_query::common::Value;
@@ -39,9 +38,7 @@ impl Recorder {
 
     /// What it was given since the last look, once all that was dropped is closed.
     fn notes(&self) -> Vec<String> {
-        let (done, wait) = channel();
-        reaper::later(move || done.send(()).unwrap());
-        wait.recv().unwrap();
+        reaper::settle();
         let file = self.folder.path().join("fake.so.notes");
         let notes = fs::read_to_string(&file).unwrap_or_default();
         fs::write(&file, "").unwrap();
