@@ -193,15 +193,9 @@ async fn the_blocking_calls_work_from_plain_threads_and_inside_runtimes() {
 #[test]
 fn a_backend_without_consumers_says_so() {
     use taos::AsyncTBuilder as _;
-    for (dsn, names) in [
-        ("tmq://localhost?group.id=g", "optin"),
-        ("taos://localhost:6030?group.id=g", "optin"),
-        ("questdb://localhost?group.id=g", "QuestDB"),
-    ] {
-        let error = taos::TmqBuilder::from_dsn(dsn).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unsupported, "{dsn}");
-        assert!(error.to_string().contains(names), "{error}");
-    }
+    let error = taos::TmqBuilder::from_dsn("questdb://localhost?group.id=g").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("QuestDB"), "{error}");
     let error = taos::TmqBuilder::from_dsn("ws://localhost").unwrap_err();
     assert!(error.to_string().contains("group.id"), "{error}");
 }
