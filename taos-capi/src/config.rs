@@ -2,7 +2,7 @@
 //!
 //! | in `taos.cfg` | in the environment | meaning |
 //! | --- | --- | --- |
-//! | `adapterList` | `TAOS_ADAPTER_LIST` | servers, as `host:port,host:port`; tried in any order |
+//! | `adapterList` | `TAOS_ADAPTER_LIST` | servers, as `host:port,host:port`; tried in turn, in an order drawn for each connection |
 //! | `firstEp`, `secondEp` | `TAOS_FIRST_EP`, `TAOS_SECOND_EP` | servers, unless there is an `adapterList` |
 //! | `fqdn`, `serverPort` | `TAOS_FQDN`, `TAOS_SERVER_PORT` | the server, unless one of the above is set |
 //! | `timezone` | `TAOS_TIMEZONE` | zone in which the server reads times in SQL |
