@@ -75,6 +75,15 @@ pub(crate) unsafe fn write_text(text: &str, buffer: *mut c_char, room: c_int) {
     }
 }
 
+/// What a pointer leads to, if it is not NULL.
+///
+/// # Safety
+/// The pointer is NULL or leads to such a value.
+pub(crate) unsafe fn one<T: Copy>(pointer: *const T) -> Option<T> {
+    // SAFETY: the caller vouches for it. Programs do not always align.
+    (!pointer.is_null()).then(|| unsafe { pointer.read_unaligned() })
+}
+
 /// Writes a value where the program wants it, if it does.
 ///
 /// # Safety

@@ -10,7 +10,7 @@ use taos_ws::protocol::ConnOption;
 
 use crate::args::{optional_text, text};
 use crate::config::Settings;
-use crate::error::{DISCONNECTED, Failure, forget, native, remember};
+use crate::error::{BROKEN, DISCONNECTED, Failure, forget, remember};
 use crate::guard::guard;
 use crate::handle::{Object, give, take};
 use crate::runtime::wait;
@@ -257,7 +257,7 @@ pub unsafe extern "C" fn taos_connect_test(
     db: *const c_char,
     port: u16,
 ) -> c_int {
-    guard("taos_connect_test", native(0xFFFF), || {
+    guard("taos_connect_test", BROKEN, || {
         let place = Place { host: ip, db, port };
         // SAFETY: the same duty.
         let dsn = unsafe { place.with_totp(user, pass, totp) };

@@ -26,6 +26,8 @@ pub(crate) const fn native(code: i32) -> c_int {
     (0x8000_0000_u32 | (code.unsigned_abs() & 0xFFFF)).cast_signed()
 }
 
+/// What a function gives if it came to a panic.
+pub(crate) const BROKEN: c_int = native(0xFFFF);
 /// "Invalid parameters".
 pub(crate) const INVALID_PARA: i32 = 0x0118;
 /// "Operation not supported".
@@ -103,13 +105,14 @@ impl From<RawError> for Failure {
 pub(crate) fn remember(failure: impl Into<Failure>) -> c_int {
     let failure = failure.into();
     let code = failure.code();
-    LAST.with(|last| *last.borrow_mut() = failure);
+    // A thread that ends has no place for it any more, and asks for nothing.
+    let _ = LAST.try_with(|last| last.replace(failure));
     code
 }
 
-/// Forgets the thread's last error, as every call that succeeds does.
+/// Forgets the thread's last error, as calls that succeed do, unless they only look at what is there.
 pub(crate) fn forget() {
-    LAST.with(|last| {
+    let _ = LAST.try_with(|last| {
         let mut last = last.borrow_mut();
         if last.code != 0 {
             *last = Failure::default();
@@ -117,7 +120,24 @@ pub(crate) fn forget() {
     });
 }
 
-/// Looks at the thread's last error.
-pub(crate) fn last<T>(look: impl FnOnce(&Failure) -> T) -> T {
-    LAST.with(|last| look(&last.borrow()))
+/// Makes the end of a call the thread's last error, and gives the code.
+pub(crate) fn coded(ended: Result<(), impl Into<Failure>>) -> c_int {
+    match ended {
+        Ok(()) => {
+            forget();
+            0
+        }
+        Err(failure) => remember(failure),
+    }
+}
+
+/// Looks at the thread's last error; there is none on a thread that ends.
+pub(crate) fn last<T>(look: impl Fn(&Failure) -> T) -> T {
+    LAST.try_with(|last| look(&last.borrow()))
+        .unwrap_or_else(|_| look(&Failure::default()))
+}
+
+/// True in `atexit` and in destructors of thread-locals and static objects, where this thread has lost its own.
+pub(crate) fn thread_ends() -> bool {
+    LAST.try_with(|_| ()).is_err()
 }

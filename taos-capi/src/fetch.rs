@@ -6,7 +6,7 @@ use std::ptr::null;
 use taos_query::abi::TaosCallback;
 
 use crate::args::{invalid, put};
-use crate::error::{Failure, forget, native, remember};
+use crate::error::{BROKEN, Failure, forget, remember};
 use crate::guard::guard;
 use crate::handle::at;
 use crate::result::{Fetched, Res, State, leave};
@@ -15,6 +15,39 @@ use crate::types::TaosRes;
 
 pub(crate) fn no_result() -> Failure {
     invalid("the handle is not a result")
+}
+
+/// A fetch and the callback after it, for which a result stays; it ends in a panic, too.
+struct Turn {
+    handle: Param,
+    /// Nobody has told [`Res::finish`] of the fetch yet.
+    fetching: bool,
+}
+
+impl Turn {
+    /// # Safety
+    /// `handle` is that of the result, which is alive.
+    unsafe fn new(result: &Res, handle: Param, fetching: bool) -> Self {
+        result.enter();
+        Self { handle, fetching }
+    }
+
+    fn result(&self) -> Option<&Res> {
+        // SAFETY: it is not freed before `leave`.
+        unsafe { at::<Res>(self.handle.0) }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if self.fetching
+            && let Some(result) = self.result()
+        {
+            result.abandon();
+        }
+        // SAFETY: `enter` was called when this was made.
+        unsafe { leave(self.handle.0) };
+    }
 }
 
 /// Waits for the next block and looks at it. The number of rows is 0 at the end. What it says of an error stays with
@@ -32,18 +65,17 @@ pub(crate) unsafe fn fetch<T>(
         return Err(result.tell());
     }
     let fetch = result.begin().map_err(remember)?;
-    result.enter();
-    let rows = result.finish(wait(fetch));
-    let seen = match rows {
+    // SAFETY: the caller's duty.
+    let mut turn = unsafe { Turn::new(result, Param(handle), true) };
+    let fetched = wait(fetch);
+    turn.fetching = false;
+    match result.finish(fetched) {
         Ok(rows) => {
             forget();
             Ok(look(&mut result.state(), rows))
         }
         Err(_) => Err(result.tell()),
-    };
-    // SAFETY: `enter` was called above.
-    unsafe { leave(handle) };
-    seen
+    }
 }
 
 /// Fetches the next block in the background, looks at it, and reports the number of its rows, 0 for the end, or a
@@ -76,11 +108,11 @@ unsafe fn fetch_a(
         0 => result.begin().map_err(remember),
         code => Err(code),
     };
-    result.enter();
+    // SAFETY: the caller's duty.
+    let mut turn = unsafe { Turn::new(result, handle, fetch.is_ok()) };
     let done = move |outcome: Result<Fetched, c_int>| {
-        let Param(handle) = { handle };
-        // SAFETY: it is not freed before `leave`.
-        let Some(result) = (unsafe { at::<Res>(handle) }) else {
+        turn.fetching = false;
+        let Some(result) = turn.result() else {
             return;
         };
         let code = match outcome.and_then(|fetched| result.finish(fetched)) {
@@ -92,8 +124,8 @@ unsafe fn fetch_a(
         };
         result.tell();
         report(code);
-        // SAFETY: `enter` was called above, and the callback has returned.
-        unsafe { leave(handle) };
+        // The callback has returned.
+        drop(turn);
     };
     match fetch {
         Ok(fetch) => start(fetch, move |fetched| done(Ok(fetched))),
@@ -117,7 +149,7 @@ pub unsafe extern "C" fn taos_fetch_raw_block(
     num_of_rows: *mut c_int,
     data: *mut *mut c_void,
 ) -> c_int {
-    guard("taos_fetch_raw_block", native(0xFFFF), || {
+    guard("taos_fetch_raw_block", BROKEN, || {
         if num_of_rows.is_null() || data.is_null() {
             return remember(invalid("taos_fetch_raw_block needs two places to write to"));
         }

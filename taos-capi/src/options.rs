@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use crate::args::{invalid, text};
 use crate::config;
-use crate::error::{Failure, NOT_SUPPORTED, forget, native, remember};
+use crate::error::{BROKEN, Failure, NOT_SUPPORTED, coded, forget};
 use crate::guard::guard;
 use crate::zone;
 
 /// Does nothing, as the library starts what it needs when it needs it. Gives 0.
 #[unsafe(no_mangle)]
 pub extern "C" fn taos_init() -> c_int {
-    guard("taos_init", native(0xFFFF), || {
+    guard("taos_init", BROKEN, || {
         forget();
         0
     })
@@ -34,16 +34,10 @@ pub extern "C" fn taos_cleanup() {
 /// `arg` is NULL or NUL-terminated text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn taos_options(option: c_int, arg: *const c_void) -> c_int {
-    guard("taos_options", native(0xFFFF), || {
+    guard("taos_options", BROKEN, || {
         // SAFETY: the same duty.
         let set = unsafe { text(arg.cast::<c_char>()) }.and_then(|value| set(option, value));
-        match set {
-            Ok(()) => {
-                forget();
-                0
-            }
-            Err(failure) => remember(failure),
-        }
+        coded(set)
     })
 }
 

@@ -74,7 +74,7 @@ unsafe fn print(
         // SAFETY: there are as many values as fields.
         let (value, ty) = unsafe {
             let field = fields.add(column).read_unaligned();
-            (row.add(column).read(), field.r#type)
+            (row.add(column).read_unaligned(), field.r#type)
         };
         let ty = u8::try_from(ty).ok().and_then(Ty::from_u8_option);
         // SAFETY: a value that `taos_fetch_row` gave for a column of this type.

@@ -9,7 +9,7 @@ use taos_query::util::generate_req_id;
 
 use crate::args::text;
 use crate::connect::{Conn, no_connection};
-use crate::error::{Failure, last};
+use crate::error::{BROKEN, Failure, last};
 use crate::guard::guard;
 use crate::handle::at;
 use crate::result::{self, Res};
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn taos_query_a_with_reqid(
 /// NULL or a result that is alive.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn taos_errno(res: *mut TaosRes) -> c_int {
-    guard("taos_errno", crate::error::native(0xFFFF), || {
+    guard("taos_errno", BROKEN, || {
         // SAFETY: the same duty.
         match unsafe { at::<Res>(res) } {
             Some(result) => result.code(),

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::ptr::null_mut;
 
 use crate::args::put;
-use crate::error::{forget, native, remember};
+use crate::error::{BROKEN, forget, remember};
 use crate::fetch::{fetch, no_result};
 use crate::guard::guard;
 use crate::handle::at;
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn taos_fetch_block_s(
     num_of_rows: *mut c_int,
     rows: *mut TaosRow,
 ) -> c_int {
-    guard("taos_fetch_block_s", native(0xFFFF), || {
+    guard("taos_fetch_block_s", BROKEN, || {
         // SAFETY: the same duty.
         let (count, code) = match unsafe { fetch_columns(res, rows) } {
             Ok(count) => (count, 0),
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn taos_is_null_by_column(
     result: *mut bool,
     rows: *mut c_int,
 ) -> c_int {
-    guard("taos_is_null_by_column", native(0xFFFF), || {
+    guard("taos_is_null_by_column", BROKEN, || {
         let column = usize::try_from(column_index);
         if result.is_null() || rows.is_null() {
             return remember(crate::args::invalid(

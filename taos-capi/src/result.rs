@@ -5,7 +5,7 @@
 
 use std::ffi::{CString, c_int, c_void};
 use std::future::poll_fn;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use taos_query::abi::{TaosField, TaosFieldE};
 use taos_query::common::Precision;
@@ -54,7 +54,8 @@ impl Blocks {
 /// A result.
 #[derive(Debug)]
 pub(crate) struct Res {
-    state: Mutex<State>,
+    /// Shared with whoever frees the result, as the lock must outlive that.
+    state: Arc<Mutex<State>>,
     /// The first error stays: programs hold its text until they free the result.
     failure: OnceLock<Failure>,
     stop: Stop,
@@ -137,10 +138,10 @@ pub(crate) type Fetched = (Blocks, Result<Option<RawBlock>, Failure>);
 impl Res {
     fn new(blocks: Blocks, stop: Stop) -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Arc::new(Mutex::new(State {
                 blocks,
                 ..State::default()
-            }),
+            })),
             failure: OnceLock::new(),
             stop,
             affected: 0,
@@ -179,7 +180,7 @@ impl Res {
         });
         let is_update = fields.plain.is_empty();
         Self {
-            state: Mutex::new(State {
+            state: Arc::new(Mutex::new(State {
                 fields,
                 precision,
                 blocks: if is_update {
@@ -188,7 +189,7 @@ impl Res {
                     Blocks::Query(Box::new(result))
                 },
                 ..State::default()
-            }),
+            })),
             affected,
             is_update,
             ..Self::new(Blocks::None, stop)
@@ -233,7 +234,7 @@ impl Res {
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.state)
     }
 
     /// Negative, or 0.
@@ -338,11 +339,20 @@ impl Res {
         }
     }
 
+    /// Ends a fetch that came to a panic.
+    pub(crate) fn abandon(&self) {
+        self.state().fetching = false;
+    }
+
     /// Says that a callback about the result begins, which [`leave`] ends.
     pub(crate) fn enter(&self) {
         let mut state = self.state();
         state.callbacks += 1;
     }
+}
+
+fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Says that a callback has returned; frees the result if that was asked for meanwhile.
@@ -354,9 +364,11 @@ pub(crate) unsafe fn leave(result: *mut c_void) {
     let Some(held) = (unsafe { at::<Res>(result) }) else {
         return;
     };
-    let mut state = held.state();
+    let shared = Arc::clone(&held.state);
+    let mut state = locked(&shared);
     state.callbacks = state.callbacks.saturating_sub(1);
     let gone = state.freed && !state.in_use();
+    // From here on another thread may free it, unless it is this one that has to.
     drop(state);
     if gone {
         // SAFETY: the program has given it up, and nobody of us uses it.
@@ -389,11 +401,12 @@ pub(crate) unsafe fn release(result: *mut c_void) {
     let Some(held) = (unsafe { at::<Res>(result) }) else {
         return;
     };
-    let mut state = held.state();
+    let shared = Arc::clone(&held.state);
+    let mut state = locked(&shared);
     if state.in_use() {
-        state.freed = true;
-        drop(state);
+        // Before the lock is let go, as the callback may free the result right after that.
         held.stop();
+        state.freed = true;
         return;
     }
     drop(state);

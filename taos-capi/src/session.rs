@@ -11,7 +11,7 @@ use taos_ws::protocol::ConnOption;
 
 use crate::args::{invalid, optional_text, put, text, write_text};
 use crate::connect::{Conn, no_connection};
-use crate::error::{Failure, forget, native, remember};
+use crate::error::{BROKEN, Failure, coded};
 use crate::guard::guard;
 use crate::handle::at;
 use crate::options::{is_utf8, only_utf8};
@@ -28,23 +28,20 @@ pub(crate) unsafe fn with_conn(
     taos: *mut Taos,
     body: impl FnOnce(&Conn) -> Result<(), Failure>,
 ) -> c_int {
-    guard(name, native(0xFFFF), || {
+    guard(name, BROKEN, || {
         // SAFETY: the caller's duty.
         let done = unsafe { at::<Conn>(taos) }
             .ok_or_else(no_connection)
             .and_then(body);
-        match done {
-            Ok(()) => {
-                forget();
-                0
-            }
-            Err(failure) => remember(failure),
-        }
+        coded(done)
     })
 }
 
 /// Waits for something, until all work of the connection is stopped.
-fn ask<T>(conn: &Conn, work: impl Future<Output = RawResult<T>>) -> Result<T, Failure> {
+fn ask<T: Send>(
+    conn: &Conn,
+    work: impl Future<Output = RawResult<T>> + Send,
+) -> Result<T, Failure> {
     Ok(wait(conn.stop().unless_stopped(work))??)
 }
 

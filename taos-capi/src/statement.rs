@@ -10,12 +10,9 @@ use taos_query::{Code, ErrorKind, RawError, RawResult};
 use crate::args::text;
 use crate::binds::{array, wrong};
 use crate::connect::{Conn, no_connection};
-use crate::error::{Failure, INVALID_PARA, native};
+use crate::error::{Failure, INVALID_PARA};
 use crate::handle::give;
 use crate::result::{Res, release};
-
-/// What a function gives if it came to a panic.
-pub(crate) const BROKEN: c_int = native(0xFFFF);
 
 /// A result that belongs to a statement: programs look at it and do not free it.
 #[derive(Debug)]

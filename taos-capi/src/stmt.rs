@@ -13,15 +13,13 @@ use taos_query::stmt::StmtField;
 use taos_query::{AsyncBindable as _, RawResult};
 use taos_ws::Stmt;
 
-use crate::args::copy_name;
-use crate::binds::{array, free_array, give_array, wrong};
-use crate::error::{Failure, forget, remember};
+use crate::args::{copy_name, one};
+use crate::binds::{free_array, give_array, wrong};
+use crate::error::{BROKEN, Failure, forget, remember};
 use crate::guard::guard;
 use crate::handle::{at_mut, give, take};
 use crate::runtime::wait;
-use crate::statement::{
-    BROKEN, connection, count, no_statement, out, req_id, sql_text, table_name,
-};
+use crate::statement::{connection, count, no_statement, out, req_id, sql_text, table_name};
 use crate::types::{Taos, TaosRes, TaosStmt};
 
 use state::Statement;
@@ -140,9 +138,7 @@ pub unsafe extern "C" fn taos_stmt_init_with_options(
     options: *mut TaosStmtOptions,
 ) -> *mut TaosStmt {
     // SAFETY: as the caller says.
-    let id = unsafe { array(options, 1) }
-        .first()
-        .map_or(0, |options| options.reqId);
+    let id = unsafe { one(options) }.map_or(0, |options| options.reqId);
     // SAFETY: as the caller says.
     unsafe { open("taos_stmt_init_with_options", taos, id) }
 }
@@ -416,9 +412,8 @@ pub unsafe extern "C" fn taos_stmt_bind_single_param_batch(
     // SAFETY: as the caller says.
     unsafe {
         step("taos_stmt_bind_single_param_batch", stmt, |statement| {
-            let bind = array(bind, 1).first();
-            let bind = bind.ok_or_else(|| wrong("`bind` is NULL"))?;
-            statement.bind_single(bind, colIdx)
+            let bind = one(bind).ok_or_else(|| wrong("`bind` is NULL"))?;
+            statement.bind_single(&bind, colIdx)
         })
     }
 }

@@ -14,15 +14,15 @@ use taos_query::abi::{SqlLen, TaosCallback, TaosFieldAll, TaosStmt2Bindv, TaosSt
 use taos_query::{RawError, RawResult, Stmt2AsyncBindable as _};
 use taos_ws::Stmt2;
 
-use crate::args::copy_name;
-use crate::binds::{array, free_array, give_array};
-use crate::error::{Failure, forget, remember};
+use crate::args::{copy_name, one};
+use crate::binds::{free_array, give_array};
+use crate::error::{BROKEN, Failure, forget, remember};
 use crate::guard::guard;
 use crate::handle::{Object, at, give, take};
 use crate::result::Res;
 use crate::runtime::{Param, caught, start, wait};
 use crate::statement::{
-    BROKEN, OwnedResult, connection, count, no_statement, out, out_of_order, req_id, sql_text,
+    OwnedResult, connection, count, no_statement, out, out_of_order, req_id, sql_text,
 };
 use crate::stop::Stop;
 use crate::types::{Taos, TaosRes, TaosStmt2};
@@ -92,12 +92,12 @@ unsafe fn step(
     }
 }
 
-async fn open(taos: &taos_ws::Taos, option: Option<&TaosStmt2Option>) -> RawResult<Stmt2> {
+fn open(taos: &taos_ws::Taos, option: Option<&TaosStmt2Option>) -> RawResult<Stmt2> {
     let mut stmt = Stmt2::new(taos);
     let id = option.map_or(0, |option| option.reqid);
     let single = option.is_some_and(|option| option.singleStbInsert);
     let once = option.is_some_and(|option| option.singleTableBindOnce);
-    stmt.init_with_options(req_id(id), single, once).await?;
+    wait(stmt.init_with_options(req_id(id), single, once))?;
     Ok(stmt)
 }
 
@@ -112,8 +112,8 @@ pub unsafe extern "C" fn taos_stmt2_init(
 ) -> *mut TaosStmt2 {
     guard("taos_stmt2_init", ptr::null_mut(), || {
         // SAFETY: as the caller says.
-        let (conn, option) = unsafe { (connection(taos), array(option, 1).first()) };
-        match conn.and_then(|conn| Ok(wait(open(&conn.taos(), option))?)) {
+        let (conn, option) = unsafe { (connection(taos), one(option)) };
+        match conn.and_then(|conn| Ok(open(&conn.taos(), option.as_ref())?)) {
             Ok(stmt) => {
                 forget();
                 let report = option.and_then(|option| {

@@ -9,10 +9,10 @@ use taos_query::{AsyncQueryable as _, RawBlock, RawMeta, RawResult};
 
 use crate::args::text;
 use crate::binds::{array, wrong};
-use crate::error::{Failure, forget, remember};
+use crate::error::{BROKEN, Failure, coded};
 use crate::guard::guard;
 use crate::runtime::wait;
-use crate::statement::{BROKEN, connection, req_id};
+use crate::statement::{connection, req_id};
 use crate::types::Taos;
 
 /// Up to here a block says its length (raw-block §1).
@@ -117,18 +117,8 @@ impl Block {
                 let id = req_id(self.reqid);
                 Ok(wait(conn.taos().write_raw_block_with_req_id(&block, id))?)
             });
-            settle(written)
+            coded(written)
         })
-    }
-}
-
-fn settle(outcome: Result<(), Failure>) -> c_int {
-    match outcome {
-        Ok(()) => {
-            forget();
-            0
-        }
-        Err(failure) => remember(failure),
     }
 }
 
@@ -249,6 +239,6 @@ pub unsafe extern "C" fn tmq_write_raw(taos: *mut Taos, raw: TmqRawData) -> i32 
             let message = RawMeta::new(raw.raw_type, Bytes::copy_from_slice(bytes));
             Ok(wait(conn.taos().write_raw_meta(&message))?)
         });
-        settle(written)
+        coded(written)
     })
 }

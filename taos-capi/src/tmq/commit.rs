@@ -7,11 +7,11 @@ use taos_query::RawResult;
 use taos_query::tmq::{AsAsyncConsumer as _, Offset};
 use taos_ws::consumer::Consumer;
 
-use super::conf::{BROKEN, TmqCommitCb};
-use super::consumer::{Seat, coded, member};
+use super::conf::TmqCommitCb;
+use super::consumer::{Seat, member};
 use super::reports::Reports;
 use crate::args::{invalid, text};
-use crate::error::Failure;
+use crate::error::{BROKEN, Failure, coded};
 use crate::guard::guard;
 use crate::handle::at;
 use crate::result::Res;

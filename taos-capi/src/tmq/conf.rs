@@ -9,7 +9,7 @@ use taos_query::Dsn;
 
 use crate::args::{invalid, text};
 use crate::config::Settings;
-use crate::error::{Failure, INVALID_PARA, forget, native, remember};
+use crate::error::{Failure, INVALID_PARA, forget, remember};
 use crate::guard::guard;
 use crate::handle::{Object, at_mut, give, take};
 use crate::runtime::Param;
@@ -304,9 +304,6 @@ pub unsafe extern "C" fn tmq_conf_set_auto_commit_cb(
         }
     });
 }
-
-/// What calls give that came to a panic.
-pub(super) const BROKEN: c_int = native(0xFFFF);
 
 #[cfg(test)]
 mod tests {

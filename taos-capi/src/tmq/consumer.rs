@@ -1,6 +1,6 @@
 //! A consumer's life, and how it gets messages.
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_void};
 use std::ptr::null_mut;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,12 +10,12 @@ use taos_query::{AsyncTBuilder as _, RawError, RawResult};
 use taos_ws::consumer::{Consumer, TmqBuilder};
 use tokio::sync::RwLock;
 
-use super::conf::{BROKEN, Conf, TmqCommitCb, no_conf};
+use super::conf::{Conf, TmqCommitCb, no_conf};
 use super::list::{List, no_list};
 use super::reports::Reports;
 use crate::args::{invalid, write_text};
 use crate::connect::{self, Conn};
-use crate::error::{Failure, INVALID_PARA, forget, remember};
+use crate::error::{BROKEN, Failure, INVALID_PARA, coded, forget, remember};
 use crate::guard::guard;
 use crate::handle::{Object, at, at_mut, give, take};
 use crate::message::Message;
@@ -188,17 +188,6 @@ fn no_consumer() -> Failure {
 pub(super) unsafe fn member<'a>(tmq: *const c_void) -> Result<&'a Member, Failure> {
     // SAFETY: the caller's duty.
     unsafe { at::<Member>(tmq) }.ok_or_else(no_consumer)
-}
-
-/// Makes the end of a call the thread's last error, and gives the code.
-pub(super) fn coded(ended: Result<(), Failure>) -> c_int {
-    match ended {
-        Ok(()) => {
-            forget();
-            0
-        }
-        Err(failure) => remember(failure),
-    }
 }
 
 /// Connects and logs in.

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_int};
 use std::ptr::null_mut;
 
 use crate::args::{invalid, text};
-use crate::error::{Failure, forget, native, remember};
+use crate::error::{BROKEN, Failure, coded, forget, remember};
 use crate::guard::guard;
 use crate::handle::{Object, at, at_mut, give, take};
 use crate::types::TmqList;
@@ -61,18 +61,12 @@ pub extern "C" fn tmq_list_new() -> *mut TmqList {
 /// `list` is NULL or a list that nobody else uses meanwhile, `name` NULL or NUL-terminated text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tmq_list_append(list: *mut TmqList, name: *const c_char) -> c_int {
-    guard("tmq_list_append", native(0xFFFF), || {
+    guard("tmq_list_append", BROKEN, || {
         // SAFETY: the same duty.
         let list = unsafe { at_mut::<List>(list) }.ok_or_else(no_list);
         // SAFETY: the same duty.
         let pushed = list.and_then(|list| list.push(unsafe { text(name) }?));
-        match pushed {
-            Ok(()) => {
-                forget();
-                0
-            }
-            Err(failure) => remember(failure),
-        }
+        coded(pushed)
     })
 }
 

@@ -3,16 +3,14 @@
 use std::ffi::{c_char, c_int};
 use std::ptr::null_mut;
 
-use taos_query::RawResult;
 use taos_query::abi::TmqTopicAssignment;
 use taos_query::tmq::{AsAsyncConsumer as _, Assignment};
 use taos_ws::consumer::Consumer;
 
-use super::conf::BROKEN;
-use super::consumer::{coded, member};
+use super::consumer::member;
 use crate::args::{invalid, put, text};
 use crate::binds::{free_array, give_array};
-use crate::error::{Failure, forget, remember};
+use crate::error::{BROKEN, Failure, coded, forget, remember};
 use crate::guard::guard;
 use crate::runtime::wait;
 use crate::types::Tmq;
@@ -111,23 +109,31 @@ pub unsafe extern "C" fn tmq_offset_seek(
     })
 }
 
+/// A place that one can ask for.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// What the program is given next.
+    Next,
+    Committed,
+}
+
 /// # Safety
 /// `tmq` is NULL or a consumer that is alive, `topic` NULL or NUL-terminated text.
 unsafe fn place(
     name: &str,
     tmq: *mut Tmq,
     topic: *const c_char,
-    ask: impl AsyncFnOnce(&Consumer, &str) -> RawResult<i64>,
+    vgroup_id: i32,
+    what: Place,
 ) -> i64 {
     guard(name, i64::from(BROKEN), || {
         // SAFETY: the caller's duty.
         let found = unsafe { member(tmq) }.and_then(|member| Ok((member, unsafe { text(topic) }?)));
         let place = found.and_then(|(member, topic)| {
-            wait(
-                member
-                    .seat
-                    .ask(async |consumer: &Consumer| ask(consumer, topic).await),
-            )
+            wait(member.seat.ask(async |consumer: &Consumer| match what {
+                Place::Next => consumer.position(topic, vgroup_id).await,
+                Place::Committed => consumer.committed(topic, vgroup_id).await,
+            }))
         });
         match place {
             Ok(place) => {
@@ -146,9 +152,8 @@ unsafe fn place(
 /// `tmq` is NULL or a consumer that is alive, `topic` NULL or NUL-terminated text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tmq_position(tmq: *mut Tmq, topic: *const c_char, vgroup_id: i32) -> i64 {
-    let ask = async |consumer: &Consumer, topic: &str| consumer.position(topic, vgroup_id).await;
     // SAFETY: the same duty.
-    unsafe { place("tmq_position", tmq, topic, ask) }
+    unsafe { place("tmq_position", tmq, topic, vgroup_id, Place::Next) }
 }
 
 /// What the group has committed: the next version to be read. Negative for an error, of which 0x80004011 says that
@@ -158,7 +163,6 @@ pub unsafe extern "C" fn tmq_position(tmq: *mut Tmq, topic: *const c_char, vgrou
 /// `tmq` is NULL or a consumer that is alive, `topic` NULL or NUL-terminated text.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn tmq_committed(tmq: *mut Tmq, topic: *const c_char, vgroup_id: i32) -> i64 {
-    let ask = async |consumer: &Consumer, topic: &str| consumer.committed(topic, vgroup_id).await;
     // SAFETY: the same duty.
-    unsafe { place("tmq_committed", tmq, topic, ask) }
+    unsafe { place("tmq_committed", tmq, topic, vgroup_id, Place::Committed) }
 }

@@ -10,12 +10,10 @@ use taos_query::abi::TmqRawData;
 use taos_query::tmq::{Data, IsAsyncData as _, IsAsyncMeta as _, MessageSet, Meta};
 use taos_query::{RawData, RawResult};
 
-use super::conf::BROKEN;
-use super::consumer::coded;
 use super::message::message;
 use crate::args::{invalid, put};
 use crate::binds::{free_array, give_array};
-use crate::error::{Failure, forget, remember};
+use crate::error::{BROKEN, Failure, coded, forget, remember};
 use crate::guard::guard;
 use crate::runtime::wait;
 use crate::types::TaosRes;

@@ -56,11 +56,13 @@ fn words(code: i32) -> String {
 pub extern "C" fn tmq_err2str(code: i32) -> *const c_char {
     guard("tmq_err2str", c"internal error".as_ptr(), || {
         let words = CString::new(words(code)).unwrap_or_default();
-        WORDS.with(|held| {
+        let held = WORDS.try_with(|held| {
             let mut held = held.borrow_mut();
             *held = words;
             held.as_ptr()
-        })
+        });
+        // A thread that ends has nowhere to keep them.
+        held.unwrap_or(c"error".as_ptr())
     })
 }
 

@@ -52,12 +52,12 @@ void write_checks(void) {
   run("C: raw blocks are written to other tables", blocks);
 }
 
-static const char *port(void) { return strrchr(getenv("TAOS_ADDRESS"), ':') + 1; }
+const char *server_port(void) { return strrchr(getenv("TAOS_ADDRESS"), ':') + 1; }
 
-static tmq_t *consumer(const char *group, const char *topic) {
+tmq_t *consumer(const char *group, const char *topic) {
   tmq_conf_t *conf = tmq_conf_new();
   const char *pairs[][2] = {{"group.id", group}, {"td.connect.ip", "127.0.0.1"}, {"td.connect.user", "root"},
-                            {"td.connect.pass", "taosdata"}, {"td.connect.port", port()},
+                            {"td.connect.pass", "taosdata"}, {"td.connect.port", server_port()},
                             {"auto.offset.reset", "earliest"}, {"enable.auto.commit", "false"}};
   for (size_t at = 0; at < sizeof pairs / sizeof *pairs; at++) {
     if (tmq_conf_set(conf, pairs[at][0], pairs[at][1]) != 0) {

@@ -61,6 +61,11 @@ void tell(void *param, TAOS_RES *res, int code);
 /* Waits for it; gives the code. */
 int wait_for(event *event);
 
+/* Where the server is. */
+const char *server_port(void);
+/* A consumer of one topic, from its beginning; NULL after words about why not. */
+tmq_t *consumer(const char *group, const char *topic);
+
 void query_checks(void);
 void async_checks(void);
 void statement_checks(void);
@@ -68,5 +73,6 @@ void statement2_checks(void);
 void write_checks(void);
 void consumer_checks(void);
 void null_checks(void);
+void ending_checks(void);
 
 #endif

@@ -158,6 +158,7 @@ int main(void) {
     statement2_checks();
     write_checks();
     consumer_checks();
+    ending_checks();
     taos_close(taos);
   }
   null_checks();
