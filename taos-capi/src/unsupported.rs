@@ -12,6 +12,7 @@ use crate::types::Taos;
 
 /// All of them.
 pub const EXPORTS: &[&str] = &[
+    // The login message has a password or a token, and no field for a digest (taosadapter-ws §5.2).
     "taos_connect_auth",
     "taos_fetch_whitelist_a",
     "taos_fetch_whitelist_dual_stack_a",
