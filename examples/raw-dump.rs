@@ -1,7 +1,8 @@
 //! All messages of a topic, tables and rows, go into a file as the server packs them.
 //!
 //! `cargo run --example raw-dump [FILE]` fills a server of its own and dumps that; `raw-restore` reads the file.
-//! `TAOS_DSN=ws://host:6041` with `TAOS_TOPIC=name` dumps a topic of that server instead, one `with meta`.
+//! `TAOS_DSN=ws://host:6041` fills and dumps that server; with `TAOS_TOPIC=name` as well it dumps a topic that is
+//! there, one `with meta`.
 
 use std::path::PathBuf;
 
@@ -10,7 +11,9 @@ use taos_embedded::Embedded;
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 
 /// The last statement changes a table of which rows are in the log already: replay must keep the order.
-const HISTORY: [&str; 9] = [
+const HISTORY: [&str; 11] = [
+    "drop topic if exists example_raw_dump",
+    "drop database if exists example_raw_dump",
     "create database example_raw_dump keep 36500 wal_retention_period 3600",
     "use example_raw_dump",
     "create table meters (ts timestamp, current float) tags (place varchar(16))",
@@ -28,14 +31,19 @@ async fn main() -> anyhow::Result<()> {
         || std::env::temp_dir().join("example-topic.dump"),
         PathBuf::from,
     );
-    let (dsn, topic, _server) = match std::env::var("TAOS_DSN") {
-        Ok(dsn) => (dsn, std::env::var("TAOS_TOPIC")?, None),
+    let (dsn, _server) = match std::env::var("TAOS_DSN") {
+        Ok(dsn) => (dsn, None),
         Err(_) => {
             let server = Embedded::builder().memory().start().await?;
-            let dsn = server.dsn().to_owned();
+            (server.dsn().to_owned(), Some(server))
+        }
+    };
+    let topic = match std::env::var("TAOS_TOPIC") {
+        Ok(topic) => topic,
+        Err(_) => {
             let taos = TaosBuilder::from_dsn(&dsn)?.build().await?;
             taos.exec_many(HISTORY).await?;
-            (dsn, "example_raw_dump".to_owned(), Some(server))
+            "example_raw_dump".to_owned()
         }
     };
 

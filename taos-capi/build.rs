@@ -2,7 +2,10 @@
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
-        println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libtaos.so");
-    }
+    let name = match std::env::var("CARGO_CFG_TARGET_OS").as_deref() {
+        Ok("linux") => "-soname,libtaos.so",
+        Ok("macos") => "-install_name,@rpath/libtaos.dylib",
+        _ => return,
+    };
+    println!("cargo:rustc-cdylib-link-arg=-Wl,{name}");
 }

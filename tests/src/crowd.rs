@@ -17,6 +17,8 @@ use taos::*;
 const BEAT: Duration = Duration::from_millis(5);
 /// One query in so many reads the table.
 const READERS: usize = 20;
+/// How often all connections are opened and closed again between two measurements of what that leaves.
+pub const REOPENINGS: u32 = 3;
 /// How long closed connections may take to give their files back.
 const CLOSING: Duration = Duration::from_secs(30);
 
@@ -66,6 +68,10 @@ pub struct Figures {
     pub memory_early: u64,
     /// After the last round.
     pub memory_late: u64,
+    /// When all connections had been opened and closed once more.
+    pub memory_closed: u64,
+    /// And [`REOPENINGS`] times more.
+    pub memory_reclosed: u64,
 }
 
 impl Figures {
@@ -186,7 +192,25 @@ async fn crowd(dsn: &str, size: Size, heart: &Heart) -> anyhow::Result<Figures> 
     figures.closing_turn = millis(started.elapsed());
     figures.files_after = settled(figures.files_before).await?;
     figures.closing_gap = heart.gap();
+
+    reopened(&builder, size, figures.files_before).await?;
+    figures.memory_closed = memory()?;
+    for _ in 0..REOPENINGS {
+        reopened(&builder, size, figures.files_before).await?;
+    }
+    figures.memory_reclosed = memory()?;
     Ok(figures)
+}
+
+/// Opens all connections, uses each and closes them.
+async fn reopened(builder: &TaosBuilder, size: Size, files: u64) -> anyhow::Result<()> {
+    let opening = (0..size.connections).map(|_| builder.build());
+    let connections = try_join_all(opening).await?;
+    try_join_all(connections.iter().map(|taos| query(taos, 0, 0))).await?;
+    drop(connections);
+    let open = settled(files).await?;
+    ensure!(open <= files, "{open} files stay open, of {files} before");
+    Ok(())
 }
 
 async fn table(taos: &Taos, rows: i64) -> anyhow::Result<()> {

@@ -63,6 +63,14 @@ pub const PREPARED_QUERIES: Need = Need::new("prepared queries", |c| c.prepared_
 pub const AFFECTED_ROWS: Need = Need::new("counts of affected rows", |c| c.affected_rows);
 /// Connections that can be seen to break.
 pub const LASTING_CONNECTIONS: Need = Need::new("lasting connections", |c| c.lasting_connections);
+/// Rows that are fetched after the query has been answered; elsewhere the answer brings all of them.
+pub const FETCHES: Need = Need::new("fetches apart from the query", |c| {
+    c.dialect == Dialect::TDengine
+});
+/// Answers that come in one frame each and name their request.
+pub const NUMBERED_ANSWERS: Need = Need::new("answers that name their request", |c| {
+    c.dialect == Dialect::TDengine
+});
 /// Time zones of connections.
 pub const TIME_ZONES: Need = Need::new("time zones", |c| c.time_zones);
 /// A line that the proxy understands: WebSocket, or the plain one of QuestDB. The native protocol is neither.
@@ -73,5 +81,11 @@ pub const KNOWN_FRAMES: Need = Need::of_the_way("line that the proxy understands
 pub const SHORT_LIMITS: Need = Need::of_the_way("limits of single connections", |target| {
     !target.is_native() || std::env::var_os("TAOS_READ_TIMEOUT_SEC").is_some()
 });
+/// A connection that lives on the runtime it was made on, as one of our own over WebSocket does.
+pub const TASK_OF_THE_RUNTIME: Need = Need::of_the_way("task on the caller's runtime", |target| {
+    target.is_tdengine() && !target.is_native()
+});
+/// A library that has threads of its own.
+pub const NATIVE_LIBRARY: Need = Need::of_the_way("native library", Target::is_native);
 /// Another address when one is gone.
 pub const FAILOVER: Need = Need::of_the_way("second address", |target| !target.is_native());

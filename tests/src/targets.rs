@@ -186,7 +186,15 @@ pub fn dsn_at(address: SocketAddr) -> String {
 /// The same server, by way of a native library.
 fn natively(dsn: &str, library: &str) -> String {
     let address = dsn.split_once("://").map_or(dsn, |(_, address)| address);
-    format!("taos://{address}?libraryPath={library}")
+    let native = format!("taos://{address}");
+    match native.parse::<Dsn>() {
+        Ok(mut native) => {
+            // A path may have any character.
+            native.set("libraryPath", library);
+            native.to_string()
+        }
+        Err(error) => panic!("{native}: {error}"),
+    }
 }
 
 /// The servers of this run that have what the test needs; of each other one it says that it is skipped.

@@ -1,10 +1,12 @@
 //! The C library: its header, made from the Rust sources, and its installation.
 
+use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use cbindgen::{Builder, Config, DocumentationStyle, Language, SortKey, Style};
 
+use crate::native;
 use crate::process::{cargo, root, run, target};
 
 /// Names in Rust and in C.
@@ -186,6 +188,42 @@ pub(crate) fn write_header() -> Result<()> {
     Ok(())
 }
 
+/// The name under which programs look for the library.
+pub(crate) fn file() -> String {
+    format!("{DLL_PREFIX}taos{DLL_SUFFIX}")
+}
+
+/// Copies a file into a directory, in one step: a program that has the old one loaded keeps that, where a copy
+/// into its place would change it under the program's feet.
+pub(crate) fn place(from: &Path, directory: &Path, name: &str) -> Result<PathBuf> {
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("cannot make {}", directory.display()))?;
+    let to = directory.join(name);
+    let fresh = directory.join(format!(".{name}.{}", std::process::id()));
+    let placed = std::fs::copy(from, &fresh).and_then(|_| std::fs::rename(&fresh, &to));
+    if placed.is_err() {
+        // Nothing half written stays; what went wrong is said below.
+        let _ = std::fs::remove_file(&fresh);
+    }
+    placed.with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    Ok(to)
+}
+
+/// Puts the library `built`, and its header, below `prefix`; gives where they are.
+pub(crate) fn put(built: &Path, prefix: &Path) -> Result<Vec<PathBuf>> {
+    let lib = prefix.join("lib");
+    let mut placed = vec![
+        place(built, &lib, &file())?,
+        place(&committed(), &prefix.join("include"), "taos.h")?,
+    ];
+    // What linkers of Windows want instead of the library itself.
+    let import = built.with_extension("dll.lib");
+    if cfg!(windows) && import.exists() {
+        placed.push(place(&import, &lib, "taos.lib")?);
+    }
+    Ok(placed)
+}
+
 /// Builds the library and puts it, with its header, where programs find it.
 pub(crate) fn install(prefix: &Path) -> Result<()> {
     run(&mut cargo([
@@ -195,19 +233,10 @@ pub(crate) fn install(prefix: &Path) -> Result<()> {
         "-p",
         "taos-capi",
     ]))?;
-    let (start, end) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    for placed in put(&native::library("release"), prefix)? {
+        println!("installed {}", placed.display());
+    }
     let (lib, include) = (prefix.join("lib"), prefix.join("include"));
-    let copy = |from: PathBuf, dir: &Path, name: &str| -> Result<()> {
-        std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let to = dir.join(name);
-        std::fs::copy(&from, &to)
-            .with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
-        println!("installed {}", to.display());
-        Ok(())
-    };
-    let built = target().join(format!("release/{start}taos_capi{end}"));
-    copy(built, &lib, &format!("{start}taos{end}"))?;
-    copy(committed(), &include, "taos.h")?;
     println!(
         "\nCompile:   cc program.c -I{include} -L{lib} -ltaos\n\
          Run:       LD_LIBRARY_PATH={lib} ./a.out     (macOS: DYLD_LIBRARY_PATH)\n\
@@ -223,10 +252,39 @@ pub(crate) fn install(prefix: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{self, File};
+    use std::io::Read as _;
+
+    #[test]
+    fn installing_again_leaves_what_a_program_has_open_as_it_is() -> Result<()> {
+        let prefix = target().join(format!("installed-{}", std::process::id()));
+        let (old, new) = (prefix.join("old"), prefix.join("new"));
+        fs::create_dir_all(&prefix)?;
+        fs::write(&old, "the library of yesterday")?;
+        fs::write(&new, "and today's")?;
+        put(&old, &prefix)?;
+        let mut open = File::open(prefix.join("lib").join(file()))?;
+        let installed = put(&new, &prefix)?;
+        let mut kept = String::new();
+        open.read_to_string(&mut kept)?;
+        assert_eq!(kept, "the library of yesterday");
+        assert_eq!(
+            installed,
+            [
+                prefix.join("lib").join(file()),
+                prefix.join("include/taos.h")
+            ]
+        );
+        assert_eq!(fs::read_to_string(&installed[0])?, "and today's");
+        let names = fs::read_dir(prefix.join("lib"))?.count();
+        assert_eq!(names, 1, "something half written has stayed");
+        fs::remove_dir_all(&prefix)?;
+        Ok(())
+    }
 
     #[test]
     fn the_committed_header_is_what_the_sources_say() -> Result<()> {
-        let committed = std::fs::read_to_string(committed()).unwrap_or_default();
+        let committed = fs::read_to_string(committed()).unwrap_or_default();
         assert!(
             header()? == committed,
             "taos-capi/include/taos.h is not current: run `cargo xtask header`"

@@ -30,8 +30,8 @@ pub(crate) fn run() -> Result<()> {
 /// Each backend is enough by itself, and a build without any says what to do.
 fn backends() -> Result<()> {
     let alone = ["-p", "taos", "--no-default-features"];
-    for backend in ["ws", "optin", "questdb"] {
-        let mut clippy = cargo(["clippy"]);
+    for backend in ["ws", "optin", "native", "questdb"] {
+        let mut clippy = cargo(["clippy", "--all-targets"]);
         clippy.args(alone).args(["--features", backend]);
         process::run(clippy.args(["--", "-D", "warnings"]))?;
     }

@@ -104,6 +104,14 @@ pub(crate) fn follow_for(
     bail!("`{shown}` {failure}")
 }
 
+/// [`run`] for a program that may hang: after `limit` it is ended, which is an error.
+pub(crate) fn run_for(command: &mut Command, limit: Duration) -> Result<()> {
+    let shown = show(command);
+    let succeeded = follow_for(command, limit, |line| println!("{line}"))?;
+    ensure!(succeeded, "`{shown}` failed");
+    Ok(())
+}
+
 /// Whether a cargo subcommand such as `deny` is installed.
 pub(crate) fn has_subcommand(name: &str) -> bool {
     cargo([name, "--version"])

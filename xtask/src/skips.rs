@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::process::{follow, follow_for, root, target};
+use crate::process::{capture, follow, follow_for, root, target};
 use crate::suite::{Count, TEST_THREADS, counts};
 
 /// A test that some runs cannot pass.
@@ -44,7 +45,26 @@ pub(crate) fn of<'a>(skips: &[Skip<'a>], run: &str) -> Vec<&'a str> {
     skips.map(|skip| skip.test).collect()
 }
 
+/// Fails for a filter that no test of the binary has in its name: it would run nothing, and say nothing.
+pub(crate) fn each_names_a_test(binary: &Path, filters: &[&str]) -> Result<()> {
+    let list = capture(Command::new(binary).arg("--list"))?;
+    for filter in filters {
+        ensure!(names_a_test(&list, filter), "no test is named {filter}");
+    }
+    Ok(())
+}
+
+/// Whether a line `NAME: test` of what `--list` prints has it.
+fn names_a_test(list: &str, filter: &str) -> bool {
+    list.lines()
+        .filter_map(|line| line.strip_suffix(": test"))
+        .any(|test| test.contains(filter))
+}
+
 /// Runs the tests that must fail; each that passes is counted as a failure, since its skip is stale.
+///
+/// # Errors
+/// For a name that is not of a test: its skip is stale too.
 pub(crate) fn stale(mut binary: Command, skipped: &[&str]) -> Result<Count> {
     let mut count = Count::default();
     if skipped.is_empty() {
@@ -52,12 +72,19 @@ pub(crate) fn stale(mut binary: Command, skipped: &[&str]) -> Result<Count> {
     }
     surroundings(&mut binary);
     binary.arg("--exact").args(skipped);
+    let mut ran = 0;
     follow(&mut binary, |line| {
+        ran += counts(line).map_or(0, |count| count.passed + count.failed);
         if line.ends_with("... ok") {
             println!("FAILED {line}: it passes, so its skip is stale");
             count.failed += 1;
         }
     })?;
+    ensure!(
+        ran == u64::try_from(skipped.len())?,
+        "only {ran} tests are there of the {} that are to be skipped",
+        skipped.len()
+    );
     Ok(count)
 }
 
@@ -74,7 +101,7 @@ fn surroundings(binary: &mut Command) {
 pub(crate) fn counted(mut binary: Command, name: &str, limit: Duration) -> Result<Count> {
     surroundings(&mut binary);
     fs::create_dir_all(target().join("skipped"))?;
-    let skips = target().join("skipped").join(format!("{name}.txt"));
+    let skips = kept(name);
     fs::write(&skips, "")?;
     binary.env("TAOS_TEST_SKIPS", &skips);
     let mut count = Count::default();
@@ -97,6 +124,26 @@ pub(crate) fn counted(mut binary: Command, name: &str, limit: Duration) -> Resul
         "it failed without naming a test"
     );
     Ok(count)
+}
+
+fn kept(name: &str) -> PathBuf {
+    target().join("skipped").join(format!("{name}.txt"))
+}
+
+/// The tests that the run `name` skipped for this reason.
+///
+/// # Errors
+/// If there are none: then the reason has got other words.
+pub(crate) fn skipped_for(name: &str, reason: &str) -> Result<Vec<String>> {
+    let lines = fs::read_to_string(kept(name))?;
+    let tests: BTreeSet<String> = lines
+        .lines()
+        .filter_map(|line| line.strip_prefix("skipped ")?.split_once(": "))
+        .filter(|(_, why)| *why == reason)
+        .map(|(test, _)| test.to_owned())
+        .collect();
+    ensure!(!tests.is_empty(), "nothing was skipped because {reason}");
+    Ok(tests.into_iter().collect())
 }
 
 /// How many tests were skipped, and how often for which reason, from lines `skipped TEST: REASON`.
@@ -130,6 +177,13 @@ mod tests {
         assert!(of(&skips, "3.4.1.0").is_empty());
         assert!(parse("3.2.3.0 | a::b |", &known).is_err());
         assert!(parse("1.0 | a::b | old", &known).is_err());
+    }
+
+    #[test]
+    fn a_filter_names_a_test_by_any_part_and_nothing_else() {
+        let list = "stmt::a_row: test\nbench_rows: benchmark\n\n2 tests, 1 benchmark\n";
+        assert!(names_a_test(list, "stmt::") && names_a_test(list, "row"));
+        assert!(!names_a_test(list, "bench_rows") && !names_a_test(list, "tests"));
     }
 
     #[test]

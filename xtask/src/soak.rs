@@ -1,6 +1,7 @@
 //! What takes longer than a test may.
 
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::Result;
 
@@ -21,6 +22,9 @@ const TARGETS: [&str; 10] = [
     "json_meta",
 ];
 
+/// A crowd that has not gone by then waits for what does not come.
+const CROWD: Duration = Duration::from_secs(10 * 60);
+
 /// Hundreds of connections and thousands of queries at once, over WebSocket and through our libtaos.
 fn crowds() -> Result<()> {
     let behaviour = test_binary("behaviour")?;
@@ -37,7 +41,7 @@ fn crowds() -> Result<()> {
             crowd.env("TAOS_CAPI_LIB", library);
         }
         crowd.env("TAOS_EMBEDDED_BIN", target().join("debug/taos-embedded"));
-        process::run(crowd.args(["crowd::", "--ignored", "--nocapture"]))?;
+        process::run_for(crowd.args(["crowd::", "--ignored", "--nocapture"]), CROWD)?;
     }
     Ok(())
 }
@@ -45,14 +49,18 @@ fn crowds() -> Result<()> {
 /// The ignored tests, crowds, chosen tests under valgrind, then each fuzz target for `seconds`.
 pub(crate) fn run(seconds: u32) -> Result<()> {
     process::run(&mut cargo(["build", "--workspace", "--lib", "--bins"]))?;
-    process::run(&mut cargo([
-        "test",
-        "--workspace",
-        "--",
-        "--ignored",
-        "--skip",
-        "crowd::",
-    ]))?;
+    process::run(
+        cargo([
+            "test",
+            "--workspace",
+            "--",
+            "--ignored",
+            "--skip",
+            "crowd::",
+        ])
+        .env_remove("TAOS_TEST_DSNS")
+        .env_remove("TAOS_CAPI_LIB"),
+    )?;
     crowds()?;
     judges::under_valgrind()?;
     memcheck::run()?;

@@ -24,6 +24,8 @@ pub(super) const PARAMETERS: [(&str, &str); 5] = [
 /// More than three blocks, so that a fetch is still to come when the query has been answered.
 const READ: i64 = 20_000;
 const WRITTEN: i64 = 3;
+/// How often a cell is run in which no fault was there.
+const TRIES: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
@@ -361,7 +363,18 @@ impl Cell {
         Ok(())
     }
 
+    /// Runs the cell until its fault was there: a machine under load can end a call in a timeout before.
     async fn run(self, target: &Target, direct: &Taos) -> anyhow::Result<()> {
+        for _ in 0..TRIES {
+            if self.is_struck(target, direct).await? {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("no fault struck")
+    }
+
+    /// Makes the call with its fault and judges what comes of it; gives whether the fault was there.
+    async fn is_struck(self, target: &Target, direct: &Taos) -> anyhow::Result<bool> {
         let (place, _table) = Place::make(target, self.call).await?;
         let mut lines = Lines::open(self, target, place.database().unwrap_or_default()).await?;
         let (mut prepared, mut states) = self.prepare(&lines.dsn, &place).await?;
@@ -377,16 +390,17 @@ impl Cell {
         let outcome = tokio::time::timeout(LIMIT, self.make(&mut prepared, &place))
             .await
             .map_err(|_| anyhow::anyhow!("no end within {LIMIT:?}"))?;
-        anyhow::ensure!(
-            self.mode.is_between_calls() || lines.struck() > 0,
-            "no fault struck"
-        );
+        if !self.mode.is_between_calls() && lines.struck() == 0 {
+            anyhow::ensure!(outcome.is_err(), "success, and no fault struck");
+            return Ok(false);
+        }
         if self.call.writes() {
             let written = place.written(self.call);
             self.count(&outcome, &lines, (target, direct), &written)
                 .await?;
         }
-        self.judge(&outcome)
+        self.judge(&outcome)?;
+        Ok(true)
     }
 
     /// What arrived is what the call says, no more and no less.
@@ -508,11 +522,7 @@ fn a_query_ends_in_each_of_seven_faults() {
 
 #[test]
 fn a_fetch_ends_in_each_of_seven_faults() {
-    // Elsewhere the answer to the query brings all rows.
-    every_fault_where(
-        &[needs::LASTING_CONNECTIONS, needs::KNOWN_FRAMES],
-        Call::Fetch,
-    );
+    every_fault_where(&[needs::FETCHES, needs::KNOWN_FRAMES], Call::Fetch);
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn a_cut_or_silent_line_is_an_error_in_time_or_does_not_matter() {
 #[test]
 fn a_repeated_frame_never_repeats_or_mixes_rows() {
     for_targets(
-        &[needs::LASTING_CONNECTIONS, needs::KNOWN_FRAMES],
+        &[needs::NUMBERED_ANSWERS, needs::KNOWN_FRAMES],
         |target| async move {
             let table = table(&target).await?;
             let outcomes = everywhere(&target, table.name(), Fault::Duplicate).await?;

@@ -53,7 +53,7 @@ fn connections_cut_while_idle_are_not_handed_out() {
 #[test]
 fn a_connection_that_no_longer_answers_is_replaced() {
     for_targets(
-        &[needs::LASTING_CONNECTIONS, needs::KNOWN_FRAMES],
+        &[needs::NUMBERED_ANSWERS, needs::KNOWN_FRAMES],
         |target| async move {
             // Frames to the client: the answers to version and conn, then that to the ping.
             let proxy = Proxy::to(target.address().await?)

@@ -117,7 +117,7 @@ fn a_blocking_call_inside_the_single_thread_that_drives_the_connection_is_refuse
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    for target in targets_with(&[needs::LASTING_CONNECTIONS]) {
+    for target in targets_with(&[needs::TASK_OF_THE_RUNTIME]) {
         runtime.block_on(async {
             let mut taos = connect_async(target.dsn()).await?;
             let error = taos.exec("select 1").unwrap_err();
@@ -132,6 +132,33 @@ fn a_blocking_call_inside_the_single_thread_that_drives_the_connection_is_refuse
                 error.and_then(Result::err).map(|e| e.kind()),
                 Some(ErrorKind::Unsupported)
             );
+            anyhow::Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_blocking_call_inside_a_single_thread_works_where_the_library_has_threads_of_its_own()
+-> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    for target in targets_with(&[needs::NATIVE_LIBRARY]) {
+        runtime.block_on(async {
+            let mut taos = connect_async(target.dsn()).await?;
+            let one: Option<i64> = taos.query_one("select 1")?;
+            assert_eq!(one, Some(1));
+            let builder = <TaosBuilder as TBuilder>::from_dsn(target.dsn())?;
+            TBuilder::ping(&builder, &mut taos)?;
+            // Begun by an awaited call, read by blocking ones.
+            let mut result = taos::AsyncQueryable::query(&taos, "select 1").await?;
+            let values = result
+                .rows()
+                .next()
+                .transpose()?
+                .map(|row| row.into_values());
+            assert_eq!(values, Some(vec![Value::BigInt(1)]));
             anyhow::Ok(())
         })?;
     }

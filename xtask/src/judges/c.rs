@@ -11,7 +11,7 @@ use anyhow::{Context, Result, ensure};
 use super::clients::{home, install, sources};
 use super::starts;
 use crate::process::{self, Server, cargo, follow_for, root, target};
-use crate::{memcheck, native};
+use crate::{capi, memcheck, native};
 
 /// What nearly every compiler understands.
 const FLAGS: [&str; 7] = [
@@ -35,34 +35,53 @@ fn files() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn compile(program: &Path, directory: &Path, more: &[&OsStr]) -> Result<()> {
+fn compile(program: &Path, files: &[PathBuf], more: &[&OsStr]) -> Result<()> {
     install(
         Command::new("cc")
             .args(FLAGS)
             .args(more)
             .arg("-o")
             .arg(program)
-            .args(files()?)
+            .args(files)
             .arg("-L")
-            .arg(directory)
+            .arg(prefix().join("lib"))
             .args(["-ltaos", "-lpthread"]),
     )
 }
 
+/// Where our libtaos is installed for the program.
+fn prefix() -> PathBuf {
+    home("c").join("prefix")
+}
+
+/// The program that the guide shows first.
+fn documented() -> Result<PathBuf> {
+    let guide = fs::read_to_string(root().join("docs/src/c-library.md"))?;
+    let program = guide
+        .split_once("```c\n")
+        .and_then(|(_, rest)| rest.split_once("```"))
+        .context("docs/src/c-library.md shows no C program")?;
+    let file = home("c").join("documented.c");
+    fs::write(&file, program.0)?;
+    Ok(file)
+}
+
 /// Builds the program against the header that is written from the specification, which it runs with, and against
-/// the generated one, to see that both say the same.
+/// the generated one, to see that both say the same; and the one of the guide.
 pub(super) fn prepare() -> Result<Vec<Command>> {
-    let directory = native::directory(&native::library("debug"))?;
     fs::create_dir_all(home("c"))?;
+    capi::put(&native::library("debug"), &prefix())?;
     let program = home("c").join("judge");
-    compile(&program, &directory, &[])?;
-    let include = root().join("taos-capi/include");
-    let generated = ["-DGENERATED_HEADER", "-I"].map(OsStr::new);
-    let generated = [generated.as_slice(), &[include.as_os_str()]].concat();
+    compile(&program, &files()?, &[])?;
+    let include = prefix().join("include");
+    let installed = [OsStr::new("-I"), include.as_os_str()];
+    let generated = [&[OsStr::new("-DGENERATED_HEADER")], installed.as_slice()].concat();
     let other = home("c").join("judge-of-the-generated-header");
-    compile(&other, &directory, &generated).context("with the generated header")?;
+    compile(&other, &files()?, &generated).context("with the generated header")?;
+    let other = home("c").join("documented");
+    compile(&other, &[documented()?], &installed).context("the program of the guide")?;
     let mut command = Command::new(program);
-    command.env(native::SEARCHED, &directory);
+    command.env(native::SEARCHED, prefix().join("lib"));
     Ok(vec![command])
 }
 
@@ -84,13 +103,12 @@ pub(crate) fn under_valgrind() -> Result<()> {
         "--bin",
         "taos-embedded",
     ]))?;
-    let directory = native::directory(&native::library("debug"))?;
     prepare()?;
     let server = Server::embedded(&target().join("debug/taos-embedded"))?;
     let mut failed = 0;
     let clean = follow_for(
         memcheck::watched(&home("c").join("judge"), &[])
-            .env(native::SEARCHED, &directory)
+            .env(native::SEARCHED, prefix().join("lib"))
             .env("TAOS_ADDRESS", &server.address),
         LIMIT,
         |line| {
