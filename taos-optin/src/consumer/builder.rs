@@ -32,8 +32,9 @@ use crate::wait::{timed_out, within};
 /// | `session.timeout.ms`, `max.poll.interval.ms` | the library's | when the server gives this member up |
 /// | `td.connect.token` | none | token to log in with (library 3.4.0.0 and newer); before `bearer_token` |
 ///
-/// Any other parameter with a dot goes to the library as it is. `auto.reconnect` has no effect: the library connects
-/// again by itself.
+/// Any other parameter with a dot goes to the library as it is. `auto.reconnect=false` is refused: the library connects
+/// again by itself. The connection options `charset`, `user_ip`, `user_app`, `connector_info` and `conn_mode` have no
+/// effect on consumers, which a warning says; `timezone` is that of timestamps as text.
 #[derive(Debug)]
 pub struct TmqBuilder {
     config: Arc<Config>,
@@ -93,9 +94,45 @@ impl AsyncTBuilder for TmqBuilder {
     }
 }
 
-/// The DSN without what concerns consumers.
+/// The DSN without what concerns consumers, for the login that the consumer has.
 fn of_connection(mut dsn: Dsn) -> Dsn {
+    let mut taken = |key: &str| dsn.params.remove(key).filter(|text| !text.is_empty());
+    let [user, password, token] =
+        ["td.connect.user", "td.connect.pass", "td.connect.token"].map(&mut taken);
+    dsn.username = dsn.username.or(user);
+    dsn.password = dsn.password.or(password);
+    if let Some(token) = token {
+        dsn.params.remove("bearerToken");
+        dsn.set("bearer_token", token);
+    }
     dsn.params
         .retain(|key, _| !key.contains('.') && !SHORT.contains(&key.as_str()));
     dsn
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_asked_by_the_login_that_the_consumer_has() {
+        for (params, told) in [
+            ("td.connect.user=u&td.connect.pass=p", "taos://u:p@h:6030"),
+            ("timeout=1s", "taos://h:6030"),
+            (
+                "td.connect.token=a&bearerToken=b",
+                "taos://h:6030?bearer_token=a",
+            ),
+        ] {
+            let dsn = format!("taos://h:6030?group.id=g&{params}");
+            assert_eq!(
+                of_connection(dsn.parse().unwrap()),
+                told.parse::<Dsn>().unwrap()
+            );
+        }
+        let dsn = "taos://me:own@h?group.id=g&td.connect.user=u&td.connect.pass=p";
+        let dsn = of_connection(dsn.parse().unwrap());
+        assert_eq!(dsn.username.as_deref(), Some("me"));
+        assert_eq!(dsn.password.as_deref(), Some("own"));
+    }
 }

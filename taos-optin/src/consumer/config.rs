@@ -26,6 +26,15 @@ const FURTHER: [&str; 4] = [
     "min.poll.rows",
 ];
 
+/// Options of connections for which the library has nothing in the configuration of consumers (native-ffi §7).
+const NOT_OF_CONSUMERS: [&str; 5] = [
+    "charset",
+    "user_ip",
+    "user_app",
+    "connector_info",
+    "conn_mode",
+];
+
 #[derive(Debug)]
 pub(super) struct Config {
     pub(super) settings: Settings,
@@ -57,8 +66,22 @@ impl Config {
         let token = dsn
             .get("td.connect.token")
             .filter(|token| !token.is_empty());
+        let subscription = Subscription::from_dsn(dsn)?;
+        if !subscription.reconnect {
+            return Err(RawError::of(
+                ErrorKind::Unsupported,
+                "auto.reconnect=false is not supported by native consumers: the client library connects again \
+                 by itself, and does not tell; leave it out, or use taos+ws:// and taosAdapter",
+            )
+            .with_code(Code::WS_DSN));
+        }
+        for key in NOT_OF_CONSUMERS {
+            if dsn.get(key).is_some() {
+                tracing::warn!(key, "ignored: the client library takes no such option for consumers");
+            }
+        }
         Ok(Self {
-            subscription: Subscription::from_dsn(dsn)?,
+            subscription,
             token: token
                 .map(|token| Secret::new(token.as_str()))
                 .or_else(|| args.token.take()),
@@ -246,6 +269,7 @@ mod tests {
             ("group.id=g&totp_code=123456", "totp_code"),
             ("group.id=g&snapshots=1", "snapshot"),
             ("group.id=g&offset=1", "offset"),
+            ("group.id=g&auto.reconnect=false", "taos+ws://"),
         ] {
             let error = config(params).unwrap_err();
             assert!(error.to_string().contains(word), "{params}: {error}");

@@ -27,16 +27,21 @@ struct Whole {
     message: Arc<Mutex<Message>>,
 }
 
-/// Reads a message. `fields` are columns that its blocks may share.
+/// Reads a message, of which the error instead of its kind is told for rows. `fields` are columns that its blocks may
+/// share.
 pub(super) fn read(
-    kind: Kind,
+    kind: RawResult<Kind>,
     message: &Arc<Mutex<Message>>,
     origin: &Origin,
     fields: &mut Option<Arc<[Field]>>,
 ) -> MessageSet<Meta, Data> {
     let mut blocks = VecDeque::new();
     let mut json = None;
-    {
+    let kind = kind.unwrap_or_else(|error| {
+        blocks.push_back(Err(error));
+        Kind::Data
+    });
+    if blocks.is_empty() {
         let mut message = lock(message);
         if matches!(kind, Kind::Data | Kind::MetaData) {
             while let Some(block) = message.next_block(fields).transpose() {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use taos_query::common::Field;
-use taos_query::tmq::backend::{FOREIGN, Mark};
+use taos_query::tmq::backend::{FOREIGN, Mark, Place};
 use taos_query::tmq::{IsOffset as _, Offset, VGroupId};
 use taos_query::{Code, ErrorKind, RawError, RawResult};
 use tokio::sync::oneshot;
@@ -105,6 +105,7 @@ impl Driver {
 
     fn run(mut self) {
         loop {
+            self.shared.free_spent();
             match self.shared.step(self.interval().map(|_| self.next_commit)) {
                 Step::Order(Order::Do(work)) => work(&mut self),
                 Step::Order(Order::Leave(done)) => return self.leave(done),
@@ -196,10 +197,10 @@ impl Driver {
     fn poll(&mut self, blocking: Duration) {
         let begun = Instant::now();
         match self.handle.poll(blocking) {
-            Ok(Some(message)) => match self.received(message, begun.elapsed()) {
-                Ok(received) => self.shared.deliver(received),
-                Err(error) => self.shared.report(error),
-            },
+            Ok(Some(message)) => {
+                let received = self.received(message, begun.elapsed());
+                self.shared.deliver(received);
+            }
             Ok(None) => self.shared.answered(),
             Err(error) => {
                 let error = self.named(error, "asking for the next message");
@@ -208,9 +209,10 @@ impl Driver {
         }
     }
 
-    /// Reads a message that has come.
-    fn received(&mut self, message: Message, timing: Duration) -> RawResult<Received> {
-        let kind = message.kind()?;
+    /// Reads a message that has come. One that cannot be read is given to the user all the same, with the reason for
+    /// what it holds: a commit of the next one goes past it.
+    fn received(&mut self, message: Message, timing: Duration) -> Received {
+        let kind = message.kind();
         let (topic, vgroup, begin) = (message.topic(), message.vgroup(), message.offset());
         let next = self.place_behind(&topic, vgroup, begin);
         self.ask_group(&topic, vgroup, begin);
@@ -240,11 +242,11 @@ impl Driver {
             .with_next(next)
             .with_message_id(self.last_message)
             .with_timing(timing);
-        Ok(Received {
+        Received {
             offset,
             set,
             message,
-        })
+        }
     }
 
     /// Where reading goes on after the message that was polled last, if the library knows.
@@ -283,27 +285,66 @@ impl Driver {
         }
     }
 
-    /// Commits a place; going forward, not if the group is known to be there already.
+    /// Commits a place; going forward, not if the group is there already.
     pub(super) fn commit(&mut self, mark: &Mark, course: Course) -> RawResult<()> {
-        let state = self.shared.state();
-        state.usable()?;
-        if course == Course::Forward && state.places.is_committed(mark) {
+        self.shared.state().usable()?;
+        if course == Course::Forward && self.is_committed(mark) {
             return Ok(());
         }
-        drop(state);
-        let committed = self.handle.commit_offset(mark);
-        committed.map_err(|error| {
-            let Mark {
-                topic,
-                vgroup,
-                offset,
-            } = mark;
-            let what = format!("committing {offset} in the topic `{topic}`, vgroup {vgroup},");
-            self.named(error, &what)
-        })?;
+        match self.handle.commit_offset(mark) {
+            Ok(()) => {}
+            // Another of the group may have gone further while the library made its connection anew.
+            Err(error)
+                if course == Course::Forward
+                    && error.kind() == ErrorKind::ConnectionLost
+                    && self.is_committed(mark) =>
+            {
+                tracing::debug!(%error, vgroup = mark.vgroup, "the group is there already");
+                return Ok(());
+            }
+            Err(error) => {
+                let Mark {
+                    topic,
+                    vgroup,
+                    offset,
+                } = mark;
+                let what = format!("committing {offset} in the topic `{topic}`, vgroup {vgroup},");
+                return Err(self.named(error, &what));
+            }
+        }
         let mut state = self.shared.state();
         state.places.committed(mark, course == Course::Anywhere);
         Ok(())
+    }
+
+    /// Whether the group has committed that, or more. The vgroup may have been another's meanwhile, of which the
+    /// library says nothing: so it is asked each time, which costs nothing where it knows the answer.
+    fn is_committed(&mut self, mark: &Mark) -> bool {
+        let (topic, vgroup) = (&*mark.topic, mark.vgroup);
+        let before = {
+            let state = self.shared.state();
+            if state.places.is_committed(mark) {
+                return true;
+            }
+            let place = state.places.get(topic, vgroup);
+            if place.is_some_and(Place::may_go_back) {
+                return false;
+            }
+            place.and_then(|place| place.committed)
+        };
+        match self.committed_or_none(topic, vgroup) {
+            Ok(Some(told)) => {
+                let mut state = self.shared.state();
+                state.told(topic, vgroup, before, told);
+                state.places.is_committed(mark)
+            }
+            Ok(None) => false,
+            // Then the commit itself tells what is wrong.
+            Err(error) => {
+                tracing::debug!(%error, topic, vgroup, "what is committed is not known");
+                false
+            }
+        }
     }
 
     /// Commits a message that tells no place.
@@ -331,7 +372,7 @@ impl Driver {
             let what = format!("committing a message of the topic `{topic}`, vgroup {vgroup},");
             self.named(error, &what)
         })?;
-        self.shared.state().unplaced.committed(offset);
+        self.shared.state().committed_unplaced(offset);
         Ok(())
     }
 
@@ -371,7 +412,7 @@ impl Driver {
             if let Err(error) = self.commit_message(&offset) {
                 if i32::from(error.code()) == FOREIGN {
                     let mut state = self.shared.state();
-                    state.unplaced.forget(offset.topic(), offset.vgroup_id());
+                    state.forget_unplaced_of(offset.topic(), offset.vgroup_id());
                 }
                 self.log_failure(&error);
             }

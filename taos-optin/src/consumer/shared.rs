@@ -57,6 +57,9 @@ pub(super) struct State {
     pub(super) ahead: bool,
     pub(super) places: Places,
     pub(super) unplaced: Unplaced,
+    /// What nobody needs any more. The library frees messages, which may take it some time: the thread sees to it, and
+    /// nobody waits for the lock meanwhile.
+    spent: Vec<Arc<Mutex<Message>>>,
     orders: VecDeque<Order>,
     /// The consumer was dropped.
     abandoned: bool,
@@ -112,6 +115,7 @@ impl Shared {
                 ahead: false,
                 places: Places::default(),
                 unplaced: Unplaced::default(),
+                spent: Vec::new(),
                 orders: VecDeque::new(),
                 abandoned: false,
             }),
@@ -160,9 +164,17 @@ impl Shared {
         state.phase = Phase::Closed;
         let orders = std::mem::take(&mut state.orders);
         let slot = state.slot.take();
+        state.forget_unplaced();
+        let spent = std::mem::take(&mut state.spent);
         drop(state);
-        drop((orders, slot));
+        drop((orders, slot, spent));
         self.changed.notify_waiters();
+    }
+
+    /// Frees the messages that nobody needs any more.
+    pub(super) fn free_spent(&self) {
+        let spent = std::mem::take(&mut self.state().spent);
+        drop(spent);
     }
 
     /// Waits for something to do. What is moved past is committed at `next_commit`, if at all. A poll that this gives
@@ -312,16 +324,16 @@ impl State {
         let received = self.slot.take()?;
         if !self.places.take(&received.offset) {
             let message = Arc::clone(&received.message);
-            self.unplaced.keep(received.offset.clone(), message);
+            let least = self.unplaced.keep(received.offset.clone(), message);
+            self.spent.extend(least);
         }
         Some(received)
     }
 
     /// Throws away what waits of a vgroup, and goes on there at `offset`.
     pub(super) fn seek(&mut self, topic: &str, vgroup: VGroupId, offset: i64) {
-        self.slot
-            .take_if(|received| received.offset.is_of(topic, vgroup));
-        self.unplaced.forget(topic, vgroup);
+        self.empty_slot_if(|offset| offset.is_of(topic, vgroup));
+        self.forget_unplaced_of(topic, vgroup);
         self.places.entry(topic, vgroup).seek(offset);
         self.ahead = false;
     }
@@ -330,18 +342,36 @@ impl State {
     /// waits and was dealt with by another of the group is not given again.
     pub(super) fn told(&mut self, topic: &str, vgroup: VGroupId, before: Option<i64>, told: i64) {
         self.places.entry(topic, vgroup).told(before, told);
-        self.slot.take_if(|received| {
-            let offset = &received.offset;
+        self.empty_slot_if(|offset| {
             offset.next().is_some_and(|next| next <= told) && offset.is_of(topic, vgroup)
         });
     }
 
+    fn empty_slot_if(&mut self, unwanted: impl Fn(&Offset) -> bool) {
+        let taken = self.slot.take_if(|received| unwanted(&received.offset));
+        self.spent.extend(taken.map(|received| received.message));
+    }
+
+    /// The message is committed, and with it those before it in its vgroup.
+    pub(super) fn committed_unplaced(&mut self, offset: &Offset) {
+        self.spent.extend(self.unplaced.committed(offset));
+    }
+
+    /// Reading goes on elsewhere in the vgroup, or others do.
+    pub(super) fn forget_unplaced_of(&mut self, topic: &str, vgroup: VGroupId) {
+        self.spent.extend(self.unplaced.forget(topic, vgroup));
+    }
+
+    fn forget_unplaced(&mut self) {
+        self.spent.extend(self.unplaced.clear());
+    }
+
     /// Forgets all that belongs to the topics of before.
     pub(super) fn forget(&mut self) {
-        self.slot = None;
+        self.empty_slot_if(|_| true);
         self.error = None;
         self.ahead = false;
         self.places.clear();
-        self.unplaced.clear();
+        self.forget_unplaced();
     }
 }

@@ -27,7 +27,8 @@ pub(super) enum Found {
     Gone,
 }
 
-/// Messages that were taken and have no place; the oldest first.
+/// Messages that were taken and have no place; the oldest first. Those that are not kept any more are handed back,
+/// since to drop one is work of the library's.
 #[derive(Default)]
 pub(super) struct Unplaced {
     kept: VecDeque<Kept>,
@@ -36,15 +37,28 @@ pub(super) struct Unplaced {
 }
 
 impl Unplaced {
-    pub(super) fn keep(&mut self, offset: Offset, message: Arc<Mutex<Message>>) {
-        if self.kept.len() == KEPT {
-            self.kept.pop_front();
-        }
+    /// Gives the oldest one if that is too many.
+    pub(super) fn keep(
+        &mut self,
+        offset: Offset,
+        message: Arc<Mutex<Message>>,
+    ) -> Option<Arc<Mutex<Message>>> {
         self.kept.push_back(Kept {
             offset,
             message,
             passed: false,
         });
+        if self.kept.len() > KEPT {
+            return self.kept.pop_front().map(|kept| kept.message);
+        }
+        None
+    }
+
+    fn part_with(&mut self, spent: impl Fn(&Offset) -> bool) -> Vec<Arc<Mutex<Message>>> {
+        let kept = std::mem::take(&mut self.kept).into_iter();
+        let (gone, kept): (VecDeque<Kept>, _) = kept.partition(|kept| spent(&kept.offset));
+        self.kept = kept;
+        gone.into_iter().map(|kept| kept.message).collect()
     }
 
     /// The user asks for another message.
@@ -86,25 +100,25 @@ impl Unplaced {
     }
 
     /// The message is committed, and with it those before it in its vgroup.
-    pub(super) fn committed(&mut self, offset: &Offset) {
+    pub(super) fn committed(&mut self, offset: &Offset) -> Vec<Arc<Mutex<Message>>> {
         let (topic, vgroup) = (offset.topic(), offset.vgroup_id());
-        self.kept.retain(|kept| {
-            !kept.offset.is_of(topic, vgroup) || kept.offset.message_id() > offset.message_id()
-        });
         match self.done.iter_mut().find(|done| done.is_of(topic, vgroup)) {
             Some(done) => *done = offset.clone(),
             None => self.done.push(offset.clone()),
         }
+        self.part_with(|kept| {
+            kept.is_of(topic, vgroup) && kept.message_id() <= offset.message_id()
+        })
     }
 
     /// Reading goes on elsewhere in the vgroup, or others do.
-    pub(super) fn forget(&mut self, topic: &str, vgroup: VGroupId) {
-        self.kept.retain(|kept| !kept.offset.is_of(topic, vgroup));
+    pub(super) fn forget(&mut self, topic: &str, vgroup: VGroupId) -> Vec<Arc<Mutex<Message>>> {
         self.done.retain(|done| !done.is_of(topic, vgroup));
+        self.part_with(|kept| kept.is_of(topic, vgroup))
     }
 
-    pub(super) fn clear(&mut self) {
-        self.kept.clear();
+    pub(super) fn clear(&mut self) -> Vec<Arc<Mutex<Message>>> {
         self.done.clear();
+        self.part_with(|_| true)
     }
 }

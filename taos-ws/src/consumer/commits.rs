@@ -20,7 +20,10 @@ const NOT_YET: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Course {
     Forward,
-    /// The user says where to.
+    /// The user says where to, and as far as is known here it is no way back: what others of the group have
+    /// committed since a loss stays.
+    Onward,
+    /// The user sets the group back.
     Anywhere,
 }
 
@@ -72,6 +75,10 @@ impl Shared {
     }
 
     async fn commit(self: &Arc<Self>, mark: Mark, course: Course) -> RawResult<()> {
+        let course = match course {
+            Course::Anywhere if !self.is_beyond(&mark) => Course::Onward,
+            course => course,
+        };
         let mark = Arc::new(mark);
         let sent = AtomicBool::new(false);
         loop {
@@ -79,7 +86,7 @@ impl Shared {
                 let (mark, sent) = (Arc::clone(&mark), &sent);
                 async move {
                     let again = sent.swap(true, Ordering::Relaxed);
-                    if course == Course::Anywhere && again && self.is_beyond(&mark) {
+                    if course != Course::Forward && again && self.is_beyond(&mark) {
                         return Err(Trouble::Refused(overtaken(&mark)));
                     }
                     self.in_turn(session, mark, course).await
@@ -136,16 +143,17 @@ impl Shared {
 
     /// Only for who has the turn.
     async fn write(&self, session: &Session, mark: &Mark, course: Course) -> Result<(), Trouble> {
-        if course == Course::Forward {
-            if self.is_unsettled(mark) {
-                self.ask_group(session, mark).await?;
-            }
-            if self.state().places.is_committed(mark) {
-                return Ok(());
+        if course != Course::Anywhere && self.is_unsettled(mark) {
+            self.ask_group(session, mark).await?;
+            if course == Course::Onward && self.is_beyond(mark) {
+                return Err(Trouble::Refused(overtaken(mark)));
             }
         }
+        if course == Course::Forward && self.state().places.is_committed(mark) {
+            return Ok(());
+        }
         session.commit_offset(mark).await?;
-        let by_user = course == Course::Anywhere;
+        let by_user = course != Course::Forward;
         self.state().places.committed(mark, by_user);
         Ok(())
     }

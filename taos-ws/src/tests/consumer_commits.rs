@@ -258,6 +258,29 @@ async fn a_commit_waits_for_a_vgroup_that_the_group_has_not_given_back_after_a_c
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_place_of_the_users_does_not_set_back_what_others_committed_while_it_waited_for_its_vgroup() {
+    let (consumer, _, peer, mut accepts) = with_two_taken(DSN).await;
+    drop(peer);
+    let script = async {
+        let mut peer = accepts.greet("3.3.7.5").await;
+        peer.joined().await;
+        peer.assign_nothing().await;
+        peer.committed(NOTHING).await;
+        assert_eq!(peer.refuse_commit(0x4008).await, 4);
+        // Given back when another had gone further.
+        peer.committed(50).await;
+        peer
+    };
+    let (done, mut peer) = tokio::join!(consumer.commit_offset(TOPIC, 2, 4), script);
+    let error = done.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionLost, "{error}");
+    // Told of that, the user may want it all the same.
+    let (done, place) = tokio::join!(consumer.commit_offset(TOPIC, 2, 4), peer.commit_offset());
+    done.unwrap();
+    assert_eq!(place, 4);
+}
+
 #[tokio::test]
 async fn a_commit_of_a_vgroup_that_is_anothers_is_refused_at_once_where_nothing_was_cut() {
     let (consumer, [first, _], mut peer, _accepts) = with_two_taken(DSN).await;

@@ -25,6 +25,15 @@ pub(crate) struct Request<'a> {
     pub(crate) compression: bool,
 }
 
+impl Request<'_> {
+    /// The path without what may be a token.
+    fn endpoint(&self) -> &str {
+        self.path
+            .split_once('?')
+            .map_or(self.path, |(endpoint, _)| endpoint)
+    }
+}
+
 /// Why there is no WebSocket.
 #[derive(Debug)]
 pub(crate) enum Refusal {
@@ -128,7 +137,7 @@ fn check(
     let status = head.split("\r\n").next().unwrap_or_default();
     let code = status.split(' ').nth(1).unwrap_or_default();
     if code != "101" {
-        return Err(status_error(code, head, body, address));
+        return Err(status_error(code, head, body, request));
     }
     let accept = header(head, "sec-websocket-accept");
     if accept.as_deref() != Some(derive_accept_key(key.as_bytes()).as_str()) {
@@ -147,7 +156,8 @@ fn check(
     Ok(agreement)
 }
 
-fn status_error(code: &str, head: &str, body: &[u8], address: &str) -> Refusal {
+fn status_error(code: &str, head: &str, body: &[u8], request: Request<'_>) -> Refusal {
+    let address = request.address;
     let other = |what: &str| Refusal::Other(refused(address, what));
     match code {
         "401" | "403" => Refusal::Other(
@@ -159,7 +169,10 @@ fn status_error(code: &str, head: &str, body: &[u8], address: &str) -> Refusal {
         ),
         "404" => Refusal::NoEndpoint(refused(
             address,
-            "has no WebSocket at /ws (HTTP 404): is it taosAdapter?",
+            &format!(
+                "has no WebSocket at {} (HTTP 404): is it taosAdapter?",
+                request.endpoint()
+            ),
         )),
         "400" => {
             let error = refused(
@@ -238,7 +251,11 @@ mod tests {
                 ErrorKind::Auth,
                 "check the token",
             ),
-            ("HTTP/1.1 404 Not Found\r\n\r\n", ErrorKind::Connect, "/ws"),
+            (
+                "HTTP/1.1 404 Not Found\r\n\r\n",
+                ErrorKind::Connect,
+                "at /ws (HTTP 404)",
+            ),
             ("HTTP/1.0 400 Bad\r\n\r\n", ErrorKind::Connect, "wss://"),
             (
                 "HTTP/1.1 307 Temporary Redirect\r\nLocation: https://x\r\n\r\n",

@@ -158,7 +158,13 @@ fn the_servers_version_has_numbers() {
         let mut taos = target.connect().await;
         let version = taos.server_version().await?;
         assert!(version.split('.').count() >= 3, "{version}");
-        TaosBuilder::from_dsn(target.dsn())?.ping(&mut taos).await?;
+        let version = version.into_owned();
+        let builder = TaosBuilder::from_dsn(target.dsn())?;
+        builder.ping(&mut taos).await?;
+        // Asked twice, answered by the first.
+        for _ in 0..2 {
+            assert_eq!(builder.server_version().await?, version);
+        }
         Ok(())
     });
 }

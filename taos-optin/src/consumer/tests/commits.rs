@@ -1,7 +1,24 @@
 use taos_query::tmq::backend::NOTHING_COMMITTED;
 use taos_query::tmq::{AsAsyncConsumer as _, IsOffset as _, Timeout};
 
-use super::fake::{message, subscribed, subscribed_by_old};
+use super::fake::{Peer, message, subscribed, subscribed_by_old};
+use crate::consumer::Consumer;
+
+/// The library asks what the group has committed.
+async fn told(peer: &mut Peer, committed: &str) {
+    peer.sees("committed t 1").await;
+    peer.say(committed).await;
+}
+
+/// A consumer that has taken a message from 5 to 7, of a group that had committed nothing then.
+async fn with_one_taken(params: &str) -> (Consumer, taos_query::tmq::Offset, Peer) {
+    let (consumer, mut peer) = subscribed(params).await;
+    peer.rows(5, 7).await;
+    let ((offset, set), ()) = tokio::join!(message(&consumer), told(&mut peer, "0x80004011"));
+    drop(set);
+    peer.sees("free 1").await;
+    (consumer, offset, peer)
+}
 
 #[tokio::test]
 async fn a_commit_writes_the_place_behind_and_none_that_lies_before() {
@@ -34,6 +51,51 @@ async fn what_the_group_has_committed_before_is_not_set_back() {
     consumer.list_topics().await.unwrap();
     peer.sees("free 1").await;
     peer.sees("subscription").await;
+}
+
+#[tokio::test]
+async fn what_others_have_committed_meanwhile_is_not_set_back_though_the_library_tells_of_no_change() {
+    let (consumer, offset, mut peer) = with_one_taken("fake.ask=committed&").await;
+    let commit = consumer.commit(offset.clone());
+    let (done, ()) = tokio::join!(commit, told(&mut peer, "9"));
+    done.unwrap();
+    // Known by now.
+    consumer.commit(offset).await.unwrap();
+    consumer.commit_all().await.unwrap();
+    consumer.list_topics().await.unwrap();
+    peer.sees("subscription").await;
+    // By the user's own will it is.
+    consumer.commit_offset("t", 1, 7).await.unwrap();
+    peer.sees("commit_offset t 1 7").await;
+}
+
+#[tokio::test]
+async fn a_commit_tells_what_is_wrong_where_the_question_before_it_was_refused() {
+    let params = "fake.ask=committed.commit_offset&";
+    let (consumer, offset, mut peer) = with_one_taken(params).await;
+    let script = async {
+        told(&mut peer, "0x80004008").await;
+        peer.sees("commit_offset t 1 7").await;
+        peer.say("0x80004008").await;
+    };
+    let (done, ()) = tokio::join!(consumer.commit(offset), script);
+    assert_eq!(done.unwrap_err().code(), 0x4008);
+}
+
+#[tokio::test]
+async fn a_commit_that_a_cut_took_down_has_succeeded_where_the_group_is_further() {
+    for (told_then, fails) in [("9", false), ("6", true)] {
+        let params = "fake.ask=committed.commit_offset&";
+        let (consumer, offset, mut peer) = with_one_taken(params).await;
+        let script = async {
+            told(&mut peer, "6").await;
+            peer.sees("commit_offset t 1 7").await;
+            peer.say("0x8000020B").await;
+            told(&mut peer, told_then).await;
+        };
+        let (done, ()) = tokio::join!(consumer.commit(offset), script);
+        assert_eq!(done.is_err(), fails, "{done:?}");
+    }
 }
 
 #[tokio::test]

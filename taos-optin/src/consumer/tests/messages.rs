@@ -68,6 +68,21 @@ async fn an_error_in_a_block_is_told_once_and_ends_the_rows() {
 }
 
 #[tokio::test]
+async fn a_message_of_an_unknown_kind_is_no_message_lost() {
+    let (consumer, mut peer) = subscribed("").await;
+    peer.rows(1, 2).await;
+    drop(message(&consumer).await);
+    // Fetched ahead, while nobody waits.
+    peer.say("m 77 1 2 3 1").await;
+    let (offset, set) = message(&consumer).await;
+    assert_eq!((offset.offset(), offset.next()), (2, Some(3)));
+    let data = set.into_data().unwrap();
+    let error = data.fetch_raw_block().await.unwrap_err();
+    assert!(error.to_string().contains("77"), "{error}");
+    assert!(data.fetch_raw_block().await.unwrap().is_none());
+}
+
+#[tokio::test]
 async fn nothing_is_asked_for_while_nobody_waits_but_one_message_ahead() {
     let (consumer, mut peer) = subscribed("").await;
     consumer.list_topics().await.unwrap();

@@ -31,6 +31,8 @@ pub struct Place {
     pub committed: Option<i64>,
     /// The user has set the group back while this was passed: automatic commits leave it at that.
     kept_back: Option<i64>,
+    /// The user went here, and the group may be set back to it.
+    sought: bool,
     /// After a new subscription: where reading must go on, until that is made sure of.
     pub resume: Option<i64>,
     /// After a new subscription: what lies before `received` may come again.
@@ -112,6 +114,7 @@ impl Place {
         self.taken = None;
         self.passed = None;
         self.committed = None;
+        self.sought = false;
     }
 
     /// Reading goes on elsewhere, by the will of the user.
@@ -124,9 +127,15 @@ impl Place {
         // What was committed before may lie behind what is taken next.
         self.committed = None;
         self.kept_back = None;
+        self.sought = true;
         self.resume = None;
         self.repeats = false;
         self.noted.clear();
+    }
+
+    /// True until the first commit after a seek, which may set the group back.
+    pub const fn may_go_back(&self) -> bool {
+        self.sought && self.committed.is_none()
     }
 
     /// Reading goes on at `to`, because what was at `from` is gone. No number of before means anything
@@ -203,6 +212,7 @@ impl Places {
                 in_hand: false,
                 committed: None,
                 kept_back: None,
+                sought: false,
                 resume: None,
                 repeats: false,
                 noted: VecDeque::new(),
@@ -322,6 +332,7 @@ impl Places {
         if let Some(place) = self.get_mut(&mark.topic, mark.vgroup) {
             let offset = Some(mark.offset);
             place.kept_back = place.taken.filter(|_| by_user && offset < place.taken);
+            place.sought = false;
             place.committed = if by_user {
                 offset
             } else {
@@ -406,5 +417,19 @@ mod tests {
         assert!(!places.has_passed() && places.taken().is_empty());
         places.resume();
         assert!(places.is_unsettled());
+    }
+
+    #[test]
+    fn a_group_may_be_set_back_by_the_first_commit_after_a_seek_alone() {
+        let mut places = Places::default();
+        let may = |places: &mut Places| places.entry("t", 2).may_go_back();
+        assert!(!may(&mut places));
+        places.entry("t", 2).seek(3);
+        assert!(may(&mut places));
+        places.committed(&Mark::new("t", 2, 4), false);
+        assert!(!may(&mut places));
+        places.entry("t", 2).seek(3);
+        places.lost(&Mark::new("t", 2, 4));
+        assert!(!may(&mut places));
     }
 }

@@ -265,6 +265,22 @@ fn topics_and_assignments_of_two_topics_are_listed() {
 }
 
 #[test]
+fn a_builder_of_consumers_tells_the_servers_version_and_pings_with_and_without_topics() {
+    for_targets(&[needs::TOPICS], |target| async move {
+        let (taos, topic) = numbered(&target, "version", 1).await?;
+        let builder = TmqBuilder::from_dsn(super::dsn_of(&target, "g", &[]))?;
+        let version = taos.server_version().await?;
+        assert_eq!(builder.server_version().await?, version);
+        let mut consumer = builder.build().await?;
+        builder.ping(&mut consumer).await?;
+        consumer.subscribe([&*topic]).await?;
+        builder.ping(&mut consumer).await?;
+        assert!(!TmqBuilder::is_broken(&consumer));
+        Ok(())
+    });
+}
+
+#[test]
 fn a_new_group_begins_where_its_reset_says() {
     for_targets(&[needs::TOPICS], |target| async move {
         let (taos, topic) = ten(&target).await?;
