@@ -8,7 +8,7 @@ use crate::ConnectionOption;
 use crate::client::Taos;
 
 impl Taos {
-    /// Sets an option of the connection, or with no value sets it back (libtaos 3.3.5 and newer).
+    /// Sets an option of the connection, or with no value sets it back (libtaos 3.3.5.0 and newer).
     ///
     /// Texts of timestamps that this program makes follow the DSN's `timezone`, not this one.
     ///

@@ -31,16 +31,21 @@ impl Taos {
 
     pub(crate) async fn write_message(&self, message: &RawMeta) -> RawResult<()> {
         self.again("the write of a raw message", || {
-            let message = MessageWrite::new(message)?;
-            Ok(move |connection: &Connection| connection.write_message(message))
+            // Copied and looked into on the thread that may block: a message may be large.
+            let message = message.clone();
+            Ok(move |connection: &Connection| {
+                connection.write_message(MessageWrite::new(&message)?)
+            })
         })
         .await
     }
 
     pub(crate) async fn write_block(&self, block: &RawBlock, req_id: u64) -> RawResult<()> {
         self.again("the write of a raw block", || {
-            let write = BlockWrite::new(block, req_id)?;
-            Ok(move |connection: &Connection| connection.write_block(write))
+            let block = block.clone();
+            Ok(move |connection: &Connection| {
+                connection.write_block(BlockWrite::new(&block, req_id)?)
+            })
         })
         .await
     }

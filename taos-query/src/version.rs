@@ -1,6 +1,7 @@
 //! Versions of servers and client libraries.
 
 use std::fmt;
+use std::num::{IntErrorKind, ParseIntError};
 
 /// The version of a server or of a client library: four numbers; anything else in the text is ignored
 /// (taosadapter-ws §16).
@@ -14,12 +15,6 @@ impl Version {
     pub const CONNECTION_OPTIONS: Self = Self([3, 3, 5, 0]);
     /// First version that knows `validate_sql` and `check_server_status`.
     pub const VALIDATE_SQL: Self = Self([3, 3, 6, 0]);
-
-    /// The version of four numbers.
-    #[must_use]
-    pub const fn new(numbers: [u32; 4]) -> Self {
-        Self(numbers)
-    }
 
     /// First version that knows BI mode.
     pub const BI_MODE: Self = Self([3, 2, 0, 0]);
@@ -45,14 +40,23 @@ impl Version {
     /// First version that knows tokens and one-time codes in `conn`.
     pub const TOKENS: Self = Self([3, 4, 0, 0]);
 
+    /// The version of four numbers.
+    #[must_use]
+    pub const fn new(numbers: [u32; 4]) -> Self {
+        Self(numbers)
+    }
+
     /// Reads the first four numbers; a missing or non-numeric one counts as 0, so every text has
-    /// a version.
+    /// a version. One that is too long to count is the highest.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut numbers = [0; 4];
         let parts = text.trim().trim_start_matches(['v', 'V']).split(['.', '-']);
         for (number, part) in numbers.iter_mut().zip(parts) {
-            *number = part.parse().unwrap_or(0);
+            *number = part.parse().unwrap_or_else(|error: ParseIntError| {
+                let too_high = *error.kind() == IntErrorKind::PosOverflow;
+                if too_high { u32::MAX } else { 0 }
+            });
         }
         Self(numbers)
     }
@@ -78,7 +82,7 @@ mod tests {
             ("3", [3, 0, 0, 0]),
             ("", [0; 4]),
             ("what?", [0; 4]),
-            ("3.99999999999.1", [3, 0, 1, 0]),
+            ("3.99999999999.1", [3, u32::MAX, 1, 0]),
             ("v3.4", [3, 4, 0, 0]),
         ] {
             assert_eq!(Version::parse(text), Version(numbers), "{text}");

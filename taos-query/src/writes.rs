@@ -6,12 +6,7 @@ use crate::block::ColSchema;
 use crate::common::{Field, Ty};
 use crate::schemaless::{SchemalessProtocol, SmlData};
 use crate::tmq::raw::DataReader;
-use crate::version::Version;
 use crate::{Code, ErrorKind, RawBlock, RawError, RawMeta, RawResult};
-
-/// The first release whose client library may be better than the one that a BLOB in a raw write makes crash, and
-/// with it the program or the adapter that it is in (taosadapter-ws §10, native-ffi §7).
-pub const SAFE_BLOBS: Version = Version::new([3, 3, 8, 0]);
 
 /// Longest name that a field record holds.
 const FIELD_NAME: usize = 64;
@@ -103,6 +98,25 @@ pub fn records(block: &RawBlock) -> RawResult<Option<Vec<RawField>>> {
 
 fn has_blobs(mut types: impl Iterator<Item = Ty>) -> bool {
     types.any(|ty| matches!(ty, Ty::Blob | Ty::MediumBlob))
+}
+
+/// Refuses a BLOB in a raw write. Client libraries crash on it, and with them the program or the adapter that they are in
+/// (taosadapter-ws §10, native-ffi §7): 3.3.7.5 does, and of no later one is known that it does not. `ends` says what would
+/// end.
+///
+/// # Errors
+/// With `blobs`.
+pub fn refuse_blobs(blobs: bool, ends: impl FnOnce() -> String) -> RawResult<()> {
+    if !blobs {
+        return Ok(());
+    }
+    Err(RawError::of(
+        ErrorKind::Unsupported,
+        format!(
+            "a raw write with a BLOB column could end {}; insert these rows by statements",
+            ends()
+        ),
+    ))
 }
 
 /// Whether a block has BLOB columns.

@@ -9,9 +9,9 @@ use crate::resend::Effect;
 use taos_query::schemaless::SmlData;
 use taos_query::util::generate_req_id;
 use taos_query::writes::{
-    SAFE_BLOBS, block_has_blobs, message_has_blobs, payload, records, table_of, wrong,
+    block_has_blobs, message_has_blobs, payload, records, refuse_blobs, table_of, wrong,
 };
-use taos_query::{ErrorKind, RawBlock, RawError, RawMeta, RawResult};
+use taos_query::{RawBlock, RawMeta, RawResult};
 
 impl Taos {
     /// Writes schemaless lines; gives the number of rows that changed, and of all rows of the payload
@@ -140,17 +140,9 @@ impl Taos {
 /// Whether a server lives on after a raw write, with or without BLOB columns.
 fn survives(blobs: bool) -> impl Fn(&Link) -> RawResult<()> {
     move |link| {
-        if !blobs || link.version >= SAFE_BLOBS {
-            return Ok(());
-        }
-        Err(RawError::of(
-            ErrorKind::Unsupported,
-            format!(
-                "a raw write with a BLOB column needs a server newer than 3.3.7: it ends the adapter \
-                 at {} (version {}) for all its clients; insert these rows by statements",
-                link.address(),
-                link.version
-            ),
-        ))
+        refuse_blobs(blobs, || {
+            let (address, version) = (link.address(), link.version);
+            format!("the adapter at {address} (version {version}) for all its clients")
+        })
     }
 }

@@ -6,7 +6,7 @@ use std::ffi::{c_char, c_int, c_void};
 use libloading::Library;
 use taos_query::abi::{
     SqlLen, TaosField, TaosFieldAll, TaosFieldE, TaosMultiBind, TaosStmt2Bindv, TaosStmt2Option,
-    TaosStmtOptions, TmqRawData, TmqTopicAssignment,
+    TmqRawData, TmqTopicAssignment,
 };
 use taos_query::{ErrorKind, RawError, RawResult};
 
@@ -14,8 +14,6 @@ use super::types::{Taos, TaosRes, TaosStmt, TaosStmt2, Tmq, TmqConf, TmqList};
 
 /// The end of an asynchronous call: what was given, the result, a code or a number of rows.
 pub(crate) type Callback = unsafe extern "C" fn(param: *mut c_void, res: *mut TaosRes, code: c_int);
-/// The end of an asynchronous commit.
-pub(crate) type CommitCallback = unsafe extern "C" fn(tmq: *mut Tmq, code: i32, param: *mut c_void);
 
 /// A symbol that not every version has.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +55,6 @@ macro_rules! api {
     ) => {
         /// The functions of one loaded library, which stays loaded for ever.
         #[allow(non_snake_case, reason = "functions have their names in C")]
-        #[allow(dead_code, reason = "a library without one of them is refused, called or not")]
         pub(crate) struct Api {
             /// Variadic in C.
             pub(crate) taos_options: unsafe extern "C" fn(c_int, *const c_void, ...) -> c_int,
@@ -141,7 +138,6 @@ api! {
         taos_close: fn(*mut Taos);
         taos_errno: fn(*mut TaosRes) -> c_int;
         taos_errstr: fn(*mut TaosRes) -> *const c_char;
-        taos_query: fn(*mut Taos, *const c_char) -> *mut TaosRes;
         taos_query_a: fn(*mut Taos, *const c_char, Callback, *mut c_void);
         taos_free_result: fn(*mut TaosRes);
         taos_result_precision: fn(*mut TaosRes) -> c_int;
@@ -157,7 +153,6 @@ api! {
         taos_stmt_num_params: fn(*mut TaosStmt, *mut c_int) -> c_int;
         taos_stmt_set_tbname: fn(*mut TaosStmt, *const c_char) -> c_int;
         taos_stmt_set_tags: fn(*mut TaosStmt, *mut TaosMultiBind) -> c_int;
-        taos_stmt_set_tbname_tags: fn(*mut TaosStmt, *const c_char, *mut TaosMultiBind) -> c_int;
         taos_stmt_bind_param: fn(*mut TaosStmt, *mut TaosMultiBind) -> c_int;
         taos_stmt_bind_param_batch: fn(*mut TaosStmt, *mut TaosMultiBind) -> c_int;
         taos_stmt_add_batch: fn(*mut TaosStmt) -> c_int;
@@ -228,8 +223,6 @@ api! {
     }
     since "3.1.0.0" {
         tmq_commit_offset_sync: fn(*mut Tmq, *const c_char, i32, i64) -> i32;
-        tmq_commit_offset_async:
-            fn(*mut Tmq, *const c_char, i32, i64, CommitCallback, *mut c_void);
         tmq_position: fn(*mut Tmq, *const c_char, i32) -> i64;
         tmq_committed: fn(*mut Tmq, *const c_char, i32) -> i64;
         tmq_free_assignment: fn(*mut TmqTopicAssignment);
@@ -242,7 +235,6 @@ api! {
             fn(*mut Taos, c_int, *mut c_char, *const c_char, *mut TaosField, c_int, i64) -> c_int;
     }
     since "3.3.5.0" {
-        taos_stmt_init_with_options: fn(*mut Taos, *mut TaosStmtOptions) -> *mut TaosStmt;
         taos_stmt2_init: fn(*mut Taos, *mut TaosStmt2Option) -> *mut TaosStmt2;
         taos_stmt2_prepare: fn(*mut TaosStmt2, *const c_char, SqlLen) -> c_int;
         taos_stmt2_bind_param: fn(*mut TaosStmt2, *mut TaosStmt2Bindv, i32) -> c_int;

@@ -18,6 +18,8 @@ const CONFIG_DIR: c_int = 3;
 /// So many names of missing functions are enough to see what a library is.
 const NAMES_SHOWN: usize = 5;
 
+type Info = unsafe extern "C" fn() -> *const c_char;
+
 /// A client library, loaded and found fit for use.
 pub(crate) struct Library {
     /// Its functions.
@@ -55,15 +57,20 @@ impl Library {
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         let mut failures = Vec::new();
         for file in &search.files {
-            // The same file under two names is one library.
-            let key = file.canonicalize().unwrap_or_else(|_| file.clone());
+            let key = key_of(file);
             if let Some(library) = loaded.get(&key) {
                 return Ok(library);
             }
             match load(file) {
                 Ok(opened) => {
-                    let library: &'static Self = Box::leak(Box::new(Self::check(opened, file)?));
-                    tracing::debug!(path = %library.path, version = %library.version, "client library loaded");
+                    let library = match loaded.values().find(|known| known.is(&opened)) {
+                        Some(known) => {
+                            // Like all others it is never closed.
+                            let _open = ManuallyDrop::new(opened);
+                            known
+                        }
+                        None => Self::keep(opened, file)?,
+                    };
                     loaded.insert(key, library);
                     return Ok(library);
                 }
@@ -71,6 +78,19 @@ impl Library {
             }
         }
         Err(wrong(search.failed(&failures)))
+    }
+
+    fn keep(opened: libloading::Library, file: &Path) -> RawResult<&'static Self> {
+        let library: &'static Self = Box::leak(Box::new(Self::check(opened, file)?));
+        tracing::debug!(path = %library.path, version = %library.version, "client library loaded");
+        Ok(library)
+    }
+
+    /// True if the loader has given this very library, by whatever name.
+    fn is(&self, opened: &libloading::Library) -> bool {
+        // SAFETY: under this name the client library has a function of this signature; it is not called here.
+        let info = unsafe { opened.get::<Info>("taos_get_client_info") };
+        info.is_ok_and(|info| ptr::fn_addr_eq(*info, self.api.taos_get_client_info))
     }
 
     fn check(opened: libloading::Library, file: &Path) -> RawResult<Self> {
@@ -169,6 +189,14 @@ pub(crate) fn front_hint(code: i32) -> Option<&'static str> {
     }
 }
 
+/// What a file is known by. The same file under two names is one library; but a name without a folder means what the
+/// loader finds, whatever has that name in the working directory.
+fn key_of(file: &Path) -> PathBuf {
+    let has_folder = file.parent().is_some_and(|folder| folder != Path::new(""));
+    let real = has_folder.then(|| file.canonicalize().ok()).flatten();
+    real.unwrap_or_else(|| file.to_owned())
+}
+
 fn load(file: &Path) -> Result<libloading::Library, String> {
     // SAFETY: what a library does when it is loaded is the duty of whoever named it; TDengine's only
     // prepares its own data.
@@ -177,7 +205,6 @@ fn load(file: &Path) -> Result<libloading::Library, String> {
 
 /// Asks the library for its version.
 fn version(opened: &libloading::Library) -> Result<String, String> {
-    type Info = unsafe extern "C" fn() -> *const c_char;
     // SAFETY: under this name the client library has a function of this signature.
     let info = unsafe { opened.get::<Info>("taos_get_client_info") }.map_err(|_| {
         "this is not TDengine's client library: it has no `taos_get_client_info`".to_owned()

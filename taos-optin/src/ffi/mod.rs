@@ -9,8 +9,6 @@ pub(crate) mod stub;
 mod tests;
 mod types;
 
-#[allow(unused_imports, reason = "one place to take them from")]
-pub(crate) use api::{Api, Callback, CommitCallback, Optional};
+pub(crate) use api::Api;
 pub(crate) use library::{Library, front_hint};
-#[allow(unused_imports, reason = "one place to take them from")]
 pub(crate) use types::{Taos, TaosRes, TaosStmt, TaosStmt2, Tmq, TmqConf, TmqList};

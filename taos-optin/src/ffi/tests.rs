@@ -244,6 +244,40 @@ fn child_that_finds() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_name_without_a_folder_is_what_the_loader_finds_and_not_what_lies_here() {
+    let (folder, file) = folder();
+    Stub::whole("3.2.1.0").build(&file);
+    let here = tempfile::tempdir().unwrap();
+    Stub::whole("3.4.0.0").build(&here.path().join(DEFAULT_NAME));
+    in_a_child(
+        "child_that_tells_apart",
+        &[
+            ("LD_LIBRARY_PATH", folder.path()),
+            ("TAOS_FFI_CHILD", here.path()),
+        ],
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "the child of the above"]
+fn child_that_tells_apart() {
+    let Some(here) = std::env::var_os("TAOS_FFI_CHILD") else {
+        return;
+    };
+    std::env::set_current_dir(&here).unwrap();
+    let found = Library::open(None).unwrap();
+    assert_eq!(found.version, "3.2.1.0");
+    let relative = Path::new(".").join(DEFAULT_NAME);
+    let relative = Library::open(relative.to_str()).unwrap();
+    assert_eq!(relative.version, "3.4.0.0");
+    // By its path it is the same library, with one configuration for all.
+    let folder = std::env::var("LD_LIBRARY_PATH").unwrap();
+    assert!(ptr::eq(Library::open(Some(&folder)).unwrap(), found));
+}
+
+#[test]
 fn what_the_environment_names_is_not_passed_over() {
     let (folder, file) = folder();
     in_a_child(

@@ -4,10 +4,10 @@ use std::ffi::{c_char, c_int};
 use std::slice;
 use std::sync::Arc;
 
+use taos_query::RawResult;
 use taos_query::common::{Field, Ty};
-use taos_query::{Code, ErrorKind, RawError, RawResult};
 
-use super::text;
+use super::{error, text};
 use crate::ffi::{Library, TaosRes};
 
 /// What is known of the columns.
@@ -32,7 +32,8 @@ pub(in crate::raw) unsafe fn read(
     res: *mut TaosRes,
     count: c_int,
 ) -> RawResult<Columns> {
-    let count = usize::try_from(count).map_err(|_| malformed(format!("has {count} columns")))?;
+    let count =
+        usize::try_from(count).map_err(|_| error::malformed(format!("has {count} columns")))?;
     let api = &library.api;
     if let Some(extended) = api.taos_fetch_fields_e.found() {
         // SAFETY: the caller's.
@@ -66,7 +67,7 @@ pub(in crate::raw) unsafe fn read(
     // SAFETY: the caller's.
     let fields = unsafe { (api.taos_fetch_fields)(res) };
     if fields.is_null() {
-        return Err(malformed("does not tell its columns".to_owned()));
+        return Err(error::malformed("does not tell its columns"));
     }
     // SAFETY: an array of as many as there are columns, which stays until the result is freed.
     let fields = unsafe { slice::from_raw_parts(fields, count) };
@@ -83,16 +84,9 @@ pub(in crate::raw) unsafe fn read(
 fn named(name: &[c_char], ty: i8, bytes: i32) -> RawResult<Field> {
     let name = text::of_array(name);
     let known = u8::try_from(ty).ok().and_then(Ty::from_u8_option);
-    let known = known.ok_or_else(|| malformed(format!("gives column `{name}` the type {ty}")))?;
+    let known =
+        known.ok_or_else(|| error::malformed(format!("gives column `{name}` the type {ty}")))?;
     let bytes = u32::try_from(bytes)
-        .map_err(|_| malformed(format!("gives column `{name}` the width {bytes}")))?;
+        .map_err(|_| error::malformed(format!("gives column `{name}` the width {bytes}")))?;
     Ok(Field::new(name, known, bytes))
-}
-
-fn malformed(what: String) -> RawError {
-    RawError::of(
-        ErrorKind::Protocol,
-        format!("the result of the client library {what}"),
-    )
-    .with_code(Code::WS_BAD_ANSWER)
 }

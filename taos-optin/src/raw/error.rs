@@ -1,9 +1,10 @@
 //! Errors of the library, in its own words (native-ffi §4).
 
 use std::ffi::c_int;
+use std::fmt::Display;
 use std::ptr;
 
-use taos_query::{ErrorKind, RawError, RawResult};
+use taos_query::{Code, ErrorKind, RawError, RawResult};
 
 use super::text;
 use crate::ffi::{Library, TaosRes};
@@ -64,6 +65,15 @@ pub(crate) fn of_code(code: c_int, words: String) -> RawError {
     } else {
         error
     }
+}
+
+/// The error for a result, or a message, that is not as it must be.
+pub(crate) fn malformed(what: impl Display) -> RawError {
+    RawError::of(
+        ErrorKind::Protocol,
+        format!("the result of the client library {what}"),
+    )
+    .with_code(Code::WS_BAD_ANSWER)
 }
 
 /// The error of the call on this very thread that has just failed.

@@ -31,6 +31,12 @@ fn discard(panic: Box<dyn Any + Send>) {
     }
 }
 
+// SAFETY: the C library that every program has declares it so.
+unsafe extern "C" {
+    /// Gives back what libraries have made with `malloc` that have no function of their own for that.
+    fn free(memory: *mut std::ffi::c_void);
+}
+
 /// A request id as C has it: the same bits, with a sign.
 pub(crate) const fn signed_id(req_id: u64) -> i64 {
     req_id.cast_signed()

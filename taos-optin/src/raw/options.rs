@@ -9,7 +9,7 @@ use super::connection::Connection;
 use super::error;
 use super::text::{c_text, of_array, read};
 
-/// What a connection can be told after it was opened (libtaos 3.3.5 and newer).
+/// What a connection can be told after it was opened (libtaos 3.3.5.0 and newer).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionOption {
@@ -70,7 +70,7 @@ impl Connection {
     /// Sets an option, or with no value sets it back. Blocks.
     ///
     /// # Errors
-    /// `Unsupported` from a library before 3.3.5, and the library's.
+    /// `Unsupported` from a library before 3.3.5.0, and the library's.
     pub(crate) fn set_option(
         &self,
         option: ConnectionOption,

@@ -17,7 +17,8 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use taos_query::common::{Field, Precision};
-use taos_query::{Code, ErrorKind, RawError, RawResult};
+use taos_query::{ErrorKind, RawError, RawResult};
+use tokio::sync::oneshot::Sender;
 
 use super::columns::{self, Columns};
 use super::connection::Connection;
@@ -126,7 +127,7 @@ impl Shared {
             let precision = u8::try_from(precision)
                 .ok()
                 .and_then(Precision::from_u8_option)
-                .ok_or_else(|| malformed(format!("has the time unit {precision}")))?;
+                .ok_or_else(|| error::malformed(format!("has the time unit {precision}")))?;
             Ok(Head {
                 columns: Some(columns::read(self.connection.library(), res, count)?),
                 precision,
@@ -139,7 +140,7 @@ impl Shared {
     fn opened(&self, res: *mut TaosRes, code: c_int) -> bool {
         let library = self.connection.library();
         let head = if res.is_null() && code == 0 {
-            Err(malformed("is not there".to_owned()))
+            Err(error::malformed("is not there"))
         } else if code != 0 {
             // SAFETY: given to this callback, and to nobody else.
             let error = unsafe { error::of_result(library, res, code) };
@@ -208,25 +209,17 @@ impl Shared {
 /// NULL, or a block that begins with its version and its length, and stays until this returns.
 pub(in crate::raw) unsafe fn copy_block(block: *const c_void) -> RawResult<Bytes> {
     if block.is_null() {
-        return Err(malformed("has rows, but no block".to_owned()));
+        return Err(error::malformed("has rows, but no block"));
     }
     // SAFETY: a block has at least its head, whose second number is the length of all (raw-block §1).
     let length = unsafe { ptr::read_unaligned(block.cast::<i32>().add(1)) };
     let length = usize::try_from(length)
         .ok()
         .filter(|&length| length >= BLOCK_HEAD)
-        .ok_or_else(|| malformed(format!("has a block of {length} bytes")))?;
+        .ok_or_else(|| error::malformed(format!("has a block of {length} bytes")))?;
     // SAFETY: the block has so many bytes by its own account.
     let block = unsafe { slice::from_raw_parts(block.cast::<u8>(), length) };
     Ok(Bytes::copy_from_slice(block))
-}
-
-fn malformed(what: String) -> RawError {
-    RawError::of(
-        ErrorKind::Protocol,
-        format!("the result of the client library {what}"),
-    )
-    .with_code(Code::WS_BAD_ANSWER)
 }
 
 /// Does a callback's work and wakes who waits for it. Nothing unwinds into the library.
@@ -282,11 +275,16 @@ unsafe extern "C" fn on_block(param: *mut c_void, res: *mut TaosRes, rows: c_int
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        if self.owner == Owner::Statement {
+            // Nothing is to be freed, and no fetch is in flight: the statement may go on at once. One that nobody else
+            // has closes itself where that may block.
+            self.keeper = None;
+            return;
+        }
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let res = mem::replace(&mut state.res.0, ptr::null_mut());
         let mut spent = Spent {
             res: Res(res),
-            owner: self.owner,
             connection: Arc::clone(&self.connection),
             keeper: self.keeper.take(),
         };
@@ -303,7 +301,6 @@ impl Drop for Shared {
 /// A result that nobody uses any more.
 struct Spent {
     res: Res,
-    owner: Owner,
     /// Closed after the result is freed.
     connection: Arc<Connection>,
     keeper: Option<Arc<dyn Any + Send + Sync>>,
@@ -311,7 +308,7 @@ struct Spent {
 
 impl Spent {
     fn free(&mut self) {
-        if self.owner == Owner::Us && !self.res.0.is_null() {
+        if !self.res.0.is_null() {
             // SAFETY: ours (native-ffi §4), freed nowhere else, and no fetch is in flight: it would hold a count of
             // the `Shared` that is gone.
             unsafe { (self.connection.library().api.taos_free_result)(self.res.0) };
@@ -396,8 +393,12 @@ impl Future for Query {
         drop(state);
         let shared = self.shared.take();
         Poll::Ready(match (error, shared, head) {
-            (None, Some(shared), Some(head)) => Ok(NativeResult { shared, head }),
-            (error, ..) => Err(error.unwrap_or_else(|| malformed("is not there".to_owned()))),
+            (None, Some(shared), Some(head)) => Ok(NativeResult {
+                shared,
+                head,
+                sign: None,
+            }),
+            (error, ..) => Err(error.unwrap_or_else(|| error::malformed("is not there"))),
         })
     }
 }
@@ -434,6 +435,8 @@ impl State {
 pub(crate) struct NativeResult {
     shared: Arc<Shared>,
     head: Head,
+    /// Whose end tells that the user has dropped it.
+    sign: Option<Sender<()>>,
 }
 
 impl fmt::Debug for NativeResult {
@@ -488,7 +491,17 @@ impl NativeResult {
         if head.columns.is_some() {
             shared.state().stage = Stage::Idle;
         }
-        Ok(Self { shared, head })
+        Ok(Self {
+            shared,
+            head,
+            sign: None,
+        })
+    }
+
+    /// Drops `sign` when it is dropped itself, even while the library still fetches.
+    pub(in crate::raw) fn with_sign(mut self, sign: Sender<()>) -> Self {
+        self.sign = Some(sign);
+        self
     }
 
     /// The columns; none of a statement without rows.

@@ -1,6 +1,7 @@
 //! Schemaless writes: the most specific function that the library has for what is set (native-ffi §5).
 
 use std::ffi::{CString, c_char, c_int};
+use std::ptr;
 
 use taos_query::util::generate_req_id;
 use taos_query::writes::{payload, wrong};
@@ -9,6 +10,7 @@ use taos_query::{RawResult, SchemalessPrecision, SmlData};
 use super::connection::Connection;
 use super::text::c_text;
 use super::{answer::Answer, signed_id};
+use crate::ffi::{Api, TaosRes};
 
 /// A schemaless write as the library takes it.
 #[derive(Debug)]
@@ -24,7 +26,8 @@ pub(crate) struct Lines {
     req_id: i64,
     /// Whether the caller has chosen it, so that a library which cannot take it must not be used.
     id_is_wanted: bool,
-    table_name_key: Option<CString>,
+    /// Ours and with a NUL, as the text.
+    table_name_key: Option<Vec<u8>>,
 }
 
 impl Lines {
@@ -51,7 +54,8 @@ impl Lines {
             id_is_wanted: wanted.is_some(),
             table_name_key: key
                 .map(|key| c_text("the table_name_key", key.as_str()))
-                .transpose()?,
+                .transpose()?
+                .map(CString::into_bytes_with_nul),
         })
     }
 }
@@ -69,68 +73,83 @@ const fn precision(precision: SchemalessPrecision) -> c_int {
     }
 }
 
+/// The functions of the library for schemaless writes, by what they take besides the lines.
+#[derive(Debug, Clone, Copy)]
+enum Put {
+    Plain,
+    Id,
+    Ttl,
+    TtlId,
+    TtlIdKey,
+}
+
+impl Put {
+    /// The most specific one for what is set. An id that the caller has not chosen only helps to find the request in
+    /// logs, so that a library which takes none is used without.
+    fn of(api: &Api, lines: &Lines) -> Self {
+        let wanted = lines.id_is_wanted;
+        match (&lines.table_name_key, lines.ttl) {
+            (Some(_), _) => Self::TtlIdKey,
+            (None, 0) => match api.taos_schemaless_insert_raw_with_reqid.found() {
+                None if !wanted => Self::Plain,
+                _ => Self::Id,
+            },
+            (None, _) => match api.taos_schemaless_insert_raw_ttl_with_reqid.found() {
+                None if !wanted => Self::Ttl,
+                _ => Self::TtlId,
+            },
+        }
+    }
+
+    /// Calls it; gives the result, and the number of all rows.
+    ///
+    /// # Errors
+    /// If the library has no such function.
+    fn call(self, connection: &Connection, lines: &mut Lines) -> RawResult<(*mut TaosRes, i32)> {
+        let api = &connection.library().api;
+        let taos = connection.as_ptr();
+        let mut total = 0_i32;
+        let rows = &raw mut total;
+        let text: *mut c_char = lines.text.as_mut_ptr().cast();
+        let key = lines.table_name_key.as_mut();
+        let key: *mut c_char = key.map_or(ptr::null_mut(), |key| key.as_mut_ptr().cast());
+        let (n, ttl, id) = (lines.length, lines.ttl, lines.req_id);
+        let (p, u) = (lines.protocol, lines.precision);
+        // SAFETY: the connection is open. Text, key and the place for the number of rows live until the call returns, and
+        // nobody else has them; text and key end with NUL.
+        let res = unsafe {
+            match self {
+                Self::Plain => api.taos_schemaless_insert_raw.get()?(taos, text, n, rows, p, u),
+                Self::Id => {
+                    let put = api.taos_schemaless_insert_raw_with_reqid.get()?;
+                    put(taos, text, n, rows, p, u, id)
+                }
+                Self::Ttl => {
+                    let put = api.taos_schemaless_insert_raw_ttl.get()?;
+                    put(taos, text, n, rows, p, u, ttl)
+                }
+                Self::TtlId => {
+                    let put = api.taos_schemaless_insert_raw_ttl_with_reqid.get()?;
+                    put(taos, text, n, rows, p, u, ttl, id)
+                }
+                Self::TtlIdKey => {
+                    let put = api.taos_schemaless_insert_raw_ttl_with_reqid_tbname_key;
+                    put.get()?(taos, text, n, rows, p, u, ttl, id, key)
+                }
+            }
+        };
+        Ok((res, total))
+    }
+}
+
 impl Connection {
     /// Writes lines; gives the number of rows that changed, and of all rows. Blocks.
     ///
     /// # Errors
     /// `Unsupported` from a library without a function for what is set, and the library's.
     pub(crate) fn put(&self, mut lines: Lines) -> RawResult<(usize, usize)> {
-        let mut total = 0_i32;
-        let text: *mut c_char = lines.text.as_mut_ptr().cast();
-        let res = {
-            let api = &self.library().api;
-            let Lines {
-                length,
-                protocol,
-                precision,
-                ttl,
-                req_id,
-                id_is_wanted,
-                ref table_name_key,
-                ..
-            } = lines;
-            let (taos, rows) = (self.as_ptr(), &raw mut total);
-            if let Some(key) = table_name_key {
-                let put = api
-                    .taos_schemaless_insert_raw_ttl_with_reqid_tbname_key
-                    .get()?;
-                let mut key = key.as_bytes_with_nul().to_vec();
-                let key = key.as_mut_ptr().cast();
-                // SAFETY: the connection is open; text, key and the place for the number of rows live until
-                // the call returns, and nobody else has them.
-                unsafe {
-                    put(
-                        taos, text, length, rows, protocol, precision, ttl, req_id, key,
-                    )
-                }
-            } else if ttl == 0 {
-                match api.taos_schemaless_insert_raw_with_reqid.get() {
-                    // SAFETY: as above.
-                    Ok(put) => unsafe {
-                        put(taos, text, length, rows, protocol, precision, req_id)
-                    },
-                    Err(error) if id_is_wanted => return Err(error),
-                    Err(_) => {
-                        let put = api.taos_schemaless_insert_raw.get()?;
-                        // SAFETY: as above.
-                        unsafe { put(taos, text, length, rows, protocol, precision) }
-                    }
-                }
-            } else {
-                match api.taos_schemaless_insert_raw_ttl_with_reqid.get() {
-                    // SAFETY: as above.
-                    Ok(put) => unsafe {
-                        put(taos, text, length, rows, protocol, precision, ttl, req_id)
-                    },
-                    Err(error) if id_is_wanted => return Err(error),
-                    Err(_) => {
-                        let put = api.taos_schemaless_insert_raw_ttl.get()?;
-                        // SAFETY: as above.
-                        unsafe { put(taos, text, length, rows, protocol, precision, ttl) }
-                    }
-                }
-            }
-        };
+        let put = Put::of(&self.library().api, &lines);
+        let (res, total) = put.call(self, &mut lines)?;
         // SAFETY: the call has just given this result on this thread, and it is nobody else's.
         let answer = unsafe { Answer::new(self.library(), res) }?;
         let changed = usize::try_from(answer.affected_rows()).unwrap_or(0);

@@ -1,25 +1,28 @@
 //! One statement of either generation, closed where that may block.
 
-use std::ffi::{c_char, c_int};
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::oneshot::{Receiver, Sender, channel};
+
+use taos_query::stmt::{BindType, Stmt2Field};
 use taos_query::version::Version;
+use taos_query::writes::wrong;
 use taos_query::{ErrorKind, RawError, RawResult};
 
 use super::connection::Connection;
+use super::reaper;
 use super::result::{NativeResult, Owner, Reading};
 use super::stmt::NativeStmt;
 use super::stmt2::NativeStmt2;
-use super::{error, reaper, text};
 use crate::ffi::{Library, TaosRes};
+use crate::stmt::encode::Table;
 
 /// First version whose results of second-generation statements belong to who asked for them (native-ffi §6.2).
 const OWN_RESULTS: Version = Version::new([3, 4, 0, 1]);
-/// Room for the name of a database, and whatever a version puts before it.
-const DATABASE: usize = 512;
 
 /// How a statement is opened.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +42,48 @@ impl Opening {
             single_stb_insert: false,
             single_table_bind_once: false,
         }
+    }
+}
+
+/// How many binds the library reads of each table. It is told of none how many there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) tags: usize,
+    /// Or parameters of a query.
+    pub(crate) columns: usize,
+}
+
+impl Shape {
+    /// As these fields say, which the library has told.
+    pub(crate) fn of(fields: &[Stmt2Field]) -> Self {
+        let count = |wanted: fn(BindType) -> bool| {
+            let kinds = fields.iter().map(|field| field.bind_type);
+            kinds.filter(|kind| wanted(*kind)).count()
+        };
+        Self {
+            tags: count(|kind| kind == BindType::Tag),
+            columns: count(|kind| !matches!(kind, BindType::Tag | BindType::TableName)),
+        }
+    }
+
+    /// Refuses what the library would read beyond.
+    pub(super) fn check(self, table: &Table) -> RawResult<()> {
+        for (what, reads, given) in [
+            ("tags", self.tags, table.tags.len()),
+            ("columns", self.columns, table.columns.len()),
+        ] {
+            if reads != given {
+                return Err(wrong(format!(
+                    "the client library takes {reads} {what} here, but {given} were bound; if the table has changed, \
+                     prepare the statement again"
+                )));
+            }
+        }
+        let rows = table.columns.first().map(|column| column.rows);
+        if table.columns.iter().any(|column| Some(column.rows) != rows) {
+            return Err(wrong("the bound columns are not of the same length"));
+        }
+        Ok(())
     }
 }
 
@@ -147,39 +192,46 @@ pub(crate) fn alone(shared: &mut Shared) -> RawResult<&mut Statement> {
     Ok(&mut **statement)
 }
 
+/// Who has the result of a statement.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    /// Ends when the user drops the result.
+    held: Receiver<()>,
+    /// Ends when the library has done with it too.
+    kept: Receiver<()>,
+}
+
+impl Reader {
+    /// Waits until the library has done with a result that the user has dropped; not at all if the user has it still.
+    pub(crate) async fn gave_up(mut self) {
+        if self.held.try_recv() == Err(TryRecvError::Closed) {
+            // Nothing is sent: it is the end that counts.
+            let _ = self.kept.await;
+        }
+    }
+}
+
+/// What a result holds of its statement. The statement is let go before that is told.
+struct Keeper {
+    _statement: Shared,
+    _kept: Sender<()>,
+}
+
 /// The result of an executed query, which keeps the statement open. Blocks.
 ///
 /// # Errors
 /// The library's.
-pub(crate) fn result(shared: &mut Shared) -> RawResult<NativeResult> {
+pub(crate) fn result(shared: &mut Shared) -> RawResult<(NativeResult, Reader)> {
     let (connection, res, owner) = alone(shared)?.raw_result()?;
-    let keeper = Arc::clone(shared);
+    let (in_result, held) = channel();
+    let (in_keeper, kept) = channel();
+    let keeper = Arc::new(Keeper {
+        _statement: Arc::clone(shared),
+        _kept: in_keeper,
+    });
     // SAFETY: the library has just given it to us alone. The statement can be called by nobody while `keeper` lives
     // (`alone`), and is closed after it, so the result stays even where it is the statement's.
-    unsafe { NativeResult::adopt(connection, res, owner, Reading::Ahead, Some(keeper)) }
-}
-
-/// The database that the session is in; empty if there is none, or if the library cannot tell. Blocks.
-///
-/// # Errors
-/// The library's.
-pub(crate) fn current_database(connection: &Connection) -> RawResult<String> {
-    let library = connection.library();
-    let Some(ask) = library.api.taos_get_current_db.found() else {
-        return Ok(String::new());
-    };
-    let mut name: [c_char; DATABASE] = [0; DATABASE];
-    let mut required: c_int = 0;
-    let room = c_int::try_from(DATABASE).unwrap_or(c_int::MAX);
-    // SAFETY: the connection is open, and there is as much room as is told.
-    let code = unsafe {
-        ask(
-            connection.as_ptr(),
-            name.as_mut_ptr(),
-            room,
-            &raw mut required,
-        )
-    };
-    error::check(library, code, "asking for the current database")?;
-    Ok(text::of_array(&name))
+    let result =
+        unsafe { NativeResult::adopt(connection, res, owner, Reading::Ahead, Some(keeper)) }?;
+    Ok((result.with_sign(in_result), Reader { held, kept }))
 }

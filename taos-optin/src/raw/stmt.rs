@@ -10,19 +10,18 @@ use taos_query::stmt::{BindType, Stmt2Field};
 use taos_query::{ErrorKind, RawError, RawResult};
 
 use super::connection::Connection;
-use super::{error, signed_id, text};
+use super::statement::Shape;
+use super::{error, free, signed_id, text};
 use crate::ffi::{Api, TaosRes, TaosStmt};
 use crate::stmt::encode::{Column, Table};
-
-// SAFETY: the C library that every program has declares them so.
-unsafe extern "C" {
-    /// Of the C library, with whose `malloc` libraries before 3.0.5 make what they give away.
-    fn free(pointer: *mut c_void);
-}
 
 /// A statement of the first generation. Closing it blocks.
 pub(crate) struct NativeStmt {
     stmt: NonNull<TaosStmt>,
+    /// The number of tags that the library reads; `None` until it has told.
+    tags: Option<usize>,
+    /// The number of columns, or of parameters, of the table that is set.
+    params: Option<usize>,
     connection: Arc<Connection>,
 }
 
@@ -44,7 +43,12 @@ impl NativeStmt {
         let Some(stmt) = NonNull::new(stmt) else {
             return Err(error::last(library).context("opening a statement"));
         };
-        Ok(Self { stmt, connection })
+        Ok(Self {
+            stmt,
+            tags: None,
+            params: None,
+            connection,
+        })
     }
 
     pub(super) const fn connection(&self) -> &Arc<Connection> {
@@ -65,6 +69,7 @@ impl NativeStmt {
     }
 
     pub(crate) fn prepare(&mut self, sql: &str) -> RawResult<()> {
+        (self.tags, self.params) = (None, None);
         let sql = text::c_text("the statement", sql)?;
         // SAFETY: the statement is open; a length of 0 lets the library look for the NUL.
         let code = unsafe { (self.api().taos_stmt_prepare)(self.stmt.as_ptr(), sql.as_ptr(), 0) };
@@ -85,9 +90,34 @@ impl NativeStmt {
     }
 
     fn set_table_text(&mut self, name: &CString) -> RawResult<()> {
+        // No two tables need be alike, nor one table at two times.
+        self.params = None;
         // SAFETY: the statement is open, and the text lives until the call returns.
         let code = unsafe { (self.api().taos_stmt_set_tbname)(self.stmt.as_ptr(), name.as_ptr()) };
         self.checked(code, "naming the table")
+    }
+
+    /// The number of binds that the library reads: the parameters of a query, or the columns of an INSERT whose table is
+    /// known.
+    pub(crate) fn params(&mut self) -> RawResult<usize> {
+        if let Some(known) = self.params {
+            return Ok(known);
+        }
+        let mut count: c_int = 0;
+        // SAFETY: the statement is open, and so is the place for the answer.
+        let code = unsafe { (self.api().taos_stmt_num_params)(self.stmt.as_ptr(), &raw mut count) };
+        self.checked(code, "asking for the number of parameters")?;
+        let count = usize::try_from(count).unwrap_or(0);
+        self.params = Some(count);
+        Ok(count)
+    }
+
+    /// What the library reads of the table that is set.
+    fn shape(&mut self) -> RawResult<Shape> {
+        Ok(Shape {
+            tags: self.tags.unwrap_or(0),
+            columns: self.params()?,
+        })
     }
 
     /// The tags, or the columns, of a statement whose table is known.
@@ -103,10 +133,13 @@ impl NativeStmt {
         // SAFETY: the statement is open, and so are the places for the answer.
         let code = unsafe { ask(self.stmt.as_ptr(), &raw mut count, &raw mut fields) };
         self.checked(code, "asking for the fields of the statement")?;
+        let len = usize::try_from(count).unwrap_or(0);
+        if kind == BindType::Tag {
+            self.tags = Some(len);
+        }
         let Some(given) = NonNull::new(fields) else {
             return Ok(Vec::new());
         };
-        let len = usize::try_from(count).unwrap_or(0);
         // SAFETY: the library has given so many, and they stay until they are given back.
         let list = unsafe { slice::from_raw_parts(given.as_ptr(), len) };
         let read = list.iter().map(|field| field_of(field, kind)).collect();
@@ -121,15 +154,22 @@ impl NativeStmt {
     }
 
     /// Gives the data of one table as one batch.
+    ///
+    /// # Errors
+    /// The library's, and for other numbers of tags and columns than it would read.
     pub(crate) fn bind(&mut self, table: &mut Table, insert: bool) -> RawResult<()> {
         if let Some(name) = &table.name {
             let name = name.clone();
             self.set_table_text(&name)?;
         }
+        if !table.tags.is_empty() && self.tags.is_none() {
+            self.fields(BindType::Tag)?;
+        }
+        self.shape()?.check(table)?;
         if !table.tags.is_empty() {
             let mut tags: Vec<TaosMultiBind> = table.tags.iter_mut().map(multi_bind).collect();
-            // SAFETY: the statement is open, and there are as many binds as it has tags (`Layout::fit`). What they point
-            // to lives until the call returns, which copies it.
+            // SAFETY: the statement is open, and there are as many binds as the library reads, by its own account
+            // (`shape`). What they point to lives until the call returns, which copies it.
             let code =
                 unsafe { (self.api().taos_stmt_set_tags)(self.stmt.as_ptr(), tags.as_mut_ptr()) };
             self.checked(code, "binding tags")?;

@@ -10,7 +10,7 @@ use taos_query::stmt::{BindType, Stmt2Field};
 use taos_query::{ErrorKind, RawError, RawResult};
 
 use super::connection::Connection;
-use super::statement::Opening;
+use super::statement::{Opening, Shape};
 use super::stmt::{no_result, pointers};
 use super::{error, signed_id, text};
 use crate::ffi::{Api, TaosRes, TaosStmt2};
@@ -21,6 +21,8 @@ pub(crate) struct NativeStmt2 {
     stmt: NonNull<TaosStmt2>,
     /// A thread of the library's may work on what was bound until the execution (native-ffi §6.2).
     interlaced: bool,
+    /// What the library reads of each table, unless that depends on the table.
+    shape: Option<Shape>,
     pending: Vec<Binds>,
     connection: Arc<Connection>,
 }
@@ -50,6 +52,7 @@ impl NativeStmt2 {
         Ok(Self {
             stmt,
             interlaced: opening.single_stb_insert && opening.single_table_bind_once,
+            shape: None,
             pending: Vec::new(),
             connection,
         })
@@ -78,6 +81,7 @@ impl NativeStmt2 {
     pub(crate) fn prepare(&mut self, sql: &str) -> RawResult<()> {
         let prepare = self.api().taos_stmt2_prepare.get()?;
         let sql = text::c_text("the statement", sql)?;
+        self.shape = None;
         // SAFETY: the statement is open; a length of 0 lets the library look for the NUL.
         let code = unsafe { prepare(self.stmt.as_ptr(), sql.as_ptr(), 0) };
         self.checked(code, "preparing the statement")
@@ -106,24 +110,35 @@ impl NativeStmt2 {
         self.checked(code, "asking for the fields of the statement")?;
         let count = usize::try_from(count).unwrap_or(0);
         let Some(given) = NonNull::new(fields) else {
+            self.shape = Some(Shape {
+                tags: 0,
+                columns: count,
+            });
             return Ok((count, Vec::new()));
         };
         // SAFETY: the library has given so many, and they stay until they are given back.
         let list = unsafe { slice::from_raw_parts(given.as_ptr(), count) };
-        let read = list.iter().map(field_of).collect();
+        let read: Vec<Stmt2Field> = list.iter().map(field_of).collect();
         // SAFETY: the library's own, not used any more, and given back once.
         unsafe { give_back(self.stmt.as_ptr(), given.as_ptr()) };
+        self.shape = Some(Shape::of(&read));
         Ok((count, read))
     }
 
-    /// Gives the data of these tables.
-    pub(crate) fn bind(&mut self, tables: Vec<Table>) -> RawResult<()> {
+    /// Gives the data of these tables. Where what the library reads depends on the table, `told` is what it has told of
+    /// these.
+    ///
+    /// # Errors
+    /// The library's, and for other numbers of tags and columns than it would read.
+    pub(crate) fn bind(&mut self, tables: Vec<Table>, told: Shape) -> RawResult<()> {
         let bind = self.api().taos_stmt2_bind_param.get()?;
+        let shape = self.shape.unwrap_or(told);
+        tables.iter().try_for_each(|table| shape.check(table))?;
         let mut binds = Binds::new(tables);
         let mut all = binds.point()?;
         // SAFETY: the statement is open. Each array has an entry for each table, or is NULL, and each entry as many binds
-        // as the statement has tags or columns (`Layout::fit`). What they point to is in `binds`, which lives until
-        // the call has copied it, or until the execution where a thread of the library may do that later.
+        // as the library reads, by its own account (`shape`). What they point to is in `binds`, which lives until the
+        // call has copied it, or until the execution where a thread of the library may do that later.
         let code = unsafe { bind(self.stmt.as_ptr(), &raw mut all, -1) };
         if self.interlaced {
             self.pending.push(binds);

@@ -4,11 +4,10 @@ use std::ffi::{CString, c_char, c_int};
 use std::ptr;
 
 use taos_query::abi::{NAME_LEN, TaosField, TmqRawData};
-use taos_query::version::Version;
 use taos_query::writes::{
-    RawField, SAFE_BLOBS, block_has_blobs, message_has_blobs, records, table_of, wrong,
+    RawField, block_has_blobs, message_has_blobs, records, refuse_blobs, table_of, wrong,
 };
-use taos_query::{ErrorKind, RawBlock, RawError, RawMeta, RawResult};
+use taos_query::{RawBlock, RawMeta, RawResult};
 
 use super::connection::Connection;
 use super::text::{c_text, read};
@@ -88,24 +87,17 @@ impl MessageWrite {
 
 /// Whether a library lives on after a raw write, with or without BLOB columns.
 fn survives(library: &Library, blobs: bool) -> RawResult<()> {
-    if !blobs || Version::parse(&library.version) >= SAFE_BLOBS {
-        return Ok(());
-    }
-    Err(RawError::of(
-        ErrorKind::Unsupported,
-        format!(
-            "a raw write with a BLOB column needs a client library newer than 3.3.7: {} (libtaos {}) would end the \
-             whole program; insert these rows by statements",
-            library.path, library.version
-        ),
-    ))
+    refuse_blobs(blobs, || {
+        let (path, version) = (&library.path, &library.version);
+        format!("the whole program, by the client library {path} (libtaos {version})")
+    })
 }
 
 impl Connection {
     /// Writes a block into its table, in the database of the connection. Blocks.
     ///
     /// # Errors
-    /// `Unsupported` from a library that takes no names of columns, or that a BLOB would make crash; and the
+    /// `Unsupported` from a library that takes no names of columns, and for a BLOB, that could make it crash; and the
     /// library's.
     pub(crate) fn write_block(&self, mut write: BlockWrite) -> RawResult<()> {
         let library = self.library();
@@ -145,7 +137,7 @@ impl Connection {
     /// Replays a message of a topic into the database of the connection. Blocks.
     ///
     /// # Errors
-    /// `Unsupported` from a library that a BLOB would make crash, and the library's.
+    /// `Unsupported` for a BLOB, that could make the library crash, and the library's.
     pub(crate) fn write_message(&self, mut message: MessageWrite) -> RawResult<()> {
         let library = self.library();
         survives(library, message.blobs)?;

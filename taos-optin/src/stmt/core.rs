@@ -85,9 +85,14 @@ impl Core {
     /// Gets as far as `goal`. The library's statement is given up if that fails or is dropped, because in the first
     /// case it is broken and in the second its state is unknown.
     async fn attempt(&mut self, goal: Goal, mut bound: Vec<Bound>) -> RawResult<()> {
-        let mut remote = match self.remote.take() {
-            Some(remote) if remote.serves() => remote,
-            _ => {
+        let mut kept = self.remote.take();
+        let serves = match &mut kept {
+            Some(remote) => remote.serves().await,
+            None => false,
+        };
+        let mut remote = match kept.filter(|_| serves) {
+            Some(remote) => remote,
+            None => {
                 let opened = Box::pin(Remote::open(&self.taos, self.opening)).await?;
                 // The id is good for one opening.
                 self.opening.req_id = generate_req_id();

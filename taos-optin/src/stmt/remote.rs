@@ -1,5 +1,6 @@
 //! One statement of the library, by either of its two interfaces.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use taos_query::common::Ty;
@@ -14,7 +15,7 @@ use taos_query::{ErrorKind, RawError, RawResult};
 use super::encode::{Form, Table};
 use crate::client::Taos;
 use crate::raw::result::NativeResult;
-use crate::raw::statement::{self, Opening, Shared, Statement, alone};
+use crate::raw::statement::{self, Opening, Reader, Shape, Shared, Statement, alone};
 use crate::raw::stmt::NativeStmt;
 use crate::raw::stmt2::NativeStmt2;
 use crate::raw::{blocking, error};
@@ -35,7 +36,11 @@ pub(super) struct Remote {
     taos: Taos,
     /// `None` while it is being called, and after that has failed.
     statement: Option<Shared>,
+    /// Who reads its last result.
+    reader: Option<Reader>,
     dialect: Dialect,
+    /// Number of tags of each table, as another statement has told for this one.
+    tags: usize,
     /// The library has its SQL.
     pub(super) prepared: bool,
     /// The session's database when that was prepared.
@@ -60,14 +65,21 @@ impl Remote {
         Ok(Self {
             taos: taos.clone(),
             statement: Some(opened),
+            reader: None,
             dialect,
+            tags: 0,
             prepared: false,
             database: String::new(),
         })
     }
 
-    /// True if this can go on: no result of it is being read.
-    pub(super) fn serves(&self) -> bool {
+    /// True if this can go on: no result of it is being read. What the library still fetches for a result that was
+    /// given up is waited for, which is sooner done than another statement is prepared.
+    pub(super) async fn serves(&mut self) -> bool {
+        if let Some(reader) = self.reader.take() {
+            let limit = self.taos.settings.read_timeout;
+            within(limit, reader.gave_up()).await;
+        }
         let counts = self.statement.as_ref().map(Arc::strong_count);
         counts == Some(1)
     }
@@ -105,10 +117,17 @@ impl Remote {
                 decimal_text: self.dialect.decimal_text(),
             },
         };
+        let tags = self.tags;
         let work = move |shared: &mut Shared| {
             let statement = alone(shared)?;
             for (types, tables) in &groups {
-                bind(statement, tables, types, form, insert)?;
+                let form = Bind {
+                    types,
+                    form,
+                    insert,
+                    tags,
+                };
+                form.give(statement, tables)?;
             }
             drop(groups);
             let executed = match statement {
@@ -124,10 +143,15 @@ impl Remote {
             Ok((rows, result))
         };
         let ended = self.call("executing a statement", work).await;
-        ended.map_err(|error| match error.kind() {
+        let (rows, result) = ended.map_err(|error| match error.kind() {
             ErrorKind::Timeout if insert => error.with_outcome_unknown(),
             _ => error,
-        })
+        })?;
+        // The one call of a statement that no library answers by itself.
+        self.taos.connection.heard(Ok(()));
+        let (result, reader) = result.unzip();
+        self.reader = reader;
+        Ok((rows, result))
     }
 }
 
@@ -140,7 +164,9 @@ async fn blocked<T: Send + 'static>(
     let limit = taos.settings.read_timeout;
     let ended = within(limit, blocking::run(work)).await;
     let ended = ended.unwrap_or_else(|| Err(timed_out(what, "read_timeout", limit)));
-    taos.connection.heard(ended.as_ref().map(drop));
+    if let Err(error) = &ended {
+        taos.connection.heard(Err(error));
+    }
     ended.map_err(explained)
 }
 
@@ -161,7 +187,10 @@ fn explained(error: RawError) -> RawError {
 /// The database that the session is in; empty if there is none, or if the library cannot tell.
 pub(super) async fn current_database(taos: &Taos) -> RawResult<String> {
     let connection = Arc::clone(&taos.connection);
-    let work = move || statement::current_database(&connection);
+    let work = move || match connection.library().api.taos_get_current_db.found() {
+        Some(_) => connection.database().map(Option::unwrap_or_default),
+        None => Ok(String::new()),
+    };
     blocked(taos, "asking for the current database", work).await
 }
 
@@ -176,6 +205,7 @@ impl logic::Remote for Remote {
         };
         let prepared = self.call("preparing a statement", work).await?;
         self.prepared = true;
+        self.tags = 0;
         Ok(prepared)
     }
 
@@ -208,6 +238,7 @@ impl logic::Remote for Remote {
         let prepared = other.prepare(&sql, &Outline::of(&sql)).await?;
         *probe = Some(other);
         let mut fields = prepared.fields.unwrap_or_default();
+        self.tags = Shape::of(&fields).tags;
         fields.insert(0, table_field());
         Ok(fields)
     }
@@ -219,7 +250,7 @@ fn prepare_second(stmt: &mut NativeStmt2, sql: &str, outline: &Outline) -> RawRe
     let unknown = Prepared {
         insert,
         fields: None,
-        count: 0,
+        count: None,
     };
     // Without a table there are no fields to tell, and asking for them is an error (taosadapter-ws §9.1).
     if insert && outline.needs_table() {
@@ -229,7 +260,7 @@ fn prepare_second(stmt: &mut NativeStmt2, sql: &str, outline: &Outline) -> RawRe
         Ok((count, fields)) => Ok(Prepared {
             insert,
             fields: insert.then_some(fields),
-            count,
+            count: Some(count),
         }),
         Err(error) if insert && outline.table_mark && error.code() == NO_TABLE => {
             // Takes away what the question has broken (native-ffi §6.1).
@@ -248,9 +279,14 @@ fn prepare_first(stmt: &mut NativeStmt, sql: &str, outline: &Outline) -> RawResu
     } else {
         None
     };
+    let count = if insert {
+        fields.as_ref().map(Vec::len)
+    } else {
+        Some(stmt.params()?)
+    };
     Ok(Prepared {
         insert,
-        count: fields.as_ref().map_or(0, Vec::len),
+        count,
         fields,
     })
 }
@@ -268,40 +304,57 @@ fn fields_first(stmt: &mut NativeStmt, tags: bool, named: bool) -> RawResult<Vec
     Ok(fields)
 }
 
-/// Gives the data of these tables to the library, no more rows at a time than it takes.
-fn bind(
-    statement: &mut Statement,
-    tables: &[Bound],
-    types: &[Ty],
+/// How data is given to the library.
+struct Bind<'a> {
+    /// Those of the columns; empty for a query.
+    types: &'a [Ty],
     form: Form,
     insert: bool,
-) -> RawResult<()> {
-    let rounds: Rounds<'_> = rounds(tables);
-    match statement {
-        Statement::First(stmt) => {
-            for (table, rows) in rounds.into_iter().flatten() {
-                let step = strided_rows(table);
-                for start in rows
-                    .clone()
-                    .step_by(step)
-                    .chain(rows.is_empty().then_some(0))
-                {
-                    let part = start..rows.end.min(start + step);
-                    stmt.bind(&mut encoded(table, &part, types, form)?, insert)?;
+    /// Number of tags, where another statement has told it.
+    tags: usize,
+}
+
+impl Bind<'_> {
+    /// Gives the data of these tables, no more rows at a time than the library takes.
+    fn give(&self, statement: &mut Statement, tables: &[Bound]) -> RawResult<()> {
+        let rounds: Rounds<'_> = rounds(tables);
+        match statement {
+            Statement::First(stmt) => {
+                for (table, rows) in rounds.into_iter().flatten() {
+                    let step = strided_rows(table);
+                    for start in rows
+                        .clone()
+                        .step_by(step)
+                        .chain(rows.is_empty().then_some(0))
+                    {
+                        let part = start..rows.end.min(start + step);
+                        stmt.bind(&mut self.encoded(table, &part)?, self.insert)?;
+                    }
+                }
+            }
+            Statement::Second(stmt) => {
+                let told = Shape {
+                    tags: self.tags,
+                    columns: self.types.len(),
+                };
+                for round in rounds {
+                    let tables = round
+                        .iter()
+                        .map(|(table, rows)| self.encoded(table, rows))
+                        .collect::<RawResult<_>>()?;
+                    stmt.bind(tables, told)?;
                 }
             }
         }
-        Statement::Second(stmt) => {
-            for round in rounds {
-                let tables = round
-                    .iter()
-                    .map(|(table, rows)| encoded(table, rows, types, form))
-                    .collect::<RawResult<_>>()?;
-                stmt.bind(tables)?;
-            }
-        }
+        Ok(())
     }
-    Ok(())
+
+    fn encoded(&self, table: &Bound, rows: &Range<usize>) -> RawResult<Table> {
+        let sliced = slice(&table.columns, rows);
+        let columns = sliced.as_deref().unwrap_or(&table.columns);
+        let (name, tags) = (table.name.as_deref(), &table.tags);
+        Table::new(name, tags, columns, self.types, self.form)
+    }
 }
 
 /// How many rows of this table the first generation gets at a time.
@@ -312,15 +365,4 @@ fn strided_rows(table: &Bound) -> usize {
         .filter(|view| view.as_ty().is_var_type());
     let widest = widths.map(|view| view.max_variable_length()).max();
     (STRIDED / widest.unwrap_or(0).max(1)).max(1)
-}
-
-fn encoded(
-    table: &Bound,
-    rows: &std::ops::Range<usize>,
-    types: &[Ty],
-    form: Form,
-) -> RawResult<Table> {
-    let sliced = slice(&table.columns, rows);
-    let columns = sliced.as_deref().unwrap_or(&table.columns);
-    Table::new(table.name.as_deref(), &table.tags, columns, types, form)
 }

@@ -32,7 +32,8 @@ impl fmt::Debug for Stmt2 {
 impl Stmt2 {
     /// Opens a statement of which the library is told more. Only if all tables belong to one super table, tell so by
     /// `single_stb_insert`; if also each table is bound once for each execution, tell that by
-    /// `single_table_bind_once`, and the library takes a shorter way (interlaced mode).
+    /// `single_table_bind_once`, and the library takes a shorter way (interlaced mode). The first generation has no such
+    /// way, and does without.
     ///
     /// # Errors
     /// The library's.

@@ -1,7 +1,9 @@
 // A client library that writes down what its statements are given, into a file beside itself.
 //
 // Statements that begin with "insert" write to `? (place NCHAR(8)) (ts TIMESTAMP, v INT, text VARCHAR(16))`; the first
-// execution of one that contains "fail" fails. All others are queries with one parameter and no rows.
+// execution of one that contains "fail" fails; a table "wide" has got another column since somebody asked. All others are
+// queries with one parameter, or two if they contain "twice", and no rows. With "hold" the question for the server's version
+// calls back what was fetched.
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -22,7 +24,7 @@ struct option { int64_t id; bool stb, once; void *call, *param; };
 struct field { char name[65]; int8_t type; int32_t bytes; };
 struct field_e { char name[65]; int8_t type; uint8_t precision, scale; int32_t bytes; };
 struct field_all { char name[65]; int8_t type; uint8_t precision, scale; int32_t bytes; uint8_t kind; };
-struct stmt { int number; bool insert, fails; };
+struct stmt { int number, params, columns; bool insert, fails; };
 
 static struct field_all FIELDS[] = {
   {"tbname", 8, 0, 0, 271, 4}, {"place", 10, 0, 0, 34, 2}, {"ts", 9, 0, 0, 8, 1},
@@ -30,6 +32,8 @@ static struct field_all FIELDS[] = {
 };
 static struct field COLUMN = {"one", 4, 4};
 static int statements, results, failures;
+static bool holds;
+static struct { void (*call)(void *, void *, int); void *param, *res; } held;
 
 static FILE *notes(void) {
   Dl_info self;
@@ -86,6 +90,9 @@ static struct stmt *open_one(void) {
 static int prepare(struct stmt *stmt, const char *sql) {
   stmt->insert = !strncmp(sql, "insert", 6);
   stmt->fails = strstr(sql, "fail") != NULL;
+  stmt->params = strstr(sql, "twice") ? 2 : 1;
+  stmt->columns = 3;
+  holds = strstr(sql, "hold") != NULL;
   NOTE("prepare %d\n", stmt->number);
   return 0;
 }
@@ -102,7 +109,18 @@ int taos_field_count(void *res) { return 1; }
 int taos_affected_rows(void *res) { return 0; }
 int taos_result_precision(void *res) { return 0; }
 struct field *taos_fetch_fields(void *res) { return &COLUMN; }
-void taos_fetch_raw_block_a(void *res, void (*call)(void *, void *, int), void *param) { call(param, res, 0); }
+void taos_fetch_raw_block_a(void *res, void (*call)(void *, void *, int), void *param) {
+  if (!holds) return call(param, res, 0);
+  held.call = call;
+  held.param = param;
+  held.res = res;
+}
+const char *taos_get_server_info(void *taos) {
+  NOTE("release\n");
+  if (held.call) held.call(held.param, held.res, 0);
+  held.call = NULL;
+  return "ver:3";
+}
 
 // The second.
 
@@ -115,7 +133,7 @@ void *taos_stmt2_init(void *taos, struct option *option) {
 int taos_stmt2_prepare(void *stmt, const char *sql, unsigned long length) { return prepare(stmt, sql); }
 int taos_stmt2_is_insert(void *stmt, int *insert) { return is_insert(stmt, insert); }
 int taos_stmt2_get_fields(struct stmt *stmt, int *count, struct field_all **fields) {
-  *count = stmt->insert ? 5 : 1;
+  *count = stmt->insert ? 5 : stmt->params;
   *fields = NULL;
   if (stmt->insert) {
     *fields = malloc(sizeof FIELDS);
@@ -130,7 +148,7 @@ int taos_stmt2_bind_param(struct stmt *stmt, struct bindv *all, int32_t column) 
     if (all->names) NOTE("table %s\n", all->names[table]);
     struct bind *b = all->tags ? all->tags[table] : NULL;
     if (b) note_values("tag", b->type, b->buffer, 0, b->length, b->is_null, b->num);
-    for (int i = 0; i < (stmt->insert ? 3 : 1); i++) {
+    for (int i = 0; i < (stmt->insert ? 3 : stmt->params); i++) {
       b = &all->columns[table][i];
       note_values("column", b->type, b->buffer, 0, b->length, b->is_null, b->num);
     }
@@ -160,14 +178,19 @@ static int some(int from, int n, int *count, struct field_e **fields) {
 }
 int taos_stmt_get_tag_fields(void *stmt, int *count, struct field_e **fields) { return some(1, 1, count, fields); }
 int taos_stmt_get_col_fields(void *stmt, int *count, struct field_e **fields) { return some(2, 3, count, fields); }
-int taos_stmt_set_tbname(void *stmt, const char *name) { NOTE("table %s\n", name); return 0; }
+int taos_stmt_set_tbname(struct stmt *stmt, const char *name) {
+  NOTE("table %s\n", name);
+  stmt->columns = strcmp(name, "wide") ? 3 : 4;
+  return 0;
+}
+int taos_stmt_num_params(struct stmt *stmt, int *count) { *count = stmt->insert ? stmt->columns : stmt->params; return 0; }
 static int note_multi(const char *kind, struct multi_bind *b, int n) {
   for (int i = 0; i < n; i++) note_values(kind, b[i].type, b[i].buffer, b[i].stride, b[i].length, b[i].is_null, b[i].num);
   return 0;
 }
 int taos_stmt_set_tags(void *stmt, struct multi_bind *tags) { return note_multi("tag", tags, 1); }
-int taos_stmt_bind_param(void *stmt, struct multi_bind *row) { return note_multi("parameter", row, 1); }
-int taos_stmt_bind_param_batch(void *stmt, struct multi_bind *columns) { return note_multi("column", columns, 3); }
+int taos_stmt_bind_param(struct stmt *stmt, struct multi_bind *row) { return note_multi("parameter", row, stmt->params); }
+int taos_stmt_bind_param_batch(struct stmt *stmt, struct multi_bind *columns) { return note_multi("column", columns, stmt->columns); }
 int taos_stmt_add_batch(void *stmt) { NOTE("batch\n"); return 0; }
 int taos_stmt_execute(void *stmt) { return execute(stmt); }
 int taos_stmt_affected_rows_once(void *stmt) { return 2; }

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use taos_query::block::ColumnView;
 use taos_query::common::{Precision, Ty};
-use taos_query::stmt::logic::{Layout, Target, wrong};
+use taos_query::stmt::logic::{Layout, Target};
+use taos_query::writes::wrong;
 use taos_query::{ErrorKind, RawError, RawResult};
 
 #[derive(Deserialize)]

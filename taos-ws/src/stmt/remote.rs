@@ -136,14 +136,14 @@ impl Remote {
             return Ok(Prepared {
                 insert: true,
                 fields: None,
-                count: 0,
+                count: None,
             });
         }
         self.client.check(&self.link, &reply)?;
         let told = reply.is_insert && get_fields;
         Ok(Prepared {
             insert: reply.is_insert,
-            count: usize::try_from(reply.fields_count).unwrap_or(0),
+            count: usize::try_from(reply.fields_count).ok().filter(|n| *n > 0),
             fields: reply
                 .fields
                 .filter(|_| told)
@@ -163,7 +163,7 @@ impl Remote {
         };
         Ok(Prepared {
             insert,
-            count: fields.as_ref().map_or(0, Vec::len),
+            count: fields.as_ref().map(Vec::len),
             fields,
         })
     }

@@ -3,7 +3,7 @@
 use super::peer::{Accepts, DSN, Got, Peer, client, connected, error_of};
 use super::stmt::{FIELDS, MODERN, SQL, param};
 use super::stmt_server::{Script, Server};
-use super::writes::{blob_block, lines};
+use super::writes::lines;
 use crate::protocol::TextRequest;
 use crate::query::Taos;
 use futures_util::FutureExt as _;
@@ -104,10 +104,11 @@ async fn a_request_goes_only_to_a_server_that_was_found_to_know_it() {
     let server = async {
         peer.recv().await;
         drop(peer);
-        logged_in(&mut accepts, "3.3.7.5").await
+        logged_in(&mut accepts, "3.3.2.0").await
     };
-    let block = blob_block();
-    let (written, mut peer) = tokio::join!(taos.write_raw_block(&block), server);
+    let mut data = lines(&["a b=1"]);
+    let data = data.table_name_key("id").build().unwrap();
+    let (written, mut peer) = tokio::join!(taos.put(&data), server);
     let error = error_of(written);
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     // The newer server may have written it.

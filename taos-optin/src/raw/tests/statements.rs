@@ -1,14 +1,19 @@
 use std::fs;
+use std::sync::Arc;
 
+use futures_util::{FutureExt as _, StreamExt as _};
 use taos_query::block::ColumnView;
 use taos_query::common::Value;
 use taos_query::{
-    AsyncBindable, AsyncStatements, AsyncTBuilder, Stmt2AsyncBindable, Stmt2BindParam,
+    AsyncBindable, AsyncFetchable as _, AsyncStatements, AsyncTBuilder, Stmt2AsyncBindable,
+    Stmt2BindParam,
 };
 use tempfile::TempDir;
 
 use super::fake::compile;
 use crate::raw::reaper;
+use crate::raw::statement::{Opening, Shape, Statement, alone};
+use crate::stmt::encode::{Form, Table};
 use crate::{Taos, TaosBuilder};
 
 const INSERT: &str = "insert into ? using st tags(?) values(?, ?, ?)";
@@ -207,5 +212,130 @@ async fn a_statement_that_has_failed_is_closed_and_the_next_use_prepares_another
             }
         }
         assert_eq!(AsyncBindable::affected_rows(&stmt).await, 2);
+    }
+}
+
+/// Has the test fail if the library is given as much as one bind.
+fn assert_no_data(notes: &[String]) {
+    let kinds = ["parameter", "column", "tag", "bind", "batch", "execute"];
+    let data = |note: &String| kinds.iter().any(|kind| note.starts_with(kind));
+    assert!(!notes.iter().any(data), "{notes:?}");
+}
+
+#[tokio::test]
+async fn a_query_takes_as_many_parameters_as_the_library_counts() {
+    for options in [&[][..], &["-DOLD", "-DVERSION=\"3.0.4.0\""]] {
+        let library = Recorder::new(options);
+        let taos = library.connect().await;
+        let mut query = taos.stmt2(&format!("{SELECT} -- twice")).await.unwrap();
+        assert_eq!(query.fields_count(), Some(2));
+        let error = query.bind(&parameter()).await.unwrap_err().to_string();
+        assert!(error.contains("2 `?`, but 1 values"), "{error}");
+        assert_no_data(&library.notes());
+        let two = vec![ColumnView::from_ints(vec![5]); 2];
+        let two = [Stmt2BindParam::new(None, None, Some(two))];
+        query.bind(&two).await.unwrap().exec().await.unwrap();
+        let notes = library.notes();
+        let given = |note: &&String| note.ends_with(": 05000000");
+        assert_eq!(notes.iter().filter(given).count(), 2, "{notes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_got_a_column_since_it_was_described_is_not_read_beyond() {
+    let library = Recorder::new(&["-DOLD", "-DVERSION=\"3.0.4.0\""]);
+    let taos = library.connect().await;
+    let mut stmt = taos.stmt(INSERT).await.unwrap();
+    stmt.set_tbname_tags("wide", &[Value::NChar("x".into())])
+        .await
+        .unwrap();
+    stmt.bind(&rows()).await.unwrap().add_batch().await.unwrap();
+    let error = stmt.execute().await.unwrap_err().to_string();
+    assert!(error.contains("takes 4 columns here, but 3"), "{error}");
+    assert_no_data(&library.notes());
+}
+
+#[tokio::test]
+async fn no_bind_is_given_to_a_library_that_would_read_beyond_it() {
+    let value = || ColumnView::from_ints(vec![5]);
+    let table = |columns: &[ColumnView], tags: &[Value], form| {
+        Table::new(None, tags, columns, &[], form).unwrap()
+    };
+    let uneven = [ColumnView::from_ints(vec![5, 6]), value()];
+    let tag = [Value::Int(1)];
+
+    let library = Recorder::new(&["-DOLD", "-DVERSION=\"3.0.4.0\""]);
+    let taos = library.connect().await;
+    let mut shared = Statement::open(Arc::clone(&taos.connection), Opening::new(1)).unwrap();
+    let Statement::First(stmt) = alone(&mut shared).unwrap() else {
+        panic!("a library of the first generation");
+    };
+    stmt.prepare("select twice").unwrap();
+    let form = Form::Strided;
+    for columns in [&[][..], &[value()], &[value(), value(), value()], &uneven] {
+        stmt.bind(&mut table(columns, &[], form), false)
+            .unwrap_err();
+    }
+    let pair = [value(), value()];
+    stmt.prepare("insert").unwrap();
+    let (two, three) = (
+        [tag.clone(), tag.clone()].concat(),
+        [value(), value(), value()],
+    );
+    stmt.bind(&mut table(&pair, &tag, form), true).unwrap_err();
+    stmt.bind(&mut table(&three, &two, form), true).unwrap_err();
+    assert_no_data(&library.notes());
+    stmt.bind(&mut table(&three, &tag, form), true).unwrap();
+
+    let library = Recorder::new(&[]);
+    let taos = library.connect().await;
+    let mut shared = Statement::open(Arc::clone(&taos.connection), Opening::new(1)).unwrap();
+    let Statement::Second(stmt) = alone(&mut shared).unwrap() else {
+        panic!("a library of the second generation");
+    };
+    stmt.prepare("select twice").unwrap();
+    let form = Form::Packed {
+        decimal_text: false,
+    };
+    let told = |tags, columns| Shape { tags, columns };
+    // The statement's own answer goes before what another has told.
+    stmt.bind(vec![table(&pair, &tag, form)], told(0, 2))
+        .unwrap_err();
+    stmt.fields().unwrap();
+    for columns in [&[][..], &[value()], &uneven] {
+        let tables = vec![table(&pair, &[], form), table(columns, &[], form)];
+        stmt.bind(tables, told(0, columns.len())).unwrap_err();
+    }
+    assert_no_data(&library.notes());
+    stmt.bind(vec![table(&pair, &[], form)], told(9, 9))
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_statement_goes_on_after_results_that_were_not_read_to_their_end() {
+    for version in ["-DVERSION=\"3.3.8.0\"", "-DVERSION=\"3.4.0.1\""] {
+        let library = Recorder::new(&[version]);
+        let taos = library.connect().await;
+        let mut stmt = taos.stmt2(&format!("{SELECT} -- hold")).await.unwrap();
+        library.notes();
+        for _ in 0..3 {
+            // Nobody takes it, or reads it.
+            stmt.bind(&parameter()).await.unwrap().exec().await.unwrap();
+        }
+        drop(stmt.result_set().await.unwrap());
+        stmt.bind(&parameter()).await.unwrap().exec().await.unwrap();
+        let mut result = stmt.result_set().await.unwrap();
+        assert!(result.blocks().next().now_or_never().is_none());
+        drop(result);
+        // What it had asked for is still to come.
+        let bound = stmt.bind(&parameter()).await.unwrap();
+        let (ended, told) = tokio::join!(bound.exec(), taos.server_info());
+        ended.unwrap();
+        assert_eq!(told.unwrap(), "ver:3");
+        let notes = library.notes();
+        let again = |note: &String| note.starts_with("open") || note.starts_with("prepare");
+        assert!(!notes.iter().any(again), "{notes:?}");
+        let executed = notes.iter().filter(|note| *note == "execute 1").count();
+        assert_eq!(executed, 5, "{notes:?}");
     }
 }

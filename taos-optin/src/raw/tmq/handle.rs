@@ -1,6 +1,6 @@
 //! The consumer itself.
 
-use std::ffi::{CString, c_void};
+use std::ffi::CString;
 use std::fmt;
 use std::ptr::{self, NonNull};
 use std::slice;
@@ -9,18 +9,19 @@ use std::time::Duration;
 use taos_query::abi::TmqTopicAssignment;
 use taos_query::tmq::backend::Mark;
 use taos_query::tmq::{Assignment, VGroupId};
+use taos_query::version::Version;
 use taos_query::{Code, ErrorKind, RawError, RawResult};
 
 use super::{Conf, Message, check, offset, refused};
 use crate::ffi::{Library, Tmq, TmqList};
-use crate::raw::error;
 use crate::raw::text::{self, c_text};
+use crate::raw::{error, free};
 
 /// How often closing is tried, and the pause between.
 const CLOSES: u32 = 3;
 const CLOSE_PAUSE: Duration = Duration::from_millis(200);
 /// The first library that tells errors of a poll (native-ffi §7).
-const TELLS_ERRORS: [u32; 4] = [3, 3, 5, 8];
+const TELLS_ERRORS: Version = Version::new([3, 3, 5, 8]);
 
 /// A member of a group, closed when it is dropped, which blocks. All calls block but for some memory of the library.
 pub(crate) struct Handle {
@@ -51,7 +52,7 @@ impl Handle {
             Ok(tmq) => Ok(Self {
                 library,
                 tmq,
-                tells_errors: is_at_least(&library.version, TELLS_ERRORS),
+                tells_errors: Version::parse(&library.version) >= TELLS_ERRORS,
             }),
             Err(words) => {
                 let last = error::last(library);
@@ -213,15 +214,6 @@ fn topic_text(topic: &str) -> RawResult<CString> {
     c_text("the name of the topic", topic)
 }
 
-/// True if a version such as `3.3.7.5` is at least that; what cannot be read counts 0.
-fn is_at_least(version: &str, least: [u32; 4]) -> bool {
-    let mut parts = version
-        .split(['.', '-'])
-        .map(|part| part.parse().unwrap_or(0));
-    let version: [u32; 4] = std::array::from_fn(|_| parts.next().unwrap_or(0));
-    version >= least
-}
-
 /// A list of names, freed when it is dropped.
 struct List(NonNull<TmqList>, &'static Library);
 
@@ -308,33 +300,7 @@ impl Drop for Vgroups {
             // SAFETY: given by the library, ours, and freed nowhere else.
             Some(free) => unsafe { free(list.as_ptr()) },
             // SAFETY: as above; libraries without a function of their own say to use that of C (native-ffi §7).
-            None => unsafe { free_c(list.as_ptr().cast()) },
-        }
-    }
-}
-
-// SAFETY: the C library that every program has declares them so.
-unsafe extern "C" {
-    #[link_name = "free"]
-    fn free_c(memory: *mut c_void);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn versions_are_compared_by_all_four_numbers() {
-        for (version, told) in [
-            ("3.3.5.8", true),
-            ("3.3.5.10.alpha", true),
-            ("3.3.6.0", true),
-            ("3.4.0", true),
-            ("3.3.5.7", false),
-            ("3.3.5", false),
-            ("3.0.7.1", false),
-        ] {
-            assert_eq!(is_at_least(version, TELLS_ERRORS), told, "{version}");
+            None => unsafe { free(list.as_ptr().cast()) },
         }
     }
 }

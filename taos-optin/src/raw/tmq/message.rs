@@ -11,7 +11,7 @@ use taos_query::abi::TmqRawData;
 use taos_query::common::{Field, Precision};
 use taos_query::tmq::VGroupId;
 use taos_query::tmq::backend::SNAPSHOT_OFFSET;
-use taos_query::{Code, ErrorKind, RawBlock, RawData, RawError, RawResult};
+use taos_query::{RawBlock, RawData, RawResult};
 
 use super::refused;
 use crate::ffi::{Library, TaosRes};
@@ -67,7 +67,7 @@ impl Message {
             2 => Ok(Kind::Meta),
             3 => Ok(Kind::MetaData),
             4 => Ok(Kind::Stored),
-            other => Err(malformed(format!("is of the unknown type {other}"))),
+            other => Err(error::malformed(format!("is of the unknown type {other}"))),
         }
     }
 
@@ -128,7 +128,7 @@ impl Message {
         let precision = u8::try_from(precision)
             .ok()
             .and_then(Precision::from_u8_option)
-            .ok_or_else(|| malformed(format!("has the time unit {precision}")))?;
+            .ok_or_else(|| error::malformed(format!("has the time unit {precision}")))?;
         let fields = match before {
             Some(before) if **before == *columns => Arc::clone(before),
             before => Arc::clone(before.insert(columns)),
@@ -202,12 +202,4 @@ impl Drop for Packed<'_> {
         // SAFETY: got by one `tmq_get_raw`, given back once, while the message still lives: it is borrowed.
         unsafe { (self.message.library.api.tmq_free_raw)(self.raw) }
     }
-}
-
-fn malformed(what: String) -> RawError {
-    RawError::of(
-        ErrorKind::Protocol,
-        format!("a message of the client library {what}"),
-    )
-    .with_code(Code::WS_BAD_ANSWER)
 }

@@ -5,7 +5,7 @@ use super::{Bound, out_of_order};
 use crate::common::Value;
 use crate::error::{ErrorKind, RawError, RawResult};
 
-/// A statement with what is bound to it, wherever the server has it at the moment.
+/// A statement with what is bound to it, wherever the peer has it at the moment.
 #[derive(Debug)]
 pub struct Draft {
     /// Of whoever was last talked to.
@@ -130,7 +130,7 @@ impl Draft {
         }
     }
 
-    /// Checks what could not be checked when it was bound, or was checked for another server.
+    /// Checks what could not be checked when it was bound, or was checked for another peer.
     ///
     /// # Errors
     /// As [`check`](Self::check).

@@ -9,6 +9,7 @@ use crate::common::{BorrowedValue, Decimal, Precision, Ty, Value};
 use crate::error::{Code, ErrorKind, RawError, RawResult};
 use crate::stmt::{BindType, Stmt2Field};
 use crate::version::Version;
+use crate::writes::wrong;
 
 /// Who takes bound values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,14 +104,8 @@ pub struct Layout {
     primary_first: bool,
 }
 
-/// Data that does not fit.
-#[must_use]
-pub fn wrong(message: String) -> RawError {
-    RawError::of(ErrorKind::Config, message).with_code(Code::INVALID_PARA)
-}
-
 impl Layout {
-    /// Reads what the server told.
+    /// Reads what the peer told.
     ///
     /// # Errors
     /// A type or unit that is not known.
@@ -160,7 +155,7 @@ impl Layout {
         self.columns.iter().map(|column| column.ty).collect()
     }
 
-    /// Checks the data of one table and brings it into the form that the server takes.
+    /// Checks the data of one table and brings it into the form that the peer takes.
     ///
     /// # Errors
     /// Data that does not fit; the text names table and column.
@@ -169,8 +164,7 @@ impl Layout {
             (None, true) => {
                 return Err(wrong(
                     "the statement has a `?` for the table, but no table name was given: call set_tbname(), \
-             or give it with the columns"
-                .into(),
+             or give it with the columns",
                 ));
             }
             (Some(name), false) => {
@@ -199,7 +193,7 @@ impl Layout {
 }
 
 impl Layout {
-    /// Checks tags and brings them into the form that the server takes.
+    /// Checks tags and brings them into the form that the peer takes.
     ///
     /// # Errors
     /// As [`fit`](Self::fit).
@@ -220,8 +214,7 @@ pub(super) fn fit_unknown(outline: &Outline, bound: &Bound) -> RawResult<()> {
     if outline.table_mark && bound.name.is_none() {
         return Err(wrong(
             "the statement has a `?` for the table, but no table name was given: call set_tbname(), \
-             or give it with the columns"
-                .into(),
+             or give it with the columns",
         ));
     }
     let marks = bound.tags.len() + bound.columns.len();
@@ -235,11 +228,11 @@ pub(super) fn fit_unknown(outline: &Outline, bound: &Bound) -> RawResult<()> {
     even(&bound.columns, bound.name.as_deref(), |_| None)
 }
 
-/// Checks the parameters of a query and brings them into the form that the server takes.
+/// Checks the parameters of a query and brings them into the form that the peer takes.
 pub(super) fn fit_query(count: usize, bound: &mut Bound, dialect: &Dialect) -> RawResult<()> {
     if bound.name.is_some() || !bound.tags.is_empty() {
         return Err(wrong(
-            "a query takes columns only, without table name and tags".into(),
+            "a query takes columns only, without table name and tags",
         ));
     }
     if bound.columns.len() != count {
@@ -366,10 +359,7 @@ impl Target {
         let unknown = |what: String| {
             RawError::of(
                 ErrorKind::Protocol,
-                format!(
-                    "the server described the placeholder `{}` with {what}",
-                    field.name
-                ),
+                format!("the placeholder `{}` was described with {what}", field.name),
             )
             .with_code(Code::WS_BAD_ANSWER)
         };
@@ -396,7 +386,7 @@ impl Target {
         ))
     }
 
-    /// Longest value in bytes of UTF-8, or in characters for NCHAR; `None` if the server shall say.
+    /// Longest value in bytes of UTF-8, or in characters for NCHAR; `None` if the peer shall say.
     const fn room(&self) -> Option<usize> {
         match self.ty {
             Ty::NChar => Some(self.bytes.saturating_sub(2) / 4),
@@ -570,7 +560,7 @@ fn fit_decimal(
     let Some((precision, scale)) = target.digits else {
         return Err(RawError::of(
             ErrorKind::Unsupported,
-            format!("{what} is a decimal of which the server does not tell the scale"),
+            format!("{what} is a decimal of which nobody tells the scale"),
         ));
     };
     let given = view.decimal_digits();

@@ -17,7 +17,7 @@ pub trait Remote: Sized + Send {
     /// Why a step failed.
     type Stop: From<RawError> + Send;
 
-    /// Gives the server its text.
+    /// Gives the peer its text.
     fn prepare(
         &mut self,
         sql: &str,

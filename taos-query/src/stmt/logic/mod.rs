@@ -1,11 +1,11 @@
 //! What backends share of prepared statements: everything that neither sends nor waits, and the order
 //! of the steps. Not part of the public interface.
 //!
-//! What is bound is checked against what the server said about the placeholders and kept; the execution
-//! sends it.
+//! What is bound is checked against what the peer, a server or a client library, said about the placeholders,
+//! and kept; the execution sends it.
 //!
 //! - `outline`: what the SQL says about its placeholders;
-//! - `layout`: what the server says about them, and whether data fits;
+//! - `layout`: what the peer says about them, and whether data fits;
 //! - `statement`: a statement's text and what is known about it;
 //! - `draft`: a statement with what is bound to it;
 //! - `batch`: how the first generation collects that;
@@ -26,7 +26,7 @@ mod values;
 
 pub use batch::{Batch, field_list, param_at, tables_of};
 pub use draft::Draft;
-pub use layout::{Dialect, Layout, Peer, Target, wrong};
+pub use layout::{Dialect, Layout, Peer, Target};
 pub use learn::{Remote, table_field};
 pub use outcome::Outcome;
 pub use outline::Outline;

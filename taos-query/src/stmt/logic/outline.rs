@@ -1,4 +1,4 @@
-//! What the text of a statement says about its placeholders, as far as the server does not.
+//! What the text of a statement says about its placeholders, as far as the peer does not.
 
 use crate::helpers::split_table;
 

@@ -15,21 +15,21 @@ use crate::stmt::Stmt2Field;
 /// Tables whose layouts are kept; beyond that all are learnt anew.
 const TABLES: usize = 1 << 16;
 
-/// What the server says about a prepared statement.
+/// What the peer says about a prepared statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
     /// It writes.
     pub insert: bool,
-    /// What the placeholders of an INSERT are, where the server knows them by now.
+    /// What the placeholders of an INSERT are, where the peer knows them by now.
     pub fields: Option<Vec<Stmt2Field>>,
-    /// Number of placeholders, 0 if not told.
-    pub count: usize,
+    /// Number of placeholders, if told.
+    pub count: Option<usize>,
 }
 
 /// The placeholders of an INSERT.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Known {
-    /// As the server told them, in the order of the SQL.
+    /// As the peer told them, in the order of the SQL.
     pub fields: Vec<Stmt2Field>,
     /// What data must fit.
     pub layout: Layout,
@@ -42,9 +42,9 @@ pub struct Statement {
     pub sql: String,
     /// What the text says.
     pub outline: Outline,
-    /// What the server says, once it is prepared.
+    /// What the peer says, once it is prepared.
     pub prepared: Option<Prepared>,
-    /// The session's database when it was first prepared, in which the server looks for its tables.
+    /// The session's database when it was first prepared, in which its tables are looked for.
     pub database: String,
     /// Of an INSERT: what was learnt last, which holds for all rows unless the table alone tells.
     known: Option<Arc<Known>>,
@@ -82,11 +82,11 @@ impl Statement {
     /// Number of placeholders, that of the table included.
     #[must_use]
     pub fn count(&self) -> usize {
-        match (&self.known, &self.prepared) {
-            (Some(known), _) => known.fields.len(),
-            (None, Some(prepared)) if prepared.count > 0 => prepared.count,
-            _ => self.outline.marks + usize::from(self.outline.table_mark),
-        }
+        let told = match &self.known {
+            Some(known) => Some(known.fields.len()),
+            None => self.prepared.as_ref().and_then(|prepared| prepared.count),
+        };
+        told.unwrap_or_else(|| self.outline.marks + usize::from(self.outline.table_mark))
     }
 
     /// What is known of the table that is bound by this name.
@@ -149,7 +149,7 @@ impl Statement {
         }
     }
 
-    /// Forgets what another server, or the same one at another time, said; true if that was anything.
+    /// Forgets what another peer, or the same one at another time, said; true if that was anything.
     pub fn unlearn(&mut self) -> bool {
         self.tables.clear();
         self.known.take().is_some()

@@ -151,7 +151,7 @@ fn group_id(dsn: &Dsn) -> RawResult<String> {
                 ErrorKind::Config,
                 format!(
                     "a consumer needs the DSN parameter `group.id`{hint}, as in \
-                     `ws://host:6041?group.id=readers`"
+                     `?group.id=readers`"
                 ),
             )
             .with_code(Code::WS_DSN))
