@@ -71,12 +71,32 @@ macro_rules! backends {
                     missing => Err(driver::missing(missing, &dsn)),
                 }
             }
+
+            #[allow(unreachable_patterns, reason = "not in builds with one backend")]
+            async fn ping(&self, taos: &mut AnyTaos) -> RawResult<()> {
+                match (self, taos) {
+                    $(
+                        #[cfg(feature = $feature)]
+                        (Self::$variant(builder), AnyTaos::$variant(taos)) => builder.ping(taos).await,
+                    )*
+                    _ => Err(driver::foreign()),
+                }
+            }
         }
 
         impl AnyTaos {
             const fn backend(&self) -> Backend {
                 match self {
                     $(#[cfg(feature = $feature)] Self::$variant(_) => Backend::$variant,)*
+                }
+            }
+
+            fn is_broken(&self) -> bool {
+                match self {
+                    $(
+                        #[cfg(feature = $feature)]
+                        Self::$variant(taos) => $krate::TaosBuilder::is_broken(taos),
+                    )*
                 }
             }
         }
@@ -149,23 +169,8 @@ impl AsyncTBuilder for TaosBuilder {
         dispatch!(AnyBuilder, &self.0, builder => AsyncTBuilder::server_version(builder).await)
     }
 
-    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
     async fn ping(&self, target: &mut Taos) -> RawResult<()> {
-        match (&self.0, &mut target.0) {
-            #[cfg(feature = "ws")]
-            (AnyBuilder::WebSocket(builder), AnyTaos::WebSocket(taos)) => {
-                AsyncTBuilder::ping(builder, taos).await
-            }
-            #[cfg(feature = "optin")]
-            (AnyBuilder::Native(builder), AnyTaos::Native(taos)) => {
-                AsyncTBuilder::ping(builder, taos).await
-            }
-            #[cfg(feature = "questdb")]
-            (AnyBuilder::QuestDb(builder), AnyTaos::QuestDb(taos)) => {
-                AsyncTBuilder::ping(builder, taos).await
-            }
-            _ => Err(driver::foreign()),
-        }
+        self.0.ping(&mut target.0).await
     }
 
     fn home(target: &Taos) -> Option<runtime::Id> {
@@ -173,14 +178,7 @@ impl AsyncTBuilder for TaosBuilder {
     }
 
     fn is_broken(target: &Taos) -> bool {
-        match &target.0 {
-            #[cfg(feature = "ws")]
-            AnyTaos::WebSocket(taos) => <taos_ws::TaosBuilder as AsyncTBuilder>::is_broken(taos),
-            #[cfg(feature = "optin")]
-            AnyTaos::Native(taos) => <taos_optin::TaosBuilder as AsyncTBuilder>::is_broken(taos),
-            #[cfg(feature = "questdb")]
-            AnyTaos::QuestDb(taos) => <taos_questdb::TaosBuilder as AsyncTBuilder>::is_broken(taos),
-        }
+        target.0.is_broken()
     }
 
     async fn get_edition(&self) -> RawResult<Edition> {

@@ -64,6 +64,19 @@ macro_rules! backends {
                     missing => Err(without_consumers(missing, &dsn)),
                 }
             }
+
+            #[allow(unreachable_patterns, reason = "not in builds with one backend")]
+            async fn ping(&self, consumer: &mut AnyConsumer) -> RawResult<()> {
+                match (self, consumer) {
+                    $(
+                        #[cfg(feature = $feature)]
+                        (Self::$variant(builder), AnyConsumer::$variant(consumer)) => {
+                            builder.ping(consumer).await
+                        }
+                    )*
+                    _ => Err(driver::foreign()),
+                }
+            }
         }
 
         impl AnyConsumer {
@@ -72,6 +85,17 @@ macro_rules! backends {
                     $(#[cfg(feature = $feature)] Self::$variant(_) => Some(Backend::$variant),)*
                     #[cfg(not(any($(feature = $feature),*)))]
                     Self::None(_) => None,
+                }
+            }
+
+            fn is_broken(&self) -> bool {
+                match self {
+                    $(
+                        #[cfg(feature = $feature)]
+                        Self::$variant(consumer) => $krate::consumer::TmqBuilder::is_broken(consumer),
+                    )*
+                    #[cfg(not(any($(feature = $feature),*)))]
+                    Self::None(never) => absurd(never),
                 }
             }
         }
@@ -213,21 +237,8 @@ impl AsyncTBuilder for TmqBuilder {
         dispatch!(AnyBuilder, &self.0, builder => AsyncTBuilder::server_version(builder).await)
     }
 
-    #[allow(unreachable_patterns, reason = "not in builds with one backend")]
     async fn ping(&self, target: &mut Consumer) -> RawResult<()> {
-        match (&self.0, &mut target.0) {
-            #[cfg(feature = "ws")]
-            (AnyBuilder::WebSocket(builder), AnyConsumer::WebSocket(consumer)) => {
-                AsyncTBuilder::ping(builder, consumer).await
-            }
-            #[cfg(feature = "optin")]
-            (AnyBuilder::Native(builder), AnyConsumer::Native(consumer)) => {
-                AsyncTBuilder::ping(builder, consumer).await
-            }
-            #[cfg(not(any(feature = "ws", feature = "optin")))]
-            (AnyBuilder::None(never), _) => absurd(never),
-            _ => Err(driver::foreign()),
-        }
+        self.0.ping(&mut target.0).await
     }
 
     fn home(target: &Consumer) -> Option<runtime::Id> {
@@ -235,18 +246,7 @@ impl AsyncTBuilder for TmqBuilder {
     }
 
     fn is_broken(target: &Consumer) -> bool {
-        match &target.0 {
-            #[cfg(feature = "ws")]
-            AnyConsumer::WebSocket(consumer) => {
-                <taos_ws::consumer::TmqBuilder as AsyncTBuilder>::is_broken(consumer)
-            }
-            #[cfg(feature = "optin")]
-            AnyConsumer::Native(consumer) => {
-                <taos_optin::consumer::TmqBuilder as AsyncTBuilder>::is_broken(consumer)
-            }
-            #[cfg(not(any(feature = "ws", feature = "optin")))]
-            AnyConsumer::None(never) => absurd(never),
-        }
+        target.0.is_broken()
     }
 
     async fn build(&self) -> RawResult<Consumer> {
