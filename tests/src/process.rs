@@ -166,6 +166,14 @@ impl FromStr for Line {
     }
 }
 
+/// What the DSN says of a line that is silent, for a native library: it has the limits of its process, and would
+/// wait for an answer that was lost until the test is over.
+const IMPATIENT: [(&str, &str); 3] = [
+    ("TAOS_READ_TIMEOUT_SEC", "1"),
+    ("TAOS_CONN_TIMEOUT_SEC", "2"),
+    ("TAOS_CONN_RETRIES", "10"),
+];
+
 /// A member of a consumer group that is killed at some moment.
 #[derive(Debug)]
 pub struct ConsumerProcess {
@@ -188,6 +196,7 @@ impl ConsumerProcess {
     ) -> anyhow::Result<Self> {
         let mut child = Command::new(program)
             .args(["consume", how, dsn, topic])
+            .envs(IMPATIENT)
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout = child.stdout.take().context("no journal")?;
