@@ -214,7 +214,7 @@ typedef void (*__taos_async_fn_t)(void *param, void *res, int code);
  */
 typedef struct setConfRet {
   /**
-   * 0, or a negative number: -1 some keys were not taken, -3 this is no JSON object, -6 it is too long.
+   * 0, or a negative number: -1 some keys were not taken, -3 this is no JSON object.
    */
   int retCode;
   /**
@@ -582,8 +582,8 @@ extern void free(void *pointer);
  * Connects with a user's name and password, and waits for it. NULL is an error, which `taos_errno(NULL)` tells on
  * the same thread.
  *
- * No host (NULL or empty), user, password (NULL) and database (NULL or empty) stand for what is configured (see `taos.cfg` in the guide), `root`, `taosdata`
- * and none. The port is that of taosAdapter; 0 stands for what is configured with the host, else 6041. Several hosts
+ * No host (NULL or empty) stands for what is configured (see `taos.cfg` in the guide), no user (NULL) for `root`, no
+ * password (NULL) for `taosdata`, and no database (NULL or empty) for none. The port is that of taosAdapter; 0 stands for what is configured with the host, else 6041. Several hosts
  * may stand between commas.
  *
  * # Safety
@@ -596,7 +596,8 @@ TAOS *taos_connect(const char *ip,
                    uint16_t port);
 
 /**
- * As `taos_connect`, with a one-time code beside the password (servers from 3.4.0.0 on).
+ * As `taos_connect`, with a one-time code beside the password (servers from 3.4.0.0 on). `taos_set_conn_mode` and
+ * `taos_reset_current_db` fail on such a connection once the code has expired, as they log in anew.
  *
  * # Safety
  * As `taos_connect`.
@@ -1684,7 +1685,8 @@ TAOS_RES *tmq_consumer_poll(tmq_t *tmq,
 
 /**
  * Leaves the group as `tmq_unsubscribe` does, closes the connection of `tmq_get_connect`, and frees the consumer if
- * it gives 0. Messages stay until they are freed. Waits for callbacks of commits that run, but not from within one.
+ * it gives 0. Messages stay until they are freed. Waits up to five seconds for callbacks of commits that run, but not
+ * from within one; a callback that runs longer may use the consumer until it returns, and nobody else may.
  *
  * # Safety
  * NULL, or a consumer that nobody else uses any more.
@@ -1936,6 +1938,17 @@ void taos_fetch_whitelist_dual_stack_a(TAOS *taos,
 int taos_get_db_route_info(TAOS *_taos,
                            const char *_db,
                            struct TAOS_DB_ROUTE_INFO *_db_info);
+
+/**
+ * Libraries after 3.4.1.12 have it. What `bindv` looks like stands in no description that this library was written
+ * from, and reading it by guess would bind what happens to lie there; `taos_stmt2_bind_param` binds the same, also
+ * column by column.
+ *
+ * # Safety
+ * None of the arguments is used.
+ */
+int taos_stmt2_bind_param_column(TAOS_STMT2 *_stmt,
+                                 void *_bindv);
 
 /**
  * There are no reports of crashes.

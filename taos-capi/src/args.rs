@@ -3,6 +3,7 @@
 use std::ffi::{CStr, c_char, c_int};
 
 use taos_query::abi::NAME_LEN;
+use taos_query::util::generate_req_id;
 
 use crate::error::{Failure, INVALID_PARA};
 
@@ -75,6 +76,25 @@ pub(crate) unsafe fn write_text(text: &str, buffer: *mut c_char, room: c_int) {
     }
 }
 
+/// A request id of the program's, bit for bit; 0 stands for none, and one is made.
+pub(crate) fn request_id(id: i64) -> u64 {
+    match id {
+        0 => generate_req_id(),
+        id => id.cast_unsigned(),
+    }
+}
+
+/// A text of known length without the NUL that programs count behind it, too. One in the middle would cut off what
+/// comes after it: the error is its place.
+pub(crate) fn without_end(bytes: &[u8]) -> Result<&[u8], usize> {
+    let end = bytes.iter().rposition(|byte| *byte != 0);
+    let bytes = bytes.get(..end.map_or(0, |last| last + 1)).unwrap_or(bytes);
+    match bytes.iter().position(|byte| *byte == 0) {
+        Some(place) => Err(place),
+        None => Ok(bytes),
+    }
+}
+
 /// What a pointer leads to, if it is not NULL.
 ///
 /// # Safety
@@ -106,6 +126,20 @@ mod tests {
         assert_eq!(name.iter().filter(|byte| **byte != 0).count(), 64);
         let odd = copy_name(&format!("x{}", "é".repeat(40)));
         assert_eq!(odd.iter().filter(|byte| **byte != 0).count(), 63);
+    }
+
+    #[test]
+    fn a_request_id_is_taken_bit_for_bit_and_0_lets_one_be_made() {
+        assert_eq!(request_id(7), 7);
+        assert_eq!(request_id(-1), u64::MAX);
+        assert_ne!(request_id(0), 0);
+    }
+
+    #[test]
+    fn the_nul_behind_a_text_is_no_part_of_it_and_one_within_is_an_error() {
+        assert_eq!(without_end(b"ab\0\0"), Ok(&b"ab"[..]));
+        assert_eq!(without_end(b"\0"), Ok(&b""[..]));
+        assert_eq!(without_end(b"a\0b\0"), Err(1));
     }
 
     #[test]

@@ -124,6 +124,8 @@ impl Source {
             .map(|(row, flag)| match flag {
                 0 => Ok(self.ty.is_null()),
                 1 => Ok(true),
+                // The first generation knows NULL only, and programs fill the array with any number.
+                _ if matches!(self.spacing, Spacing::Stride(_)) => Ok(true),
                 _ => Err(RawError::of(
                     ErrorKind::Unsupported,
                     format!(
@@ -171,15 +173,15 @@ impl Source {
                 self.ty
             )));
         }
-        // SAFETY: not NULL, and as long as the caller says.
-        let lengths = unsafe { slice::from_raw_parts(self.lengths, self.rows) };
         let mut packed = 0;
-        for (row, (length, null)) in lengths.iter().zip(nulls).enumerate() {
+        for (row, null) in nulls.iter().enumerate() {
             if *null {
                 push(None)?;
                 continue;
             }
-            let length = usize::try_from(*length)
+            // SAFETY: not NULL, and as long as the caller says. Programs do not always align.
+            let length = unsafe { self.lengths.add(row).read_unaligned() };
+            let length = usize::try_from(length)
                 .map_err(|_| wrong(format!("`length` of row {row} is {length}")))?;
             let start = match self.spacing {
                 Spacing::Packed => packed,
@@ -355,20 +357,26 @@ fn times(ticks: Vec<Option<i64>>, wanted: Option<&Wanted>) -> ColumnView {
     }
 }
 
-/// The `len` elements that a pointer leads to; none for NULL.
+/// The `len` elements that a pointer leads to; none for NULL. Not aligned, or longer than memory, is an error.
 ///
 /// # Safety
 /// The pointer is NULL or leads to that many elements, which nobody changes meanwhile.
-pub(crate) unsafe fn array<'a, T>(pointer: *const T, len: usize) -> &'a [T] {
-    let fits = len.checked_mul(size_of::<T>());
-    if pointer.is_null()
-        || !pointer.is_aligned()
-        || fits.is_none_or(|n| isize::try_from(n).is_err())
-    {
-        return &[];
+pub(crate) unsafe fn array<'a, T>(pointer: *const T, len: usize) -> RawResult<&'a [T]> {
+    if pointer.is_null() {
+        return Ok(&[]);
+    }
+    if !pointer.is_aligned() {
+        return Err(wrong(format!(
+            "an array is not aligned: its address must be a multiple of {}",
+            align_of::<T>()
+        )));
+    }
+    let size = len.checked_mul(size_of::<T>());
+    if size.is_none_or(|size| isize::try_from(size).is_err()) {
+        return Err(wrong(format!("an array of {len} elements fits nowhere")));
     }
     // SAFETY: not NULL, aligned, and as long as the caller says.
-    unsafe { slice::from_raw_parts(pointer, len) }
+    Ok(unsafe { slice::from_raw_parts(pointer, len) })
 }
 
 // SAFETY: the C library that every program has declares them so.
@@ -378,18 +386,20 @@ unsafe extern "C" {
 }
 
 /// A copy of these on the heap of C, where programs written for older libraries free it by themselves. NULL if
-/// there are none, or no memory.
-pub(crate) fn give_array<T: Copy>(items: &[T]) -> *mut T {
+/// there are none.
+pub(crate) fn give_array<T: Copy>(items: &[T]) -> RawResult<*mut T> {
     if items.is_empty() {
-        return std::ptr::null_mut();
+        return Ok(std::ptr::null_mut());
     }
     // SAFETY: any size may be asked for.
     let room: *mut T = unsafe { malloc(size_of_val(items)) }.cast();
-    if !room.is_null() {
-        // SAFETY: there is room for all of them, aligned for any type of C, and it is new.
-        unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), room, items.len()) };
+    if room.is_null() {
+        let text = format!("there is no memory for {} bytes", size_of_val(items));
+        return Err(RawError::new(Code::new(0x0102), text));
     }
-    room
+    // SAFETY: there is room for all of them, aligned for any type of C, and it is new.
+    unsafe { std::ptr::copy_nonoverlapping(items.as_ptr(), room, items.len()) };
+    Ok(room)
 }
 
 /// Frees what [`give_array`] gave.

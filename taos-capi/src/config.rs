@@ -20,7 +20,7 @@
 //! mean nothing here are passed over, as one file serves other programs too.
 
 use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -33,7 +33,7 @@ use crate::zone;
 /// A configuration that is longer than this is something else.
 const LONGEST: u64 = 1 << 20;
 /// The port of the engine itself.
-const ENGINE_PORT: u16 = 6030;
+pub(crate) const ENGINE_PORT: u16 = 6030;
 /// The port of taosAdapter.
 pub(crate) const ADAPTER_PORT: u16 = 6041;
 
@@ -240,12 +240,18 @@ fn read(directory: &Path) -> Result<String, Failure> {
     } else {
         directory.join("taos.cfg")
     };
-    let Ok(file) = std::fs::File::open(&path) else {
-        return Ok(String::new());
-    };
     let mut bytes = Vec::new();
-    match file.take(LONGEST).read_to_end(&mut bytes) {
+    // One that is there says where to connect: going on without it could reach another server.
+    let outcome =
+        std::fs::File::open(&path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut bytes));
+    match outcome {
+        Ok(_) if u64::try_from(bytes.len()).is_ok_and(|length| length > LONGEST) => Err(invalid(
+            &format!("{} has more than {LONGEST} bytes", path.display()),
+        )),
         Ok(_) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(String::new())
+        }
         Err(error) => Err(invalid(&format!("cannot read {}: {error}", path.display()))),
     }
 }
@@ -309,5 +315,22 @@ mod tests {
         assert_eq!(text(Some("h"), 6030), "wss://h:6030?timezone=Etc/GMT-8");
         assert!(Settings::parse("wsTlsMode 9").dsn(None, 0).is_err());
         assert!(Settings::parse("timezone Mars").dsn(None, 0).is_err());
+    }
+
+    #[test]
+    fn only_a_file_that_is_not_there_counts_as_empty() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("taos.cfg");
+        assert_eq!(read(directory.path()).unwrap(), "");
+        assert_eq!(read(&path.join("nothing")).unwrap(), "");
+        let room = usize::try_from(LONGEST).unwrap();
+        std::fs::write(&path, "#".repeat(room)).unwrap();
+        assert_eq!(read(directory.path()).unwrap().len(), room);
+        std::fs::write(&path, "#".repeat(room + 1)).unwrap();
+        let error = read(directory.path()).unwrap_err();
+        assert!(error.text().to_string_lossy().contains("taos.cfg"));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(read(directory.path()).is_err(), "a directory");
     }
 }

@@ -9,7 +9,7 @@ use taos_ws::TaosBuilder;
 use taos_ws::protocol::ConnOption;
 
 use crate::args::{optional_text, text};
-use crate::config::Settings;
+use crate::config::{ENGINE_PORT, Settings};
 use crate::error::{BROKEN, DISCONNECTED, Failure, forget, remember};
 use crate::guard::guard;
 use crate::handle::{Object, give, take};
@@ -32,6 +32,12 @@ pub(crate) struct Conn {
     pub(crate) kill: Kill,
     pub(crate) server_info: OnceLock<CString>,
 }
+
+const _: () = {
+    // Handles of connections are used by many threads at once.
+    const fn shared<T: Send + Sync>() {}
+    shared::<Conn>();
+};
 
 impl Object for Conn {
     const KIND: u64 = u64::from_le_bytes(*b"TAOSCONN");
@@ -111,8 +117,17 @@ pub(crate) fn open(dsn: &Dsn) -> RawResult<taos_ws::Taos> {
     dsn.params
         .entry("connector_info".to_owned())
         .or_insert_with(|| concat!("c-taos-capi-v", env!("CARGO_PKG_VERSION")).to_owned());
+    let by_engine = dsn
+        .addresses
+        .iter()
+        .any(|address| address.port == Some(ENGINE_PORT));
     let builder = TaosBuilder::from_dsn(dsn)?;
-    wait(builder.build())
+    wait(builder.build()).map_err(|error| match by_engine {
+        true => error.context(
+            "port 6030 is the engine's, and this library needs taosAdapter, usually at 6041",
+        ),
+        false => error,
+    })
 }
 
 /// Connects by a DSN, and gives the handle.
@@ -203,8 +218,8 @@ impl Place {
 /// Connects with a user's name and password, and waits for it. NULL is an error, which `taos_errno(NULL)` tells on
 /// the same thread.
 ///
-/// No host (NULL or empty), user, password (NULL) and database (NULL or empty) stand for what is configured (see `taos.cfg` in the guide), `root`, `taosdata`
-/// and none. The port is that of taosAdapter; 0 stands for what is configured with the host, else 6041. Several hosts
+/// No host (NULL or empty) stands for what is configured (see `taos.cfg` in the guide), no user (NULL) for `root`, no
+/// password (NULL) for `taosdata`, and no database (NULL or empty) for none. The port is that of taosAdapter; 0 stands for what is configured with the host, else 6041. Several hosts
 /// may stand between commas.
 ///
 /// # Safety
@@ -224,7 +239,8 @@ pub unsafe extern "C" fn taos_connect(
     })
 }
 
-/// As `taos_connect`, with a one-time code beside the password (servers from 3.4.0.0 on).
+/// As `taos_connect`, with a one-time code beside the password (servers from 3.4.0.0 on). `taos_set_conn_mode` and
+/// `taos_reset_current_db` fail on such a connection once the code has expired, as they log in anew.
 ///
 /// # Safety
 /// As `taos_connect`.

@@ -40,6 +40,11 @@ pub(crate) const KILLED: i32 = 0x022D;
 pub(crate) const DISCONNECTED: i32 = 0x020B;
 
 impl Failure {
+    /// What is left of a call that came to a panic.
+    pub(crate) fn broken() -> Self {
+        Self::new(0xFFFF, "a call before this one came to a panic")
+    }
+
     pub(crate) fn new(code: i32, text: impl Into<Vec<u8>>) -> Self {
         let mut text = text.into();
         text.retain(|byte| *byte != 0);

@@ -6,7 +6,7 @@
 use std::ffi::c_void;
 
 /// An object that C programs hold.
-pub(crate) trait Object: Sized {
+pub(crate) trait Object: Sized + Send {
     /// Different for each kind.
     const KIND: u64;
 }
@@ -71,6 +71,7 @@ pub(crate) unsafe fn take<T: Object>(pointer: *mut c_void) -> Option<T> {
     // SAFETY: it was made by `Box::into_raw` of this type, and the caller gives it up.
     let mut held = unsafe { Box::from_raw(pointer.cast::<Held<T>>()) };
     // A second free is at least likely to be noticed.
-    held.kind = 0;
+    // SAFETY: it is a field of ours; only so is the write not left out as one that nobody reads.
+    unsafe { (&raw mut held.kind).write_volatile(0) };
     Some(held.object)
 }

@@ -85,7 +85,7 @@ fn set(option: c_int, value: &str) -> Result<(), Failure> {
 #[derive(Debug, Clone, Copy)]
 #[allow(non_snake_case, reason = "members have their names in C")]
 pub struct SetConfRet {
-    /// 0, or a negative number: -1 some keys were not taken, -3 this is no JSON object, -6 it is too long.
+    /// 0, or a negative number: -1 some keys were not taken, -3 this is no JSON object.
     pub retCode: c_int,
     /// NUL-terminated words about that.
     pub retMsg: [c_char; 1024],
@@ -131,14 +131,25 @@ pub unsafe extern "C" fn taos_set_config(config: *const c_char) -> SetConfRet {
                     serde_json::Value::String(text) => text.clone(),
                     other => other.to_string(),
                 };
-                if !config::set().insert(key, &value) {
-                    refused.push(key.as_str());
+                let value = match key.eq_ignore_ascii_case("timezone") {
+                    true => zone::iana(&value),
+                    false => Ok(value),
+                };
+                match value {
+                    Ok(value) if config::set().insert(key, &value) => (),
+                    Ok(_) => refused.push(key.clone()),
+                    Err(failure) => {
+                        refused.push(format!("{key} ({})", failure.text().to_string_lossy()));
+                    }
                 }
             }
             if refused.is_empty() {
                 return SetConfRet::new(0, "");
             }
-            let words = format!("keys without a meaning here: {}", refused.join(", "));
+            let words = format!(
+                "keys or values without a meaning here: {}",
+                refused.join(", ")
+            );
             SetConfRet::new(-1, &words)
         },
     )

@@ -5,9 +5,8 @@ use std::ptr::null_mut;
 
 use taos_query::AsyncQueryable as _;
 use taos_query::abi::{TaosCallback, TaosField, TaosFieldE};
-use taos_query::util::generate_req_id;
 
-use crate::args::text;
+use crate::args::{request_id, text};
 use crate::connect::{Conn, no_connection};
 use crate::error::{BROKEN, Failure, last};
 use crate::guard::guard;
@@ -15,14 +14,6 @@ use crate::handle::at;
 use crate::result::{self, Res};
 use crate::runtime::{Param, caught, start, wait};
 use crate::types::{Taos, TaosRes};
-
-/// A request id of the program's; 0 stands for none.
-pub(crate) fn request_id(id: i64) -> u64 {
-    match id {
-        0 => generate_req_id(),
-        id => id.cast_unsigned(),
-    }
-}
 
 /// The work of a statement, which needs the connection's handle no more.
 ///

@@ -7,10 +7,11 @@
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
-use taos_query::{RawResult, SchemalessPrecision, SchemalessProtocol, SmlDataBuilder};
+use taos_query::{SchemalessPrecision, SchemalessProtocol, SmlDataBuilder};
 
-use crate::args::{optional_text, put, text};
+use crate::args::{optional_text, put, request_id, text, without_end};
 use crate::binds::array;
+use crate::connect::Conn;
 use crate::error::{Failure, forget, remember};
 use crate::guard::guard;
 use crate::handle::give;
@@ -55,10 +56,12 @@ impl Lines {
         match self {
             Self::Raw(lines, _) => {
                 // SAFETY: as the caller says.
-                let bytes = unsafe { array(lines.cast::<u8>(), number) };
-                // Programs count the NUL behind it, too.
-                let end = bytes.iter().position(|byte| *byte == 0);
-                let bytes = bytes.get(..end.unwrap_or(number)).unwrap_or(bytes);
+                let bytes = unsafe { array(lines.cast::<u8>(), number) }?;
+                let bytes = without_end(bytes).map_err(|place| {
+                    bad(&format!(
+                        "byte {place} of the lines is NUL, and more follows"
+                    ))
+                })?;
                 let text = std::str::from_utf8(bytes)
                     .map_err(|error| bad(&format!("the lines are not UTF-8: {error}")))?;
                 if text.is_empty() {
@@ -68,7 +71,7 @@ impl Lines {
             }
             Self::Each(lines, _) => {
                 // SAFETY: as the caller says.
-                let lines = unsafe { array(*lines, number) };
+                let lines = unsafe { array(*lines, number) }?;
                 if lines.is_empty() {
                     return Err(bad("there are no lines: `lines` is NULL or empty"));
                 }
@@ -130,16 +133,13 @@ fn rows(protocol: SchemalessProtocol, lines: &[String]) -> Option<usize> {
 impl Write {
     /// # Safety
     /// As [`Lines::read`]; the key is NULL or a text.
-    unsafe fn send(
-        &self,
-        taos: &taos_ws::Taos,
-        lines: &Lines,
-    ) -> Result<(usize, Option<usize>), Failure> {
+    unsafe fn send(&self, conn: &Conn, lines: &Lines) -> Result<(usize, Option<usize>), Failure> {
         let mut builder = SmlDataBuilder::default();
         let protocol = protocol(self.protocol)?;
         builder
             .protocol(protocol)
-            .precision(precision(self.precision)?);
+            .precision(precision(self.precision)?)
+            .req_id(request_id(self.reqid));
         // SAFETY: as the caller says.
         let (lines, key) = unsafe { (lines.read()?, optional_text(self.tbname_key)?) };
         let told = rows(protocol, &lines);
@@ -147,14 +147,11 @@ impl Write {
         if self.ttl > 0 {
             builder.ttl(self.ttl);
         }
-        if let Some(id) = u64::try_from(self.reqid).ok().filter(|id| *id != 0) {
-            builder.req_id(id);
-        }
         if let Some(key) = key {
             builder.table_name_key(key);
         }
-        let written: RawResult<_> = builder.build().and_then(|data| wait(taos.s_put(&data)));
-        let (affected, total) = written?;
+        let (data, taos) = (builder.build()?, conn.taos());
+        let (affected, total) = wait(conn.kill.unless_killed(taos.s_put(&data)))?;
         Ok((affected, total.or(told)))
     }
 
@@ -172,7 +169,7 @@ impl Write {
                 }
             };
             // SAFETY: as the caller says.
-            match unsafe { self.send(&conn.taos(), lines) } {
+            match unsafe { self.send(conn, lines) } {
                 Ok((affected, rows)) => {
                     forget();
                     let rows = rows.unwrap_or(affected);

@@ -4,10 +4,9 @@ use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 use taos_query::abi::SqlLen;
-use taos_query::util::generate_req_id;
 use taos_query::{Code, ErrorKind, RawError, RawResult};
 
-use crate::args::text;
+use crate::args::{put, text, without_end};
 use crate::binds::{array, wrong};
 use crate::connect::{Conn, no_connection};
 use crate::error::{Failure, INVALID_PARA};
@@ -78,10 +77,9 @@ pub(crate) unsafe fn sql_text<'a>(sql: *const c_char, length: SqlLen) -> RawResu
         return unsafe { text(sql) }.map_err(|failure| wrong(failure.text().to_string_lossy()));
     }
     // SAFETY: as the caller says.
-    let bytes = unsafe { array(sql.cast::<u8>(), length) };
-    // Programs count the NUL behind it, too.
-    let end = bytes.iter().position(|byte| *byte == 0);
-    let bytes = bytes.get(..end.unwrap_or(length)).unwrap_or(bytes);
+    let bytes = unsafe { array(sql.cast::<u8>(), length) }?;
+    let bytes = without_end(bytes)
+        .map_err(|place| wrong(format!("byte {place} of the SQL is NUL, and more follows")))?;
     std::str::from_utf8(bytes).map_err(|error| wrong(format!("the SQL is not UTF-8: {error}")))
 }
 
@@ -99,24 +97,29 @@ pub(crate) unsafe fn table_name<'a>(name: *const c_char) -> RawResult<&'a str> {
     })
 }
 
+/// Room for a value that the program wants.
+#[derive(Debug)]
+pub(crate) struct Out<T>(*mut T);
+
+impl<T> Out<T> {
+    pub(crate) fn put(self, value: T) {
+        // SAFETY: whoever called `out` vouched for it.
+        unsafe { put(self.0, value) };
+    }
+}
+
 /// A pointer to be written to.
 ///
 /// # Safety
-/// It is NULL or leads to room for a value that nobody else uses meanwhile.
-pub(crate) unsafe fn out<'a, T>(pointer: *mut T, what: &str) -> RawResult<&'a mut T> {
-    // SAFETY: as the caller says.
-    unsafe { pointer.as_mut() }.ok_or_else(|| wrong(format!("`{what}` is NULL")))
+/// It is NULL or leads to room for a value that nobody else uses, for as long as what is returned is used.
+pub(crate) unsafe fn out<T>(pointer: *mut T, what: &str) -> RawResult<Out<T>> {
+    if pointer.is_null() {
+        return Err(wrong(format!("`{what}` is NULL")));
+    }
+    Ok(Out(pointer))
 }
 
 /// A number of rows in the type that C has for it.
 pub(crate) fn count(rows: usize) -> c_int {
     c_int::try_from(rows).unwrap_or(c_int::MAX)
-}
-
-/// The id of a request; programs that have none give 0.
-pub(crate) fn req_id(given: i64) -> u64 {
-    u64::try_from(given)
-        .ok()
-        .filter(|id| *id != 0)
-        .unwrap_or_else(generate_req_id)
 }

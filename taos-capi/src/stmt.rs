@@ -13,13 +13,13 @@ use taos_query::stmt::StmtField;
 use taos_query::{AsyncBindable as _, RawResult};
 use taos_ws::Stmt;
 
-use crate::args::{copy_name, one};
+use crate::args::{copy_name, one, request_id};
 use crate::binds::{free_array, give_array, wrong};
-use crate::error::{BROKEN, Failure, forget, remember};
+use crate::error::{BROKEN, Failure, coded, forget, remember};
 use crate::guard::guard;
 use crate::handle::{at_mut, give, take};
 use crate::runtime::wait;
-use crate::statement::{connection, count, no_statement, out, req_id, sql_text, table_name};
+use crate::statement::{connection, count, no_statement, out, sql_text, table_name};
 use crate::types::{Taos, TaosRes, TaosStmt};
 
 use state::Statement;
@@ -33,27 +33,17 @@ unsafe fn step(
     pointer: *mut c_void,
     work: impl FnOnce(&mut Statement) -> RawResult<()>,
 ) -> c_int {
-    guard(name, BROKEN, || {
-        // SAFETY: as the caller says.
-        let Some(statement) = (unsafe { at_mut::<Statement>(pointer) }) else {
-            return remember(no_statement());
-        };
-        if statement.failed {
-            return remember(statement.error.clone());
-        }
-        match work(statement) {
-            Ok(()) => {
-                statement.error = Failure::default();
-                forget();
-                0
-            }
-            Err(error) => {
-                statement.failed = true;
-                statement.error = Failure::from(error);
-                remember(statement.error.clone())
-            }
-        }
-    })
+    // SAFETY: as the caller says.
+    unsafe {
+        ask(name, pointer, |statement| {
+            // Also what comes to a panic.
+            statement.failed = true;
+            work(statement)?;
+            statement.failed = false;
+            statement.error = Failure::default();
+            Ok(())
+        })
+    }
 }
 
 /// Asks a statement for something, which does no harm if it fails.
@@ -73,16 +63,11 @@ unsafe fn ask(
         if statement.failed {
             return remember(statement.error.clone());
         }
-        match work(statement) {
-            Ok(()) => {
-                forget();
-                0
-            }
-            Err(error) => {
-                statement.error = Failure::from(error);
-                remember(statement.error.clone())
-            }
-        }
+        // For a panic, which leaves no other words.
+        statement.error = Failure::broken();
+        let outcome = work(statement).map_err(Failure::from);
+        statement.error = outcome.as_ref().err().cloned().unwrap_or_default();
+        coded(outcome)
     })
 }
 
@@ -92,13 +77,15 @@ unsafe fn open(name: &str, taos: *mut Taos, id: i64) -> *mut c_void {
     guard(name, ptr::null_mut(), || {
         // SAFETY: as the caller says.
         let opened = unsafe { connection(taos) }.and_then(|conn| {
-            let opened = wait(Stmt::init_with_req_id(&conn.taos(), req_id(id)));
-            Ok(opened?)
+            let taos = conn.taos();
+            let opening = Stmt::init_with_req_id(&taos, request_id(id));
+            let stmt = wait(conn.kill.unless_killed(opening))?;
+            Ok(Statement::new(stmt, conn.kill.clone()))
         });
         match opened {
             Ok(stmt) => {
                 forget();
-                give(Statement::new(stmt, Failure::default()))
+                give(stmt)
             }
             Err(failure) => {
                 remember(failure);
@@ -251,13 +238,15 @@ unsafe fn give_fields(
         // SAFETY: as the caller says.
         let (num, fields) = unsafe { (out(num, "fieldNum")?, out(fields, "fields")?) };
         let told = if tags {
-            wait(statement.stmt.stmt_get_tag_fields())?
+            let asking = statement.stmt.stmt_get_tag_fields();
+            wait(statement.kill.unless_killed(asking))?
         } else {
-            wait(statement.stmt.stmt_get_col_fields())?
+            let asking = statement.stmt.stmt_get_col_fields();
+            wait(statement.kill.unless_killed(asking))?
         };
         let described: Vec<TaosFieldE> = told.iter().map(described).collect();
-        *num = count(described.len());
-        *fields = give_array(&described);
+        fields.put(give_array(&described)?);
+        num.put(count(described.len()));
         Ok(())
     };
     // SAFETY: as the caller says.
@@ -318,7 +307,7 @@ pub unsafe extern "C" fn taos_stmt_is_insert(stmt: *mut TaosStmt, insert: *mut c
     unsafe {
         ask("taos_stmt_is_insert", stmt, |statement| {
             let insert = out(insert, "insert")?;
-            *insert = c_int::from(statement.is_insert()?);
+            insert.put(c_int::from(statement.is_insert()?));
             Ok(())
         })
     }
@@ -334,7 +323,11 @@ pub unsafe extern "C" fn taos_stmt_num_params(stmt: *mut TaosStmt, nums: *mut c_
     unsafe {
         ask("taos_stmt_num_params", stmt, |statement| {
             let nums = out(nums, "nums")?;
-            *nums = count(wait(statement.stmt.stmt_num_params())?);
+            nums.put(count(wait(
+                statement
+                    .kill
+                    .unless_killed(statement.stmt.stmt_num_params()),
+            )?));
             Ok(())
         })
     }
@@ -355,9 +348,13 @@ pub unsafe extern "C" fn taos_stmt_get_param(
     unsafe {
         ask("taos_stmt_get_param", stmt, |statement| {
             let (ty, bytes) = (out(r#type, "type")?, out(bytes, "bytes")?);
-            let param = wait(statement.stmt.stmt_get_param(idx.into()))?;
-            *ty = c_int::from(param.data_type.as_u8());
-            *bytes = c_int::try_from(param.length).unwrap_or(c_int::MAX);
+            let param = wait(
+                statement
+                    .kill
+                    .unless_killed(statement.stmt.stmt_get_param(idx.into())),
+            )?;
+            ty.put(c_int::from(param.data_type.as_u8()));
+            bytes.put(c_int::try_from(param.length).unwrap_or(c_int::MAX));
             Ok(())
         })
     }

@@ -11,20 +11,18 @@ use std::ptr;
 use std::sync::Arc;
 
 use taos_query::abi::{SqlLen, TaosCallback, TaosFieldAll, TaosStmt2Bindv, TaosStmt2Option};
-use taos_query::{RawError, RawResult, Stmt2AsyncBindable as _};
+use taos_query::{RawResult, Stmt2AsyncBindable as _};
 use taos_ws::Stmt2;
 
-use crate::args::{copy_name, one};
+use crate::args::{copy_name, one, request_id};
 use crate::binds::{free_array, give_array};
-use crate::error::{BROKEN, Failure, forget, remember};
+use crate::connect::Conn;
+use crate::error::{BROKEN, Failure, coded, forget, remember};
 use crate::guard::guard;
 use crate::handle::{Object, at, give, take};
 use crate::result::Res;
 use crate::runtime::{Param, caught, start, wait};
-use crate::statement::{
-    OwnedResult, connection, count, no_statement, out, out_of_order, req_id, sql_text,
-};
-use crate::stop::Stop;
+use crate::statement::{OwnedResult, connection, count, no_statement, out, out_of_order, sql_text};
 use crate::types::{Taos, TaosRes, TaosStmt2};
 
 use state::{Report, Shared, State};
@@ -92,12 +90,13 @@ unsafe fn step(
     }
 }
 
-fn open(taos: &taos_ws::Taos, option: Option<&TaosStmt2Option>) -> RawResult<Stmt2> {
-    let mut stmt = Stmt2::new(taos);
+fn open(conn: &Conn, option: Option<&TaosStmt2Option>) -> RawResult<Stmt2> {
+    let mut stmt = Stmt2::new(&conn.taos());
     let id = option.map_or(0, |option| option.reqid);
     let single = option.is_some_and(|option| option.singleStbInsert);
     let once = option.is_some_and(|option| option.singleTableBindOnce);
-    wait(stmt.init_with_options(req_id(id), single, once))?;
+    let opening = stmt.init_with_options(request_id(id), single, once);
+    wait(conn.kill.unless_killed(opening))?;
     Ok(stmt)
 }
 
@@ -113,15 +112,19 @@ pub unsafe extern "C" fn taos_stmt2_init(
     guard("taos_stmt2_init", ptr::null_mut(), || {
         // SAFETY: as the caller says.
         let (conn, option) = unsafe { (connection(taos), one(option)) };
-        match conn.and_then(|conn| Ok(open(&conn.taos(), option.as_ref())?)) {
-            Ok(stmt) => {
+        match conn.and_then(|conn| Ok((conn, open(conn, option.as_ref())?))) {
+            Ok((conn, stmt)) => {
                 forget();
                 let report = option.and_then(|option| {
                     let call = option.asyncExecFn?;
                     let param = Param(option.userdata);
                     Some(Report { call, param })
                 });
-                give(Statement(Arc::new(Shared::new(stmt, report))))
+                give(Statement(Arc::new(Shared::new(
+                    stmt,
+                    conn.kill.clone(),
+                    report,
+                ))))
             }
             Err(failure) => {
                 remember(failure);
@@ -234,13 +237,7 @@ pub unsafe extern "C" fn taos_stmt2_exec(stmt: *mut TaosStmt2, affected_rows: *m
             return remember(no_statement());
         };
         if let Some(report) = statement.0.report {
-            return match execute_behind(&statement.0, report) {
-                Ok(()) => {
-                    forget();
-                    0
-                }
-                Err(failure) => remember(failure),
-            };
+            return coded(execute_behind(&statement.0, report));
         }
         // SAFETY: as the caller says.
         unsafe {
@@ -259,23 +256,37 @@ fn execute_behind(shared: &Arc<Shared>, report: Report) -> Result<(), Failure> {
     if state.failed {
         return Err(state.error.clone());
     }
-    let checked = state.complete();
-    let taken = checked.and_then(|()| {
-        state.stmt.take().ok_or_else(|| {
+    if let Err(error) = state.complete() {
+        state.failed = true;
+        state.error = Failure::from(error);
+        return Err(state.error.clone());
+    }
+    let Some(mut stmt) = state.stmt.take() else {
+        let error = if state.lost() {
+            out_of_order("the statement was lost in a panic: close it")
+        } else {
             out_of_order("an execution of this statement is under way: wait for its callback")
-        })
-    });
-    let mut stmt = taken.map_err(|error: RawError| Failure::from(error))?;
+        };
+        state.error = Failure::from(error);
+        return Err(state.error.clone());
+    };
+    state.error = Failure::default();
     state.result = OwnedResult::none();
+    let stop = state.kill.stop();
+    let killed = state.kill.clone();
     drop(state);
     let work = async move {
-        let outcome = match stmt.exec().await {
-            Ok(rows) if stmt.is_insert() == Some(false) => {
-                stmt.result_set().await.map(|set| (rows, Some(set)))
-            }
-            Ok(rows) => Ok((rows, None)),
-            Err(error) => Err(error),
-        };
+        let executing = killed.unless_killed(async {
+            let rows = stmt.exec().await?;
+            let rows_too = stmt.is_insert() == Some(false);
+            let set = if rows_too {
+                Some(stmt.result_set().await?)
+            } else {
+                None
+            };
+            Ok((rows, set))
+        });
+        let outcome = executing.await;
         Ok((stmt, outcome))
     };
     let shared = Arc::clone(shared);
@@ -287,7 +298,7 @@ fn execute_behind(shared: &Arc<Shared>, report: Report) -> Result<(), Failure> {
             Err(failure) => (None, Err(failure)),
         };
         let (result, failure) = match outcome {
-            Ok((_, Some(set))) => (Res::rows(set, Stop::alone()), None),
+            Ok((_, Some(set))) => (Res::rows(set, stop), None),
             Ok((rows, None)) => (Res::affected(i64::try_from(rows).unwrap_or(i64::MAX)), None),
             Err(failure) => (Res::failed(failure.clone()), Some(failure)),
         };
@@ -329,7 +340,7 @@ pub unsafe extern "C" fn taos_stmt2_is_insert(stmt: *mut TaosStmt2, insert: *mut
     unsafe {
         with("taos_stmt2_is_insert", stmt, |state| {
             let insert = out(insert, "insert")?;
-            *insert = c_int::from(state.is_insert()?);
+            insert.put(c_int::from(state.is_insert()?));
             Ok(())
         })
     }
@@ -352,10 +363,11 @@ pub unsafe extern "C" fn taos_stmt2_get_fields(
             let count = out(count, "count")?;
             if state.is_insert()? {
                 let described = described(state)?;
-                *count = crate::statement::count(described.len());
-                crate::args::put(fields, give_array(&described));
+                crate::args::put(fields, give_array(&described)?);
+                count.put(crate::statement::count(described.len()));
             } else {
-                *count = crate::statement::count(state.stmt()?.fields_count().unwrap_or_default());
+                let parameters = state.stmt()?.fields_count().unwrap_or_default();
+                count.put(crate::statement::count(parameters));
                 crate::args::put(fields, ptr::null_mut());
             }
             Ok(())
@@ -401,8 +413,9 @@ pub unsafe extern "C" fn taos_stmt2_result(stmt: *mut TaosStmt2) -> *mut TaosRes
     let mut result = ptr::null_mut();
     let work = |state: &mut State| {
         if state.result.pointer().is_null() {
-            let rows = wait(state.stmt()?.result_set())?;
-            state.result = OwnedResult::new(Res::rows(rows, Stop::alone()));
+            let kill = state.kill.clone();
+            let rows = wait(kill.unless_killed(state.stmt()?.result_set()))?;
+            state.result = OwnedResult::new(Res::rows(rows, kill.stop()));
         }
         result = state.result.pointer();
         Ok(())

@@ -4,12 +4,13 @@ use std::future::{Future, pending};
 use std::pin::pin;
 
 use futures_util::future::{Either, select};
+use taos_query::{Code, RawError, RawResult};
 use tokio::sync::watch;
 
 use crate::error::{Failure, KILLED};
 
-/// What stops all work of a connection.
-#[derive(Debug)]
+/// What stops all work of a connection; statements keep a copy.
+#[derive(Debug, Clone)]
 pub(crate) struct Kill(watch::Sender<()>);
 
 impl Kill {
@@ -20,6 +21,23 @@ impl Kill {
     /// Stops what has been begun until now.
     pub(crate) fn kill(&self) {
         self.0.send_replace(());
+    }
+
+    /// Does the work, which begins now, unless that of the connection is stopped before it ends.
+    pub(crate) fn unless_killed<T, F>(
+        &self,
+        work: F,
+    ) -> impl Future<Output = RawResult<T>> + use<T, F>
+    where
+        F: Future<Output = RawResult<T>>,
+    {
+        let work = self.stop().unless_stopped(work);
+        async move {
+            work.await.unwrap_or_else(|failure| {
+                let words = failure.text().to_string_lossy().into_owned();
+                Err(RawError::new(Code::new(KILLED), words))
+            })
+        }
     }
 
     /// For work that begins now.

@@ -1,4 +1,4 @@
-//! What has no meaning over WebSocket. These functions are there, so that programs that name them can be loaded, and
+//! What has no meaning over WebSocket, or no description. These functions are there, so that programs that name them can be loaded, and
 //! answer 0x80000100 "operation not supported": as their result where that is a code, else as `taos_errno(NULL)`.
 
 use std::ffi::{c_char, c_int, c_void};
@@ -8,7 +8,28 @@ use taos_query::abi::TaosDbRouteInfo;
 
 use crate::error::{Failure, NOT_SUPPORTED, native, remember};
 use crate::guard::guard;
-use crate::types::Taos;
+use crate::types::{Taos, TaosStmt2};
+
+/// What other functions refuse by a value that they are given, and why.
+pub const BY_VALUE: &[(&str, &str)] = &[
+    (
+        "taos_options",
+        "a locale or charset that is not UTF-8: texts are sent as they are",
+    ),
+    (
+        "taos_options",
+        "a driver that is not `websocket`: there is no other",
+    ),
+    ("taos_options_connection", "a charset that is not UTF-8"),
+    (
+        "taos_stmt2_bind_param",
+        "`is_null` 2, a column left out of single rows: the server takes whole columns",
+    ),
+    (
+        "taos_stmt_bind_param",
+        "a decimal as a parameter of a query: it is bound as an integer, and nobody tells its digits",
+    ),
+];
 
 /// All of them.
 pub const EXPORTS: &[&str] = &[
@@ -22,6 +43,7 @@ pub const EXPORTS: &[&str] = &[
     "taos_load_table_info",
     "taos_register_instance",
     "taos_set_notify_cb",
+    "taos_stmt2_bind_param_column",
     "taos_write_crashinfo",
 ];
 
@@ -165,6 +187,29 @@ pub unsafe extern "C" fn taos_get_db_route_info(
             "vgroups are reached through the server only; taos_get_table_vgId tells a table's",
         )
     })
+}
+
+/// Libraries after 3.4.1.12 have it. What `bindv` looks like stands in no description that this library was written
+/// from, and reading it by guess would bind what happens to lie there; `taos_stmt2_bind_param` binds the same, also
+/// column by column.
+///
+/// # Safety
+/// None of the arguments is used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn taos_stmt2_bind_param_column(
+    _stmt: *mut TaosStmt2,
+    _bindv: *mut c_void,
+) -> c_int {
+    guard(
+        "taos_stmt2_bind_param_column",
+        native(NOT_SUPPORTED),
+        || {
+            refuse(
+                "taos_stmt2_bind_param_column",
+                "use taos_stmt2_bind_param, which takes columns one by one, too",
+            )
+        },
+    )
 }
 
 /// There are no reports of crashes.

@@ -7,12 +7,12 @@ use taos_query::abi::{TaosField, TmqRawData};
 use taos_query::common::Precision;
 use taos_query::{AsyncQueryable as _, RawBlock, RawMeta, RawResult};
 
-use crate::args::text;
+use crate::args::{request_id, text};
 use crate::binds::{array, wrong};
 use crate::error::{BROKEN, Failure, coded};
 use crate::guard::guard;
 use crate::runtime::wait;
-use crate::statement::{connection, req_id};
+use crate::statement::connection;
 use crate::types::Taos;
 
 /// Up to here a block says its length (raw-block §1).
@@ -34,7 +34,7 @@ struct Block {
 /// `data` is NULL or leads to as many bytes as it says.
 unsafe fn block_bytes(data: *const c_char) -> RawResult<Bytes> {
     // SAFETY: as the caller says; every block is longer than that.
-    let head = unsafe { array(data.cast::<u8>(), LENGTH_END) };
+    let head = unsafe { array(data.cast::<u8>(), LENGTH_END) }?;
     let Some((_, length)) = head.split_last_chunk::<4>() else {
         return Err(wrong("the block is NULL"));
     };
@@ -44,7 +44,7 @@ unsafe fn block_bytes(data: *const c_char) -> RawResult<Bytes> {
         .filter(|length| *length >= LENGTH_END)
         .ok_or_else(|| wrong(format!("the block says that it has {length} bytes")))?;
     // SAFETY: as the caller says.
-    let bytes = unsafe { array(data.cast::<u8>(), length) };
+    let bytes = unsafe { array(data.cast::<u8>(), length) }?;
     Ok(Bytes::copy_from_slice(bytes))
 }
 
@@ -56,7 +56,7 @@ unsafe fn names(fields: *const TaosField, number: c_int) -> RawResult<Vec<String
     let number =
         usize::try_from(number).map_err(|_| wrong(format!("the number of fields is {number}")))?;
     // SAFETY: as the caller says.
-    let fields = unsafe { array(fields, number) };
+    let fields = unsafe { array(fields, number) }?;
     if fields.is_empty() {
         return Err(wrong("there are no fields: `fields` is NULL or empty"));
     }
@@ -114,8 +114,9 @@ impl Block {
             let written = unsafe { connection(taos) }.and_then(|conn| {
                 // SAFETY: as the caller says.
                 let block = unsafe { self.read() }?;
-                let id = req_id(self.reqid);
-                Ok(wait(conn.taos().write_raw_block_with_req_id(&block, id))?)
+                let (taos, id) = (conn.taos(), request_id(self.reqid));
+                let writing = taos.write_raw_block_with_req_id(&block, id);
+                Ok(wait(conn.kill.unless_killed(writing))?)
             });
             coded(written)
         })
@@ -232,12 +233,15 @@ pub unsafe extern "C" fn tmq_write_raw(taos: *mut Taos, raw: TmqRawData) -> i32 
         let written = unsafe { connection(taos) }.and_then(|conn| {
             let length = usize::try_from(raw.raw_len).unwrap_or_default();
             // SAFETY: as the caller says.
-            let bytes = unsafe { array(raw.raw.cast_const().cast::<u8>(), length) };
+            let bytes = unsafe { array(raw.raw.cast_const().cast::<u8>(), length) }?;
             if bytes.is_empty() {
                 return Err(wrong("the message has no bytes").into());
             }
             let message = RawMeta::new(raw.raw_type, Bytes::copy_from_slice(bytes));
-            Ok(wait(conn.taos().write_raw_meta(&message))?)
+            let taos = conn.taos();
+            Ok(wait(
+                conn.kill.unless_killed(taos.write_raw_meta(&message)),
+            )?)
         });
         coded(written)
     })

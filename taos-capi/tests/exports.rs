@@ -134,6 +134,10 @@ fn what_has_no_meaning_over_websocket_says_so_by_code_and_name() {
                 "taos_set_notify_cb",
                 taos_set_notify_cb(taos, None, null_mut(), 0),
             ),
+            (
+                "taos_stmt2_bind_param_column",
+                taos_stmt2_bind_param_column(null_mut(), null_mut()),
+            ),
             ("taos_write_crashinfo", {
                 taos_write_crashinfo(0, null_mut(), null_mut());
                 last("taos_write_crashinfo")

@@ -170,6 +170,7 @@ exports! {
     taos_set_notify_cb(_, _, _, _) Conn Fails;
     taos_stmt2_bind_param(_, _, _) Stmt2 Fails;
     taos_stmt2_bind_param_a(_, _, _, _, _) Stmt2 Fails;
+    taos_stmt2_bind_param_column(_, _) Stmt2 Fails;
     taos_stmt2_close(_) Stmt2 Fails;
     taos_stmt2_error(_) Stmt2 Text;
     taos_stmt2_exec(_, _) Stmt2 Fails;
@@ -503,4 +504,152 @@ fn the_second_handle_of_a_call_is_checked_as_the_first_is() {
         assert!(taos_select_db(unaligned, c"d".as_ptr()) < 0);
     }
     handles.close();
+}
+
+/// What takes the handle away from the test, reads as much memory as made-up bytes say, or refuses by value.
+const NOT_TRIED: [&str; 12] = [
+    "taos_close",
+    "taos_free_result",
+    "taos_options_connection",
+    "taos_stmt2_close",
+    "taos_stmt_close",
+    "taos_write_raw_block",
+    "taos_write_raw_block_with_fields",
+    "taos_write_raw_block_with_fields_with_reqid",
+    "taos_write_raw_block_with_reqid",
+    "tmq_conf_destroy",
+    "tmq_consumer_close",
+    "tmq_list_destroy",
+];
+
+/// A statement of its own, as one that failed answers with its first error only.
+fn fresh(kind: Kind, handles: &Handles) -> *mut c_void {
+    let sql = c"insert into d.t values (?, ?)".as_ptr();
+    // SAFETY: the connection is open.
+    unsafe {
+        match kind {
+            Kind::None => null_mut(),
+            Kind::Stmt => {
+                let stmt = taos_stmt_init(handles.session.taos);
+                assert_eq!(taos_stmt_prepare(stmt, sql, 0), 0);
+                stmt
+            }
+            Kind::Stmt2 => {
+                let stmt = taos_stmt2_init(handles.session.taos, null_mut());
+                assert_eq!(taos_stmt2_prepare(stmt, sql, 0), 0);
+                stmt
+            }
+            kind => handles.of(kind),
+        }
+    }
+}
+
+#[test]
+fn with_valid_handles_those_that_are_listed_say_unsupported_and_no_others() {
+    lead_nowhere();
+    let handles = Handles::new();
+    handles.session.exec(&["use d"]);
+    let mut room = Room {
+        words: Vec::new(),
+        places: Vec::new(),
+    };
+    for export in exports() {
+        if NOT_TRIED.contains(&export.name) || export.rule == Rule::New {
+            continue;
+        }
+        for number in [0, 1] {
+            let handle = fresh(export.kind, &handles);
+            let fill = Fill {
+                number,
+                calls_back: false,
+                ..room.fill(&export, handle)
+            };
+            taos_init();
+            let given = (export.call)(&fill);
+            let refused = last_error().0.cast_unsigned() == 0x8000_0100;
+            let listed = EXPORTS.contains(&export.name);
+            assert_eq!(
+                refused,
+                listed,
+                "{} gave {given:?}, {:?}",
+                export.name,
+                last_error()
+            );
+            if let (Rule::Result, Given::Address(result)) = (export.rule, given) {
+                drop(Answer(result));
+            }
+            // SAFETY: they are of this round.
+            unsafe {
+                match export.kind {
+                    Kind::Stmt => drop(taos_stmt_close(handle)),
+                    Kind::Stmt2 => drop(taos_stmt2_close(handle)),
+                    _ => (),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_by_value_is_listed_with_a_reason() {
+    use taos_query::abi::{TaosMultiBind, TaosStmt2Bind, TaosStmt2Bindv};
+    let handles = Handles::new();
+    let (taos, unsupported) = (handles.session.taos, 0x8000_0100_u32);
+    let mut number = [0_i64; 2];
+    let place = number.as_mut_ptr().cast::<c_void>();
+    let mut left_out = [2 as std::ffi::c_char; 2];
+    // SAFETY: the connection is open, the texts end with NUL, the arrays are as long as they say.
+    let refused = unsafe {
+        let locale = taos_options(0, c"de_DE.ISO-8859-1".as_ptr().cast());
+        let charset = taos_options(1, c"GBK".as_ptr().cast());
+        assert_eq!(charset, locale);
+        let driver = taos_options(6, c"native".as_ptr().cast());
+        let of_connection = taos_options_connection(taos, 0, c"GBK".as_ptr().cast());
+
+        let stmt2 = fresh(Kind::Stmt2, &handles);
+        let bind = |ty| TaosStmt2Bind {
+            buffer_type: ty,
+            buffer: place,
+            length: null_mut(),
+            is_null: null_mut(),
+            num: 1,
+        };
+        let mut columns = [bind(9), bind(4)];
+        columns[1].is_null = left_out.as_mut_ptr();
+        let mut all = columns.as_mut_ptr();
+        let mut bindv = TaosStmt2Bindv {
+            count: 1,
+            tbnames: null_mut(),
+            tags: null_mut(),
+            bind_cols: &raw mut all,
+        };
+        let column = taos_stmt2_bind_param(stmt2, &raw mut bindv, -1);
+        taos_stmt2_close(stmt2);
+
+        let stmt = taos_stmt_init(taos);
+        let sql = c"select * from d.t where v = ?".as_ptr();
+        assert_eq!(taos_stmt_prepare(stmt, sql, 0), 0);
+        let mut decimal = TaosMultiBind {
+            buffer_type: 21,
+            buffer: place,
+            buffer_length: 8,
+            length: null_mut(),
+            is_null: null_mut(),
+            num: 1,
+        };
+        let digits = taos_stmt_bind_param(stmt, &raw mut decimal);
+        taos_stmt_close(stmt);
+        [
+            ("taos_options", locale),
+            ("taos_options", driver),
+            ("taos_options_connection", of_connection),
+            ("taos_stmt2_bind_param", column),
+            ("taos_stmt_bind_param", digits),
+        ]
+    };
+    let listed: Vec<&str> = BY_VALUE.iter().map(|(name, _)| *name).collect();
+    assert_eq!(refused.map(|(name, _)| name).to_vec(), listed);
+    for (name, code) in refused {
+        assert_eq!(code.cast_unsigned(), unsupported, "{name}");
+    }
 }

@@ -6,6 +6,7 @@ mod common;
 use std::ffi::{c_int, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use common::{Answer, Session, c, last_error, owned, place};
 use taos_capi::connect::{taos_close, taos_connect, taos_connect_dsn};
@@ -126,10 +127,7 @@ impl Callbacks {
     }
 
     fn next(&self) -> (*mut c_void, c_int) {
-        let (res, code) = self
-            .receiver
-            .recv_timeout(std::time::Duration::from_secs(30))
-            .unwrap();
+        let (res, code) = self.receiver.recv_timeout(Duration::from_secs(30)).unwrap();
         (std::ptr::with_exposed_provenance_mut(res), code)
     }
 }
@@ -275,7 +273,7 @@ fn callbacks_may_wait_for_other_statements() {
         };
     }
     for _ in 0..100 {
-        let limit = std::time::Duration::from_secs(30);
+        let limit = Duration::from_secs(30);
         assert_eq!(receiver.recv_timeout(limit).unwrap().1, 1);
     }
 }
@@ -330,4 +328,57 @@ fn an_empty_password_is_not_the_default_one() {
         assert!(taos_connect(host.as_ptr(), null(), c"".as_ptr(), null(), port).is_null());
         assert_eq!(last_error().0.cast_unsigned(), 0x8000_0357);
     }
+}
+
+/// Callbacks that stay until they are let go.
+#[derive(Default)]
+struct Gate {
+    state: std::sync::Mutex<(usize, usize, bool)>,
+    changed: std::sync::Condvar,
+}
+
+unsafe extern "C" fn stays(param: *mut c_void, result: *mut c_void, _: c_int) {
+    // SAFETY: the result is the callback's, and the test waits for all of them.
+    let gate = unsafe {
+        taos_free_result(result);
+        &*param.cast::<Gate>()
+    };
+    let mut state = gate.state.lock().unwrap();
+    state.0 += 1;
+    gate.changed.notify_all();
+    let mut state = gate.changed.wait_while(state, |state| !state.2).unwrap();
+    state.1 += 1;
+    gate.changed.notify_all();
+}
+
+#[test]
+fn sixteen_callbacks_may_stay_while_other_calls_go_on_and_more_wait_for_their_turn() {
+    let session = Session::start();
+    let gate = Gate::default();
+    for _ in 0..40 {
+        let param = (&raw const gate).cast_mut().cast();
+        // SAFETY: the connection is open, and the gate outlives the callbacks.
+        unsafe { taos_query_a(session.taos, c"select 1".as_ptr(), Some(stays), param) };
+    }
+    let limit = Duration::from_secs(60);
+    let state = gate.state.lock().unwrap();
+    let late = |(_, timeout): &(_, std::sync::WaitTimeoutResult)| timeout.timed_out();
+    let begun = gate
+        .changed
+        .wait_timeout_while(state, limit, |state| state.0 < 16)
+        .unwrap();
+    assert!(!late(&begun));
+    drop(begun);
+    for _ in 0..40 {
+        session.exec(&["select 1"]);
+    }
+    let mut state = gate.state.lock().unwrap();
+    assert_eq!(state.0, 16, "callbacks at a time");
+    state.2 = true;
+    gate.changed.notify_all();
+    let ended = gate
+        .changed
+        .wait_timeout_while(state, limit, |state| state.1 < 40)
+        .unwrap();
+    assert!(!late(&ended));
 }

@@ -13,11 +13,12 @@ use crate::handle::Object;
 use crate::result::Res;
 use crate::runtime::wait;
 use crate::statement::{OwnedResult, out_of_order};
-use crate::stop::Stop;
+use crate::stop::Kill;
 
 /// A statement of the first generation.
 pub(super) struct Statement {
     pub(super) stmt: Stmt,
+    pub(super) kill: Kill,
     /// The first error that a step came to; no step is taken after it.
     pub(super) failed: bool,
     /// The last error, for `taos_stmt_errstr`.
@@ -34,11 +35,12 @@ impl Object for Statement {
 }
 
 impl Statement {
-    pub(super) const fn new(stmt: Stmt, error: Failure) -> Self {
+    pub(super) fn new(stmt: Stmt, kill: Kill) -> Self {
         Self {
             stmt,
+            kill,
             failed: false,
-            error,
+            error: Failure::default(),
             columns: None,
             single: Vec::new(),
             result: OwnedResult::none(),
@@ -55,24 +57,26 @@ impl Statement {
         self.columns = None;
         self.single.clear();
         self.result = OwnedResult::none();
-        wait(self.stmt.prepare(sql))?;
+        wait(self.kill.unless_killed(self.stmt.prepare(sql)))?;
         Ok(())
     }
 
     pub(super) fn set_table(&mut self, name: &str) -> RawResult<()> {
+        self.complete()?;
         self.columns = None;
-        wait(self.stmt.set_tbname(name))?;
+        wait(self.kill.unless_killed(self.stmt.set_tbname(name)))?;
         Ok(())
     }
 
     /// # Safety
     /// `tags` leads to a tag for each placeholder, each as [`Source::column`] says.
     pub(super) unsafe fn set_tags(&mut self, tags: *const TaosMultiBind) -> RawResult<()> {
-        let layout = wait(self.stmt.layout())?
+        self.complete()?;
+        let layout = wait(self.kill.unless_killed(self.stmt.layout()))?
             .ok_or_else(|| out_of_order("a query has parameters, but no tags"))?;
         let wanted: Vec<Wanted> = layout.tags.iter().map(Wanted::from).collect();
         // SAFETY: as the caller says.
-        let binds = unsafe { array(tags, wanted.len()) };
+        let binds = unsafe { array(tags, wanted.len()) }?;
         let mut values = Vec::with_capacity(wanted.len());
         for (at, (bind, wanted)) in binds.iter().zip(&wanted).enumerate() {
             let source = Source::first(bind, true);
@@ -80,17 +84,22 @@ impl Statement {
             let value = source.and_then(|source| unsafe { source.value(wanted) });
             values.push(value.map_err(|error| error.context(format!("tag {at}")))?);
         }
-        wait(self.stmt.set_tags(&values))?;
+        wait(self.kill.unless_killed(self.stmt.set_tags(&values)))?;
         Ok(())
     }
 
     /// What the columns take; nothing for each parameter of a query.
     pub(super) fn wanted(&mut self) -> RawResult<Vec<Option<Wanted>>> {
         if !self.is_insert()? {
-            return Ok(vec![None; wait(self.stmt.stmt_num_params())?]);
+            return Ok(vec![
+                None;
+                wait(
+                    self.kill.unless_killed(self.stmt.stmt_num_params())
+                )?
+            ]);
         }
         if self.columns.is_none() {
-            let layout = wait(self.stmt.layout())?;
+            let layout = wait(self.kill.unless_killed(self.stmt.layout()))?;
             let columns = layout.map(|layout| layout.columns.iter().map(Wanted::from).collect());
             self.columns = columns;
         }
@@ -100,10 +109,11 @@ impl Statement {
     /// # Safety
     /// `binds` leads to a column for each placeholder, each as [`Source::column`] says.
     pub(super) unsafe fn bind(&mut self, binds: *const TaosMultiBind, one: bool) -> RawResult<()> {
+        self.complete()?;
         let wanted = self.wanted()?;
         let one = one || !self.is_insert()?;
         // SAFETY: as the caller says.
-        let binds = unsafe { array(binds, wanted.len()) };
+        let binds = unsafe { array(binds, wanted.len()) }?;
         let mut columns = Vec::with_capacity(wanted.len());
         for (at, (bind, wanted)) in binds.iter().zip(&wanted).enumerate() {
             let source = Source::first(bind, one);
@@ -111,7 +121,7 @@ impl Statement {
             let column = source.and_then(|source| unsafe { source.column(wanted.as_ref()) });
             columns.push(column.map_err(|error| error.context(format!("column {at}")))?);
         }
-        wait(self.stmt.bind(&columns))?;
+        wait(self.kill.unless_killed(self.stmt.bind(&columns)))?;
         Ok(())
     }
 
@@ -136,7 +146,7 @@ impl Statement {
         }
         if self.single.iter().all(Option::is_some) {
             let columns: Vec<ColumnView> = self.single.drain(..).flatten().collect();
-            wait(self.stmt.bind(&columns))?;
+            wait(self.kill.unless_killed(self.stmt.bind(&columns)))?;
         }
         Ok(())
     }
@@ -144,28 +154,30 @@ impl Statement {
     /// Refuses to go on with some of the columns.
     pub(super) fn complete(&self) -> RawResult<()> {
         match self.single.iter().position(Option::is_none) {
-            Some(at) => Err(wrong(format!("column {at} was not bound"))),
+            Some(at) => Err(wrong(format!(
+                "column {at} was not bound, but others of the table were, one by one"
+            ))),
             None => Ok(()),
         }
     }
 
     pub(super) fn add_batch(&mut self) -> RawResult<()> {
         self.complete()?;
-        wait(self.stmt.add_batch())?;
+        wait(self.kill.unless_killed(self.stmt.add_batch()))?;
         Ok(())
     }
 
     pub(super) fn execute(&mut self) -> RawResult<()> {
         self.complete()?;
         self.result = OwnedResult::none();
-        wait(self.stmt.execute())?;
+        wait(self.kill.unless_killed(self.stmt.execute()))?;
         Ok(())
     }
 
     pub(super) fn use_result(&mut self) -> RawResult<*mut c_void> {
         if self.result.pointer().is_null() {
-            let result = wait(self.stmt.result_set())?;
-            self.result = OwnedResult::new(Res::rows(result, Stop::alone()));
+            let result = wait(self.kill.unless_killed(self.stmt.result_set()))?;
+            self.result = OwnedResult::new(Res::rows(result, self.kill.stop()));
         }
         Ok(self.result.pointer())
     }

@@ -10,9 +10,11 @@ use taos_query::{RawError, RawResult, Stmt2AsyncBindable as _};
 use taos_ws::Stmt2;
 
 use super::state::{Pending, State};
+use crate::args::one;
 use crate::binds::{Source, Wanted, array, wrong};
 use crate::runtime::wait;
 use crate::statement::{out_of_order, table_name};
+use crate::stop::Kill;
 
 /// What the placeholders of one table take.
 struct Placeholders {
@@ -23,7 +25,7 @@ struct Placeholders {
 }
 
 impl Placeholders {
-    fn of(stmt: &mut Stmt2, table: Option<&str>) -> RawResult<Self> {
+    fn of(stmt: &mut Stmt2, kill: &Kill, table: Option<&str>) -> RawResult<Self> {
         if stmt.is_insert() == Some(false) {
             return Ok(Self {
                 insert: false,
@@ -31,7 +33,7 @@ impl Placeholders {
                 columns: vec![None; stmt.fields_count().unwrap_or_default()],
             });
         }
-        let layout = wait(stmt.layout(table))?
+        let layout = wait(kill.unless_killed(stmt.layout(table)))?
             .ok_or_else(|| out_of_order("the server did not tell what is to be bound"))?;
         let wanted = |target| Some(Wanted::from(target));
         Ok(Self {
@@ -55,9 +57,7 @@ impl<'a> Tables<'a> {
     /// As [`bind`].
     unsafe fn of(bindv: *const TaosStmt2Bindv) -> RawResult<Self> {
         // SAFETY: as the caller says.
-        let bindv = unsafe { array(bindv, 1) }
-            .first()
-            .ok_or_else(|| wrong("`bindv` is NULL"))?;
+        let bindv = unsafe { one(bindv) }.ok_or_else(|| wrong("`bindv` is NULL"))?;
         let count = usize::try_from(bindv.count)
             .ok()
             .filter(|count| *count > 0)
@@ -66,9 +66,9 @@ impl<'a> Tables<'a> {
         unsafe {
             Ok(Self {
                 count,
-                names: array(bindv.tbnames, count),
-                tags: array(bindv.tags, count),
-                columns: array(bindv.bind_cols, count),
+                names: array(bindv.tbnames, count)?,
+                tags: array(bindv.tags, count)?,
+                columns: array(bindv.bind_cols, count)?,
             })
         }
     }
@@ -96,7 +96,7 @@ impl<'a> Tables<'a> {
             return Ok(None);
         };
         // SAFETY: there is one for each placeholder, as the caller says.
-        let binds = unsafe { array(*tags, wanted.len()) };
+        let binds = unsafe { array(*tags, wanted.len()) }?;
         let value = |(at, (bind, wanted)): (usize, (&TaosStmt2Bind, &Wanted))| {
             let source = Source::second(bind, true);
             // SAFETY: as the caller says.
@@ -122,7 +122,7 @@ impl<'a> Tables<'a> {
             return Ok(Vec::new());
         };
         // SAFETY: there is one for each placeholder, as the caller says.
-        let binds = unsafe { array(*columns, wanted.len()) };
+        let binds = unsafe { array(*columns, wanted.len()) }?;
         let column = |(at, (bind, wanted)): (usize, (&TaosStmt2Bind, &Option<Wanted>))| {
             let source = Source::second(bind, one);
             // SAFETY: as the caller says.
@@ -154,11 +154,13 @@ pub(super) unsafe fn bind(
     state.is_insert()?;
     // SAFETY: as the caller says.
     let tables = unsafe { Tables::of(bindv) }?;
+    let kill = state.kill.clone();
     if col_idx == -1 {
+        state.complete()?;
         // SAFETY: as the caller says.
-        let params = unsafe { whole(state.stmt()?, &tables) }?;
+        let params = unsafe { whole(state.stmt()?, &kill, &tables) }?;
         state.pending.clear();
-        wait(state.stmt()?.bind(&params))?;
+        wait(kill.unless_killed(state.stmt()?.bind(&params)))?;
         return Ok(());
     }
     let index = usize::try_from(col_idx)
@@ -175,19 +177,23 @@ pub(super) unsafe fn bind(
                 Stmt2BindParam::new(table.name, table.tags, Some(columns))
             })
             .collect();
-        wait(state.stmt()?.bind(&params))?;
+        wait(kill.unless_killed(state.stmt()?.bind(&params)))?;
     }
     Ok(())
 }
 
 /// # Safety
 /// As [`bind`].
-unsafe fn whole(stmt: &mut Stmt2, tables: &Tables<'_>) -> RawResult<Vec<Stmt2BindParam>> {
+unsafe fn whole(
+    stmt: &mut Stmt2,
+    kill: &Kill,
+    tables: &Tables<'_>,
+) -> RawResult<Vec<Stmt2BindParam>> {
     let mut params = Vec::with_capacity(tables.count.min(1 << 16));
     for table in 0..tables.count {
         // SAFETY: as the caller says.
         let name = unsafe { tables.name(table) }?;
-        let placeholders = Placeholders::of(stmt, name)?;
+        let placeholders = Placeholders::of(stmt, kill, name)?;
         // SAFETY: as the caller says.
         let read = unsafe {
             tables.tags(table, &placeholders.tags).and_then(|tags| {
@@ -217,12 +223,20 @@ unsafe fn part(state: &mut State, tables: &Tables<'_>, index: usize) -> RawResul
             tables.count
         )));
     }
+    let kill = state.kill.clone();
     for table in 0..tables.count {
         // SAFETY: as the caller says.
         let name = unsafe { tables.name(table) }?;
         let before = state.pending.get(table).and_then(|t| t.name.clone());
+        if let (Some(name), Some(before)) = (name, before.as_deref())
+            && name != before
+        {
+            return Err(wrong(format!(
+                "this column is for table `{name}`, but those before it at its place were for `{before}`"
+            )));
+        }
         let known = name.map(str::to_owned).or(before);
-        let placeholders = Placeholders::of(state.stmt()?, known.as_deref())?;
+        let placeholders = Placeholders::of(state.stmt()?, &kill, known.as_deref())?;
         let all = placeholders.columns.len();
         let wanted = placeholders.columns.get(index..=index).ok_or_else(|| {
             wrong(format!(

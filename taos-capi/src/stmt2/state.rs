@@ -12,8 +12,9 @@ use taos_ws::Stmt2;
 
 use crate::binds::wrong;
 use crate::error::Failure;
-use crate::runtime::{Param, wait};
+use crate::runtime::{Param, give_way, wait};
 use crate::statement::{OwnedResult, out_of_order};
+use crate::stop::Kill;
 
 /// Who is told that an execution has ended.
 #[derive(Clone, Copy)]
@@ -35,6 +36,7 @@ pub(super) struct Pending {
 pub(super) struct State {
     /// Nothing while it is executed in the background.
     pub(super) stmt: Option<Stmt2>,
+    pub(super) kill: Kill,
     /// The statement went down with a panic.
     lost: bool,
     /// The thread that is in the program's callback.
@@ -53,10 +55,11 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(stmt: Stmt2, report: Option<Report>) -> Self {
+    pub(super) fn new(stmt: Stmt2, kill: Kill, report: Option<Report>) -> Self {
         Self {
             state: Mutex::new(State {
                 stmt: Some(stmt),
+                kill,
                 lost: false,
                 reporting: None,
                 pending: Vec::new(),
@@ -74,8 +77,13 @@ impl Shared {
     }
 
     fn wait_while(&self, busy: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let state = self.lock();
+        if busy(&state) {
+            // What it waits for may be the turn of a callback.
+            give_way();
+        }
         self.changed
-            .wait_while(self.lock(), |state| busy(state))
+            .wait_while(state, |state| busy(state))
             .unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -128,6 +136,11 @@ impl Shared {
 }
 
 impl State {
+    /// True once a panic has taken the statement.
+    pub(super) const fn lost(&self) -> bool {
+        self.lost
+    }
+
     pub(super) fn stmt(&mut self) -> RawResult<&mut Stmt2> {
         self.stmt
             .as_mut()
@@ -142,21 +155,25 @@ impl State {
     pub(super) fn prepare(&mut self, sql: &str) -> RawResult<()> {
         self.pending.clear();
         self.result = OwnedResult::none();
-        wait(self.stmt()?.prepare(sql))?;
+        let kill = self.kill.clone();
+        wait(kill.unless_killed(self.stmt()?.prepare(sql)))?;
         Ok(())
     }
 
     pub(super) fn execute(&mut self) -> RawResult<usize> {
         self.complete()?;
         self.result = OwnedResult::none();
-        wait(self.stmt()?.exec())
+        let kill = self.kill.clone();
+        wait(kill.unless_killed(self.stmt()?.exec()))
     }
 
     /// Refuses to go on with some of the columns.
     pub(super) fn complete(&self) -> RawResult<()> {
         let missing = |table: &Pending| table.columns.iter().position(Option::is_none);
         match self.pending.iter().find_map(missing) {
-            Some(at) => Err(wrong(format!("column {at} was not bound"))),
+            Some(at) => Err(wrong(format!(
+                "column {at} was not bound, but others of the table were, one by one"
+            ))),
             None => Ok(()),
         }
     }

@@ -86,7 +86,7 @@ unsafe fn commit_later(
     let call = match &seat {
         Ok(seat) => seat.reports.begin(),
         // There is no consumer to name.
-        Err(_) => Arc::<Reports>::default().begin(),
+        Err(_) => Reports::new().begin(),
     };
     let work = async move {
         let seat = seat?;

@@ -33,7 +33,7 @@ const STORED: u16 = 6;
 pub(crate) struct Member {
     pub(super) seat: Arc<Seat>,
     /// The connection that `tmq_get_connect` lends.
-    connection: *mut Taos,
+    connection: Param,
 }
 
 impl Object for Member {
@@ -43,7 +43,7 @@ impl Object for Member {
 impl Drop for Member {
     fn drop(&mut self) {
         // SAFETY: it was given for this consumer alone, and programs must not close it.
-        drop(unsafe { take::<Conn>(self.connection) });
+        drop(unsafe { take::<Conn>(self.connection.0) });
     }
 }
 
@@ -202,7 +202,7 @@ fn open(conf: &Conf) -> Result<*mut Tmq, Failure> {
         commits_by_itself: plan.commits_by_itself,
         raw_rows: plan.raw_rows,
         on_commit: conf.on_commit,
-        reports: Arc::default(),
+        reports: Reports::new(),
     });
     wait(async {
         let consumer = seat.build().await?;
@@ -212,7 +212,7 @@ fn open(conf: &Conf) -> Result<*mut Tmq, Failure> {
     let reports = Arc::clone(&seat.reports);
     let handle = give(Member {
         seat,
-        connection: give(Conn::new(connection, plan.connection)),
+        connection: Param(give(Conn::new(connection, plan.connection))),
     });
     reports.belong_to(handle);
     Ok(handle)
@@ -341,7 +341,8 @@ pub unsafe extern "C" fn tmq_consumer_poll(tmq: *mut Tmq, timeout: i64) -> *mut 
 }
 
 /// Leaves the group as `tmq_unsubscribe` does, closes the connection of `tmq_get_connect`, and frees the consumer if
-/// it gives 0. Messages stay until they are freed. Waits for callbacks of commits that run, but not from within one.
+/// it gives 0. Messages stay until they are freed. Waits up to five seconds for callbacks of commits that run, but not
+/// from within one; a callback that runs longer may use the consumer until it returns, and nobody else may.
 ///
 /// # Safety
 /// NULL, or a consumer that nobody else uses any more.
@@ -351,13 +352,14 @@ pub unsafe extern "C" fn tmq_consumer_close(tmq: *mut Tmq) -> i32 {
         // SAFETY: the same duty.
         let closed = unsafe { member(tmq) }.map(|member| {
             wait(member.seat.leave());
-            member.seat.reports.finish();
+            let reports = Arc::clone(&member.seat.reports);
+            reports.finish()
         });
-        if closed.is_ok() {
+        if matches!(closed, Ok(true)) {
             // SAFETY: the caller gives it up, and commits in the background have the seat alone.
             drop(unsafe { take::<Member>(tmq) });
         }
-        coded(closed)
+        coded(closed.map(drop))
     })
 }
 
@@ -372,7 +374,7 @@ pub unsafe extern "C" fn tmq_get_connect(tmq: *mut Tmq) -> *mut Taos {
         match unsafe { member(tmq) } {
             Ok(member) => {
                 forget();
-                member.connection
+                member.connection.0
             }
             Err(failure) => {
                 remember(failure);

@@ -17,6 +17,9 @@ pub(crate) struct List {
     addresses: Vec<*mut c_char>,
 }
 
+// SAFETY: the addresses are of the texts beside them, which go where the list goes.
+unsafe impl Send for List {}
+
 impl Object for List {
     const KIND: u64 = u64::from_le_bytes(*b"TMQ_LIST");
 }

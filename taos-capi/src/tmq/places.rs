@@ -36,11 +36,7 @@ unsafe fn assignment(
     let assigned: Vec<_> = wait(member.seat.ask(ask))?.iter().map(of_c).collect();
     let count = i32::try_from(assigned.len())
         .map_err(|_| Failure::new(0xFFFF, "the server tells of too many vgroups"))?;
-    let lent = give_array(&assigned);
-    if lent.is_null() && count > 0 {
-        return Err(Failure::new(0x0102, "Out of memory"));
-    }
-    Ok((lent, count))
+    Ok((give_array(&assigned)?, count))
 }
 
 /// The vgroups of a topic that this consumer reads: `*count` of them at `*assignment`, to be freed with

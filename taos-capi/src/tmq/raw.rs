@@ -98,18 +98,18 @@ pub unsafe extern "C" fn tmq_free_raw(raw: TmqRawData) {
 
 /// # Safety
 /// NULL, or a result that is alive.
-unsafe fn json(res: *mut TaosRes) -> Result<Option<CString>, Failure> {
+unsafe fn json(res: *mut TaosRes) -> Result<*mut c_char, Failure> {
     // SAFETY: the caller's duty.
     let message = unsafe { message(res) }?;
     let Some(meta) = message.set.meta() else {
-        return Ok(None);
+        return Ok(null_mut());
     };
     let text = wait(meta.as_json_text())?;
     if text == "null" {
-        return Ok(None);
+        return Ok(null_mut());
     }
     let text = CString::new(text).map_err(|_| invalid("the meta of the message has a NUL"))?;
-    Ok(Some(text))
+    Ok(give_array(text.as_bytes_with_nul())?.cast())
 }
 
 /// What the message says of tables, as JSON (tmq-raw §6), to be freed with `tmq_free_json_meta`. NULL if it says
@@ -124,9 +124,7 @@ pub unsafe extern "C" fn tmq_get_json_meta(res: *mut TaosRes) -> *mut c_char {
         match unsafe { json(res) } {
             Ok(text) => {
                 forget();
-                text.map_or(null_mut(), |text| {
-                    give_array(text.as_bytes_with_nul()).cast()
-                })
+                text
             }
             Err(failure) => {
                 remember(failure);

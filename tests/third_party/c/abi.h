@@ -115,7 +115,13 @@ typedef struct {
 
 int taos_init(void);
 void taos_cleanup(void);
+typedef struct setConfRet {
+  int retCode;
+  char retMsg[1024];
+} setConfRet;
+
 int taos_options(int option, const void *arg, ...);
+setConfRet taos_set_config(const char *config);
 const char *taos_get_client_info(void);
 const char *taos_data_type(int type);
 
@@ -161,6 +167,10 @@ int taos_result_precision(TAOS_RES *res);
 int *taos_fetch_lengths(TAOS_RES *res);
 TAOS_ROW taos_fetch_row(TAOS_RES *res);
 int taos_fetch_block(TAOS_RES *res, TAOS_ROW *rows);
+int *taos_get_column_data_offset(TAOS_RES *res, int column);
+bool taos_is_null(TAOS_RES *res, int row, int column);
+int taos_is_null_by_column(TAOS_RES *res, int column, bool *result, int *rows);
+int taos_print_row(char *str, TAOS_ROW row, TAOS_FIELD *fields, int count);
 int taos_fetch_block_s(TAOS_RES *res, int *num, TAOS_ROW *rows);
 void taos_fetch_rows_a(TAOS_RES *res, __taos_async_fn_t fp, void *param);
 TAOS_ROW *taos_result_block(TAOS_RES *res);

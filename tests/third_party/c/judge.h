@@ -58,7 +58,7 @@ typedef struct {
 
 /* A callback of the library. */
 void tell(void *param, TAOS_RES *res, int code);
-/* Waits for it; gives the code. */
+/* Waits for it; gives the code. One that never comes ends the program. */
 int wait_for(event *event);
 
 /* Where the server is. */
@@ -73,6 +73,7 @@ void statement2_checks(void);
 void write_checks(void);
 void consumer_checks(void);
 void null_checks(void);
+void misc_checks(void);
 void ending_checks(void);
 
 #endif

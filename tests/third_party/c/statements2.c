@@ -152,7 +152,10 @@ static void queries_behind(void) {
   }
   EXPECT(rows == 2);
   /* An error comes by callback, too. */
-  EXPECT(taos_stmt2_exec(stmt, NULL) != 0 || wait_for(&it) != 0);
+  EXPECT(taos_stmt2_prepare(stmt, "select ts from v2_d where i > ?", 0) == 0);
+  EXPECT(taos_stmt2_exec(stmt, NULL) == 0);
+  EXPECT(wait_for(&it) != 0);
+  EXPECT(strlen(taos_stmt2_error(stmt)) > 0);
   EXPECT(taos_stmt2_close(stmt) == 0);
 }
 
