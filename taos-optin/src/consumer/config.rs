@@ -77,7 +77,10 @@ impl Config {
         }
         for key in NOT_OF_CONSUMERS {
             if dsn.get(key).is_some() {
-                tracing::warn!(key, "ignored: the client library takes no such option for consumers");
+                tracing::warn!(
+                    key,
+                    "ignored: the client library takes no such option for consumers"
+                );
             }
         }
         Ok(Self {

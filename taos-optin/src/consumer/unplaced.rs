@@ -106,9 +106,7 @@ impl Unplaced {
             Some(done) => *done = offset.clone(),
             None => self.done.push(offset.clone()),
         }
-        self.part_with(|kept| {
-            kept.is_of(topic, vgroup) && kept.message_id() <= offset.message_id()
-        })
+        self.part_with(|kept| kept.is_of(topic, vgroup) && kept.message_id() <= offset.message_id())
     }
 
     /// Reading goes on elsewhere in the vgroup, or others do.

@@ -259,7 +259,8 @@ async fn a_commit_waits_for_a_vgroup_that_the_group_has_not_given_back_after_a_c
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_place_of_the_users_does_not_set_back_what_others_committed_while_it_waited_for_its_vgroup() {
+async fn a_place_of_the_users_does_not_set_back_what_others_committed_while_it_waited_for_its_vgroup()
+ {
     let (consumer, _, peer, mut accepts) = with_two_taken(DSN).await;
     drop(peer);
     let script = async {

@@ -54,7 +54,8 @@ async fn what_the_group_has_committed_before_is_not_set_back() {
 }
 
 #[tokio::test]
-async fn what_others_have_committed_meanwhile_is_not_set_back_though_the_library_tells_of_no_change() {
+async fn what_others_have_committed_meanwhile_is_not_set_back_though_the_library_tells_of_no_change()
+ {
     let (consumer, offset, mut peer) = with_one_taken("fake.ask=committed&").await;
     let commit = consumer.commit(offset.clone());
     let (done, ()) = tokio::join!(commit, told(&mut peer, "9"));
