@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use taos::taos_query::common::Ty;
 use taos::*;
 use taos_embedded::Embedded;
 
@@ -215,8 +214,10 @@ async fn names_that_need_backticks_are_bound_and_described() {
     }
 }
 
+#[cfg(feature = "ws")]
 #[tokio::test(flavor = "multi_thread")]
 async fn the_extras_of_the_websocket_statement_block_where_0_12_does() {
+    use taos::taos_query::common::Ty;
     use taos::taos_ws::stmt::{StmtParam, WsFieldsable as _};
 
     let (_server, taos) = connected(
