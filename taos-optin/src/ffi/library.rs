@@ -97,7 +97,12 @@ impl Library {
         // One that is refused stays loaded too: it may have started threads already.
         let opened = ManuallyDrop::new(opened);
         let path = file.display().to_string();
-        let version = version(&opened).map_err(|reason| wrong(format!("{path}: {reason}")))?;
+        let version = version(&opened).map_err(|reason| {
+            wrong(format!(
+                "{path}: {reason}; the DSN parameter `libraryPath` or the variable TAOS_LIBRARY_PATH names another \
+                 file, and `taos+ws://` needs none"
+            ))
+        })?;
         if !version.starts_with("3.") {
             return Err(too_old(&path, &version));
         }

@@ -33,11 +33,11 @@ pub(crate) struct ConnectArgs {
 }
 
 impl ConnectArgs {
-    /// `host:port` as messages show it.
+    /// `host:port` as messages show it; which port stands for 0 only the library knows.
     pub(crate) fn address(&self) -> String {
         match (&self.host, self.port) {
             (None, 0) => "the first endpoint of the client library's configuration".to_owned(),
-            (Some(host), 0) => format!("{host}:6030"),
+            (Some(host), 0) => host.clone(),
             (host, port) => format!("{}:{port}", host.as_deref().unwrap_or("localhost")),
         }
     }
