@@ -12,9 +12,8 @@ use taos_query::{SchemalessPrecision, SchemalessProtocol, SmlDataBuilder};
 use crate::args::{optional_text, put, request_id, text, without_end};
 use crate::binds::array;
 use crate::connect::Conn;
-use crate::error::{Failure, forget, remember};
+use crate::error::{Failure, remember};
 use crate::guard::guard;
-use crate::handle::give;
 use crate::result::Res;
 use crate::runtime::wait;
 use crate::statement::connection;
@@ -131,6 +130,18 @@ fn rows(protocol: SchemalessProtocol, lines: &[String]) -> Option<usize> {
 }
 
 impl Write {
+    /// Without a time to live, a request id and a key of names.
+    const fn new(name: &'static str, protocol: c_int, precision: c_int) -> Self {
+        Self {
+            name,
+            protocol,
+            precision,
+            ttl: 0,
+            reqid: 0,
+            tbname_key: ptr::null(),
+        }
+    }
+
     /// # Safety
     /// As [`Lines::read`]; the key is NULL or a text.
     unsafe fn send(&self, conn: &Conn, lines: &Lines) -> Result<(usize, Option<usize>), Failure> {
@@ -171,17 +182,15 @@ impl Write {
             // SAFETY: as the caller says.
             match unsafe { self.send(conn, lines) } {
                 Ok((affected, rows)) => {
-                    forget();
                     let rows = rows.unwrap_or(affected);
                     // SAFETY: as the caller says.
                     unsafe { put(total, i32::try_from(rows).unwrap_or(i32::MAX)) };
-                    give(Res::affected(i64::try_from(affected).unwrap_or(i64::MAX)))
+                    Res::affected(i64::try_from(affected).unwrap_or(i64::MAX)).into_handle()
                 }
                 Err(failure) => {
-                    remember(failure.clone());
                     // SAFETY: as the caller says.
                     unsafe { put(total, 0) };
-                    give(Res::failed(failure))
+                    Res::failed(failure).into_handle()
                 }
             }
         })
@@ -201,14 +210,7 @@ pub unsafe extern "C" fn taos_schemaless_insert(
     protocol: c_int,
     precision: c_int,
 ) -> *mut TaosRes {
-    let write = Write {
-        name: "taos_schemaless_insert",
-        protocol,
-        precision,
-        ttl: 0,
-        reqid: 0,
-        tbname_key: ptr::null(),
-    };
+    let write = Write::new("taos_schemaless_insert", protocol, precision);
     // SAFETY: as the caller says.
     unsafe { write.run(taos, &Lines::Each(lines, numLines), ptr::null_mut()) }
 }
@@ -228,12 +230,8 @@ pub unsafe extern "C" fn taos_schemaless_insert_with_reqid(
     reqid: i64,
 ) -> *mut TaosRes {
     let write = Write {
-        name: "taos_schemaless_insert_with_reqid",
-        protocol,
-        precision,
-        ttl: 0,
         reqid,
-        tbname_key: ptr::null(),
+        ..Write::new("taos_schemaless_insert_with_reqid", protocol, precision)
     };
     // SAFETY: as the caller says.
     unsafe { write.run(taos, &Lines::Each(lines, numLines), ptr::null_mut()) }
@@ -254,12 +252,8 @@ pub unsafe extern "C" fn taos_schemaless_insert_ttl(
     ttl: i32,
 ) -> *mut TaosRes {
     let write = Write {
-        name: "taos_schemaless_insert_ttl",
-        protocol,
-        precision,
         ttl,
-        reqid: 0,
-        tbname_key: ptr::null(),
+        ..Write::new("taos_schemaless_insert_ttl", protocol, precision)
     };
     // SAFETY: as the caller says.
     unsafe { write.run(taos, &Lines::Each(lines, numLines), ptr::null_mut()) }
@@ -281,12 +275,9 @@ pub unsafe extern "C" fn taos_schemaless_insert_ttl_with_reqid(
     reqid: i64,
 ) -> *mut TaosRes {
     let write = Write {
-        name: "taos_schemaless_insert_ttl_with_reqid",
-        protocol,
-        precision,
         ttl,
         reqid,
-        tbname_key: ptr::null(),
+        ..Write::new("taos_schemaless_insert_ttl_with_reqid", protocol, precision)
     };
     // SAFETY: as the caller says.
     unsafe { write.run(taos, &Lines::Each(lines, numLines), ptr::null_mut()) }
@@ -336,14 +327,7 @@ pub unsafe extern "C" fn taos_schemaless_insert_raw(
     protocol: c_int,
     precision: c_int,
 ) -> *mut TaosRes {
-    let write = Write {
-        name: "taos_schemaless_insert_raw",
-        protocol,
-        precision,
-        ttl: 0,
-        reqid: 0,
-        tbname_key: ptr::null(),
-    };
+    let write = Write::new("taos_schemaless_insert_raw", protocol, precision);
     // SAFETY: as the caller says.
     unsafe { write.run(taos, &Lines::Raw(lines, len), totalRows) }
 }
@@ -364,12 +348,8 @@ pub unsafe extern "C" fn taos_schemaless_insert_raw_with_reqid(
     reqid: i64,
 ) -> *mut TaosRes {
     let write = Write {
-        name: "taos_schemaless_insert_raw_with_reqid",
-        protocol,
-        precision,
-        ttl: 0,
         reqid,
-        tbname_key: ptr::null(),
+        ..Write::new("taos_schemaless_insert_raw_with_reqid", protocol, precision)
     };
     // SAFETY: as the caller says.
     unsafe { write.run(taos, &Lines::Raw(lines, len), totalRows) }
@@ -391,12 +371,8 @@ pub unsafe extern "C" fn taos_schemaless_insert_raw_ttl(
     ttl: i32,
 ) -> *mut TaosRes {
     let write = Write {
-        name: "taos_schemaless_insert_raw_ttl",
-        protocol,
-        precision,
         ttl,
-        reqid: 0,
-        tbname_key: ptr::null(),
+        ..Write::new("taos_schemaless_insert_raw_ttl", protocol, precision)
     };
     // SAFETY: as the caller says.
     unsafe { write.run(taos, &Lines::Raw(lines, len), totalRows) }
@@ -420,12 +396,13 @@ pub unsafe extern "C" fn taos_schemaless_insert_raw_ttl_with_reqid(
     reqid: i64,
 ) -> *mut TaosRes {
     let write = Write {
-        name: "taos_schemaless_insert_raw_ttl_with_reqid",
-        protocol,
-        precision,
         ttl,
         reqid,
-        tbname_key: ptr::null(),
+        ..Write::new(
+            "taos_schemaless_insert_raw_ttl_with_reqid",
+            protocol,
+            precision,
+        )
     };
     // SAFETY: as the caller says.
     unsafe { write.run(taos, &Lines::Raw(lines, len), totalRows) }
