@@ -190,14 +190,10 @@ pub(super) fn limited(sql: String, query: &Query, columns: usize, per_group: boo
 
 /// One table: ascending time, without asking.
 pub(super) fn natural_order(scope: &Scope) -> Vec<String> {
-    let Some(table) = &scope.table else {
+    if scope.table.is_none() {
         return Vec::new();
-    };
-    let n = scope.number;
-    let mut order = vec![format!("a{n}.ts")];
-    let key = table.columns.iter().find(|column| column.composite_key);
-    order.extend(key.map(|column| format!("a{n}.c{}", column.id)));
-    order
+    }
+    scope.time.iter().chain(&scope.key).cloned().collect()
 }
 
 pub(super) fn tags_from(scope: &Scope) -> (String, Option<String>) {

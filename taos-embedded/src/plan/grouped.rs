@@ -23,6 +23,7 @@ impl Planner<'_> {
         scope: &Scope,
         outputs: Vec<Output>,
         filter: &Filter,
+        window: Option<WindowSql>,
     ) -> Result<Planned, SqlError> {
         if select.tags {
             return Err(SqlError::unsupported("select tags with aggregates"));
@@ -33,7 +34,8 @@ impl Planner<'_> {
         let mut from_extra = String::new();
         let mut grouping = self.grouping(select, scope, &outputs)?;
         let mut window_filter = Vec::new();
-        if let Some(window) = &select.window {
+        grouping.window = window;
+        if let (None, Some(window)) = (&grouping.window, &select.window) {
             grouping.window =
                 Some(self.interval(window, scope, &mut from_extra, &mut window_filter)?);
         }
@@ -46,6 +48,7 @@ impl Planner<'_> {
             && grouping.written
             && grouping.window.is_none()
             && tag_keys
+            && scope.from.is_none()
             && (scope.is_super() || scope.is_child());
         grouping.companion = self.companion(&outputs, scope)?;
 
@@ -330,6 +333,9 @@ impl GroupedSql<'_> {
         else {
             return None;
         };
+        if self.scope.from.is_some() {
+            return None;
+        }
         if !self.scope.is_super() {
             let rows = where_sql(filters);
             return Some(format!("{time} = (SELECT max({time}){from}{rows})"));

@@ -6,9 +6,13 @@ mod clauses;
 mod compare;
 mod decimal;
 mod delete;
+mod derived;
 mod expr;
+mod fill;
 mod functions;
 mod grouped;
+mod interp;
+mod join;
 mod json;
 mod name;
 mod planner;
@@ -16,12 +20,14 @@ mod scalar;
 mod schema;
 mod scope;
 mod select;
+mod series;
 mod shift;
 mod source;
 #[cfg(test)]
 mod tests;
 mod time;
 mod types;
+mod windows;
 mod zone;
 
 pub(crate) use aggregate::{any as any_part, contains as has_aggregate};

@@ -29,6 +29,10 @@ pub(crate) struct Scope {
     /// The time of a row, as SQL.
     pub(crate) time: Option<String>,
     pub(crate) table: Option<TableInfo>,
+    /// The subtable's name, as SQL, where rows come from no stored table but know it.
+    pub(crate) tbname: Option<String>,
+    /// Composite key beside the time, as SQL.
+    pub(crate) key: Option<String>,
     /// What stands behind FROM when the source is no stored table.
     pub(crate) from: Option<String>,
     /// Distinguishes the SQL aliases `a{n}` and `g{n}`.
@@ -46,6 +50,8 @@ impl Scope {
             precision,
             time: None,
             table: None,
+            tbname: None,
+            key: None,
             from: None,
             number: 0,
             tags_used: Cell::new(false),
@@ -80,6 +86,12 @@ impl Scope {
             columns,
             precision: table.precision,
             time: Some(format!("a{number}.ts")),
+            key: table
+                .columns
+                .iter()
+                .find(|column| column.composite_key)
+                .map(|column| format!("a{number}.c{}", column.id)),
+            tbname: None,
             table: Some(table),
             from: None,
             number,
@@ -158,6 +170,9 @@ impl Scope {
     /// `tbname`.
     pub(crate) fn table_name(&self) -> Result<Typed, SqlError> {
         let ty = ColType::sized(Ty::VarChar, 270);
+        if let Some(name) = &self.tbname {
+            return Ok(Typed::new(name.clone(), ty, USES_TAGS));
+        }
         match &self.table {
             Some(table) if table.kind == TableKind::Normal => Ok(Typed::new(
                 format!("'{}'", table.name.replace('\'', "''")),

@@ -8,13 +8,14 @@ use super::clauses::{
     listed, many_columns, natural_order, no_groups, position, result_columns, tags_from,
     time_column, where_sql,
 };
+use super::derived::Wanted;
 use super::expr::{Place, condition};
 use super::planner::{Planned, Planner};
 use super::scope::{Scope, is_tbname};
 use super::types::{ColType, Typed, USES_DATA, USES_TAGS};
 use super::{ResultColumn, cast, json, name};
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, FillMode, OrderItem, Query, QueryBody, Select, Window};
+use crate::sql::ast::{Expr, ExprKind, OrderItem, Query, QueryBody, Select};
 
 /// A column of the result before it is planned.
 pub(super) struct Output {
@@ -150,8 +151,7 @@ impl Planner<'_> {
     }
 
     fn select(&mut self, select: &Select, query: &Query) -> Result<Planned, SqlError> {
-        self.refuse(select)?;
-        let scope = self.source(select.from.as_ref())?;
+        let mut scope = self.source(select.from.as_ref())?;
         let outputs = self.outputs(select, &scope)?;
         let grouped = !select.group_by.is_empty()
             || select.window.is_some()
@@ -165,34 +165,26 @@ impl Planner<'_> {
         if select.filter.as_ref().is_some_and(contains) {
             return Err(aggregate_not_allowed());
         }
-        let filter = self.filter(select.filter.as_ref(), &scope)?;
-        if grouped {
-            self.grouped_select(select, query, &scope, outputs, &filter)
-        } else {
-            self.row_select(select, query, &scope, outputs, &filter)
+        let mut filter = self.filter(select.filter.as_ref(), &scope)?;
+        if let Some(planned) = self.interp_select(select, query, &scope, &filter)? {
+            return Ok(planned);
         }
-    }
-
-    /// Clauses that are read but not done.
-    fn refuse(&self, select: &Select) -> Result<(), SqlError> {
-        if select.range.is_some() {
-            return Err(SqlError::unsupported("range"));
+        if let Some(planned) = self.series_select(select, query, &scope, &filter)? {
+            return Ok(planned);
         }
-        if select.every.is_some() {
-            return Err(SqlError::unsupported("every"));
+        if !grouped {
+            return self.row_select(select, query, &scope, outputs, &filter);
         }
-        if let Some(fill) = &select.fill
-            && fill.mode != FillMode::None
-        {
-            return Err(SqlError::unsupported("fill"));
+        if let Some(planned) = self.filled_select(select, query, &scope, &outputs, &filter)? {
+            return Ok(planned);
         }
-        match &select.window {
-            Some(Window::Session { .. }) => Err(SqlError::unsupported("session")),
-            Some(Window::State { .. }) => Err(SqlError::unsupported("state_window")),
-            Some(Window::Event { .. }) => Err(SqlError::unsupported("event_window")),
-            Some(Window::Count { .. }) => Err(SqlError::unsupported("count_window")),
-            None | Some(Window::Interval { .. }) => Ok(()),
+        let wanted = Wanted::of(select, query);
+        let mut window = None;
+        if let Some((rows, over)) = self.row_window(select, &scope, &mut filter, &wanted)? {
+            scope = rows;
+            window = Some(over);
         }
+        self.grouped_select(select, query, &scope, outputs, &filter, window)
     }
 
     // ---- the columns ----

@@ -14,7 +14,7 @@ impl Planner<'_> {
     pub(crate) fn source(&mut self, from: Option<&TableRef>) -> Result<Scope, SqlError> {
         match from {
             None => Ok(Scope::empty(self.current_precision()?)),
-            Some(TableRef::Join(_)) => Err(SqlError::unsupported("join")),
+            Some(TableRef::Join(join)) => self.join(join),
             Some(TableRef::Subquery { query, alias }) => {
                 let planned = self.query(query)?;
                 let number = self.next_number();
