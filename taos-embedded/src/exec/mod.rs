@@ -4,7 +4,7 @@ mod alter;
 pub(crate) mod bound;
 mod changes;
 mod database;
-mod decimal;
+pub(crate) mod decimal;
 mod delete;
 mod describe;
 pub(crate) mod geometry;

@@ -250,7 +250,7 @@ impl Planner<'_> {
             return Err(type_error(name));
         }
         if first.ty.is_decimal() {
-            return Err(SqlError::unsupported(format!("{name} of decimals")));
+            return Ok(super::decimal::avg(first));
         }
         let null = first.is_null();
         if !first.ty.is_number() && !null {
@@ -344,10 +344,7 @@ fn sum(first: &Typed) -> Result<(String, ColType), SqlError> {
     let ty = first.ty;
     let sql = &first.sql;
     if ty.is_decimal() {
-        let mut sum = ColType::sized(Ty::Decimal, 16);
-        sum.precision = 38;
-        sum.scale = ty.scale;
-        return Ok((format!("td_dec_sum({sql})"), sum));
+        return Ok(super::decimal::sum(first));
     }
     Ok(match ty.ty {
         Ty::UBigInt => (format!("td_u64_sum({sql})"), ColType::fixed(Ty::UBigInt)),

@@ -2,6 +2,7 @@
 
 use taos_query::common::{Precision, Ty};
 
+use super::decimal;
 use super::expr::real;
 use super::planner::Planner;
 use super::scalar::type_error;
@@ -24,6 +25,9 @@ pub(crate) fn as_type(
     if value.ty == ty {
         return Ok(value.sql.clone());
     }
+    if ty.is_decimal() {
+        return decimal::converted(value, ty);
+    }
     let data_type = DataType {
         ty: ty.ty,
         length: Some(ty.length),
@@ -44,6 +48,7 @@ pub(crate) fn cast(
     precision: Precision,
 ) -> Result<Typed, SqlError> {
     let ty = match data_type.ty {
+        Ty::Decimal | Ty::Decimal64 => return decimal::cast(value, data_type),
         Ty::VarChar => ColType::sized(Ty::VarChar, data_type.length.unwrap_or(65517)),
         Ty::NChar => ColType::sized(Ty::NChar, data_type.length.unwrap_or(16379)),
         ty if ty.fixed_length() > 0 => ColType::fixed(ty),

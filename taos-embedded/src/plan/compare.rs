@@ -59,9 +59,14 @@ pub(crate) fn in_list(
     let mut uses = value.uses;
     // Items that ask the same form of the value share one IN.
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    let inexact = super::decimal::inexact(value, list);
     for item in list.iter().filter(|item| !item.is_null()) {
         uses |= item.uses;
-        let (a, b) = sides(planner, value, item, precision, true)?;
+        let (a, b) = if inexact {
+            (real(value)?, real(item)?)
+        } else {
+            sides(planner, value, item, precision, true)?
+        };
         match groups.iter_mut().find(|(form, _)| *form == a) {
             Some((_, items)) => items.push(b),
             None => groups.push((a, vec![b])),

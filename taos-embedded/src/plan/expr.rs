@@ -256,7 +256,7 @@ impl Planner<'_> {
                     return Ok(self.float(-value));
                 }
                 if typed.ty.is_decimal() {
-                    return super::decimal::negate(&typed);
+                    return Ok(super::decimal::negate(&typed));
                 }
                 if typed.ty.ty == Ty::Timestamp {
                     return Err(SqlError::invalid_operation());
@@ -330,7 +330,7 @@ impl Planner<'_> {
             return super::shift::time_arithmetic(self, op, left, right, place);
         }
         if left.ty.is_decimal() || right.ty.is_decimal() {
-            return super::decimal::arithmetic(self, op, left, right);
+            return super::decimal::arithmetic(op, left, right);
         }
         let (a, b) = (real(left)?, real(right)?);
         let sql = match op {
@@ -416,7 +416,7 @@ fn common_type(values: &[Typed]) -> Result<ColType, SqlError> {
         } else if ty.ty == Ty::Timestamp || other.ty == Ty::Timestamp {
             return Err(SqlError::unsupported("CASE with times and other branches"));
         } else if ty.is_decimal() || other.is_decimal() {
-            return Err(SqlError::unsupported("CASE with decimal branches"));
+            super::decimal::common(ty, other)?
         } else if ty.is_float() && other.is_float() {
             ColType::fixed(Ty::Double)
         } else if ty.is_text() && other.is_text() {

@@ -27,6 +27,7 @@ mod source;
 mod tests;
 mod time;
 mod types;
+mod wide;
 mod windows;
 mod zone;
 

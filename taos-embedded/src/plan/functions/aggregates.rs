@@ -4,8 +4,10 @@ use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
+use super::decimals::{Number, divide, unscaled};
 use super::{number, owned, single};
-use crate::plan::decimal::{from_bytes, to_bytes};
+use crate::exec::decimal::overflow;
+use crate::plan::decimal::to_bytes;
 use crate::sql::SqlError;
 
 fn flags() -> FunctionFlags {
@@ -43,7 +45,8 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_aggregate_function("td_leastsquares", 3, flags(), LeastSquares)?;
     connection.create_aggregate_function("td_sum", 1, flags(), SignedSum)?;
     connection.create_aggregate_function("td_u64_sum", 1, flags(), UnsignedSum)?;
-    connection.create_aggregate_function("td_dec_sum", 1, flags(), DecimalSum)
+    connection.create_aggregate_function("td_dec_sum", 1, flags(), DecimalSum)?;
+    connection.create_aggregate_function("td_dec_avg", 3, flags(), DecimalMean)
 }
 
 #[derive(Clone, Copy)]
@@ -429,27 +432,69 @@ const DECIMAL_LIMIT: u128 = 10_u128.pow(38);
 
 struct DecimalSum;
 
-impl Aggregate<Option<i128>, Value> for DecimalSum {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Option<i128>> {
+/// The sum of decimals and their number; `None` before the first.
+type Total = Option<(i128, i128)>;
+
+fn add_decimal(value: ValueRef<'_>, total: &mut Total) -> Result<(), SqlError> {
+    let Some(value) = unscaled(value) else {
+        return Ok(());
+    };
+    let (sum, count) = total.unwrap_or_default();
+    let sum = sum.checked_add(value);
+    let sum = sum.filter(|sum| sum.unsigned_abs() < DECIMAL_LIMIT);
+    *total = Some((sum.ok_or_else(overflow)?, count + 1));
+    Ok(())
+}
+
+fn refused(error: SqlError) -> rusqlite::Error {
+    rusqlite::Error::UserFunctionError(error.into())
+}
+
+impl Aggregate<Total, Value> for DecimalSum {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Total> {
         Ok(None)
     }
 
-    fn step(&self, context: &mut Context<'_>, sum: &mut Option<i128>) -> rusqlite::Result<()> {
-        let value = match context.get_raw(0) {
-            ValueRef::Integer(value) => i128::from(value),
-            ValueRef::Blob(bytes) => from_bytes(bytes).unwrap_or_default(),
-            _ => return Ok(()),
-        };
-        let total = sum.unwrap_or(0).checked_add(value);
-        let total = total.filter(|total| total.unsigned_abs() < DECIMAL_LIMIT);
-        let overflow = || SqlError::new(0x013D, "Decimal value overflow");
-        *sum = Some(total.ok_or_else(|| rusqlite::Error::UserFunctionError(overflow().into()))?);
-        Ok(())
+    fn step(&self, context: &mut Context<'_>, total: &mut Total) -> rusqlite::Result<()> {
+        add_decimal(context.get_raw(0), total).map_err(refused)
     }
 
-    fn finalize(&self, _: &mut Context<'_>, sum: Option<Option<i128>>) -> rusqlite::Result<Value> {
-        Ok(sum
+    fn finalize(&self, _: &mut Context<'_>, total: Option<Total>) -> rusqlite::Result<Value> {
+        Ok(total
             .flatten()
-            .map_or(Value::Null, |sum| Value::Blob(to_bytes(sum))))
+            .map_or(Value::Null, |(sum, _)| Value::Blob(to_bytes(sum))))
+    }
+}
+
+/// The mean of decimals: value, their scale, the wanted one.
+struct DecimalMean;
+
+impl Aggregate<(Total, u32, u32), Value> for DecimalMean {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(Total, u32, u32)> {
+        Ok((None, 0, 0))
+    }
+
+    fn step(
+        &self,
+        context: &mut Context<'_>,
+        (total, own, wanted): &mut (Total, u32, u32),
+    ) -> rusqlite::Result<()> {
+        *own = context.get(1)?;
+        *wanted = context.get(2)?;
+        add_decimal(context.get_raw(0), total).map_err(refused)
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        state: Option<(Total, u32, u32)>,
+    ) -> rusqlite::Result<Value> {
+        let Some((Some((sum, count)), own, wanted)) = state else {
+            return Ok(Value::Null);
+        };
+        let number = |unscaled, scale| Number { unscaled, scale };
+        let mean = divide(number(sum, own), number(count, 0), wanted, 38);
+        mean.map(|mean| Value::Blob(to_bytes(mean)))
+            .map_err(refused)
     }
 }

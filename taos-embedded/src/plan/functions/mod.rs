@@ -1,6 +1,7 @@
 //! The dialect's functions inside SQLite. All names begin with `td_`.
 
 mod aggregates;
+mod decimals;
 mod jsons;
 mod numbers;
 mod texts;
@@ -20,6 +21,7 @@ type Output = rusqlite::Result<Value>;
 /// What SQLite says.
 pub(crate) fn register_functions(connection: &Connection) -> rusqlite::Result<()> {
     numbers::register(connection)?;
+    decimals::register(connection)?;
     texts::register(connection)?;
     times::register(connection)?;
     jsons::register(connection)?;

@@ -2,14 +2,12 @@ use rusqlite::Connection;
 use rusqlite::types::{Value, ValueRef};
 
 use super::{Args, cut, fallible, finite, number, single, strict};
-use crate::plan::decimal::{from_bytes, to_bytes};
 use crate::sql::SqlError;
 
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     doubles(connection)?;
     keeping(connection)?;
     unsigned(connection)?;
-    decimals(connection)?;
     strict(connection, "td_f32", 1, |args| {
         finite(f64::from(single(args.real(0)?)))
     })?;
@@ -167,54 +165,5 @@ fn unsigned(connection: &Connection) -> rusqlite::Result<()> {
     })?;
     strict(connection, "td_u64_from", 1, |args| {
         Some(stored(args.int(0)?.cast_unsigned()))
-    })
-}
-
-fn unscaled(value: ValueRef<'_>) -> Option<i128> {
-    match value {
-        ValueRef::Integer(value) => Some(i128::from(value)),
-        ValueRef::Blob(bytes) => from_bytes(bytes),
-        _ => None,
-    }
-}
-
-fn decimals(connection: &Connection) -> rusqlite::Result<()> {
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "a decimal beside a double is computed as one"
-    )]
-    strict(connection, "td_dec_real", 2, |args| {
-        let scale = i32::try_from(args.int(1)?).ok()?;
-        finite(unscaled(args.get(0))? as f64 / 10_f64.powi(scale))
-    })?;
-    strict(connection, "td_dec_scaled", 2, |args| {
-        // What does not fit is beyond every decimal on the same side.
-        let factor = 10_i128.saturating_pow(u32::try_from(args.int(1)?).ok()?);
-        let scaled = unscaled(args.get(0))?.saturating_mul(factor);
-        Some(Value::Blob(to_bytes(scaled)))
-    })?;
-    strict(connection, "td_dec_neg", 1, |args| {
-        Some(Value::Blob(to_bytes(unscaled(args.get(0))?.checked_neg()?)))
-    })?;
-    fallible(connection, "td_dec_round", 2, |args| {
-        let rounded = || {
-            let factor = 10_i128.checked_pow(u32::try_from(args.int(1)?).ok()?)?;
-            let value = unscaled(args.get(0))?;
-            let half = value.signum() * (factor / 2);
-            i64::try_from(value.checked_add(half)? / factor).ok()
-        };
-        let rounded = rounded().map(Value::Integer);
-        rounded
-            .map(Some)
-            .ok_or_else(|| SqlError::unsupported("a cast of so long a decimal to an integer"))
-    })?;
-    strict(connection, "td_dec_text", 2, |args| {
-        let scale = usize::try_from(args.int(1)?).ok()?;
-        let value = unscaled(args.get(0))?;
-        let sign = if value < 0 { "-" } else { "" };
-        let digits = format!("{:0width$}", value.unsigned_abs(), width = scale + 1);
-        let (whole, part) = digits.split_at(digits.len() - scale);
-        let point = if scale > 0 { "." } else { "" };
-        Some(Value::Text(format!("{sign}{whole}{point}{part}")))
     })
 }
