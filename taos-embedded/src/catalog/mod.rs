@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use taos_query::common::{Precision, Ty};
 
 pub(crate) use options::Options;
@@ -227,11 +228,34 @@ pub(crate) struct Child {
 /// A user and what checks the password.
 #[derive(Clone)]
 pub(crate) struct User {
+    /// Empty beside a hash that holds its own.
     pub(crate) salt: Vec<u8>,
     pub(crate) hash: Vec<u8>,
     /// May do everything and cannot be dropped.
     pub(crate) administrator: bool,
     pub(crate) created: i64,
+    pub(crate) rights: Rights,
+}
+
+/// What CREATE and ALTER USER say of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Rights {
+    /// May log in.
+    pub(crate) enable: bool,
+    /// May see the tables about the server itself.
+    pub(crate) sysinfo: bool,
+    pub(crate) createdb: bool,
+}
+
+impl Default for Rights {
+    fn default() -> Self {
+        Self {
+            enable: true,
+            sysinfo: true,
+            createdb: false,
+        }
+    }
 }
 
 impl std::fmt::Debug for User {

@@ -173,10 +173,12 @@ fn load_children(
 
 fn load_users(connection: &Connection, catalog: &mut Catalog) -> rusqlite::Result<()> {
     let mut statement =
-        connection.prepare("SELECT name, salt, hash, administrator, created FROM usr")?;
+        connection.prepare("SELECT name, salt, hash, administrator, created, rights FROM usr")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
+        let rights: String = row.get(5)?;
         let user = User {
+            rights: serde_json::from_str(&rights).map_err(|_| damaged("rights of a user"))?,
             salt: row.get(1)?,
             hash: row.get(2)?,
             administrator: row.get(3)?,

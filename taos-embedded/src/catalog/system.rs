@@ -517,10 +517,10 @@ pub(super) fn users(catalog: &Catalog) -> Vec<Vec<Value>> {
         let administrator = int(u8::from(user.administrator));
         vec![
             text(name),
-            administrator.clone(),
-            int(1),
-            int(1),
             administrator,
+            int(u8::from(user.rights.enable)),
+            int(u8::from(user.rights.sysinfo)),
+            int(u8::from(user.rights.createdb)),
             int(user.created),
             Value::Null,
         ]

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::Options;
 
 /// The version of the file's layout. A release reads what is not newer than its own.
-pub(crate) const FORMAT: i64 = 2;
+pub(crate) const FORMAT: i64 = 3;
 
 /// What a file of the first layout was made with.
 const FIRST: &str = "
@@ -34,9 +34,14 @@ CREATE TABLE grp_offset (grp TEXT NOT NULL, topic TEXT NOT NULL, vgroup INTEGER 
 INSERT INTO meta VALUES ('next_vgroup', 2);
 ";
 
+/// What the third layout adds: rights of users.
+const THIRD: &str = "
+ALTER TABLE usr ADD COLUMN rights TEXT NOT NULL DEFAULT '{}';
+";
+
 /// What a fresh file is made with.
 pub(crate) fn schema_sql() -> String {
-    format!("{FIRST}{SECOND}")
+    format!("{FIRST}{SECOND}{THIRD}")
 }
 
 /// Brings a file of an older layout up to the present one, all or nothing.
@@ -45,11 +50,21 @@ pub(crate) fn upgrade(connection: &Connection, format: i64) -> rusqlite::Result<
         return Ok(());
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
-    let outcome = second(connection).and_then(|()| connection.execute_batch("COMMIT"));
+    let outcome = steps(connection, format).and_then(|()| connection.execute_batch("COMMIT"));
     if outcome.is_err() && !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK")?;
     }
     outcome
+}
+
+fn steps(connection: &Connection, format: i64) -> rusqlite::Result<()> {
+    if format < 2 {
+        second(connection)?;
+    }
+    connection.execute_batch(THIRD)?;
+    connection
+        .execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [FORMAT])
+        .map(drop)
 }
 
 /// The databases get vgroups in the order of their names, as they were shown before; their topics, which
@@ -83,9 +98,7 @@ fn second(connection: &Connection) -> rusqlite::Result<()> {
             [],
         )?;
     }
-    connection
-        .execute("UPDATE meta SET value = ?1 WHERE key = 'format'", [FORMAT])
-        .map(drop)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ pub use session::Session;
 
 use crate::clock::nanos;
 use crate::exec::{
-    Passwords, choose_administrator, ensure_administrator, resolve_topics, set_administrator,
+    Passwords, choose_administrator, ensure_administrator, renew, resolve_topics, set_administrator,
 };
 use crate::server::Emulated;
 use crate::store::Store;
@@ -79,9 +79,13 @@ impl Engine {
     /// Checks a user's password.
     ///
     /// # Errors
-    /// 0x0357 for a wrong password, 0x0351 for an unknown user.
+    /// 0x0357 for a wrong password, 0x0351 for an unknown user, 0x0315 for a disabled one.
     pub fn login(&self, user: &str, password: &str) -> Result<(), SqlError> {
-        self.passwords.check(&self.store.catalog(), user, password)
+        let catalog = self.store.catalog();
+        if self.passwords.check(&catalog, user, password)? {
+            renew(&self.store, user, password)?;
+        }
+        Ok(())
     }
 
     /// Makes `user` with `password` the administrator, in place of the one before.

@@ -18,6 +18,7 @@ mod log_replay_tests;
 #[cfg(test)]
 mod log_tests;
 mod meta;
+mod passwords;
 mod rows;
 mod schemaless;
 mod select_into;
@@ -35,7 +36,8 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
-pub(crate) use users::{Passwords, choose_administrator, ensure_administrator, set_administrator};
+pub(crate) use passwords::Passwords;
+pub(crate) use users::{choose_administrator, ensure_administrator, renew, set_administrator};
 
 use crate::catalog::{Catalog, Found, View, is_system_database};
 use crate::engine::{Answer, ResultRows};
@@ -138,6 +140,7 @@ impl Exec<'_> {
             Statement::DropTopic(drop) => self.drop_topic(drop)?,
             Statement::DropConsumerGroup(drop) => self.drop_consumer_group(drop)?,
             Statement::CreateUser(create) => self.create_user(create)?,
+            Statement::AlterUser(alter) => self.alter_user(alter)?,
             Statement::DropUser(drop) => self.drop_user(drop)?,
             Statement::DropFunction(drop) if drop.if_exists => 0,
             Statement::DropFunction(_) => {

@@ -1,131 +1,74 @@
-//! Users and their passwords, which are stored salted and hashed.
+//! Users: who there is, and what they may do.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use rand::RngCore as _;
-use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 
 use super::Exec;
-use crate::catalog::{Catalog, User};
+use super::passwords::{DEFAULT_PASSWORD, UNKNOWN, hash, is_old, matches};
+use crate::catalog::{Rights, User};
 use crate::sql::SqlError;
-use crate::sql::ast::{CreateUser, DropNamed};
-use crate::store::{Store, Write};
+use crate::sql::ast::{AlterUser, CreateUser, DropNamed, UserRights};
+use crate::store::{Store, Write, internal};
 
 const EXISTS: u32 = 0x0350;
-const UNKNOWN: u32 = 0x0351;
-const WRONG_PASSWORD: u32 = 0x0357;
 const NO_RIGHTS: u32 = 0x0303;
-/// Makes guessing at a stolen file slow, and a login still quick.
-const ROUNDS: usize = 4096;
+const TOO_LONG: u32 = 0x2610;
+const TOO_SHORT: u32 = 0x2611;
+const WEAK: u32 = 0x2648;
+
+/// Longest name in bytes.
+const USER_NAME: usize = 23;
+const SHORTEST_PASSWORD: usize = 8;
+const LONGEST_PASSWORD: usize = 255;
+/// Characters that count as special in a password.
+const SPECIAL: &str = "!@#$%^&*()-_+=[]{}:;><?|~,.";
 
 const DEFAULT_USER: &str = "root";
-const DEFAULT_PASSWORD: &str = "taosdata";
 
-fn hash(salt: &[u8], password: &str) -> [u8; 32] {
-    let mut digest: [u8; 32] = Sha256::new()
-        .chain_update(salt)
-        .chain_update(password)
-        .finalize()
-        .into();
-    for _ in 1..ROUNDS {
-        digest = Sha256::new()
-            .chain_update(digest)
-            .chain_update(salt)
-            .finalize()
-            .into();
-    }
-    digest
-}
-
-/// Compares without telling by its time where the difference is.
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |acc, (x, y)| acc | (x ^ y)) == 0
-}
-
-/// A user as stored, and the keyed digest of the password that was right.
-type Known = (Arc<User>, [u8; 32]);
-
-/// Remembers, under a key of this process, which passwords were right, because every REST request logs in
-/// anew.
-#[derive(Default)]
-pub(crate) struct Passwords {
-    key: std::sync::OnceLock<[u8; 32]>,
-    right: Mutex<HashMap<String, Known>>,
-}
-
-impl std::fmt::Debug for Passwords {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Passwords")
-    }
-}
-
-impl Passwords {
-    /// # Errors
-    /// 0x0351 for an unknown user, 0x0357 for a wrong password.
-    pub(crate) fn check(
-        &self,
-        catalog: &Catalog,
-        name: &str,
-        password: &str,
-    ) -> Result<(), SqlError> {
-        let user = catalog
-            .users
-            .get(name)
-            .ok_or_else(|| SqlError::new(UNKNOWN, "Invalid user"))?;
-        let key = self.key.get_or_init(|| {
-            let mut key = [0; 32];
-            rand::rng().fill_bytes(&mut key);
-            key
-        });
-        let short: [u8; 32] = Sha256::new()
-            .chain_update(key)
-            .chain_update(password)
-            .finalize()
-            .into();
-        let known = {
-            let right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
-            right
-                .get(name)
-                .is_some_and(|(of, known)| Arc::ptr_eq(of, user) && same(known, &short))
-        };
-        if known {
-            return Ok(());
-        }
-        if !same(&hash(&user.salt, password), &user.hash) {
-            return Err(SqlError::new(WRONG_PASSWORD, "Authentication failure"));
-        }
-        let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
-        right.retain(|name, _| catalog.users.contains_key(name));
-        right.insert(name.to_owned(), (Arc::clone(user), short));
-        Ok(())
-    }
-}
-
-fn new_user(password: &str, administrator: bool, created: i64) -> User {
-    let mut salt = vec![0; 16];
-    rand::rng().fill_bytes(&mut salt);
-    User {
-        hash: hash(&salt, password).to_vec(),
-        salt,
+fn new_user(password: &str, administrator: bool, created: i64) -> Result<User, SqlError> {
+    Ok(User {
+        hash: hash(password)?,
+        salt: Vec::new(),
         administrator,
         created,
-    }
+        rights: Rights {
+            createdb: administrator,
+            ..Rights::default()
+        },
+    })
 }
 
 fn put(write: &mut Write<'_>, name: String, user: User) -> Result<(), SqlError> {
     write.execute(
-        "INSERT OR REPLACE INTO usr (name, salt, hash, administrator, created) \
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT OR REPLACE INTO usr (name, salt, hash, administrator, created, rights) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         (
             &name,
             &user.salt,
             &user.hash,
             user.administrator,
             user.created,
+            serde_json::to_string(&user.rights).map_err(internal)?,
         ),
     )?;
     write.catalog_mut().users.insert(name, Arc::new(user));
+    Ok(())
+}
+
+/// Stores the hash of a password that was right in the present form.
+pub(crate) fn renew(store: &Store, name: &str, password: &str) -> Result<(), SqlError> {
+    let (name, hash) = (name.to_owned(), hash(password)?);
+    store.write(move |write| {
+        let Some(user) = write.catalog().users.get(&name).filter(|u| is_old(u)) else {
+            return Ok(0);
+        };
+        let user = User {
+            hash,
+            salt: Vec::new(),
+            ..User::clone(user)
+        };
+        put(write, name, user)?;
+        Ok(0)
+    })?;
     Ok(())
 }
 
@@ -148,11 +91,11 @@ pub(crate) fn set_administrator(
     let unchanged = catalog
         .users
         .get(name)
-        .is_some_and(|u| u.administrator && same(&hash(&u.salt, password), &u.hash));
+        .is_some_and(|u| u.administrator && !is_old(u) && matches(u, password));
     if unchanged {
         return Ok(());
     }
-    let user = new_user(password, true, now / 1_000_000);
+    let user = new_user(password, true, now / 1_000_000)?;
     let name = name.to_owned();
     store.write(move |write| {
         write.execute("DELETE FROM usr WHERE administrator", [])?;
@@ -178,7 +121,7 @@ pub(crate) fn choose_administrator(
     let catalog = store.catalog();
     let stored = catalog.users.iter().find(|(_, user)| user.administrator);
     let (stored, default) = stored.map_or((DEFAULT_USER, false), |(name, user)| {
-        let default = same(&hash(&user.salt, DEFAULT_PASSWORD), &user.hash);
+        let default = matches(user, DEFAULT_PASSWORD);
         (name.as_str(), default)
     });
     let name = user.unwrap_or(stored);
@@ -200,21 +143,62 @@ pub(crate) fn choose_administrator(
     Ok((name.to_owned(), Some(password.to_owned())))
 }
 
+/// Refuses passwords that are too short, too long or too simple.
+fn check_password(password: &str) -> Result<(), SqlError> {
+    if password.len() > LONGEST_PASSWORD {
+        return Err(SqlError::new(TOO_LONG, "Name or password too long"));
+    }
+    if password.trim().len() < SHORTEST_PASSWORD {
+        return Err(SqlError::new(TOO_SHORT, "Password too short or empty"));
+    }
+    let kinds: [fn(char) -> bool; 4] = [
+        |c| c.is_ascii_uppercase(),
+        |c| c.is_ascii_lowercase(),
+        |c| c.is_ascii_digit(),
+        |c| SPECIAL.contains(c),
+    ];
+    let found = kinds.iter().filter(|kind| password.chars().any(kind));
+    if password != DEFAULT_PASSWORD && found.count() < 3 {
+        return Err(SqlError::new(
+            WEAK,
+            "Invalid password: three of upper-case letters, lower-case letters, digits and special \
+             characters are needed",
+        ));
+    }
+    Ok(())
+}
+
+fn refused() -> SqlError {
+    SqlError::new(NO_RIGHTS, "Insufficient privilege for operation")
+}
+
+fn apply(rights: &mut Rights, changes: &UserRights) {
+    let set = |right: &mut bool, change: Option<bool>| {
+        if let Some(change) = change {
+            *right = change;
+        }
+    };
+    set(&mut rights.enable, changes.enable);
+    set(&mut rights.sysinfo, changes.sysinfo);
+    set(&mut rights.createdb, changes.createdb);
+}
+
 impl Exec<'_> {
     fn check_administrator(&self) -> Result<(), SqlError> {
         let users = &self.catalog().users;
         if users.get(self.user).is_some_and(|u| u.administrator) {
             return Ok(());
         }
-        Err(SqlError::new(
-            NO_RIGHTS,
-            "Insufficient privilege for operation",
-        ))
+        Err(refused())
     }
 
     pub(super) fn create_user(&self, create: &CreateUser) -> Result<u64, SqlError> {
-        self.check_administrator()?;
         let name = create.name.name.clone();
+        if name.len() > USER_NAME {
+            return Err(SqlError::new(TOO_LONG, "Name or password too long"));
+        }
+        check_password(&create.password.0)?;
+        self.check_administrator()?;
         if self.catalog().users.contains_key(&name) {
             return if create.if_not_exists {
                 Ok(0)
@@ -222,10 +206,38 @@ impl Exec<'_> {
                 Err(SqlError::new(EXISTS, "User already exists"))
             };
         }
-        let user = new_user(&create.password.0, false, self.now / 1_000_000);
+        let mut user = new_user(&create.password.0, false, self.now / 1_000_000)?;
+        apply(&mut user.rights, &create.rights);
         self.store().write(move |write| {
             if write.catalog().users.contains_key(&name) {
                 return Err(SqlError::new(EXISTS, "User already exists"));
+            }
+            put(write, name, user)?;
+            Ok(0)
+        })
+    }
+
+    pub(super) fn alter_user(&self, alter: &AlterUser) -> Result<u64, SqlError> {
+        let (name, rights) = (alter.name.name.clone(), alter.rights);
+        let new_hash = match &alter.password {
+            Some(password) => {
+                check_password(&password.0)?;
+                Some(hash(&password.0)?)
+            }
+            None => None,
+        };
+        if name != self.user || rights != UserRights::default() {
+            self.check_administrator()?;
+        }
+        self.store().write(move |write| {
+            let user = write.catalog().users.get(&name);
+            let mut user = User::clone(user.ok_or_else(unknown)?);
+            if user.administrator && rights != UserRights::default() {
+                return Err(refused());
+            }
+            apply(&mut user.rights, &rights);
+            if let Some(hash) = new_hash {
+                (user.hash, user.salt) = (hash, Vec::new());
             }
             put(write, name, user)?;
             Ok(0)
@@ -238,7 +250,7 @@ impl Exec<'_> {
         self.store().write(move |write| {
             match write.catalog().users.get(&name) {
                 None if if_exists => return Ok(0),
-                None => return Err(SqlError::new(UNKNOWN, "User not exist")),
+                None => return Err(unknown()),
                 Some(user) if user.administrator => {
                     return Err(SqlError::new(NO_RIGHTS, "Cannot drop the administrator"));
                 }
@@ -249,4 +261,8 @@ impl Exec<'_> {
             Ok(0)
         })
     }
+}
+
+fn unknown() -> SqlError {
+    SqlError::new(UNKNOWN, "User not exist")
 }

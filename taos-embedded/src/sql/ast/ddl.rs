@@ -272,6 +272,30 @@ pub(crate) struct CreateUser {
     pub name: Ident,
     /// The password: not to be shown.
     pub password: Password,
+    /// Rights.
+    pub rights: UserRights,
+}
+
+/// ALTER USER.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AlterUser {
+    /// The name.
+    pub name: Ident,
+    /// The new password: not to be shown.
+    pub password: Option<Password>,
+    /// Rights.
+    pub rights: UserRights,
+}
+
+/// ENABLE, SYSINFO and CREATEDB of a user, as far as they are named.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct UserRights {
+    /// ENABLE.
+    pub enable: Option<bool>,
+    /// SYSINFO.
+    pub sysinfo: Option<bool>,
+    /// CREATEDB.
+    pub createdb: Option<bool>,
 }
 
 /// A password that does not print itself.

@@ -195,6 +195,8 @@ pub(crate) enum Statement {
     DropConsumerGroup(DropConsumerGroup),
     /// CREATE USER.
     CreateUser(CreateUser),
+    /// ALTER USER.
+    AlterUser(AlterUser),
     /// DROP USER.
     DropUser(DropNamed),
     /// DROP FUNCTION.

@@ -2,8 +2,8 @@ use super::{Parser, duration_of};
 use crate::sql::SqlError;
 use crate::sql::ast::{
     AlterAction, AlterDatabase, AlterTable, ColumnDef, CreateDatabase, CreateSubtable, CreateTable,
-    CreateTopic, CreateUser, DropConsumerGroup, DropDatabase, DropNamed, DropTable, OptionValue,
-    Password, SqlOption, Statement, TopicSource,
+    CreateTopic, DropConsumerGroup, DropDatabase, DropNamed, DropTable, OptionValue, SqlOption,
+    Statement, TopicSource,
 };
 use crate::sql::lexer::Kind;
 
@@ -259,20 +259,6 @@ impl Parser<'_> {
         }))
     }
 
-    fn create_user(&mut self) -> Result<Statement, SqlError> {
-        let if_not_exists = self.if_not_exists()?;
-        let name = self.ident()?;
-        self.expect_word("pass")?;
-        let password = Password(self.text()?);
-        // SYSINFO, HOST and the like say nothing to a server with one kind of user.
-        self.options()?;
-        Ok(Statement::CreateUser(CreateUser {
-            if_not_exists,
-            name,
-            password,
-        }))
-    }
-
     pub(super) fn drop_statement(&mut self) -> Result<Statement, SqlError> {
         self.advance();
         let word = self.word().to_ascii_lowercase();
@@ -354,6 +340,10 @@ impl Parser<'_> {
                     name,
                     action,
                 }))
+            }
+            "user" => {
+                self.advance();
+                self.alter_user()
             }
             _ => self.other_object("ALTER", &word),
         }

@@ -7,6 +7,7 @@ mod query;
 mod show;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use super::SqlError;
 use super::ast::{Delete, Duration, DurationUnit, Ident, ObjectName, Span, Statement};
