@@ -1,5 +1,6 @@
 //! What exists: databases, tables, users and topics, as one immutable picture a commit.
 
+mod columns;
 mod options;
 mod stored;
 mod system;
@@ -16,7 +17,8 @@ use taos_query::common::{Precision, Ty};
 
 pub(crate) use options::Options;
 pub(crate) use stored::{Definition, load};
-pub(crate) use system::{column, is_system_database, system_columns};
+pub(crate) use columns::{Known, column, system_columns};
+pub(crate) use system::is_system_database;
 pub(crate) use tables::Tables;
 pub(crate) use upgrade::{FORMAT, schema_sql, upgrade};
 pub(crate) use view::{View, tag_text};
@@ -294,7 +296,12 @@ impl Topic {
 
 /// The columns of SHOW TAGS and `ins_tags`.
 pub(crate) fn tag_columns() -> Vec<ColumnInfo> {
-    system::infos(system::TAGS)
+    columns::infos(columns::TAGS)
+}
+
+/// The columns of SHOW VARIABLES.
+pub(crate) fn variable_columns() -> Vec<ColumnInfo> {
+    columns::infos(columns::VARIABLES)
 }
 
 /// A column's type as the server spells it, `DECIMAL(10,2)` and `VARCHAR(20)` included.

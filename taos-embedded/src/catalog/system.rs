@@ -1,262 +1,17 @@
-//! The tables of `information_schema`: their columns, and the rows the catalog can compute.
+//! The tables of `information_schema`: the rows the catalog can compute.
 
 use std::collections::BTreeMap;
 
 use rusqlite::types::Value;
 use taos_query::common::Ty;
 
+use super::columns::{DATABASES, PERFORMANCE_TABLES, SYSTEM_TABLES, Table};
 use super::{Catalog, Database, Entry, TableDef, byte_length, type_text};
 use crate::plan::ColumnInfo;
 
 /// True for the databases that nobody creates.
 pub(crate) fn is_system_database(name: &str) -> bool {
     name == "information_schema" || name == "performance_schema"
-}
-
-/// A column of a result or system table.
-pub(crate) fn column(name: &str, ty: Ty, length: u32) -> ColumnInfo {
-    ColumnInfo {
-        name: name.to_owned(),
-        id: 0,
-        ty,
-        length: if length == 0 {
-            u32::try_from(ty.fixed_length()).unwrap_or_default()
-        } else {
-            length
-        },
-        precision: 0,
-        scale: 0,
-        composite_key: false,
-    }
-}
-
-type Columns = &'static [(&'static str, Ty, u32)];
-
-const DATABASES: Columns = &[
-    ("name", Ty::VarChar, 64),
-    ("create_time", Ty::Timestamp, 0),
-    ("vgroups", Ty::Int, 0),
-    ("ntables", Ty::BigInt, 0),
-    ("replica", Ty::TinyInt, 0),
-    ("strict", Ty::VarChar, 4),
-    ("duration", Ty::VarChar, 10),
-    ("keep", Ty::VarChar, 32),
-    ("buffer", Ty::Int, 0),
-    ("pagesize", Ty::Int, 0),
-    ("pages", Ty::Int, 0),
-    ("minrows", Ty::Int, 0),
-    ("maxrows", Ty::Int, 0),
-    ("comp", Ty::TinyInt, 0),
-    ("precision", Ty::VarChar, 2),
-    ("status", Ty::VarChar, 10),
-    ("retentions", Ty::VarChar, 60),
-    ("single_stable", Ty::Bool, 0),
-    ("cachemodel", Ty::VarChar, 11),
-    ("cachesize", Ty::Int, 0),
-    ("wal_level", Ty::TinyInt, 0),
-    ("wal_fsync_period", Ty::Int, 0),
-    ("wal_retention_period", Ty::Int, 0),
-    ("wal_retention_size", Ty::BigInt, 0),
-    ("stt_trigger", Ty::SmallInt, 0),
-    ("table_prefix", Ty::SmallInt, 0),
-    ("table_suffix", Ty::SmallInt, 0),
-    ("tsdb_pagesize", Ty::Int, 0),
-    ("keep_time_offset", Ty::Int, 0),
-    ("ss_chunkpages", Ty::Int, 0),
-    ("ss_keeplocal", Ty::VarChar, 10),
-    ("ss_compact", Ty::TinyInt, 0),
-    ("with_arbitrator", Ty::TinyInt, 0),
-    ("encrypt_algorithm", Ty::VarChar, 16),
-    ("compact_interval", Ty::VarChar, 12),
-    ("compact_time_range", Ty::VarChar, 24),
-    ("compact_time_offset", Ty::VarChar, 4),
-];
-
-const STABLES: Columns = &[
-    ("stable_name", Ty::VarChar, 192),
-    ("db_name", Ty::VarChar, 64),
-    ("create_time", Ty::Timestamp, 0),
-    ("columns", Ty::Int, 0),
-    ("tags", Ty::Int, 0),
-    ("last_update", Ty::Timestamp, 0),
-    ("table_comment", Ty::VarChar, 1024),
-    ("watermark", Ty::VarChar, 64),
-    ("max_delay", Ty::VarChar, 64),
-    ("rollup", Ty::VarChar, 128),
-    ("uid", Ty::BigInt, 0),
-    ("isvirtual", Ty::Bool, 0),
-    ("keep", Ty::BigInt, 0),
-];
-
-const TABLES: Columns = &[
-    ("table_name", Ty::VarChar, 192),
-    ("db_name", Ty::VarChar, 64),
-    ("create_time", Ty::Timestamp, 0),
-    ("columns", Ty::Int, 0),
-    ("stable_name", Ty::VarChar, 192),
-    ("uid", Ty::BigInt, 0),
-    ("vgroup_id", Ty::Int, 0),
-    ("ttl", Ty::Int, 0),
-    ("table_comment", Ty::VarChar, 1024),
-    ("type", Ty::VarChar, 21),
-];
-
-pub(crate) const TAGS: Columns = &[
-    ("table_name", Ty::VarChar, 192),
-    ("db_name", Ty::VarChar, 64),
-    ("stable_name", Ty::VarChar, 192),
-    ("tag_name", Ty::VarChar, 64),
-    ("tag_type", Ty::VarChar, 32),
-    ("tag_value", Ty::VarChar, 16_384),
-];
-
-const COLUMNS: Columns = &[
-    ("table_name", Ty::VarChar, 192),
-    ("db_name", Ty::VarChar, 64),
-    ("table_type", Ty::VarChar, 21),
-    ("col_name", Ty::VarChar, 64),
-    ("col_type", Ty::VarChar, 32),
-    ("col_length", Ty::Int, 0),
-    ("col_precision", Ty::Int, 0),
-    ("col_scale", Ty::Int, 0),
-    ("col_nullable", Ty::Int, 0),
-];
-
-const TOPICS: Columns = &[
-    ("topic_name", Ty::VarChar, 192),
-    ("db_name", Ty::VarChar, 64),
-    ("create_time", Ty::Timestamp, 0),
-    ("sql", Ty::VarChar, 2048),
-    ("schema", Ty::VarChar, 5120),
-    ("meta", Ty::VarChar, 4),
-    ("type", Ty::VarChar, 8),
-];
-
-const SUBSCRIPTIONS: Columns = &[
-    ("topic_name", Ty::VarChar, 204),
-    ("consumer_group", Ty::VarChar, 193),
-    ("vgroup_id", Ty::Int, 0),
-    ("consumer_id", Ty::VarChar, 32),
-    ("user", Ty::VarChar, 24),
-    ("fqdn", Ty::VarChar, 128),
-    ("offset", Ty::VarChar, 64),
-    ("rows", Ty::BigInt, 0),
-];
-
-const CONSUMERS: Columns = &[
-    ("consumer_id", Ty::VarChar, 32),
-    ("consumer_group", Ty::VarChar, 193),
-    ("client_id", Ty::VarChar, 256),
-    ("user", Ty::VarChar, 24),
-    ("fqdn", Ty::VarChar, 128),
-    ("status", Ty::VarChar, 20),
-    ("topics", Ty::VarChar, 205),
-    ("up_time", Ty::Timestamp, 0),
-    ("subscribe_time", Ty::Timestamp, 0),
-    ("rebalance_time", Ty::Timestamp, 0),
-    ("parameters", Ty::VarChar, 192),
-];
-
-const FUNCTIONS: Columns = &[
-    ("name", Ty::VarChar, 64),
-    ("comment", Ty::VarChar, 255),
-    ("aggregate", Ty::Int, 0),
-    ("output_type", Ty::VarChar, 31),
-    ("create_time", Ty::Timestamp, 0),
-    ("code_len", Ty::Int, 0),
-    ("bufsize", Ty::Int, 0),
-    ("func_language", Ty::VarChar, 31),
-    ("func_body", Ty::VarChar, 4096),
-    ("func_version", Ty::Int, 0),
-];
-
-const VGROUPS: Columns = &[
-    ("vgroup_id", Ty::Int, 0),
-    ("db_name", Ty::VarChar, 64),
-    ("tables", Ty::Int, 0),
-    ("v1_dnode", Ty::SmallInt, 0),
-    ("v1_status", Ty::VarChar, 9),
-];
-
-const MNODES: Columns = &[
-    ("id", Ty::Int, 0),
-    ("endpoint", Ty::VarChar, 134),
-    ("role", Ty::VarChar, 12),
-    ("status", Ty::VarChar, 9),
-    ("create_time", Ty::Timestamp, 0),
-    ("role_time", Ty::Timestamp, 0),
-];
-
-const USERS: Columns = &[
-    ("name", Ty::VarChar, 24),
-    ("super", Ty::TinyInt, 0),
-    ("enable", Ty::TinyInt, 0),
-    ("sysinfo", Ty::TinyInt, 0),
-    ("createdb", Ty::TinyInt, 0),
-    ("create_time", Ty::Timestamp, 0),
-    ("allowed_host", Ty::VarChar, 49_152),
-];
-
-const SYSTEM_TABLES: &[(&str, Columns)] = &[
-    ("ins_databases", DATABASES),
-    ("ins_stables", STABLES),
-    ("ins_tables", TABLES),
-    ("ins_tags", TAGS),
-    ("ins_columns", COLUMNS),
-    ("ins_topics", TOPICS),
-    ("ins_subscriptions", SUBSCRIPTIONS),
-    ("ins_functions", FUNCTIONS),
-    ("ins_vgroups", VGROUPS),
-    ("ins_mnodes", MNODES),
-    ("ins_users", USERS),
-];
-
-const PERFORMANCE_TABLES: &[(&str, Columns)] = &[("perf_consumers", CONSUMERS)];
-
-/// Real servers have these too.
-const KNOWN_ONLY: &[&str] = &[
-    "ins_dnodes",
-    "ins_qnodes",
-    "ins_snodes",
-    "ins_bnodes",
-    "ins_cluster",
-    "ins_indexes",
-    "ins_grants",
-    "ins_configs",
-    "ins_dnode_variables",
-    "ins_streams",
-    "ins_stream_tasks",
-    "ins_vnodes",
-    "ins_user_privileges",
-    "ins_views",
-    "ins_compacts",
-    "ins_arbgroups",
-    "ins_anodes",
-    "perf_connections",
-    "perf_queries",
-    "perf_trans",
-    "perf_apps",
-];
-
-/// The columns of a system table; `Err` for one that real servers have and this one lacks.
-pub(crate) fn system_columns(db: &str, table: &str) -> Result<Option<Vec<ColumnInfo>>, ()> {
-    let tables = match db {
-        "information_schema" => SYSTEM_TABLES,
-        _ => PERFORMANCE_TABLES,
-    };
-    let found = tables.iter().find(|(name, _)| *name == table);
-    match found {
-        Some((_, columns)) => Ok(Some(infos(columns))),
-        None if KNOWN_ONLY.contains(&table) => Err(()),
-        None => Ok(None),
-    }
-}
-
-pub(crate) fn infos(columns: Columns) -> Vec<ColumnInfo> {
-    columns
-        .iter()
-        .map(|&(name, ty, length)| column(name, ty, length))
-        .collect()
 }
 
 pub(super) fn text(value: impl Into<String>) -> Value {
@@ -366,10 +121,10 @@ pub(super) fn stables(catalog: &Catalog) -> Vec<Vec<Value>> {
 
 pub(super) fn tables(catalog: &Catalog) -> Vec<Vec<Value>> {
     let mut rows = Vec::new();
-    let of = |db: &'static str| move |table: &'static (&str, Columns)| (db, table);
+    let of = |db: &'static str| move |table: &'static Table| (db, table);
     let system = SYSTEM_TABLES.iter().map(of("information_schema"));
     let performance = PERFORMANCE_TABLES.iter().map(of("performance_schema"));
-    for (db, (name, columns)) in system.chain(performance) {
+    for (db, (name, columns, _)) in system.chain(performance) {
         rows.push(vec![
             text(*name),
             text(db),
@@ -495,6 +250,15 @@ pub(super) fn vgroups(catalog: &Catalog) -> Vec<Vec<Value>> {
                 int(tables),
                 int(1),
                 text("leader"),
+                Value::Null,
+                Value::Null,
+                Value::Null,
+                Value::Null,
+                Value::Null,
+                Value::Null,
+                int(0),
+                int(0),
+                int(0),
             ]);
         }
     }
@@ -526,4 +290,57 @@ pub(super) fn users(catalog: &Catalog) -> Vec<Vec<Value>> {
         ]
     });
     rows.collect()
+}
+
+pub(super) fn dnodes(catalog: &Catalog) -> Vec<Vec<Value>> {
+    let vnodes: usize = catalog.databases.values().map(|db| db.vgroups().len()).sum();
+    vec![vec![
+        int(1),
+        text("localhost:6030"),
+        int(vnodes),
+        int(i16::MAX),
+        text("ready"),
+        Value::Null,
+        Value::Null,
+        text(""),
+    ]]
+}
+
+pub(super) fn vnodes(catalog: &Catalog) -> Vec<Vec<Value>> {
+    let row = |db: &Database, vgroup: i32| {
+        vec![
+            int(1),
+            int(vgroup),
+            text(&db.name),
+            text("leader"),
+            Value::Null,
+            Value::Null,
+            int(1),
+        ]
+    };
+    let databases = catalog.databases.values();
+    databases
+        .flat_map(|db| db.vgroups().map(move |vgroup| row(db, vgroup)))
+        .collect()
+}
+
+pub(super) fn cluster() -> Vec<Vec<Value>> {
+    vec![vec![
+        int(1),
+        text("embedded"),
+        Value::Null,
+        Value::Null,
+        text("community"),
+        Value::Null,
+    ]]
+}
+
+/// Every user may work with all tables; nothing can be granted.
+pub(super) fn privileges(catalog: &Catalog) -> Vec<Vec<Value>> {
+    let row = |name: &String| {
+        let mut row = vec![text(name), text("all"), text("all")];
+        row.resize(6, text(""));
+        row
+    };
+    catalog.users.keys().map(row).collect()
 }

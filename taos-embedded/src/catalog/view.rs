@@ -7,12 +7,15 @@ use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
 use super::system::{self, text};
-use super::{Catalog, Child, Entry, TableDef, is_system_database, system_columns, type_text};
+use super::{Catalog, Child, Entry, Known, TableDef, is_system_database, system_columns, type_text};
 use crate::exec::geometry;
 use crate::plan::{ColumnInfo, Schema, SystemTable, TableInfo};
 use crate::sql::SqlError;
 use crate::store::Store;
 use crate::tmq::Broker;
+
+/// Not this user's to see.
+const DENIED: u32 = 0x2644;
 
 /// One picture of the catalog, with the store that holds the tags and the groups that read topics.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub(crate) struct View {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) store: Store,
     pub(crate) broker: Arc<Broker>,
+    /// May see the tables about the server itself.
+    pub(crate) sysinfo: bool,
 }
 
 impl Schema for View {
@@ -36,9 +41,7 @@ impl Schema for View {
     }
 
     fn system_table(&self, db: &str, name: &str) -> Result<Option<SystemTable>, SqlError> {
-        let columns = system_columns(db, name)
-            .map_err(|()| SqlError::unsupported(format!("system table {db}.{name}")))?;
-        let Some(columns) = columns else {
+        let Some(columns) = self.system_columns(db, name)? else {
             return Ok(None);
         };
         let catalog = &*self.catalog;
@@ -54,6 +57,10 @@ impl Schema for View {
             "ins_vgroups" => system::vgroups(catalog),
             "ins_mnodes" => system::mnodes(),
             "ins_users" => system::users(catalog),
+            "ins_dnodes" => system::dnodes(catalog),
+            "ins_vnodes" => system::vnodes(catalog),
+            "ins_cluster" => system::cluster(),
+            "ins_user_privileges" => system::privileges(catalog),
             _ => Vec::new(),
         };
         Ok(Some(SystemTable { columns, rows }))
@@ -64,6 +71,26 @@ impl Schema for View {
 pub(crate) type TagRow = (String, Vec<Value>);
 
 impl View {
+    /// The columns of a system table that the user may see.
+    ///
+    /// # Errors
+    /// 0x0100 for a table that is lacking here, 0x2644 for one about the server that the user may not see.
+    pub(crate) fn system_columns(
+        &self,
+        db: &str,
+        name: &str,
+    ) -> Result<Option<Vec<ColumnInfo>>, SqlError> {
+        match system_columns(db, name) {
+            Known::Columns(_, true) if !self.sysinfo => Err(SqlError::new(
+                DENIED,
+                "Permission denied or target object not exist",
+            )),
+            Known::Columns(columns, _) => Ok(Some(columns)),
+            Known::Lacking => Err(SqlError::unsupported(format!("system table {db}.{name}"))),
+            Known::Unknown => Ok(None),
+        }
+    }
+
     /// The tags of a super table's subtables, or of one of them.
     pub(crate) fn tag_rows(
         &self,

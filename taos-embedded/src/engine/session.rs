@@ -133,9 +133,12 @@ impl Session {
 
     pub(super) fn exec_in<'a>(&'a self, db: Option<&str>, sql: &'a str) -> Exec<'a> {
         let store = self.engine.store.clone();
+        let catalog = store.catalog();
+        let user = catalog.users.get(&self.user);
         Exec {
             view: View {
-                catalog: store.catalog(),
+                sysinfo: user.is_none_or(|user| user.rights.sysinfo),
+                catalog,
                 store,
                 broker: Arc::clone(&self.engine.broker),
             },

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
 use super::{Exec, computed, result_column};
-use crate::catalog::{TableDef, is_system_database, system_columns, type_text};
+use crate::catalog::{TableDef, is_system_database, type_text};
 use crate::engine::ResultRows;
 use crate::plan::{ColumnInfo, ResultColumn};
 use crate::sql::SqlError;
@@ -82,9 +82,8 @@ impl Exec<'_> {
     pub(super) fn describe(&self, name: &ObjectName) -> Result<ResultRows, SqlError> {
         let (db, name) = self.object(name)?;
         if is_system_database(&db) {
-            let infos = system_columns(&db, &name)
-                .map_err(|()| SqlError::unsupported(format!("system table {db}.{name}")))?
-                .ok_or_else(SqlError::unknown_table)?;
+            let infos = self.view.system_columns(&db, &name)?;
+            let infos = infos.ok_or_else(SqlError::unknown_table)?;
             let rows: Vec<_> = infos.iter().map(|c| row(c, "")).collect();
             return computed(columns(false), Precision::Millisecond, &rows);
         }

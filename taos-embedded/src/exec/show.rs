@@ -11,7 +11,7 @@ use crate::catalog::{Entry, Found, TableDef, is_system_database, tag_text, type_
 use crate::engine::ResultRows;
 use crate::plan::{Plan, ResultColumn, Schema as _};
 use crate::sql::SqlError;
-use crate::sql::ast::{Ident, ObjectName, SelectItemName, Show, TableKind};
+use crate::sql::ast::{Ident, ObjectName, SelectItemName, Show, SystemShow, TableKind};
 
 const NO_TABLE: u32 = 0x2662;
 const NO_TAGS: u32 = 0x2665;
@@ -61,44 +61,83 @@ impl Exec<'_> {
             Show::CreateStable(name) => self.show_create(name, true),
             Show::Tags(name) => self.show_tags(name),
             Show::TableTags { columns, table } => self.show_table_tags(columns, table),
-            Show::Other(words) => self.show_other(words),
+            Show::System(show) => self.show_system(show),
+            Show::Variables(pattern) => self.show_variables(pattern.as_deref()),
+            Show::Alive(db) => {
+                if let Some(db) = db.as_ref().filter(|db| !is_system_database(&db.name)) {
+                    self.catalog().database(&db.name)?;
+                }
+                let columns = vec![result_column("status", Ty::Int, 0)];
+                computed(columns, Precision::Millisecond, &[vec![Value::Integer(1)]])
+            }
+            Show::Other(words) => Err(SqlError::unsupported(format!("show {words}"))),
         }
     }
 
-    fn show_other(&self, words: &str) -> Result<ResultRows, SqlError> {
-        let (table, columns): (&str, Option<&[&str]>) = match words {
-            "cluster alive" => {
-                let columns = vec![result_column("status", Ty::Int, 0)];
-                return computed(columns, Precision::Millisecond, &[vec![Value::Integer(1)]]);
+    /// The rows of a system table, or of what of it is about one database or table.
+    fn show_system(&self, show: &SystemShow) -> Result<ResultRows, SqlError> {
+        let mut wanted = Vec::new();
+        if show.of_database {
+            let db = self.show_db(show.db.as_ref())?;
+            if !is_system_database(db) {
+                self.catalog().database(db)?;
             }
-            "users" => ("ins_users", None),
-            "topics" => ("ins_topics", Some(&["topic_name"])),
-            "subscriptions" => ("ins_subscriptions", None),
-            "consumers" => ("perf_consumers", None),
-            _ => return Err(SqlError::unsupported(format!("show {words}"))),
-        };
-        let db = match table.starts_with("perf_") {
+            wanted.push(("db_name", db));
+        }
+        if let Some(table) = &show.of_table {
+            wanted.push(("table_name", table.name.as_str()));
+        }
+        let db = match show.table.starts_with("perf_") {
             true => "performance_schema",
             false => "information_schema",
         };
         let system = self
             .view
-            .system_table(db, table)?
+            .system_table(db, show.table)?
             .ok_or_else(SqlError::unknown_table)?;
-        let is_kept = |name: &str| columns.is_none_or(|columns| columns.contains(&name));
-        let all = system.columns.iter().enumerate();
-        let kept: Vec<usize> = all
-            .filter(|(_, column)| is_kept(&column.name))
-            .map(|(at, _)| at)
+        let place = |name: &str| system.columns.iter().position(|c| c.name == name);
+        let wanted: Vec<(usize, &str)> = wanted
+            .into_iter()
+            .filter_map(|(column, value)| Some((place(column)?, value)))
             .collect();
+        let kept: Vec<usize> = match show.column {
+            Some(name) => place(name).into_iter().collect(),
+            None => (0..system.columns.len()).collect(),
+        };
         let infos = kept.iter().filter_map(|&i| system.columns.get(i));
         let columns = infos
             .map(|c| result_column(&c.name, c.ty, c.length))
             .collect();
+        let is_wanted = |row: &&Vec<Value>| {
+            wanted.iter().all(
+                |(at, value)| matches!(row.get(*at), Some(Value::Text(text)) if text == value),
+            )
+        };
         let rows: Vec<Vec<Value>> = system
             .rows
             .iter()
+            .filter(is_wanted)
             .map(|row| kept.iter().filter_map(|&i| row.get(i).cloned()).collect())
+            .collect();
+        computed(columns, Precision::Millisecond, &rows)
+    }
+
+    /// What there is of the variables of a real server.
+    fn show_variables(&self, pattern: Option<&str>) -> Result<ResultRows, SqlError> {
+        let zone = self.zone.map_or("UTC", |zone| zone.name());
+        let all = [
+            ("charset", "UTF-8"),
+            ("locale", "C.UTF-8"),
+            ("timezone", zone),
+        ];
+        let rows: Vec<Vec<Value>> = all
+            .iter()
+            .filter(|(name, _)| pattern.is_none_or(|p| like(p, name)))
+            .map(|(name, value)| [*name, *value, "both", "global", ""].map(text).to_vec())
+            .collect();
+        let columns = crate::catalog::variable_columns()
+            .iter()
+            .map(|c| result_column(&c.name, c.ty, c.length))
             .collect();
         computed(columns, Precision::Millisecond, &rows)
     }
@@ -208,7 +247,8 @@ impl Exec<'_> {
     }
 
     fn show_tags(&self, name: &ObjectName) -> Result<ResultRows, SqlError> {
-        let (db, name) = self.object(name)?;
+        let db = self.show_db(name.db.as_ref())?.to_owned();
+        let name = name.name.name.clone();
         let rows = match self.catalog().find(&db, &name)? {
             None => {
                 return Err(SqlError::new(
@@ -232,8 +272,8 @@ impl Exec<'_> {
         named: &[SelectItemName],
         table: &ObjectName,
     ) -> Result<ResultRows, SqlError> {
-        let (db, name) = self.object(table)?;
-        let found = self.find(&db, &name)?;
+        let db = self.show_db(table.db.as_ref())?.to_owned();
+        let found = self.find(&db, &table.name.name)?;
         let (def, child) = match found {
             Found::Super(def) => (def, None),
             Found::Child(child, def) => (def, Some(child)),

@@ -200,8 +200,29 @@ pub(crate) enum Show {
         /// The super table or subtable.
         table: ObjectName,
     },
-    /// SHOW TOPICS, USERS, DNODES, …: the word(s) in lower case.
+    /// SHOW of a system table's rows.
+    System(SystemShow),
+    /// SHOW VARIABLES in its forms, with LIKE.
+    Variables(Option<String>),
+    /// SHOW CLUSTER ALIVE, or that of a database.
+    Alive(Option<Ident>),
+    /// SHOW of what this server does not tell: the word(s) in lower case.
     Other(String),
+}
+
+/// A SHOW that reads a system table.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SystemShow {
+    /// The table.
+    pub table: &'static str,
+    /// The only column that is shown, if it is not all of them.
+    pub column: Option<&'static str>,
+    /// True if it is about one database, the current one where none is named.
+    pub of_database: bool,
+    /// The database named.
+    pub db: Option<Ident>,
+    /// The table that it is about.
+    pub of_table: Option<Ident>,
 }
 
 /// A tag of SHOW TABLE TAGS with its alias.

@@ -1,7 +1,47 @@
 use super::Parser;
 use crate::sql::SqlError;
-use crate::sql::ast::{Ident, ObjectName, SelectItemName, Show, Statement, TableKind};
+use crate::sql::ast::{
+    Ident, ObjectName, SelectItemName, Show, Statement, SystemShow, TableKind,
+};
 use crate::sql::lexer::Kind;
+
+/// The word behind SHOW, the table, and its only column that is shown.
+const SYSTEM_TABLES: &[(&str, &str, Option<&str>)] = &[
+    ("anodes", "ins_anodes", None),
+    ("arbgroups", "ins_arbgroups", None),
+    ("bnodes", "ins_bnodes", None),
+    ("cluster", "ins_cluster", None),
+    ("compacts", "ins_compacts", None),
+    ("consumers", "perf_consumers", None),
+    ("dnodes", "ins_dnodes", None),
+    ("encryptions", "ins_encryptions", None),
+    ("functions", "ins_functions", None),
+    ("mnodes", "ins_mnodes", None),
+    ("qnodes", "ins_qnodes", None),
+    ("snodes", "ins_snodes", None),
+    ("subscriptions", "ins_subscriptions", None),
+    ("topics", "ins_topics", Some("topic_name")),
+    ("transactions", "perf_trans", None),
+    ("tsmas", "ins_tsmas", None),
+    ("users", "ins_users", None),
+    ("vgroups", "ins_vgroups", None),
+    ("views", "ins_views", None),
+    ("vnodes", "ins_vnodes", None),
+];
+
+const fn of_table(table: &'static str) -> SystemShow {
+    SystemShow {
+        table,
+        column: None,
+        of_database: false,
+        db: None,
+        of_table: None,
+    }
+}
+
+const fn system(table: &'static str) -> Option<Show> {
+    Some(Show::System(of_table(table)))
+}
 
 impl Parser<'_> {
     pub(super) fn show_statement(&mut self) -> Result<Statement, SqlError> {
@@ -47,7 +87,7 @@ impl Parser<'_> {
                 Show::Tags(self.table_from_db()?)
             }
             "table" if self.is_word("tags") => self.show_table_tags()?,
-            _ => return self.show_other(word),
+            _ => return self.show_other(word, db),
         };
         Ok(Statement::Show(show))
     }
@@ -114,8 +154,67 @@ impl Parser<'_> {
         Ok(Show::TableTags { columns, table })
     }
 
+    /// SHOW of a system table's rows, of variables, and the forms that are known by their words only.
+    fn show_other(&mut self, first: String, db: Option<Ident>) -> Result<Statement, SqlError> {
+        let show = match first.as_str() {
+            "alive" if db.is_some() => Some(Show::Alive(db)),
+            "cluster" if self.accept_word("alive") => Some(Show::Alive(None)),
+            "variables" => Some(Show::Variables(self.like()?)),
+            "cluster" | "local" if self.is_word("variables") => {
+                self.advance();
+                Some(Show::Variables(self.like()?))
+            }
+            "dnode" if self.token.kind == Kind::Integer => {
+                self.advance();
+                self.expect_word("variables")?;
+                Some(Show::Variables(self.like()?))
+            }
+            "user" if self.is_word("privileges") => {
+                self.advance();
+                system("ins_user_privileges")
+            }
+            "indexes" => {
+                self.expect_word("from")?;
+                let table = self.table_from_db()?;
+                Some(Show::System(SystemShow {
+                    of_database: true,
+                    db: table.db,
+                    of_table: Some(table.name),
+                    ..of_table("ins_indexes")
+                }))
+            }
+            "vgroups" | "views" | "tsmas" => SYSTEM_TABLES
+                .iter()
+                .find(|(word, ..)| *word == first)
+                .map(|(_, table, column)| {
+                    Show::System(SystemShow {
+                        of_database: true,
+                        db,
+                        column: *column,
+                        ..of_table(table)
+                    })
+                }),
+            _ if matches!(self.token.kind, Kind::End | Kind::Semicolon) && db.is_none() => {
+                SYSTEM_TABLES
+                    .iter()
+                    .find(|(word, ..)| *word == first)
+                    .map(|(_, table, column)| {
+                        Show::System(SystemShow {
+                            column: *column,
+                            ..of_table(table)
+                        })
+                    })
+            }
+            _ => None,
+        };
+        match show {
+            Some(show) => Ok(Statement::Show(show)),
+            None => self.show_unknown(first),
+        }
+    }
+
     /// The forms that are known by their words only.
-    fn show_other(&mut self, first: String) -> Result<Statement, SqlError> {
+    fn show_unknown(&mut self, first: String) -> Result<Statement, SqlError> {
         const KNOWN: &[&str] = &[
             "accounts",
             "anodes",

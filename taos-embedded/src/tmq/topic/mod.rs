@@ -196,6 +196,7 @@ impl TopicReader {
                 store: self.store.clone(),
                 // No topic reads a system table.
                 broker: Arc::default(),
+                sysinfo: true,
             };
             match self.wanted_in(&view, entries) {
                 // a table or column may have gone since the catalog was looked at
