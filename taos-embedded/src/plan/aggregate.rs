@@ -35,6 +35,7 @@ pub(crate) fn is_aggregate(name: &str) -> bool {
             | "apercentile"
             | "leastsquares"
             | "twa"
+            | "irate"
             | "histogram"
     )
 }
@@ -279,6 +280,14 @@ impl Planner<'_> {
                         real(step)?
                     ),
                     ColType::sized(Ty::VarChar, 64),
+                )
+            }
+            "irate" => {
+                let time = ordering(place)?;
+                let second = place.scope.precision.ticks_per_second();
+                (
+                    format!("td_irate({value}, {time}, {second} ORDER BY {time})"),
+                    double,
                 )
             }
             _ => {

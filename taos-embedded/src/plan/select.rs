@@ -162,6 +162,7 @@ impl Planner<'_> {
             || (!select.tags
                 && select.partition_by.is_empty()
                 && query.order_by.iter().any(|item| contains(&item.expr)));
+        self.misplaced_series(select)?;
         if select.filter.as_ref().is_some_and(contains) {
             return Err(aggregate_not_allowed());
         }
@@ -189,7 +190,7 @@ impl Planner<'_> {
 
     // ---- the columns ----
 
-    fn outputs(&self, select: &Select, scope: &Scope) -> Result<Vec<Output>, SqlError> {
+    pub(super) fn outputs(&self, select: &Select, scope: &Scope) -> Result<Vec<Output>, SqlError> {
         let mut outputs = Vec::with_capacity(select.items.len());
         for item in &select.items {
             match &item.expr.kind {
@@ -256,7 +257,7 @@ impl Planner<'_> {
 
     // ---- rows ----
 
-    fn row_select(
+    pub(super) fn row_select(
         &mut self,
         select: &Select,
         query: &Query,
@@ -326,7 +327,7 @@ impl Planner<'_> {
         typed.collect()
     }
 
-    fn partition_keys(
+    pub(super) fn partition_keys(
         &mut self,
         select: &Select,
         place: Place<'_>,

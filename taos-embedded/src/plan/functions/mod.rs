@@ -4,6 +4,7 @@ mod aggregates;
 mod decimals;
 mod jsons;
 mod numbers;
+mod series;
 mod texts;
 mod times;
 
@@ -25,6 +26,7 @@ pub(crate) fn register_functions(connection: &Connection) -> rusqlite::Result<()
     texts::register(connection)?;
     times::register(connection)?;
     jsons::register(connection)?;
+    series::register(connection)?;
     aggregates::register(connection)
 }
 
