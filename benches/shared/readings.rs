@@ -1,5 +1,7 @@
 //! The rows that the write cases write: meters that report one after another.
 
+use taos::ColumnView;
+
 /// Rows in a batch.
 pub(crate) const PER_BATCH: u32 = 10_000;
 const START_MS: i64 = 1_700_000_000_000;
@@ -26,6 +28,15 @@ impl Source {
         Self {
             tables: (0..tables).map(|table| format!("d{table}")).collect(),
             row: 0,
+        }
+    }
+
+    /// As [`new`](Self::new), from this row on.
+    #[allow(dead_code, reason = "one program uses it")]
+    pub(crate) fn at(tables: u32, row: u32) -> Self {
+        Self {
+            row,
+            ..Self::new(tables)
         }
     }
 
@@ -78,5 +89,16 @@ impl Columns {
         self.phase.push(reading.phase);
         self.power.push(reading.power);
         self.energy.push(reading.energy);
+    }
+
+    pub(crate) fn into_views(self) -> Vec<ColumnView> {
+        vec![
+            ColumnView::from_millis_timestamp(self.ts),
+            ColumnView::from_floats(self.current),
+            ColumnView::from_ints(self.voltage),
+            ColumnView::from_floats(self.phase),
+            ColumnView::from_doubles(self.power),
+            ColumnView::from_big_ints(self.energy),
+        ]
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use taos::{AsyncBindable, AsyncQueryable, ColumnView, Stmt, Taos, Value};
+use taos::{AsyncBindable, AsyncQueryable, Stmt, Taos, Value};
 
 use crate::cases::Failure;
 use crate::measure::{Stopwatch, Tally};
@@ -121,19 +121,6 @@ pub(crate) fn tags(table: usize) -> Result<Vec<Value>, Failure> {
         Value::VarChar(location(table).to_owned()),
         Value::Int(i32::try_from(table)?),
     ])
-}
-
-impl Columns {
-    pub(crate) fn into_views(self) -> Vec<ColumnView> {
-        vec![
-            ColumnView::from_millis_timestamp(self.ts),
-            ColumnView::from_floats(self.current),
-            ColumnView::from_ints(self.voltage),
-            ColumnView::from_floats(self.phase),
-            ColumnView::from_doubles(self.power),
-            ColumnView::from_big_ints(self.energy),
-        ]
-    }
 }
 
 async fn schemaless(taos: &Taos, job: &Job) -> Result<String, Failure> {

@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use taos_query::{ErrorKind, RawError, RawResult};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
-use crate::engine::{Engine, Storage};
+use crate::engine::{Engine, QueryLimits, Storage};
 use crate::server::{self, Emulated, Limits, Shared, Stop};
 
 const DEFAULT_PASSWORD: &str = "taosdata";
@@ -106,6 +107,7 @@ pub struct EmbeddedBuilder {
     user: Option<String>,
     password: Option<String>,
     emulated: Option<String>,
+    limits: QueryLimits,
 }
 
 impl Default for EmbeddedBuilder {
@@ -116,6 +118,7 @@ impl Default for EmbeddedBuilder {
             user: None,
             password: None,
             emulated: None,
+            limits: QueryLimits::default(),
         }
     }
 }
@@ -172,6 +175,31 @@ impl EmbeddedBuilder {
     /// here. SQL is the same in all of them.
     pub fn emulate(mut self, version: impl Into<String>) -> Self {
         self.emulated = Some(version.into());
+        self
+    }
+
+    /// How long one query may compute before it ends with code 0x022D; what it waits for its client does
+    /// not count. `None` is no limit, the default ten minutes.
+    pub const fn max_query_time(mut self, limit: Option<Duration>) -> Self {
+        self.limits.max_query_time = limit;
+        self
+    }
+
+    /// Statements that take longer are named in the log, cut to a few hundred bytes. `None` names none,
+    /// the default is three seconds.
+    pub const fn slow_query(mut self, limit: Option<Duration>) -> Self {
+        self.limits.slow_query = limit;
+        self
+    }
+
+    /// Bytes that the storage may take for caches, sorts and results; functions that collect values may
+    /// take a quarter as much beside them. What needs more ends with code 0x073A. `None`, the default, is no
+    /// limit for the storage and 512 MiB for the functions.
+    ///
+    /// The limit is the process's: of several servers in one the smallest counts, and it counts for
+    /// everything else there that uses the same SQLite.
+    pub const fn max_memory(mut self, bytes: Option<u64>) -> Self {
+        self.limits.max_memory = bytes;
         self
     }
 
@@ -281,7 +309,7 @@ impl EmbeddedBuilder {
             )
             .with_source(e)
         })?;
-        let engine = Engine::open(self.storage.clone()).map_err(|e| {
+        let engine = Engine::open_with(&self.storage, self.limits).map_err(|e| {
             let place = match &self.storage {
                 Storage::Memory => "in memory".to_owned(),
                 Storage::Dir(dir) => format!("in {}", dir.display()),

@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use taos_embedded::Embedded;
@@ -35,6 +36,21 @@ struct Options {
     /// requests it knew, its form of decimals in prepared statements. Without it 3.3.7.5.
     #[arg(long, value_name = "VERSION")]
     emulate: Option<String>,
+    /// Seconds that one query may compute; 0 is no limit.
+    #[arg(long, value_name = "SECS", default_value_t = 600)]
+    max_query_time: u64,
+    /// Name statements in the log that take more seconds than this; 0 names none.
+    #[arg(long, value_name = "SECS", default_value = "3", value_parser = seconds)]
+    slow_query: Duration,
+    /// MiB that the storage may take for caches, sorts and results; 0 is no limit.
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    max_memory: u64,
+}
+
+/// Seconds with or without a fraction.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|e| e.to_string())
 }
 
 /// `IP:PORT` or `NAME:PORT`; the first address of a name is taken.
@@ -69,7 +85,12 @@ fn main() -> ExitCode {
 }
 
 fn run(options: Options) -> anyhow::Result<()> {
-    let mut builder = Embedded::builder().listen(options.listen);
+    let some = |limit: u64| (limit > 0).then_some(limit);
+    let mut builder = Embedded::builder()
+        .listen(options.listen)
+        .max_query_time(some(options.max_query_time).map(Duration::from_secs))
+        .slow_query(Some(options.slow_query).filter(|limit| !limit.is_zero()))
+        .max_memory(some(options.max_memory).map(|mib| mib.saturating_mul(1 << 20)));
     if let Some(user) = options.user {
         builder = builder.user(user);
     }

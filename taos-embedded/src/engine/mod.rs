@@ -16,6 +16,7 @@ pub use crate::schemaless::{SchemalessBatch, Written};
 pub use crate::sql::SqlError;
 pub(crate) use crate::sql::ast::ExprKind as Literal;
 pub(crate) use crate::sql::clip;
+pub use crate::store::QueryLimits;
 pub(crate) use prepared::{Batch, BoundTable, Prepared, literals};
 pub use result::{Answer, ResultRows};
 pub use session::Session;
@@ -58,7 +59,15 @@ impl Engine {
     /// # Errors
     /// The directory cannot be used, is used by another process, or was written by a newer release.
     pub fn open(storage: Storage) -> Result<Self, SqlError> {
-        let store = Store::open(&storage)?;
+        Self::open_with(&storage, QueryLimits::default())
+    }
+
+    /// As [`open`](Self::open), with limits for its statements.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(storage: &Storage, limits: QueryLimits) -> Result<Self, SqlError> {
+        let store = Store::open_with(storage, limits)?;
         ensure_administrator(&store, nanos())?;
         resolve_topics(&store)?;
         Ok(Self {

@@ -1,4 +1,5 @@
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use chrono_tz::Tz;
 
@@ -63,7 +64,13 @@ impl Session {
             let exec = self.exec_in(db, sql);
             match statement {
                 Statement::Query(query) => Self::select(&exec, query).map(Answer::Rows),
-                other => exec.run(other),
+                other => {
+                    let started = Instant::now();
+                    let outcome = exec.run(other);
+                    let limits = exec.view.store.limits();
+                    limits.report(shown(other, sql), started.elapsed());
+                    outcome
+                }
             }
         })
     }
@@ -114,7 +121,7 @@ impl Session {
     fn select(exec: &Exec<'_>, query: &Query) -> Result<ResultRows, SqlError> {
         let plan = plan::plan(query, exec.sql, &exec.context())?;
         let (columns, precision) = (plan.columns.clone().into(), plan.precision);
-        let stream = exec.view.store.query(plan).map_err(|error| {
+        let stream = exec.view.store.query_of(plan, exec.sql).map_err(|error| {
             // a table or column may have gone between the plan and its run
             let gone = error.message.contains("no such ");
             let catalog = exec.view.store.catalog();
@@ -205,6 +212,22 @@ impl Session {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the log may show of a statement: those of users may hold a password.
+const fn shown<'a>(statement: &Statement, sql: &'a str) -> &'a str {
+    match statement {
+        Statement::Insert(_)
+        | Statement::Delete(_)
+        | Statement::CreateTable(_)
+        | Statement::CreateSubtables(_)
+        | Statement::DropTable(_)
+        | Statement::AlterTable(_)
+        | Statement::DropDatabase(_)
+        | Statement::Show(_)
+        | Statement::CreateTopic(_) => sql,
+        _ => "(a statement that is not shown)",
     }
 }
 

@@ -26,6 +26,11 @@ pub(crate) fn sqlite_error(error: rusqlite::Error) -> SqlError {
             Some(rusqlite::ErrorCode::DiskFull) => {
                 SqlError::new(INTERNAL, format!("the disk is full: {text}"))
             }
+            Some(rusqlite::ErrorCode::OutOfMemory) => SqlError::new(
+                super::NO_MEMORY,
+                "Query memory exhausted: the storage has taken all that --max-memory allows; run fewer \
+                 statements at once, or allow more",
+            ),
             Some(rusqlite::ErrorCode::OperationInterrupted) => {
                 SqlError::new(INTERNAL, "the statement was cancelled")
             }

@@ -4,13 +4,17 @@
 
 mod encode;
 mod error;
+mod limits;
 mod log;
 mod query;
 mod readers;
+mod retention;
+mod upkeep;
 mod writer;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -21,6 +25,8 @@ use tempfile::TempDir;
 
 pub(crate) use encode::{blocks_of, push_cell};
 pub(crate) use error::{INTERNAL, internal, sqlite_error};
+pub(crate) use limits::NO_MEMORY;
+pub use limits::QueryLimits;
 pub(crate) use log::{ENTRY_BYTES, ENTRY_ROWS, Packed, Rows, pack};
 pub(crate) use query::{Stream, bind};
 pub(crate) use writer::Write;
@@ -29,8 +35,10 @@ use crate::catalog::{self, Catalog};
 use crate::engine::Storage;
 use crate::sql::SqlError;
 use crate::tmq::Entry;
-use log::{Logs, TrimTools, Trimmer};
+use log::{Logs, TrimTools};
 use readers::Readers;
+use retention::Retention;
+use upkeep::Upkeep;
 use writer::Writer;
 
 /// "taos": tells the file from other programs' SQLite files.
@@ -55,7 +63,7 @@ struct Inner {
     thread: Mutex<Option<JoinHandle<()>>>,
     readers: Readers,
     logs: Arc<Logs>,
-    trimmer: Mutex<Trimmer>,
+    upkeep: Mutex<Upkeep>,
     max_columns: usize,
     /// Keeps other processes out of the directory.
     _lock: File,
@@ -85,11 +93,17 @@ fn io_error(what: &str, path: &Path, error: &std::io::Error) -> SqlError {
 }
 
 impl Store {
+    /// [`open_with`](Self::open_with) the usual limits.
+    #[cfg(test)]
+    pub(crate) fn open(storage: &Storage) -> Result<Self, SqlError> {
+        Self::open_with(storage, QueryLimits::default())
+    }
+
     /// Opens or creates the file.
     ///
     /// # Errors
     /// The directory cannot be used, another process has it open, or its format is newer.
-    pub(crate) fn open(storage: &Storage) -> Result<Self, SqlError> {
+    pub(crate) fn open_with(storage: &Storage, limits: QueryLimits) -> Result<Self, SqlError> {
         let (dir, temporary) = match storage {
             Storage::Dir(dir) => (dir.clone(), None),
             Storage::Memory => {
@@ -105,7 +119,10 @@ impl Store {
         prepare_file(&connection, &path)?;
         let catalog = Arc::new(catalog::load(&connection).map_err(sqlite_error)?);
         let published = Arc::new(Published(RwLock::new(Arc::clone(&catalog))));
-        let readers = Readers::new(path);
+        let readers = Readers::new(path, limits);
+        if let Some(bytes) = limits.max_memory {
+            limit_memory(&connection, bytes).map_err(sqlite_error)?;
+        }
         let columns = connection
             .limit(Limit::SQLITE_LIMIT_COLUMN)
             .map_err(sqlite_error)?;
@@ -118,13 +135,22 @@ impl Store {
             Arc::clone(&published),
             Arc::clone(&logs),
         )?;
-        let trimmer = Trimmer::start(TrimTools {
+        let halted = Arc::<AtomicBool>::default();
+        let trim = TrimTools {
             published: Arc::clone(&published),
             logs: Arc::clone(&logs),
             readers: readers.clone(),
             writer: writer.clone(),
             most: most_log_bytes(durable),
-        })?;
+            halted: Arc::clone(&halted),
+        };
+        let retention = Retention {
+            published: Arc::clone(&published),
+            readers: readers.clone(),
+            writer: writer.clone(),
+            halted: Arc::clone(&halted),
+        };
+        let upkeep = Upkeep::start(trim, retention, halted)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 published,
@@ -132,7 +158,7 @@ impl Store {
                 thread: Mutex::new(Some(thread)),
                 readers,
                 logs,
-                trimmer: Mutex::new(trimmer),
+                upkeep: Mutex::new(upkeep),
                 // a data table has one more, for the subtable
                 max_columns: usize::try_from(columns)
                     .unwrap_or_default()
@@ -141,6 +167,11 @@ impl Store {
                 _temporary: temporary,
             }),
         })
+    }
+
+    /// What statements may take.
+    pub(crate) fn limits(&self) -> QueryLimits {
+        self.inner.readers.limits()
     }
 
     /// The catalog of the last commit.
@@ -226,6 +257,17 @@ impl Store {
             readers: self.inner.readers.clone(),
             writer: self.inner.writer.clone(),
             most: most_log_bytes(self.inner._temporary.is_none()),
+            halted: Arc::default(),
+        }
+    }
+
+    #[cfg(test)]
+    fn retention(&self) -> Retention {
+        Retention {
+            published: Arc::clone(&self.inner.published),
+            readers: self.inner.readers.clone(),
+            writer: self.inner.writer.clone(),
+            halted: Arc::default(),
         }
     }
 
@@ -248,8 +290,8 @@ fn most_log_bytes(durable: bool) -> Option<i64> {
 
 impl Inner {
     fn close(&self) {
-        let trimmer = self.trimmer.lock();
-        trimmer.unwrap_or_else(PoisonError::into_inner).stop();
+        let upkeep = self.upkeep.lock();
+        upkeep.unwrap_or_else(PoisonError::into_inner).stop();
         self.writer.stop();
         let thread = self
             .thread
@@ -382,6 +424,17 @@ fn open_connection(path: &PathBuf, durable: bool) -> rusqlite::Result<Connection
     connection.set_prepared_statement_cache_capacity(512);
     crate::plan::register_functions(&connection)?;
     Ok(connection)
+}
+
+/// Bounds what SQLite takes in this process, and what functions collect. From three quarters on caches are
+/// emptied and sorts go to disk.
+fn limit_memory(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "PRAGMA hard_heap_limit = {bytes}; PRAGMA soft_heap_limit = {};",
+        bytes / 4 * 3
+    ))?;
+    crate::plan::limit_collected(usize::try_from(bytes / 4).unwrap_or(usize::MAX));
+    Ok(())
 }
 
 /// Makes a new file's tables, or checks that an old one can be read.

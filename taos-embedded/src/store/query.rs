@@ -2,13 +2,15 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, InterruptHandle, Statement};
 use taos_query::block::RawBlock;
 
 use super::encode::Encoder;
-use super::readers::Parking;
+use super::limits::{QueryLimits, Timer};
+use super::readers::{Parking, Reader};
 use super::{Store, internal, sqlite_error};
 use crate::plan::Plan;
 use crate::sql::SqlError;
@@ -44,6 +46,11 @@ impl Store {
     /// # Errors
     /// What SQLite or the dialect's functions say.
     pub(crate) fn query(&self, plan: Plan) -> Result<Stream, SqlError> {
+        self.query_of(plan, "")
+    }
+
+    /// As [`query`](Self::query); `sql` is what the log says if it is slow.
+    pub(crate) fn query_of(&self, plan: Plan, sql: &str) -> Result<Stream, SqlError> {
         let (sender, messages) = sync_channel(BLOCKS + 1);
         let cancel = Arc::new(Cancel::default());
         let parking = self.inner.readers.parking();
@@ -51,10 +58,12 @@ impl Store {
             sender,
             cancel: Arc::clone(&cancel),
             parking,
+            limits: self.inner.readers.limits(),
+            sql: sql.to_owned(),
         };
         self.inner
             .readers
-            .submit(Box::new(move |connection| job.run(connection, &plan)))?;
+            .submit(Box::new(move |reader| job.run(reader, &plan)))?;
         let mut stream = Stream {
             first: None,
             messages: Some(messages),
@@ -69,7 +78,8 @@ impl Store {
     /// # Errors
     /// As [`query`](Self::query); 0x0100 for more than [`CELLS`].
     pub(crate) fn rows(&self, plan: Plan) -> Result<Vec<Vec<Value>>, SqlError> {
-        self.read(move |connection| {
+        let limit = self.inner.readers.limits().max_query_time;
+        self.inner.readers.run_for(limit, move |connection| {
             let mut statement = connection.prepare(&plan.sql)?;
             bind(&mut statement, &plan.params)?;
             let mut rows = statement.raw_query();
@@ -180,17 +190,23 @@ struct Running {
     sender: SyncSender<Message>,
     cancel: Arc<Cancel>,
     parking: Parking,
+    limits: QueryLimits,
+    sql: String,
 }
 
 impl Running {
-    fn run(self, connection: Result<&Connection, SqlError>, plan: &Plan) {
-        let outcome = match connection {
-            Ok(connection) => {
+    fn run(self, reader: Result<&Reader, SqlError>, plan: &Plan) {
+        let outcome = match reader {
+            Ok(reader) => {
+                let Reader { connection, timer } = reader;
                 if !self.cancel.start(connection.get_interrupt_handle()) {
                     return;
                 }
-                let outcome = self.feed(connection, plan);
+                let (outcome, took) = timer.run(self.limits.max_query_time, || {
+                    self.feed(connection, timer, plan)
+                });
                 self.cancel.set(Progress::Over);
+                self.limits.report(&self.sql, took);
                 outcome
             }
             Err(error) => Err(error),
@@ -199,10 +215,10 @@ impl Running {
             Ok(()) => Message::End,
             Err(error) => Message::Failed(error),
         };
-        self.send(last);
+        self.send(None, last);
     }
 
-    fn feed(&self, connection: &Connection, plan: &Plan) -> Result<(), SqlError> {
+    fn feed(&self, connection: &Connection, timer: &Timer, plan: &Plan) -> Result<(), SqlError> {
         let mut statement = connection.prepare_cached(&plan.sql).map_err(sqlite_error)?;
         bind(&mut statement, &plan.params).map_err(sqlite_error)?;
         let mut rows = statement.raw_query();
@@ -210,24 +226,29 @@ impl Running {
         while let Some(row) = rows.next().map_err(sqlite_error)? {
             let block = encoder.push(|i| row.get_ref(i).map_err(sqlite_error))?;
             if let Some(block) = block
-                && !self.send(Message::Block(block))
+                && !self.send(Some(timer), Message::Block(block))
             {
                 return Ok(());
             }
         }
         if let Some(block) = encoder.finish()? {
-            self.send(Message::Block(block));
+            self.send(Some(timer), Message::Block(block));
         }
         Ok(())
     }
 
     /// False if nobody listens any more.
-    fn send(&self, message: Message) -> bool {
+    fn send(&self, timer: Option<&Timer>, message: Message) -> bool {
         match self.sender.try_send(message) {
             Ok(()) => true,
             Err(TrySendError::Disconnected(_)) => false,
             Err(TrySendError::Full(message)) => {
-                self.parking.wait(|| self.sender.send(message)).is_ok()
+                let full = Instant::now();
+                let sent = self.parking.wait(|| self.sender.send(message)).is_ok();
+                if let Some(timer) = timer {
+                    timer.add_waited(full.elapsed());
+                }
+                sent
             }
         }
     }

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::limits::{QueryLimits, STEPS, Timer};
 use super::{internal, sqlite_error};
 use crate::sql::SqlError;
 
@@ -25,7 +26,13 @@ const THREADS: usize = 256;
 const KEPT: usize = 4;
 const IDLE: Duration = Duration::from_secs(10);
 
-type Job = Box<dyn FnOnce(Result<&Connection, SqlError>) + Send>;
+type Job = Box<dyn FnOnce(Result<&Reader, SqlError>) + Send>;
+
+/// What a thread reads with.
+pub(super) struct Reader {
+    pub(super) connection: Connection,
+    pub(super) timer: Arc<Timer>,
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct Readers {
@@ -34,6 +41,7 @@ pub(super) struct Readers {
 
 struct Shared {
     path: PathBuf,
+    limits: QueryLimits,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -83,22 +91,22 @@ impl Shared {
     }
 
     fn serve(&self) {
-        let mut connection = None;
+        let mut reader = None;
         while let Some(job) = self.next() {
-            if connection.is_none() {
+            if reader.is_none() {
                 match open(&self.path) {
-                    Ok(opened) => connection = Some(opened),
+                    Ok(opened) => reader = Some(opened),
                     Err(error) => {
                         job(Err(sqlite_error(error)));
                         continue;
                     }
                 }
             }
-            if let Some(open) = &connection {
+            if let Some(open) = &reader {
                 let run = std::panic::AssertUnwindSafe(|| job(Ok(open)));
                 if std::panic::catch_unwind(run).is_err() {
                     tracing::error!("a read ended in a panic");
-                    connection = None;
+                    reader = None;
                 }
             }
         }
@@ -128,8 +136,8 @@ impl Shared {
     }
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(
+fn open(path: &Path) -> rusqlite::Result<Reader> {
+    let mut connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
@@ -141,14 +149,18 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     )?;
     connection.set_prepared_statement_cache_capacity(64);
     crate::plan::register_functions(&connection)?;
-    Ok(connection)
+    let timer = Arc::new(Timer::default());
+    let clock = Arc::clone(&timer);
+    connection.progress_handler(STEPS, Some(move || clock.is_over()))?;
+    Ok(Reader { connection, timer })
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
+    pub(super) fn new(path: PathBuf, limits: QueryLimits) -> Self {
         Self {
             shared: Arc::new(Shared {
                 path,
+                limits,
                 state: Mutex::default(),
                 work: Condvar::new(),
             }),
@@ -170,14 +182,30 @@ impl Readers {
         Ok(())
     }
 
+    pub(super) fn limits(&self) -> QueryLimits {
+        self.shared.limits
+    }
+
     pub(super) fn run<T, F>(&self, work: F) -> Result<T, SqlError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
+        self.run_for(None, work)
+    }
+
+    /// As [`run`](Self::run), for work of a user's statement, which has its time.
+    pub(super) fn run_for<T, F>(&self, limit: Option<Duration>, work: F) -> Result<T, SqlError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
         let (reply, answer) = sync_channel(1);
-        self.submit(Box::new(move |connection| {
-            let outcome = connection.and_then(|c| work(c).map_err(sqlite_error));
+        self.submit(Box::new(move |reader| {
+            let outcome = reader.and_then(|reader| {
+                let work = || work(&reader.connection).map_err(sqlite_error);
+                reader.timer.run(limit, work).0
+            });
             // nobody may be waiting any more
             let _ = reply.send(outcome);
         }))?;

@@ -1,5 +1,6 @@
 //! `cargo xtask bench …`: ours and the published crate in turn, in one run, against one server.
 
+mod embedded;
 mod questdb;
 mod report;
 mod topics;
@@ -23,6 +24,8 @@ pub(crate) enum What {
     Read(Read),
     /// Writing: SQL text, statements, records and lines, and the cost of encoding alone
     Write(write::Write),
+    /// The embedded server beside SQLite alone: insert, scan, and windows
+    Embedded(embedded::Beside),
     /// Reading topics: raw blocks and typed rows, from the embedded server
     Tmq(topics::Topics),
     /// QuestDB: rows into buffers, over HTTP, TCP and QWP, and results over QWP
@@ -49,6 +52,7 @@ pub(crate) fn run(what: &What) -> Result<()> {
     match what {
         What::Read(options) => read(options),
         What::Write(options) => write::run(options),
+        What::Embedded(options) => embedded::run(options),
         What::Tmq(options) => topics::run(options),
         What::Questdb(options) => questdb::run(options),
     }
@@ -80,11 +84,13 @@ struct Helpers {
 struct Side {
     binary: PathBuf,
     dsn: String,
+    /// Behind the name of each case.
+    suffix: String,
 }
 
 impl Side {
     fn run(&self, case: &str) -> Result<Run> {
-        helper(&self.binary, &self.dsn, case)
+        helper(&self.binary, &self.dsn, &format!("{case}{}", self.suffix))
     }
 }
 
@@ -100,6 +106,7 @@ impl Helpers {
         let side = |binary: &Path| Side {
             binary: binary.to_path_buf(),
             dsn: dsn.to_owned(),
+            suffix: String::new(),
         };
         Sides {
             ours: side(&self.ours),
@@ -113,6 +120,7 @@ impl Helpers {
         let side = |dsn| Side {
             binary: self.ours.clone(),
             dsn,
+            suffix: String::new(),
         };
         Ok(Sides {
             ours: side(native::dsn(place, &native::library("release"))?),

@@ -30,6 +30,7 @@ pub(super) enum Metric {
     RowsPerCpu,
     QueriesPerSecond,
     BytesPerSecond,
+    RowsPerSecond,
 }
 
 impl Metric {
@@ -38,13 +39,16 @@ impl Metric {
             Self::RowsPerCpu => "rows per second of client CPU",
             Self::QueriesPerSecond => "queries per second",
             Self::BytesPerSecond => "bytes per second",
+            Self::RowsPerSecond => "rows per second",
         }
     }
 
     fn of(self, run: &Run) -> f64 {
         match self {
             Self::RowsPerCpu => run.units / run.cpu,
-            Self::QueriesPerSecond | Self::BytesPerSecond => run.units / run.wall,
+            Self::QueriesPerSecond | Self::BytesPerSecond | Self::RowsPerSecond => {
+                run.units / run.wall
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
 use super::decimals::{Number, divide, unscaled};
+use super::memory::Held;
 use super::{number, owned, single};
 use crate::exec::decimal::overflow;
 use crate::plan::decimal::to_bytes;
@@ -180,8 +181,12 @@ struct Mode;
 /// A value that can be looked up: type and bytes.
 type Lookup = (u8, Vec<u8>);
 
+/// What an entry of the table of counts takes, about.
+const ENTRY: usize = 128;
+
 #[derive(Default)]
 struct Counts {
+    held: Held,
     seen: HashMap<Lookup, (u64, u64, Value)>,
 }
 
@@ -204,9 +209,14 @@ impl Aggregate<Counts, Value> for Mode {
         let value = context.get_raw(0);
         if value != ValueRef::Null {
             let order = u64::try_from(counts.seen.len()).unwrap_or(u64::MAX);
+            let key = lookup(value);
+            if !counts.seen.contains_key(&key) {
+                // the value lies there twice, beside the table's own
+                counts.held.take(key.1.len() * 2 + ENTRY, "mode")?;
+            }
             let entry = counts
                 .seen
-                .entry(lookup(value))
+                .entry(key)
                 .or_insert_with(|| (0, order, owned(value)));
             entry.0 += 1;
         }
@@ -226,36 +236,50 @@ impl Aggregate<Counts, Value> for Mode {
 /// Linear between neighbours; several points give a text.
 struct Percentile;
 
-impl Aggregate<(Vec<f64>, String), Value> for Percentile {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<(Vec<f64>, String)> {
-        Ok((Vec::new(), String::new()))
-    }
+#[derive(Default)]
+struct Points {
+    values: Vec<f64>,
+    points: String,
+    held: Held,
+}
 
-    fn step(
-        &self,
-        context: &mut Context<'_>,
-        (values, points): &mut (Vec<f64>, String),
-    ) -> rusqlite::Result<()> {
-        if points.is_empty() {
-            context.get_raw(1).as_str()?.clone_into(points);
+impl Points {
+    fn push(&mut self, value: f64) -> rusqlite::Result<()> {
+        if self.values.len() == self.values.capacity() {
+            let more = self.values.capacity().max(64);
+            self.held.take(more * size_of::<f64>(), "percentile")?;
+            self.values.reserve_exact(more);
         }
-        values.extend(number(context.get_raw(0)));
+        self.values.push(value);
         Ok(())
     }
+}
 
-    fn finalize(
-        &self,
-        _: &mut Context<'_>,
-        state: Option<(Vec<f64>, String)>,
-    ) -> rusqlite::Result<Value> {
-        let Some((mut values, points)) = state.filter(|state| !state.0.is_empty()) else {
+impl Aggregate<Points, Value> for Percentile {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Points> {
+        Ok(Points::default())
+    }
+
+    fn step(&self, context: &mut Context<'_>, state: &mut Points) -> rusqlite::Result<()> {
+        if state.points.is_empty() {
+            context.get_raw(1).as_str()?.clone_into(&mut state.points);
+        }
+        match number(context.get_raw(0)) {
+            Some(value) => state.push(value),
+            None => Ok(()),
+        }
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, state: Option<Points>) -> rusqlite::Result<Value> {
+        let Some(mut state) = state.filter(|state| !state.values.is_empty()) else {
             return Ok(Value::Null);
         };
-        values.sort_by(f64::total_cmp);
-        let results: Vec<f64> = points
+        state.values.sort_unstable_by(f64::total_cmp);
+        let results: Vec<f64> = state
+            .points
             .split(',')
             .filter_map(|point| point.parse().ok())
-            .map(|point| at_percent(&values, point))
+            .map(|point| at_percent(&state.values, point))
             .collect();
         Ok(match results.as_slice() {
             [one] => Value::Real(*one),

@@ -3,10 +3,13 @@
 mod aggregates;
 mod decimals;
 mod jsons;
+mod memory;
 mod numbers;
 mod series;
 mod texts;
 mod times;
+
+pub(crate) use memory::limit_collected;
 
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};

@@ -15,9 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 pub(crate) use codec::{Packed, Rows, pack};
-#[cfg(test)]
-pub(super) use trim::Oldest;
-pub(super) use trim::{MEMORY_BYTES, TrimTools, Trimmer};
+pub(super) use trim::{MEMORY_BYTES, Oldest, TrimTools};
 
 use super::{internal, sqlite_error};
 use crate::clock;

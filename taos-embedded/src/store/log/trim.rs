@@ -4,9 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::Connection;
 
@@ -15,12 +13,8 @@ use super::super::readers::Readers;
 use super::super::writer::Writer;
 use super::{Logs, key, version_of};
 use crate::catalog::Database;
-use crate::clock;
 use crate::sql::SqlError;
-use crate::store::internal;
 
-/// How often the logs are looked through.
-const PERIOD: Duration = Duration::from_secs(1);
 /// Entries and bytes that one step removes at the most.
 const STEP: (usize, i64) = (8192, 4 << 20);
 /// Bytes of one log that a store in memory keeps at the most: what fills it up harms more than tables.
@@ -34,51 +28,8 @@ pub(in super::super) struct TrimTools {
     pub(in super::super) writer: Writer,
     /// Bytes of one log, whatever its database says.
     pub(in super::super) most: Option<i64>,
-}
-
-/// The thread that trims; it ends when this is dropped.
-#[derive(Debug)]
-pub(in super::super) struct Trimmer {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Trimmer {
-    pub(in super::super) fn start(tools: TrimTools) -> Result<Self, SqlError> {
-        let (stop, stopped) = channel();
-        let thread = std::thread::Builder::new()
-            .name("taos-trim".to_owned())
-            .spawn(move || {
-                let mut oldest = Oldest::new();
-                while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                    if let Err(error) = tools.trim(clock::millis(), &mut oldest) {
-                        tracing::debug!(%error, "old changes stay for now");
-                    }
-                }
-            })
-            .map_err(internal)?;
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-
-    /// Ends the thread.
-    pub(in super::super) fn stop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take()
-            && thread.thread().id() != std::thread::current().id()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that trims the logs ended in a panic");
-        }
-    }
-}
-
-impl Drop for Trimmer {
-    fn drop(&mut self) {
-        self.stop();
-    }
+    /// Ends what is under way.
+    pub(in super::super) halted: Arc<AtomicBool>,
 }
 
 /// What is known of logs, so that nothing of them is read again.
@@ -130,7 +81,9 @@ impl TrimTools {
                 continue;
             }
             for vgroup in database.vgroups() {
-                while self.step(database, vgroup, limits, oldest)? {}
+                while !self.halted.load(Ordering::Relaxed)
+                    && self.step(database, vgroup, limits, oldest)?
+                {}
             }
         }
         Ok(())

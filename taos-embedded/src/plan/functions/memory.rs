@@ -1,0 +1,104 @@
+//! Memory of functions that collect what they see: bounded for all queries of the process together, as
+//! SQLite's own is.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::sql::SqlError;
+use crate::store::NO_MEMORY;
+
+/// What they may hold unless an option says otherwise.
+const DEFAULT: usize = 512 << 20;
+
+/// What functions hold together, and what they may.
+#[derive(Debug)]
+struct Pool {
+    limit: AtomicUsize,
+    held: AtomicUsize,
+}
+
+impl Pool {
+    const fn new(limit: usize) -> Self {
+        Self {
+            limit: AtomicUsize::new(limit),
+            held: AtomicUsize::new(0),
+        }
+    }
+}
+
+static POOL: Pool = Pool::new(DEFAULT);
+
+/// Sets how many bytes collecting functions may hold together.
+pub(crate) fn limit_collected(bytes: usize) {
+    POOL.limit.store(bytes, Ordering::Relaxed);
+}
+
+/// What one function holds; it comes back when this is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    pool: &'static Pool,
+    bytes: usize,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            pool: &POOL,
+            bytes: 0,
+        }
+    }
+}
+
+impl Held {
+    /// Takes so many bytes more.
+    ///
+    /// # Errors
+    /// 0x073A if functions would hold too many.
+    pub(super) fn take(&mut self, bytes: usize, function: &str) -> rusqlite::Result<()> {
+        let limit = self.pool.limit.load(Ordering::Relaxed);
+        let before = self.pool.held.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes += bytes;
+        if before.saturating_add(bytes) <= limit {
+            return Ok(());
+        }
+        let error = SqlError::new(
+            NO_MEMORY,
+            format!(
+                "Query memory exhausted: functions that collect values, {function} here, may hold {} MiB; \
+                 narrow the range of time or the groups, or allow four times as much as is needed by \
+                 --max-memory",
+                limit >> 20
+            ),
+        );
+        Err(rusqlite::Error::UserFunctionError(error.into()))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.pool.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_too_much_is_refused_by_name_and_given_back() {
+        static SMALL: Pool = Pool::new(1 << 20);
+        let new = || Held {
+            pool: &SMALL,
+            bytes: 0,
+        };
+        let mut held = new();
+        held.take(1 << 10, "mode").unwrap();
+        let error = held.take(1 << 20, "mode").unwrap_err().to_string();
+        assert!(
+            error.contains("mode here, may hold 1 MiB") && error.contains("--max-memory"),
+            "{error}"
+        );
+        new().take(1 << 10, "mode").unwrap_err();
+        drop(held);
+        new().take(1 << 20, "mode").unwrap();
+    }
+}
