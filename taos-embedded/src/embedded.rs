@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 
 use crate::engine::{Engine, QueryLimits, Storage};
-use crate::server::{self, Emulated, Limits, Shared, Stop};
+use crate::server::{self, Emulated, Limits, Pages, Shared, Stop};
 
 const DEFAULT_PASSWORD: &str = "taosdata";
 
@@ -108,6 +108,7 @@ pub struct EmbeddedBuilder {
     password: Option<String>,
     emulated: Option<String>,
     limits: QueryLimits,
+    console: bool,
 }
 
 impl Default for EmbeddedBuilder {
@@ -119,6 +120,7 @@ impl Default for EmbeddedBuilder {
             password: None,
             emulated: None,
             limits: QueryLimits::default(),
+            console: true,
         }
     }
 }
@@ -129,6 +131,7 @@ impl fmt::Debug for EmbeddedBuilder {
             .field("listen", &self.listen)
             .field("user", &self.user)
             .field("emulated", &self.emulated)
+            .field("console", &self.console)
             .finish_non_exhaustive()
     }
 }
@@ -203,6 +206,12 @@ impl EmbeddedBuilder {
         self
     }
 
+    /// Whether browsers find a console at `/`, which runs queries and changes nothing. The default is yes.
+    pub const fn console(mut self, served: bool) -> Self {
+        self.console = served;
+        self
+    }
+
     /// Starts the server and returns when it accepts connections.
     ///
     /// # Errors
@@ -273,7 +282,11 @@ impl EmbeddedBuilder {
                 .with_source(e)));
             }
         }
-        let shared = Shared::new(engine.clone(), emulated, Limits::default(), stopped);
+        let pages = Pages {
+            console: self.console,
+            open_metrics: self.listen.ip().is_loopback(),
+        };
+        let shared = Shared::new(engine.clone(), emulated, Limits::default(), pages, stopped);
         runtime.block_on(server::run(listener, shared));
         // What still runs after the grace period is left behind: its client has gone.
         runtime.shutdown_timeout(server::STRAGGLERS);

@@ -31,6 +31,7 @@ mod embedded;
 pub mod engine;
 mod exec;
 mod meta;
+mod metrics;
 mod plan;
 mod schemaless;
 mod server;

@@ -45,6 +45,9 @@ struct Options {
     /// MiB that the storage may take for caches, sorts and results; 0 is no limit.
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     max_memory: u64,
+    /// Serve no web console at /.
+    #[arg(long)]
+    no_console: bool,
 }
 
 /// Seconds with or without a fraction.
@@ -90,7 +93,8 @@ fn run(options: Options) -> anyhow::Result<()> {
         .listen(options.listen)
         .max_query_time(some(options.max_query_time).map(Duration::from_secs))
         .slow_query(Some(options.slow_query).filter(|limit| !limit.is_zero()))
-        .max_memory(some(options.max_memory).map(|mib| mib.saturating_mul(1 << 20)));
+        .max_memory(some(options.max_memory).map(|mib| mib.saturating_mul(1 << 20)))
+        .console(!options.no_console);
     if let Some(user) = options.user {
         builder = builder.user(user);
     }

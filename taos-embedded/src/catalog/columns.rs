@@ -295,10 +295,7 @@ const ARBGROUPS: Columns = &[
     ("assigned_acked", Ty::SmallInt, 0),
 ];
 
-const ENCRYPTIONS: Columns = &[
-    ("dnode_id", Ty::Int, 0),
-    ("key_status", Ty::VarChar, 12),
-];
+const ENCRYPTIONS: Columns = &[("dnode_id", Ty::Int, 0), ("key_status", Ty::VarChar, 12)];
 
 const ANODES: Columns = &[
     ("id", Ty::Int, 0),

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use taos_query::common::{Precision, Ty};
 
+pub(crate) use columns::{Known, column, system_columns};
 pub(crate) use options::Options;
 pub(crate) use stored::{Definition, load};
-pub(crate) use columns::{Known, column, system_columns};
 pub(crate) use system::is_system_database;
 pub(crate) use tables::Tables;
 pub(crate) use upgrade::{FORMAT, schema_sql, upgrade};

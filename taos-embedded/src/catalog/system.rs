@@ -293,7 +293,11 @@ pub(super) fn users(catalog: &Catalog) -> Vec<Vec<Value>> {
 }
 
 pub(super) fn dnodes(catalog: &Catalog) -> Vec<Vec<Value>> {
-    let vnodes: usize = catalog.databases.values().map(|db| db.vgroups().len()).sum();
+    let vnodes: usize = catalog
+        .databases
+        .values()
+        .map(|db| db.vgroups().len())
+        .sum();
     vec![vec![
         int(1),
         text("localhost:6030"),

@@ -7,7 +7,9 @@ use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
 use super::system::{self, text};
-use super::{Catalog, Child, Entry, Known, TableDef, is_system_database, system_columns, type_text};
+use super::{
+    Catalog, Child, Entry, Known, TableDef, is_system_database, system_columns, type_text,
+};
 use crate::exec::geometry;
 use crate::plan::{ColumnInfo, Schema, SystemTable, TableInfo};
 use crate::sql::SqlError;

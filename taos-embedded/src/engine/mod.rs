@@ -25,8 +25,9 @@ use crate::clock::nanos;
 use crate::exec::{
     Passwords, choose_administrator, ensure_administrator, renew, resolve_topics, set_administrator,
 };
+use crate::metrics::Metrics;
 use crate::server::Emulated;
-use crate::store::Store;
+use crate::store::{Figures, Store};
 use crate::tmq::{Broker, Consumer, Terms};
 
 /// Where the data lies.
@@ -50,6 +51,7 @@ pub struct Engine {
     changes: Arc<RwLock<()>>,
     /// What `server_version()` says.
     version: Arc<str>,
+    metrics: Arc<Metrics>,
 }
 
 impl Engine {
@@ -76,6 +78,7 @@ impl Engine {
             passwords: Arc::default(),
             changes: Arc::default(),
             version: Emulated::OWN.into(),
+            metrics: Arc::default(),
         })
     }
 
@@ -113,6 +116,16 @@ impl Engine {
         password: Option<&str>,
     ) -> Result<(String, Option<String>), SqlError> {
         choose_administrator(&self.store, user, password, nanos())
+    }
+
+    /// What is counted here.
+    pub(crate) const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// How the store fares.
+    pub(crate) fn figures(&self) -> Figures {
+        self.store.figures()
     }
 
     /// What everything lies in.

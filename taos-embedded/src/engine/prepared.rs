@@ -1,6 +1,7 @@
 //! Statements with placeholders, and what is bound to them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::session::Session;
 use super::{Answer, SqlError};
@@ -10,6 +11,7 @@ use crate::exec::bound::{
     Held, RawBlockRows, Room, Rules, Shape, Source, TableName, Tags, Template, bad_rows,
 };
 use crate::meta::NewTable;
+use crate::metrics::Kind as Counted;
 use crate::sql::ast::{ExprKind, Query, Statement};
 use crate::sql::{code, parse};
 use crate::store::INTERNAL;
@@ -190,12 +192,14 @@ impl Session {
         let mut tables = Arc::new(batch.tables);
         let is_replay = batch.is_replay;
         let mut overtaken = false;
-        self.retrying(false, || {
-            if overtaken {
-                self.renew(&mut tables)?;
-            }
-            overtaken = true;
-            self.exec("").write_bound(&tables, is_replay)
+        self.counting_rows(Counted::Insert, || {
+            self.retrying(false, || {
+                if overtaken {
+                    self.renew(&mut tables)?;
+                }
+                overtaken = true;
+                self.exec("").write_bound(&tables, is_replay)
+            })
         })
     }
 
@@ -250,8 +254,11 @@ impl Session {
             return Err(bad_rows());
         }
         let db = prepared.db.as_deref();
+        let started = Instant::now();
         match &prepared.kind {
-            Kind::Insert(template) => self.run_in(db, &template.sql, &parse(&template.sql)?),
+            Kind::Insert(template) => self.counting(Counted::Insert, started, || {
+                self.run_in(db, &template.sql, &parse(&template.sql)?)
+            }),
             Kind::Query { sql, query, .. } => {
                 let mut query = query.clone();
                 query.each_placeholder(&mut |number, kind| {
@@ -260,7 +267,9 @@ impl Session {
                         *kind = value.clone();
                     }
                 });
-                self.run_in(db, sql, &Statement::Query(query))
+                self.counting(Counted::Select, started, || {
+                    self.run_in(db, sql, &Statement::Query(query))
+                })
             }
         }
     }

@@ -5,6 +5,7 @@ use taos_query::block::RawBlock;
 use taos_query::common::Precision;
 
 use super::{ResultColumn, SqlError};
+use crate::metrics::Metrics;
 use crate::store::Stream;
 
 /// What a statement is answered with.
@@ -16,6 +17,19 @@ pub enum Answer {
     Rows(ResultRows),
 }
 
+impl Answer {
+    /// Counts the rows of a result as they are taken; gives how many rows were changed instead.
+    pub(super) fn counted(&mut self, metrics: &Arc<Metrics>) -> u64 {
+        match self {
+            Self::Affected(rows) => *rows,
+            Self::Rows(rows) => {
+                rows.count_into(metrics);
+                0
+            }
+        }
+    }
+}
+
 /// A result on its way. Dropping it ends the query behind it.
 #[derive(Debug)]
 pub struct ResultRows {
@@ -24,6 +38,7 @@ pub struct ResultRows {
     /// The unit of its times.
     pub precision: Precision,
     source: Source,
+    counted: Option<Arc<Metrics>>,
 }
 
 #[derive(Debug)]
@@ -43,6 +58,7 @@ impl ResultRows {
             columns,
             precision,
             source: Source::Ready(blocks.into()),
+            counted: None,
         }
     }
 
@@ -56,6 +72,7 @@ impl ResultRows {
             columns,
             precision,
             source: Source::Stream(Box::new(stream)),
+            counted: None,
         }
     }
 
@@ -64,9 +81,25 @@ impl ResultRows {
     /// # Errors
     /// What went wrong while the rows were computed.
     pub fn next_block(&mut self) -> Result<Option<RawBlock>, SqlError> {
-        match &mut self.source {
+        let next = match &mut self.source {
             Source::Ready(blocks) => Ok(blocks.pop_front()),
             Source::Stream(stream) => stream.next(),
+        };
+        if let Some(metrics) = &self.counted {
+            match &next {
+                Ok(Some(block)) => {
+                    let rows = u64::try_from(block.nrows()).unwrap_or(u64::MAX);
+                    metrics.rows_read.add(rows);
+                }
+                Ok(None) => {}
+                Err(error) => metrics.error(error.code),
+            }
         }
+        next
+    }
+
+    /// Counts the rows that are taken from here on.
+    fn count_into(&mut self, metrics: &Arc<Metrics>) {
+        self.counted = Some(Arc::clone(metrics));
     }
 }

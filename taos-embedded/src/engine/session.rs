@@ -8,6 +8,7 @@ use crate::catalog::{View, is_system_database};
 use crate::clock;
 use crate::exec::{Exec, STALE};
 use crate::meta::Meta;
+use crate::metrics::Kind;
 use crate::plan;
 use crate::sql::ast::{Query, Statement};
 use crate::store::INTERNAL;
@@ -16,6 +17,9 @@ use crate::store::INTERNAL;
 /// that nothing changes meanwhile. Two clients whose statements are acknowledged by the same commit
 /// can overtake each other for as long as they like.
 const ATTEMPTS: usize = 3;
+
+/// The user may not do this.
+const NO_RIGHTS: u32 = 0x0303;
 
 /// What one client has chosen, and the way its statements go.
 #[derive(Debug)]
@@ -45,12 +49,70 @@ impl Session {
     /// # Errors
     /// What is wrong with the statement, with the code of the dialect.
     pub fn execute(&self, sql: &str) -> Result<Answer, SqlError> {
-        let statement = crate::sql::parse(sql)?;
-        if let Statement::Use(name) = &statement {
-            self.use_db(&name.name)?;
-            return Ok(Answer::Affected(0));
-        }
-        self.run_in(None, sql, &statement)
+        self.execute_if(sql, |_| Ok(()))
+    }
+
+    /// As [`execute`](Self::execute), but only for statements that read: SELECT, SHOW, DESCRIBE and
+    /// EXPLAIN.
+    ///
+    /// # Errors
+    /// 0x0303 for other statements, and those of [`execute`](Self::execute).
+    pub(crate) fn read(&self, sql: &str) -> Result<Answer, SqlError> {
+        self.execute_if(sql, |statement| {
+            if only_reads(statement) {
+                return Ok(());
+            }
+            Err(SqlError::new(
+                NO_RIGHTS,
+                "Insufficient privilege for operation: only SELECT, SHOW, DESCRIBE and EXPLAIN are run here",
+            ))
+        })
+    }
+
+    fn execute_if(
+        &self,
+        sql: &str,
+        allowed: impl FnOnce(&Statement) -> Result<(), SqlError>,
+    ) -> Result<Answer, SqlError> {
+        let started = Instant::now();
+        let parsed = crate::sql::parse(sql);
+        let kind = parsed.as_ref().map_or(Kind::Unreadable, Kind::of);
+        self.counting(kind, started, || {
+            let statement = parsed?;
+            allowed(&statement)?;
+            if let Statement::Use(name) = &statement {
+                self.use_db(&name.name)?;
+                return Ok(Answer::Affected(0));
+            }
+            self.run_in(None, sql, &statement)
+        })
+    }
+
+    /// Counts a statement that began at `started`.
+    pub(super) fn counting(
+        &self,
+        kind: Kind,
+        started: Instant,
+        work: impl FnOnce() -> Result<Answer, SqlError>,
+    ) -> Result<Answer, SqlError> {
+        let metrics = &self.engine.metrics;
+        let mut outcome = work();
+        let counted = outcome.as_mut().map(|answer| answer.counted(metrics));
+        metrics.statement(kind, started.elapsed(), counted.map_err(|error| &*error));
+        outcome
+    }
+
+    /// Counts a write that gives the number of its rows.
+    pub(super) fn counting_rows(
+        &self,
+        kind: Kind,
+        work: impl FnOnce() -> Result<u64, SqlError>,
+    ) -> Result<u64, SqlError> {
+        let started = Instant::now();
+        let outcome = work();
+        let metrics = &self.engine.metrics;
+        metrics.statement(kind, started.elapsed(), outcome.as_ref().copied());
+        outcome
     }
 
     /// Runs a statement in `db`; in the current database if that is `None`.
@@ -81,7 +143,12 @@ impl Session {
     /// What is wrong with the first bad point, or how it does not fit its table, with the codes of
     /// taosadapter-ws §7.
     pub fn schemaless(&self, batch: &SchemalessBatch<'_>) -> Result<Written, SqlError> {
-        self.retrying(true, || self.exec("").schemaless(batch))
+        let started = Instant::now();
+        let outcome = self.retrying(true, || self.exec("").schemaless(batch));
+        let rows = outcome.as_ref().map(|written| written.affected);
+        let metrics = &self.engine.metrics;
+        metrics.statement(Kind::Schemaless, started.elapsed(), rows);
+        outcome
     }
 
     /// Applies messages that change tables or delete rows to the current database, all or nothing; blocks
@@ -229,6 +296,15 @@ const fn shown<'a>(statement: &Statement, sql: &'a str) -> &'a str {
         | Statement::CreateTopic(_) => sql,
         _ => "(a statement that is not shown)",
     }
+}
+
+/// True for statements that change nothing. EXPLAIN is not told apart from other words this server has no
+/// use for, which are refused anyhow.
+const fn only_reads(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Query(_) | Statement::Show(_) | Statement::Describe(_) | Statement::Other(_)
+    )
 }
 
 /// True for statements after which others may have to be prepared again.

@@ -109,9 +109,9 @@ impl Exec<'_> {
             .map(|c| result_column(&c.name, c.ty, c.length))
             .collect();
         let is_wanted = |row: &&Vec<Value>| {
-            wanted.iter().all(
-                |(at, value)| matches!(row.get(*at), Some(Value::Text(text)) if text == value),
-            )
+            wanted
+                .iter()
+                .all(|(at, value)| matches!(row.get(*at), Some(Value::Text(text)) if text == value))
         };
         let rows: Vec<Vec<Value>> = system
             .rows

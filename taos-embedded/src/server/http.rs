@@ -22,7 +22,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::paced::Paced;
 use super::session::{self, Kind};
-use super::{Shared, Stop, rest, stopping, tmq, ws};
+use super::{Shared, Stop, console, metrics, rest, stopping, tmq, ws};
 
 /// Body of every reply.
 pub(super) type Body = UnsyncBoxBody<Bytes, std::io::Error>;
@@ -84,8 +84,39 @@ async fn route(
             }
         }
         _ if path.starts_with("/rest/login/") => rest::unsupported("login tokens"),
+        "/metrics" => match allow(&request, &Method::GET) {
+            Some(refused) => refused,
+            None => metrics::metrics(request, shared).await,
+        },
+        "/" => front(&request, &shared),
+        "/console/query" if shared.pages.console => match allow(&request, &Method::POST) {
+            Some(refused) => refused,
+            None => rest::console(request, shared).await,
+        },
+        _ if shared.pages.console && path.starts_with("/console/") => {
+            let name = path.strip_prefix("/console/").unwrap_or_default();
+            match (allow(&request, &Method::GET), console::file(name)) {
+                (Some(refused), _) => refused,
+                (None, Some(file)) => file,
+                (None, None) => text(StatusCode::NOT_FOUND, "404 page not found"),
+            }
+        }
         _ => text(StatusCode::NOT_FOUND, "404 page not found"),
     }
+}
+
+/// The console for browsers; a hint for everybody else, who cannot have meant this path.
+fn front(request: &Request<Incoming>, shared: &Shared) -> Response<Body> {
+    if let Some(refused) = allow(request, &Method::GET) {
+        return refused;
+    }
+    if shared.pages.console && console::wants_page(request.headers()) {
+        return console::page();
+    }
+    text(
+        StatusCode::NOT_FOUND,
+        "404 page not found: SQL goes to POST /rest/sql, WebSocket to /ws, figures are at /metrics\n",
+    )
 }
 
 fn allow(request: &Request<Incoming>, method: &Method) -> Option<Response<Body>> {

@@ -9,8 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use crate::engine::{Engine, SqlError};
 use crate::sql::MAX_STATEMENT;
 
+mod console;
 mod emulate;
 mod http;
+mod metrics;
 mod paced;
 mod rest;
 mod session;
@@ -99,12 +101,22 @@ pub(crate) enum Stop {
     Now,
 }
 
+/// What is served beside the protocols.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pages {
+    /// Whether there is a console.
+    pub(crate) console: bool,
+    /// Whether `/metrics` asks for no login, since nobody but this machine can reach it.
+    pub(crate) open_metrics: bool,
+}
+
 /// What every connection has in common.
 pub(crate) struct Shared {
     engine: Engine,
     /// The release that clients see.
     emulated: Emulated,
     limits: Limits,
+    pages: Pages,
     stop: watch::Receiver<Stop>,
     connections: Arc<Semaphore>,
     /// Places for long messages that are being read.
@@ -116,6 +128,7 @@ impl Shared {
         engine: Engine,
         emulated: Emulated,
         limits: Limits,
+        pages: Pages,
         stop: watch::Receiver<Stop>,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -124,6 +137,7 @@ impl Shared {
             engine,
             emulated,
             limits,
+            pages,
             stop,
         })
     }
@@ -160,6 +174,7 @@ pub(crate) async fn run(listener: TcpListener, shared: Arc<Shared>) {
             biased;
             _ = stopping(&mut stop) => break,
             (stream, permit) = accept(&listener, &shared.connections) => {
+                shared.engine.metrics().accepted.add(1);
                 tokio::spawn(http::serve(stream, Arc::clone(&shared), permit));
             }
         }

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
 
-use super::{Emulated, Limits, Shared, Stop, run, runtime};
+use super::{Emulated, Limits, Pages, Shared, Stop, run, runtime};
 use crate::engine::{Engine, Storage};
 
 mod bound;
@@ -32,7 +32,11 @@ impl Server {
     fn on(runtime: tokio::runtime::Runtime, limits: Limits) -> Self {
         let (stop, stopped) = watch::channel(Stop::Run);
         let engine = Engine::open(Storage::Memory).unwrap();
-        let shared = Shared::new(engine.clone(), Emulated::default(), limits, stopped);
+        let pages = Pages {
+            console: true,
+            open_metrics: false,
+        };
+        let shared = Shared::new(engine.clone(), Emulated::default(), limits, pages, stopped);
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let addr = listener.local_addr().unwrap();
         runtime.spawn(run(listener, Arc::clone(&shared)));

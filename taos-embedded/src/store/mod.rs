@@ -4,6 +4,7 @@
 
 mod encode;
 mod error;
+mod figures;
 mod limits;
 mod log;
 mod query;
@@ -25,6 +26,7 @@ use tempfile::TempDir;
 
 pub(crate) use encode::{blocks_of, push_cell};
 pub(crate) use error::{INTERNAL, internal, sqlite_error};
+pub(crate) use figures::Figures;
 pub(crate) use limits::NO_MEMORY;
 pub use limits::QueryLimits;
 pub(crate) use log::{ENTRY_BYTES, ENTRY_ROWS, Packed, Rows, pack};

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::figures::ReaderFigures;
 use super::limits::{QueryLimits, STEPS, Timer};
 use super::{internal, sqlite_error};
 use crate::sql::SqlError;
@@ -218,6 +219,22 @@ impl Readers {
     pub(super) fn is_crowded(&self) -> bool {
         let state = self.shared.state();
         !state.queue.is_empty() && state.threads >= THREADS
+    }
+
+    /// The file that is read.
+    pub(super) fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// What the threads do now.
+    pub(super) fn figures(&self) -> ReaderFigures {
+        let state = self.shared.state();
+        ReaderFigures {
+            busy: state.threads.saturating_sub(state.idle + state.parked),
+            waiting: state.parked,
+            idle: state.idle,
+            queued: state.queue.len(),
+        }
     }
 
     /// What a job says while it waits for its client.

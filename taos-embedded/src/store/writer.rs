@@ -274,7 +274,8 @@ impl State {
         match &committed {
             Ok(()) => {
                 self.published.set(Arc::clone(&self.catalog));
-                self.log.publish();
+                let changes = done.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+                self.log.publish(u64::try_from(changes).unwrap_or(u64::MAX));
                 for consequence in self.consequences.drain(..) {
                     if catch_unwind(AssertUnwindSafe(consequence)).is_err() {
                         tracing::error!("what follows from a commit ended in a panic");

@@ -66,23 +66,84 @@ pub(super) fn tail(rows: u64, timing: Option<Instant>, out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// Everything behind the last row that the console shows.
+pub(super) fn shown_tail(rows: u64, cut: Option<Cut>, started: Instant, out: &mut Vec<u8>) {
+    out.extend_from_slice(match cut {
+        None => b"],\"cut\":null",
+        Some(Cut::Rows) => b"],\"cut\":\"rows\"",
+        Some(Cut::Bytes) => b"],\"cut\":\"bytes\"",
+    });
+    out.extend_from_slice(b",\"rows\":");
+    put(out, rows);
+    out.extend_from_slice(b",\"timing\":");
+    put(out, started.elapsed().as_nanos());
+    out.push(b'}');
+}
+
+/// How much of a result is written.
+pub(super) struct Bounds {
+    pub(super) rows: u64,
+    /// Of everything written; the row that reaches it is the last.
+    pub(super) bytes: usize,
+}
+
+impl Bounds {
+    const NONE: Self = Self {
+        rows: u64::MAX,
+        bytes: usize::MAX,
+    };
+
+    fn reached(&self, rows: u64, bytes: usize) -> Option<Cut> {
+        if rows >= self.rows {
+            Some(Cut::Rows)
+        } else if bytes >= self.bytes {
+            Some(Cut::Bytes)
+        } else {
+            None
+        }
+    }
+}
+
+/// Why rows were left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    Rows,
+    Bytes,
+}
+
 /// How rows are written.
 pub(super) struct Format {
     pub(super) columns: Arc<[ResultColumn]>,
     pub(super) zone: Tz,
     /// Rows as objects.
     pub(super) named: bool,
+    /// Integers of 64 bits as texts: readers in JavaScript would round them.
+    pub(super) exact: bool,
 }
 
 impl Format {
     /// Writes the rows of a block behind `written` earlier ones; returns how many there are now.
-    pub(super) fn rows(&self, block: &RawBlock, mut written: u64, out: &mut Vec<u8>) -> u64 {
+    pub(super) fn rows(&self, block: &RawBlock, written: u64, out: &mut Vec<u8>) -> u64 {
+        self.rows_within(block, written, &Bounds::NONE, out).0
+    }
+
+    /// As [`rows`](Self::rows) up to a bound, with the bound that left rows out.
+    pub(super) fn rows_within(
+        &self,
+        block: &RawBlock,
+        mut written: u64,
+        bounds: &Bounds,
+        out: &mut Vec<u8>,
+    ) -> (u64, Option<Cut>) {
         let (open, close) = if self.named {
             (b'{', b'}')
         } else {
             (b'[', b']')
         };
         for row in 0..block.nrows() {
+            if let Some(cut) = bounds.reached(written, out.len()) {
+                return (written, Some(cut));
+            }
             if written > 0 {
                 out.push(b',');
             }
@@ -96,6 +157,8 @@ impl Format {
                     out.push(b':');
                 }
                 match block.get_ref(row, index) {
+                    Some(BorrowedValue::BigInt(v)) if self.exact => string(out, &v.to_string()),
+                    Some(BorrowedValue::UBigInt(v)) if self.exact => string(out, &v.to_string()),
                     Some(value) => cell(&value, self.zone, out),
                     None => out.extend_from_slice(b"null"),
                 }
@@ -103,7 +166,7 @@ impl Format {
             out.push(close);
             written += 1;
         }
-        written
+        (written, None)
     }
 }
 

@@ -7,17 +7,19 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, Response, StatusCode};
 
 use super::http::{Body, full};
 use super::{MAX_STATEMENT, Shared, guarded};
-use crate::engine::{Answer, ResultRows, SqlError};
+use crate::engine::{Answer, ResultRows, Session, SqlError};
 
 mod auth;
+mod console;
 mod json;
 mod params;
 
+pub(super) use console::query as console;
 use params::Params;
 
 /// Text of a result that is collected before it is handed to the socket.
@@ -45,12 +47,39 @@ pub(super) async fn sql(request: Request<Incoming>, shared: Arc<Shared>) -> Resp
         Ok(Ok(Started::Whole(body))) => reply(StatusCode::OK, full(body)),
         Ok(Ok(Started::Part(head, rest))) => reply(StatusCode::OK, streamed(head, rest)),
         Ok(Err(error)) => refuse(StatusCode::OK, error.code, &error.message, started),
-        Err(_) => refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            ADAPTER,
-            "the server is stopping",
-            started,
-        ),
+        Err(_) => stopping(),
+    }
+}
+
+/// The answer to what comes too late.
+pub(super) fn stopping() -> Response<Body> {
+    let text = "the server is stopping";
+    refuse(
+        StatusCode::SERVICE_UNAVAILABLE,
+        ADAPTER,
+        text,
+        Instant::now(),
+    )
+}
+
+/// Checks the login of a request for something else than SQL; the answer to one without it asks for it.
+pub(super) async fn log_in(
+    headers: &HeaderMap,
+    shared: &Arc<Shared>,
+) -> Result<(), Response<Body>> {
+    let started = Instant::now();
+    let refused = |code, text: &str| {
+        let mut response = refuse(StatusCode::UNAUTHORIZED, code, text, started);
+        let asked = HeaderValue::from_static("Basic realm=\"taos-embedded\"");
+        response.headers_mut().insert(WWW_AUTHENTICATE, asked);
+        response
+    };
+    let (user, password) = auth::basic(headers).map_err(|(_, code, text)| refused(code, &text))?;
+    let shared = Arc::clone(shared);
+    let login = move || guarded(|| shared.engine.login(&user, &password));
+    match tokio::task::spawn_blocking(login).await {
+        Ok(outcome) => outcome.map_err(|error| refused(error.code, &error.message)),
+        Err(_) => Err(stopping()),
     }
 }
 
@@ -118,7 +147,8 @@ enum Started {
 }
 
 impl Query {
-    fn run(self, shared: &Shared, started: Instant) -> Result<Started, SqlError> {
+    /// The session that the statement runs in.
+    fn session(&self, shared: &Shared) -> Result<Session, SqlError> {
         shared.engine.login(&self.user, &self.password)?;
         if self.sql.len() > MAX_STATEMENT {
             return Err(super::statement_too_long());
@@ -129,6 +159,11 @@ impl Query {
             // Not checked, since `create database` must work with the new name in the path (rest §1).
             session.assume_db(db);
         }
+        Ok(session)
+    }
+
+    fn run(self, shared: &Shared, started: Instant) -> Result<Started, SqlError> {
+        let session = self.session(shared)?;
         let timing = self.params.timing.then_some(started);
         match session.execute(self.sql.trim())? {
             Answer::Affected(rows) => Ok(Started::Whole(json::affected(rows, timing))),
@@ -139,6 +174,7 @@ impl Query {
                     columns: Arc::clone(&rows.columns),
                     zone: self.params.zone(),
                     named: self.params.row_with_meta,
+                    exact: false,
                 };
                 let rest = Rest {
                     rows,

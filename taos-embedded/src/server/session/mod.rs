@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 use super::{GRACE, Limits, MAX_STATEMENT, Shared, Stop, stopping};
+use crate::metrics;
 
 mod outbox;
 mod reply;
@@ -30,6 +31,9 @@ const READ_BUFFER: usize = 32 << 10;
 
 /// What is particular to the sessions of one path.
 pub(super) trait Kind: Sized + Send + Sync + 'static {
+    /// The path, as it is counted.
+    const PATH: metrics::Path;
+
     /// The state of a session that begins.
     fn new(shared: &Arc<Shared>) -> Self;
 
@@ -117,6 +121,7 @@ impl<S: Kind> Ticket<S> {
 
 /// Serves a session to its end.
 pub(super) async fn run<S: Kind>(stream: TcpStream, early: Bytes, shared: Arc<Shared>) {
+    let _counted = shared.engine.metrics().session(S::PATH);
     let limits = shared.limits.clone();
     let (read, write) = stream.into_split();
     let write = Arc::new(write);

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::session::{self, Kind, Line};
 use super::{Limits, Shared};
+use crate::metrics;
 use crate::server::emulate::Feature;
 use crate::tmq::Consumer;
 
@@ -85,6 +86,8 @@ impl State {
 }
 
 impl Kind for State {
+    const PATH: metrics::Path = metrics::Path::Tmq;
+
     fn new(_: &Arc<Shared>) -> Self {
         Self {
             phase: watch::Sender::new(Phase::New),

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use super::session::{self, Kind, Line};
 use super::{Limits, Shared};
 use crate::engine::Session;
+use crate::metrics;
 
 mod binary;
 mod reply;
@@ -41,6 +42,8 @@ type Conn = Line<State>;
 type Ticket = session::Ticket<State>;
 
 impl Kind for State {
+    const PATH: metrics::Path = metrics::Path::Ws;
+
     fn new(shared: &Arc<Shared>) -> Self {
         Self {
             session: OnceLock::new(),

@@ -1,8 +1,6 @@
 use super::Parser;
 use crate::sql::SqlError;
-use crate::sql::ast::{
-    Ident, ObjectName, SelectItemName, Show, Statement, SystemShow, TableKind,
-};
+use crate::sql::ast::{Ident, ObjectName, SelectItemName, Show, Statement, SystemShow, TableKind};
 use crate::sql::lexer::Kind;
 
 /// The word behind SHOW, the table, and its only column that is shown.

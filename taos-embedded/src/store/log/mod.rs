@@ -17,6 +17,7 @@ use tokio::sync::watch;
 pub(crate) use codec::{Packed, Rows, pack};
 pub(super) use trim::{MEMORY_BYTES, Oldest, TrimTools};
 
+use super::figures::Written;
 use super::{internal, sqlite_error};
 use crate::clock;
 use crate::meta::{Meta, NewKind, NewTable};
@@ -66,6 +67,7 @@ impl Bounds {
 pub(super) struct Logs {
     bounds: RwLock<HashMap<i32, Bounds>>,
     changes: watch::Sender<u64>,
+    pub(super) written: Written,
 }
 
 impl Logs {
@@ -92,12 +94,20 @@ impl Logs {
         Ok(Self {
             bounds: RwLock::new(bounds),
             changes: watch::Sender::new(0),
+            written: Written::default(),
         })
     }
 
     fn get(&self, vgroup: i32) -> Bounds {
         let bounds = self.bounds.read().unwrap_or_else(PoisonError::into_inner);
         bounds.get(&vgroup).copied().unwrap_or(Bounds::NEW)
+    }
+
+    /// How many entries there are in all logs.
+    pub(super) fn entries(&self) -> u64 {
+        let bounds = self.bounds.read().unwrap_or_else(PoisonError::into_inner);
+        let kept = bounds.values().map(|log| log.end - log.begin.max(FIRST));
+        u64::try_from(kept.sum::<i64>()).unwrap_or(0)
     }
 
     /// The first version that is still there, and the one that the next entry will have.
@@ -130,6 +140,8 @@ pub(super) struct Additions {
     begins: HashMap<i32, i64>,
     /// Vgroups that are gone.
     dropped: Vec<Range<i32>>,
+    /// Entries that this transaction added, and their bytes.
+    appended: (u64, u64),
     statement: Statement,
 }
 
@@ -173,6 +185,7 @@ impl Additions {
             ends: HashMap::new(),
             begins: HashMap::new(),
             dropped: Vec::new(),
+            appended: (0, 0),
             statement: Statement::default(),
         }
     }
@@ -288,13 +301,19 @@ impl Additions {
         if !statement.pending.is_empty() {
             let at = clock::millis();
             let mut before: Vec<(i32, Option<i64>)> = Vec::new();
+            let (mut entries, mut length) = (0, 0);
             for (vgroup, pending) in statement.pending {
                 let old = self.ends.get(&vgroup).copied();
                 before.push((vgroup, old));
                 let end = old.unwrap_or_else(|| self.logs.get(vgroup).end);
                 self.ends.insert(vgroup, end + 1);
                 let place = (key(vgroup, end), at);
-                if let Err(error) = append(connection, place, pending, statement.is_replay) {
+                let appended = append(connection, place, pending, statement.is_replay);
+                if let Ok(bytes) = &appended {
+                    entries += 1;
+                    length += bytes;
+                }
+                if let Err(error) = appended {
                     for (vgroup, old) in before.into_iter().rev() {
                         match old {
                             Some(old) => self.ends.insert(vgroup, old),
@@ -304,14 +323,16 @@ impl Additions {
                     return Err(error);
                 }
             }
+            self.appended.0 += entries;
+            self.appended.1 += u64::try_from(length).unwrap_or(0);
         }
         self.begins.extend(statement.begins);
         self.dropped.extend(statement.dropped);
         Ok(())
     }
 
-    /// After the commit: everybody may see it.
-    pub(super) fn publish(&mut self) {
+    /// After the commit of so many changes: everybody may see it.
+    pub(super) fn publish(&mut self, changes: u64) {
         let has_grown = !self.ends.is_empty();
         if has_grown || !self.begins.is_empty() || !self.dropped.is_empty() {
             let mut bounds = self
@@ -332,6 +353,12 @@ impl Additions {
         if has_grown {
             self.logs.changes.send_modify(|count| *count += 1);
         }
+        let (entries, bytes) = std::mem::take(&mut self.appended);
+        let written = &self.logs.written;
+        written.commits.add(1);
+        written.changes.add(changes);
+        written.log_entries.add(entries);
+        written.log_bytes.add(bytes);
     }
 
     /// After a commit that failed.
@@ -339,16 +366,18 @@ impl Additions {
         self.ends.clear();
         self.begins.clear();
         self.dropped.clear();
+        self.appended = (0, 0);
         self.statement = Statement::default();
     }
 }
 
+/// Gives the length of the entry.
 fn append(
     connection: &Connection,
     (key, at): (i64, i64),
     pending: Pending,
     is_replay: bool,
-) -> Result<(), SqlError> {
+) -> Result<usize, SqlError> {
     let mut body = match pending {
         Pending::Rows(body, _) => body,
         Pending::Meta(mut meta) => {
@@ -361,8 +390,8 @@ fn append(
     }
     connection
         .prepare_cached(APPEND)
-        .and_then(|mut statement| statement.execute((key, at, body)))
-        .map(drop)
+        .and_then(|mut statement| statement.execute((key, at, &body)))
+        .map(|_| body.len())
         .map_err(sqlite_error)
 }
 
