@@ -3,7 +3,7 @@
 use taos_query::common::Ty;
 
 use super::ResultColumn;
-use super::scope::Scope;
+use super::scope::{Scope, ScopeColumn};
 use super::select::Output;
 use super::types::Typed;
 use crate::sql::ast::{
@@ -22,15 +22,21 @@ pub(super) fn no_groups() -> SqlError {
     )
 }
 
-pub(super) fn column_expr(name: &str) -> Expr {
+/// A reference to a column of the source, with the name of its side if that is a join.
+pub(super) fn column_expr(column: &ScopeColumn, scope: &Scope) -> Expr {
+    let ident = |name: &str| Ident {
+        name: name.to_owned(),
+        quoted: true,
+        span: Span::default(),
+    };
+    let side = scope.sides.iter().find(|side| {
+        let own = scope.columns.get(side.columns.clone()).unwrap_or_default();
+        own.iter().any(|other| other.sql == column.sql)
+    });
     Expr {
         kind: ExprKind::Column {
-            table: None,
-            name: Ident {
-                name: name.to_owned(),
-                quoted: true,
-                span: Span::default(),
-            },
+            table: side.and_then(|side| side.name.as_deref()).map(ident),
+            name: ident(&column.name),
         },
         span: Span::default(),
     }
@@ -48,9 +54,9 @@ pub(super) fn many_columns(
     for arg in args {
         match &arg.kind {
             ExprKind::Wildcard(qualifier) => {
-                scope.qualify(qualifier.as_ref())?;
-                let own = scope.columns.iter().filter(|column| !column.tag);
-                columns.extend(own.map(|column| (column.name.clone(), column_expr(&column.name))));
+                let own = scope.qualified(qualifier.as_ref())?.iter();
+                let own = own.filter(|column| !column.tag);
+                columns.extend(own.map(|c| (c.name.clone(), column_expr(c, scope))));
             }
             ExprKind::Column { name, .. } => columns.push((name.name.clone(), arg.clone())),
             _ => {
@@ -190,10 +196,22 @@ pub(super) fn limited(sql: String, query: &Query, columns: usize, per_group: boo
 
 /// One table: ascending time, without asking.
 pub(super) fn natural_order(scope: &Scope) -> Vec<String> {
-    if scope.table.is_none() {
-        return Vec::new();
+    if scope.sides.is_empty() {
+        if scope.table.is_none() {
+            return Vec::new();
+        }
+        return scope.time.iter().chain(&scope.key).cloned().collect();
     }
-    scope.time.iter().chain(&scope.key).cloned().collect()
+    let Some(time) = &scope.time else {
+        return Vec::new();
+    };
+    let mut order = vec![time.clone()];
+    for time in scope.sides.iter().filter_map(|side| side.time.as_ref()) {
+        if !order.contains(time) {
+            order.push(time.clone());
+        }
+    }
+    order
 }
 
 pub(super) fn tags_from(scope: &Scope) -> (String, Option<String>) {

@@ -21,7 +21,6 @@ pub(super) struct Wanted {
 
 impl Wanted {
     /// All columns.
-    #[allow(dead_code, reason = "joins use it")]
     pub(super) fn all() -> Self {
         Self {
             names: HashSet::new(),
@@ -111,6 +110,13 @@ impl Planner<'_> {
         let key = carried(scope.key.clone(), "ck");
         let named = wanted.has("tbname").then(|| scope.table_name().ok());
         let tbname = carried(named.flatten().map(|typed| typed.sql), "tb");
+        let row = carried(scope.row.clone(), "rw");
+        let mut sides = scope.sides.clone();
+        for (index, side) in sides.iter_mut().enumerate() {
+            side.time = carried(side.time.take(), &format!("ts{index}"));
+            let named = side.tbname.take().filter(|_| wanted.has("tbname"));
+            side.tbname = carried(named, &format!("tb{index}"));
+        }
         for (index, sql) in extra.iter().enumerate() {
             parts.push(format!("{sql} AS x{index}"));
         }
@@ -134,6 +140,8 @@ impl Planner<'_> {
             )),
             number,
             tags_used: std::cell::Cell::new(false),
+            sides,
+            row,
         }
     }
 }

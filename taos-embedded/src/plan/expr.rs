@@ -9,7 +9,7 @@ use super::time::parse_time;
 use super::types::{ColType, Literal, Typed, USES_DATA};
 use super::{aggregate, cast, scalar};
 use crate::sql::SqlError;
-use crate::sql::ast::{BinaryOp, Expr, ExprKind, UnaryOp};
+use crate::sql::ast::{BinaryOp, Expr, ExprKind, Ident, UnaryOp};
 use crate::sql::code;
 
 /// Where an expression stands.
@@ -55,10 +55,7 @@ impl Planner<'_> {
             return Ok(typed);
         }
         match &expr.kind {
-            ExprKind::Column { table, name } => {
-                place.scope.qualify(table.as_ref())?;
-                self.column(&name.name, name.quoted, place)
-            }
+            ExprKind::Column { table, name } => self.column(table.as_ref(), name, place),
             ExprKind::Wildcard(_) => Err(SqlError::syntax(expr.span.rest(self.sql))),
             ExprKind::Placeholder(_) => Err(SqlError::unsupported("parameters in a query")),
             ExprKind::Unary(op, inner) => self.unary(*op, inner, place),
@@ -165,7 +162,11 @@ impl Planner<'_> {
             return Ok(None);
         }
         let constant_tags = scope.is_child() || grouping.by_table;
-        if typed.uses & USES_DATA == 0 && (constant_tags || scope.table.is_none()) {
+        let no_table = scope.table.is_none() && scope.sides.is_empty();
+        if typed.uses & USES_DATA == 0 && (constant_tags || no_table) {
+            return Ok(Some(typed));
+        }
+        if scope.drives(&typed) {
             return Ok(Some(typed));
         }
         if let Some(pick) = &grouping.companion {
@@ -175,10 +176,17 @@ impl Planner<'_> {
         Err(grouping.refusal())
     }
 
-    fn column(&mut self, name: &str, quoted: bool, place: Place<'_>) -> Result<Typed, SqlError> {
-        if let Some(column) = place.scope.column(name)? {
+    fn column(
+        &mut self,
+        table: Option<&Ident>,
+        name: &Ident,
+        place: Place<'_>,
+    ) -> Result<Typed, SqlError> {
+        if let Some(column) = place.scope.find(table, &name.name)? {
             return Ok(place.scope.use_column(column));
         }
+        let quoted = name.quoted;
+        let name = name.name.as_str();
         if quoted {
             return Err(SqlError::unknown_column(name));
         }
@@ -186,7 +194,7 @@ impl Planner<'_> {
             return Ok(typed);
         }
         match name {
-            "tbname" => place.scope.table_name(),
+            "tbname" => place.scope.table_name_of(table),
             "_rowts" | "_c0" => match &place.scope.time {
                 Some(time) => Ok(Typed::new(
                     time.clone(),

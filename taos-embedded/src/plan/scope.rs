@@ -19,6 +19,25 @@ pub(crate) struct ScopeColumn {
     pub(crate) tag: bool,
 }
 
+/// One source of a join, by the place of its columns.
+#[derive(Debug, Clone)]
+pub(crate) struct Side {
+    /// The name that qualifies its columns.
+    pub(crate) name: Option<String>,
+    /// Its columns among those of the join.
+    pub(crate) columns: std::ops::Range<usize>,
+    /// The time of its rows, as SQL.
+    pub(crate) time: Option<String>,
+    /// Which of its columns its time is.
+    pub(crate) time_at: Option<usize>,
+    /// The name of its subtables, as SQL.
+    pub(crate) tbname: Option<String>,
+    /// Its tags follow its columns behind `*`.
+    pub(crate) is_super: bool,
+    /// Aggregates of a window join are for each of its rows.
+    pub(crate) drives: bool,
+}
+
 /// Where the rows of one SELECT come from.
 #[derive(Debug)]
 pub(crate) struct Scope {
@@ -39,6 +58,10 @@ pub(crate) struct Scope {
     pub(crate) number: usize,
     /// Set as soon as a tag or the subtable's name is used.
     pub(crate) tags_used: Cell<bool>,
+    /// The sources of a join, in the order of their columns; empty for any other source.
+    pub(crate) sides: Vec<Side>,
+    /// The number of the row that aggregates are for, as SQL: window joins have one.
+    pub(crate) row: Option<String>,
 }
 
 impl Scope {
@@ -55,6 +78,8 @@ impl Scope {
             from: None,
             number: 0,
             tags_used: Cell::new(false),
+            sides: Vec::new(),
+            row: None,
         }
     }
 
@@ -96,6 +121,8 @@ impl Scope {
             from: None,
             number,
             tags_used: Cell::new(false),
+            sides: Vec::new(),
+            row: None,
         }
     }
 
@@ -137,6 +164,7 @@ impl Scope {
     /// Checks the qualifier of a column.
     pub(crate) fn qualify(&self, qualifier: Option<&Ident>) -> Result<(), SqlError> {
         match qualifier {
+            Some(ident) if !self.sides.is_empty() => self.side(ident).map(drop),
             Some(ident) if self.name.as_deref() != Some(ident.name.as_str()) => Err(SqlError::new(
                 code::UNKNOWN_TABLE,
                 format!("Table does not exist: {}", ident.name),
@@ -145,8 +173,75 @@ impl Scope {
         }
     }
 
+    /// The source of a join that a qualifier means.
+    pub(crate) fn side(&self, qualifier: &Ident) -> Result<&Side, SqlError> {
+        let named = |side: &&Side| side.name.as_deref() == Some(qualifier.name.as_str());
+        self.sides.iter().find(named).ok_or_else(|| {
+            SqlError::new(
+                code::UNKNOWN_TABLE,
+                format!("Table does not exist: {}", qualifier.name),
+            )
+        })
+    }
+
+    /// The columns that a qualifier leaves.
+    pub(crate) fn qualified(&self, qualifier: Option<&Ident>) -> Result<&[ScopeColumn], SqlError> {
+        match qualifier {
+            Some(ident) if !self.sides.is_empty() => {
+                let range = self.side(ident)?.columns.clone();
+                Ok(self.columns.get(range).unwrap_or_default())
+            }
+            _ => {
+                self.qualify(qualifier)?;
+                Ok(&self.columns)
+            }
+        }
+    }
+
+    /// The columns that `*` means, of one source if it is qualified.
+    pub(crate) fn wildcard(
+        &self,
+        qualifier: Option<&Ident>,
+    ) -> Result<Vec<&ScopeColumn>, SqlError> {
+        if self.sides.is_empty() {
+            let columns = self.qualified(qualifier)?.iter();
+            return Ok(columns
+                .filter(|column| !column.tag || self.is_super())
+                .collect());
+        }
+        let only = qualifier.map(|ident| self.side(ident)).transpose()?;
+        let sides = only.map_or_else(|| self.sides.iter().collect(), |side| vec![side]);
+        let mut columns = Vec::new();
+        for side in sides {
+            let own = self.columns.get(side.columns.clone()).unwrap_or_default();
+            columns.extend(own.iter().filter(|column| !column.tag || side.is_super));
+        }
+        Ok(columns)
+    }
+
     pub(crate) fn column(&self, name: &str) -> Result<Option<&ScopeColumn>, SqlError> {
-        let mut found = self.columns.iter().filter(|column| column.name == name);
+        self.find(None, name)
+    }
+
+    /// Whether a column is the same for all rows of a group because it belongs to the row that aggregates of a window
+    /// join are for.
+    pub(crate) fn drives(&self, typed: &Typed) -> bool {
+        let own = |side: &Side| {
+            let columns = self.columns.get(side.columns.clone()).unwrap_or_default();
+            columns.iter().any(|column| column.sql == typed.sql)
+                || side.tbname.as_ref() == Some(&typed.sql)
+        };
+        self.row.is_some() && self.sides.iter().filter(|side| side.drives).any(own)
+    }
+
+    /// A column by its name and the source it must come from.
+    pub(crate) fn find(
+        &self,
+        qualifier: Option<&Ident>,
+        name: &str,
+    ) -> Result<Option<&ScopeColumn>, SqlError> {
+        let columns = self.qualified(qualifier)?;
+        let mut found = columns.iter().filter(|column| column.name == name);
         let first = found.next();
         if first.is_some() && found.next().is_some() {
             return Err(SqlError::new(
@@ -165,6 +260,21 @@ impl Scope {
             USES_DATA
         };
         Typed::new(column.sql.clone(), column.ty, uses)
+    }
+
+    /// `tbname`, of one source of a join if it is qualified.
+    pub(crate) fn table_name_of(&self, qualifier: Option<&Ident>) -> Result<Typed, SqlError> {
+        let (Some(ident), false) = (qualifier, self.sides.is_empty()) else {
+            return self.table_name();
+        };
+        match &self.side(ident)?.tbname {
+            Some(name) => Ok(Typed::new(
+                name.clone(),
+                ColType::sized(Ty::VarChar, 270),
+                USES_TAGS,
+            )),
+            None => Err(SqlError::new(0x264C, "Invalid tbname pseudo column")),
+        }
     }
 
     /// `tbname`.

@@ -10,12 +10,12 @@ use super::clauses::{
 };
 use super::derived::Wanted;
 use super::expr::{Place, condition};
-use super::planner::{Planned, Planner};
+use super::planner::{Planned, Planner, WindowSql};
 use super::scope::{Scope, is_tbname};
 use super::types::{ColType, Typed, USES_DATA, USES_TAGS};
 use super::{ResultColumn, cast, json, name};
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, OrderItem, Query, QueryBody, Select};
+use crate::sql::ast::{Expr, ExprKind, OrderItem, Query, QueryBody, Select, TableRef};
 
 /// A column of the result before it is planned.
 pub(super) struct Output {
@@ -151,7 +151,14 @@ impl Planner<'_> {
     }
 
     fn select(&mut self, select: &Select, query: &Query) -> Result<Planned, SqlError> {
-        let mut scope = self.source(select.from.as_ref())?;
+        let mut scope = match &select.from {
+            Some(TableRef::Join(join)) => {
+                let mut wanted = Wanted::of(select, query);
+                select.filter.iter().for_each(|filter| wanted.add(filter));
+                self.join(join, wanted, select.filter.as_ref())?
+            }
+            from => self.source(from.as_ref())?,
+        };
         let outputs = self.outputs(select, &scope)?;
         let grouped = !select.group_by.is_empty()
             || select.window.is_some()
@@ -185,6 +192,13 @@ impl Planner<'_> {
             scope = rows;
             window = Some(over);
         }
+        if let Some(row) = &scope.row {
+            let written = !select.group_by.is_empty() || !select.partition_by.is_empty();
+            if written || select.window.is_some() {
+                return Err(SqlError::unsupported("groups over a window join"));
+            }
+            window = Some(per_row(row));
+        }
         self.grouped_select(select, query, &scope, outputs, &filter, window)
     }
 
@@ -195,20 +209,17 @@ impl Planner<'_> {
         for item in &select.items {
             match &item.expr.kind {
                 ExprKind::Wildcard(qualifier) => {
-                    scope.qualify(qualifier.as_ref())?;
+                    let columns = scope.wildcard(qualifier.as_ref())?;
                     if select.tags {
                         return Err(SqlError::unsupported("select tags *"));
                     }
                     if scope.columns.is_empty() {
                         return Err(SqlError::syntax(item.expr.span.rest(self.sql)));
                     }
-                    for column in &scope.columns {
-                        if column.tag && !scope.is_super() {
-                            continue;
-                        }
+                    for column in columns {
                         outputs.push(Output {
                             name: column.name.clone(),
-                            expr: column_expr(&column.name),
+                            expr: column_expr(column, scope),
                             alias: None,
                             typed: Some(scope.use_column(column)),
                         });
@@ -387,5 +398,14 @@ impl Planner<'_> {
             order.push(format!("{by}{}", direction(item)));
         }
         Ok(order)
+    }
+}
+
+/// Each row of the driving source of a window join is a group of its own.
+fn per_row(row: &str) -> WindowSql {
+    WindowSql {
+        start: row.to_owned(),
+        end: row.to_owned(),
+        duration: "0".to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 use taos_query::common::Precision;
 
+use super::derived::Wanted;
 use super::planner::Planner;
 use super::scope::{Scope, ScopeColumn};
 use super::types::ColType;
@@ -14,7 +15,7 @@ impl Planner<'_> {
     pub(crate) fn source(&mut self, from: Option<&TableRef>) -> Result<Scope, SqlError> {
         match from {
             None => Ok(Scope::empty(self.current_precision()?)),
-            Some(TableRef::Join(join)) => self.join(join),
+            Some(TableRef::Join(join)) => self.join(join, Wanted::all(), None),
             Some(TableRef::Subquery { query, alias }) => {
                 let planned = self.query(query)?;
                 let number = self.next_number();
