@@ -189,10 +189,6 @@ fn refusals_have_the_codes_of_the_dialect() {
     assert_eq!(code_of("select sum(sum(v)) from c1"), 0x2627);
     assert_eq!(code_of("select v from c1 where ts = 'yesterday'"), 0x0127);
     assert_eq!(code_of("select diff(v), sum(v) from c1"), 0x264F);
-    assert_eq!(
-        code_of("select a.v from c1 a join st b on a.ts = b.ts"),
-        0x0100
-    );
 }
 
 #[test]

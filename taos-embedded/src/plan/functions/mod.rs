@@ -24,6 +24,7 @@ type Output = rusqlite::Result<Value>;
 /// # Errors
 /// What SQLite says.
 pub(crate) fn register_functions(connection: &Connection) -> rusqlite::Result<()> {
+    rusqlite::vtab::series::load_module(connection)?;
     numbers::register(connection)?;
     decimals::register(connection)?;
     texts::register(connection)?;

@@ -2,8 +2,8 @@
 
 use super::super::expr::Place;
 use super::super::planner::Planner;
-use super::side::Source;
 use super::no_equal_times;
+use super::side::Source;
 use crate::sql::SqlError;
 use crate::sql::ast::{BinaryOp, Expr, ExprKind, Ident};
 
@@ -35,7 +35,10 @@ pub(super) fn column_of<'s>(
         if table.is_some_and(|table| table.name != source.name) {
             return None;
         }
-        let column = source.columns.iter().find(|column| column.name == name.name);
+        let column = source
+            .columns
+            .iter()
+            .find(|column| column.name == name.name);
         column.map(|column| (index, column))
     });
     let first = found.next();
@@ -81,7 +84,11 @@ pub(super) fn equal_times<'e>(expr: &'e Expr, sources: &[Source]) -> Option<Equa
 
 impl Planner<'_> {
     /// A time as SQL of the source's own rows.
-    pub(super) fn inner_time(&mut self, time: TimeRef<'_>, sources: &[Source]) -> Result<String, SqlError> {
+    pub(super) fn inner_time(
+        &mut self,
+        time: TimeRef<'_>,
+        sources: &[Source],
+    ) -> Result<String, SqlError> {
         let source = sources.get(time.0).ok_or_else(no_equal_times)?;
         Ok(self.expr(time.1, Place::rows(&source.inner))?.sql)
     }

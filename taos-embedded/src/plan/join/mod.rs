@@ -318,7 +318,13 @@ impl Planner<'_> {
         let (Some(left), Some(right)) = (sources.get(driving), sources.get(1 - driving)) else {
             return Err(no_equal_times());
         };
-        let ahead = |word: &str| format!("{} {word} {} ON {on}", left.sql(false), right.sql(right.hold));
+        let ahead = |word: &str| {
+            format!(
+                "{} {word} {} ON {on}",
+                left.sql(false),
+                right.sql(right.hold)
+            )
+        };
         match kind {
             JoinKind::LeftOuter => scope.from = Some(ahead("LEFT JOIN")),
             JoinKind::LeftAnti => {
@@ -398,9 +404,13 @@ fn wrapped_columns(scope: &Scope) -> Vec<String> {
 
 /// Inner joins on the times themselves: these are one and the same.
 fn same_times(steps: &[(usize, String)], sources: &[Source], scope: &mut Scope) {
-    let Some(time) = scope.time.clone() else { return };
+    let Some(time) = scope.time.clone() else {
+        return;
+    };
     for (index, on) in steps {
-        let Some(source) = sources.get(*index) else { continue };
+        let Some(source) = sources.get(*index) else {
+            continue;
+        };
         let Some(own) = &source.time else { continue };
         if *on != format!("{own} = {time}") {
             continue;

@@ -59,9 +59,13 @@ impl Planner<'_> {
             key: String::new(),
             groups: condition.groups,
         };
-        let own = sources.get(driving).and_then(|source| source.inner.time.clone());
+        let own = sources
+            .get(driving)
+            .and_then(|source| source.inner.time.clone());
         let mut time = own.ok_or_else(no_equal_times)?;
-        let theirs = sources.get(other).and_then(|source| source.inner.time.clone());
+        let theirs = sources
+            .get(other)
+            .and_then(|source| source.inner.time.clone());
         pair.key = theirs.ok_or_else(no_equal_times)?;
         let mut op = BinaryOp::GreaterEqual;
         if driving == 1 {
@@ -213,7 +217,9 @@ impl Pair {
         let theirs: Vec<String> = names
             .iter()
             .map(|name| {
-                let group = name.strip_prefix('g').and_then(|at| at.parse::<usize>().ok());
+                let group = name
+                    .strip_prefix('g')
+                    .and_then(|at| at.parse::<usize>().ok());
                 let group = group.and_then(|at| self.groups.get(at));
                 let sql = group.map_or("NULL", |(_, right)| right.as_str());
                 format!("{sql} AS {name}")
@@ -287,7 +293,11 @@ fn group(part: &Expr, driving: usize, sources: &[Source]) -> Result<(String, Str
         ExprKind::Column { table, name } => {
             let (index, column) = column_of(table.as_ref(), name, sources)?;
             let source = sources.get(index)?;
-            let inner = source.inner.columns.iter().find(|own| own.name == column.name)?;
+            let inner = source
+                .inner
+                .columns
+                .iter()
+                .find(|own| own.name == column.name)?;
             Some((index, source.inner.use_column(inner).sql, column.ty))
         }
         _ => None,
@@ -299,7 +309,9 @@ fn group(part: &Expr, driving: usize, sources: &[Source]) -> Result<(String, Str
         return Err(bad_condition());
     }
     if !comparable(left.2, right.2) {
-        return Err(SqlError::unsupported("near joins on columns of different types"));
+        return Err(SqlError::unsupported(
+            "near joins on columns of different types",
+        ));
     }
     let (left, right) = if left.0 == driving {
         (left, right)
