@@ -112,7 +112,7 @@ impl Planner<'_> {
             return Err(count_error(name));
         }
         if name == "histogram" {
-            return Err(histogram(args));
+            return self.histogram_call(args, place);
         }
         if name == "count" {
             return self.count(args, grouping, place);
@@ -282,17 +282,23 @@ impl Planner<'_> {
                     ColType::sized(Ty::VarChar, 64),
                 )
             }
-            "irate" => {
-                let time = ordering(place)?;
-                let second = place.scope.precision.ticks_per_second();
-                (
-                    format!("td_irate({value}, {time}, {second} ORDER BY {time})"),
-                    double,
-                )
-            }
             _ => {
                 let time = ordering(place)?;
-                (format!("td_twa({value}, {time} ORDER BY {time})"), double)
+                let (keyed, order) = match &place.scope.key {
+                    Some(_) if place.scope.is_super() && !grouped_by_table(place) => {
+                        return Err(SqlError::unsupported(format!(
+                            "{name} of several subtables with composite keys"
+                        )));
+                    }
+                    Some(key) => ("_keyed", format!("{time}, {key}")),
+                    None => ("", time.to_owned()),
+                };
+                let second = match name {
+                    "irate" => format!(", {}", place.scope.precision.ticks_per_second()),
+                    _ => String::new(),
+                };
+                let call = format!("td_{name}{keyed}({value}, {time}{second} ORDER BY {order})");
+                (call, double)
             }
         })
     }
@@ -341,6 +347,10 @@ fn apercentile(value: &str, rest: &[Typed]) -> Result<String, SqlError> {
     Ok(format!("td_percentile({value}, '{point}')"))
 }
 
+fn grouped_by_table(place: Place<'_>) -> bool {
+    place.grouping.is_some_and(|grouping| grouping.by_table)
+}
+
 fn ordering<'s>(place: Place<'s>) -> Result<&'s str, SqlError> {
     place
         .scope
@@ -380,15 +390,4 @@ fn percent(name: &str, point: &Typed) -> Result<f64, SqlError> {
     value
         .filter(|value| (0.0..=100.0).contains(value))
         .ok_or_else(|| value_error(name))
-}
-
-fn histogram(args: &[Expr]) -> SqlError {
-    match args.get(1).map(|kind| &kind.kind) {
-        Some(ExprKind::Text(kind))
-            if !matches!(kind.as_str(), "user_input" | "linear_bin" | "log_bin") =>
-        {
-            value_error("histogram")
-        }
-        _ => SqlError::unsupported("histogram"),
-    }
 }

@@ -162,6 +162,7 @@ impl Planner<'_> {
             ("first" | "last", Some(time)) => {
                 Some(format!("td_pick_{function}({{}}, {time}, {key})"))
             }
+            ("mode", Some(time)) => Some(format!("td_pick_mode({{}}, {key} ORDER BY {time})")),
             ("last_row", Some(time)) => Some(format!("td_pick_last_row({{}}, {time})")),
             _ => None,
         })

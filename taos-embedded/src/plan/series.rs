@@ -5,7 +5,7 @@
 
 use taos_query::common::Ty;
 
-use super::aggregate::{any, is_aggregate};
+use super::aggregate::{any, calls, is_aggregate};
 use super::derived::Wanted;
 use super::expr::Place;
 use super::planner::{Planned, Planner};
@@ -15,7 +15,7 @@ use super::select::Filter;
 use super::series_rules::{Class, Rules, class, mixed};
 use super::types::ColType;
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, Ident, OrderItem, Query, Select, SelectItem, Span};
+use crate::sql::ast::{Expr, ExprKind, Ident, OrderItem, Query, Select, SelectItem, Span, Window};
 
 /// One call, planned: a value beside each row, and which rows it leaves in.
 pub(super) struct Call {
@@ -42,6 +42,13 @@ pub(super) enum Value {
 impl Planner<'_> {
     /// Refuses functions over series where they may not stand.
     pub(super) fn misplaced_series(&self, select: &Select) -> Result<(), SqlError> {
+        let between = |expr: &Expr| calls(expr, &["twa", "elapsed"]);
+        if matches!(select.window, Some(Window::Interval { .. }))
+            && select.items.iter().any(|item| between(&item.expr))
+        {
+            // the bounds of the windows count as rows there
+            return Err(SqlError::unsupported("twa and elapsed in intervals"));
+        }
         let find = |expr: &Expr, multi: bool| {
             any(expr, &|part| match class_of(part) {
                 Some(Class::Multi) => multi,
@@ -276,11 +283,11 @@ impl Planner<'_> {
 
 const TIME: &str = "\u{1}time";
 
-fn hidden_name(at: usize) -> String {
+pub(super) fn hidden_name(at: usize) -> String {
     format!("\u{1}series{at}")
 }
 
-fn named(name: &str, span: Span) -> Expr {
+pub(super) fn named(name: &str, span: Span) -> Expr {
     Expr {
         kind: ExprKind::Column {
             table: None,
@@ -294,7 +301,7 @@ fn named(name: &str, span: Span) -> Expr {
     }
 }
 
-fn hidden_column(at: usize, span: Span) -> Expr {
+pub(super) fn hidden_column(at: usize, span: Span) -> Expr {
     named(&hidden_name(at), span)
 }
 

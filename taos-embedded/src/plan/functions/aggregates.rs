@@ -40,9 +40,11 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         let variance = Variance { root, single };
         connection.create_aggregate_function(name, 1, flags(), variance)?;
     }
-    connection.create_aggregate_function("td_mode", 1, flags(), Mode)?;
+    connection.create_aggregate_function("td_mode", 1, flags(), Mode { key: 0 })?;
+    connection.create_aggregate_function("td_pick_mode", 2, flags(), Mode { key: 1 })?;
     connection.create_aggregate_function("td_percentile", 2, flags(), Percentile)?;
-    connection.create_aggregate_function("td_twa", 2, flags(), Twa)?;
+    connection.create_aggregate_function("td_twa", 2, flags(), Twa { keyed: false })?;
+    connection.create_aggregate_function("td_twa_keyed", 2, flags(), Twa { keyed: true })?;
     connection.create_aggregate_function("td_leastsquares", 3, flags(), LeastSquares)?;
     connection.create_aggregate_function("td_sum", 1, flags(), SignedSum)?;
     connection.create_aggregate_function("td_u64_sum", 1, flags(), UnsignedSum)?;
@@ -175,8 +177,10 @@ impl Aggregate<Moments, Option<f64>> for Variance {
     }
 }
 
-/// The most frequent value; the one seen first among equals.
-struct Mode;
+/// The most frequent key; the one seen first among equals. Gives the first argument of its last row.
+struct Mode {
+    key: usize,
+}
 
 /// A value that can be looked up: type and bytes.
 type Lookup = (u8, Vec<u8>);
@@ -206,10 +210,10 @@ impl Aggregate<Counts, Value> for Mode {
     }
 
     fn step(&self, context: &mut Context<'_>, counts: &mut Counts) -> rusqlite::Result<()> {
-        let value = context.get_raw(0);
-        if value != ValueRef::Null {
+        let key = context.get_raw(self.key);
+        if key != ValueRef::Null {
             let order = u64::try_from(counts.seen.len()).unwrap_or(u64::MAX);
-            let key = lookup(value);
+            let key = lookup(key);
             if !counts.seen.contains_key(&key) {
                 // the value lies there twice, beside the table's own
                 counts.held.take(key.1.len() * 2 + ENTRY, "mode")?;
@@ -217,8 +221,9 @@ impl Aggregate<Counts, Value> for Mode {
             let entry = counts
                 .seen
                 .entry(key)
-                .or_insert_with(|| (0, order, owned(value)));
+                .or_insert_with(|| (0, order, Value::Null));
             entry.0 += 1;
+            entry.2 = owned(context.get_raw(0));
         }
         Ok(())
     }
@@ -307,10 +312,14 @@ fn at_percent(values: &[f64], point: f64) -> f64 {
 }
 
 /// Time-weighted average of rows that come in the order of time.
-struct Twa;
+struct Twa {
+    /// Rows of one time differ in a composite key: the first counts.
+    keyed: bool,
+}
 
 #[derive(Default)]
 struct Area {
+    time: Option<i64>,
     first: Option<(f64, f64)>,
     last: Option<(f64, f64)>,
     area: f64,
@@ -327,6 +336,13 @@ impl Aggregate<Area, Option<f64>> for Twa {
         else {
             return Ok(());
         };
+        if state.time.replace(time) == Some(time) {
+            return if self.keyed {
+                Ok(())
+            } else {
+                Err(super::series::duplicate())
+            };
+        }
         #[allow(clippy::cast_precision_loss, reason = "an average weighs in doubles")]
         let time = time as f64;
         if let Some((before, then)) = state.last {

@@ -2,6 +2,8 @@
 
 mod aggregates;
 mod decimals;
+mod histogram;
+mod interp;
 mod jsons;
 mod memory;
 mod numbers;
@@ -31,6 +33,8 @@ pub(crate) fn register_functions(connection: &Connection) -> rusqlite::Result<()
     times::register(connection)?;
     jsons::register(connection)?;
     series::register(connection)?;
+    interp::register(connection)?;
+    histogram::register(connection)?;
     aggregates::register(connection)
 }
 

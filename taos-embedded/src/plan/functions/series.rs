@@ -22,7 +22,8 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_window_function("td_mavg", 3, flags, Rows(MovingAverage))?;
     connection.create_window_function("td_statecount", 4, flags, Rows(StateCount))?;
     connection.create_window_function("td_stateduration", 5, flags, Rows(StateDuration))?;
-    connection.create_aggregate_function("td_irate", 3, flags, Irate)?;
+    connection.create_aggregate_function("td_irate", 3, flags, Irate { keyed: false })?;
+    connection.create_aggregate_function("td_irate_keyed", 3, flags, Irate { keyed: true })?;
     connection.create_scalar_function("td_uneven", 0, FunctionFlags::SQLITE_UTF8, |_| {
         refused::<Value>(SqlError::unsupported(
             "several functions over series that leave out different rows",
@@ -392,7 +393,10 @@ impl RowByRow for StateDuration {
 }
 
 /// `td_irate(value, time, ticks of a second)`: the growth between the last two values, which come in the order of time.
-struct Irate;
+struct Irate {
+    /// Rows of one time differ in a composite key: the first counts.
+    keyed: bool,
+}
 
 #[derive(Default)]
 struct LastTwo {
@@ -416,7 +420,7 @@ impl Aggregate<LastTwo, Option<f64>> for Irate {
             state.second = second;
         }
         if state.last.is_some_and(|(_, last)| last == time) {
-            return Err(duplicate());
+            return if self.keyed { Ok(()) } else { Err(duplicate()) };
         }
         state.before = state.last.replace((value, time));
         Ok(())

@@ -1,0 +1,139 @@
+//! `td_histogram(value, edges, normalised)`: the bins of HISTOGRAM as a JSON array of texts.
+
+use rusqlite::Connection;
+use rusqlite::functions::{Aggregate, Context, FunctionFlags};
+use rusqlite::types::ValueRef;
+
+use super::number;
+
+pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_aggregate_function("td_histogram", 3, flags, Histogram)
+}
+
+struct Histogram;
+
+#[derive(Default)]
+struct Bins {
+    /// Lower bound, upper bound, values above the one up to the other.
+    bins: Vec<(f64, f64, u64)>,
+    total: u64,
+    normalised: bool,
+}
+
+impl Aggregate<Bins, Option<String>> for Histogram {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Bins> {
+        Ok(Bins::default())
+    }
+
+    fn step(&self, context: &mut Context<'_>, bins: &mut Bins) -> rusqlite::Result<()> {
+        if bins.bins.is_empty() {
+            let edges: Vec<f64> = context
+                .get_raw(1)
+                .as_str()?
+                .split(',')
+                .filter_map(|edge| edge.parse().ok())
+                .collect();
+            bins.bins = edges
+                .windows(2)
+                .filter_map(|pair| Some((*pair.first()?, *pair.get(1)?)))
+                .map(|(a, b)| (a.min(b), a.max(b), 0))
+                .collect();
+            bins.normalised = context.get_raw(2) == ValueRef::Integer(1);
+        }
+        let Some(value) = number(context.get_raw(0)) else {
+            return Ok(());
+        };
+        let inside = |bin: &&mut (f64, f64, u64)| value > bin.0 && value <= bin.1;
+        if let Some(bin) = bins.bins.iter_mut().find(inside) {
+            bin.2 += 1;
+            bins.total += 1;
+        }
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        bins: Option<Bins>,
+    ) -> rusqlite::Result<Option<String>> {
+        let Some(bins) = bins else {
+            return Ok(None);
+        };
+        #[allow(clippy::cast_precision_loss, reason = "a share of the whole")]
+        let share = |count: u64| match bins.total {
+            0 => 0.0,
+            total => count as f64 / total as f64,
+        };
+        let texts = bins.bins.iter().map(|&(low, high, count)| {
+            let count = if bins.normalised {
+                format!("{:.6}", share(count))
+            } else {
+                count.to_string()
+            };
+            format!(
+                "{{\"lower_bin\":{}, \"upper_bin\":{}, \"count\":{count}}}",
+                short(low),
+                short(high)
+            )
+        });
+        let texts: Vec<serde_json::Value> = texts.map(Into::into).collect();
+        Ok(Some(serde_json::Value::Array(texts).to_string()))
+    }
+}
+
+/// A number with six significant digits, as C's `%g` writes it.
+fn short(value: f64) -> String {
+    if value.is_infinite() {
+        return if value < 0.0 { "-inf" } else { "inf" }.to_owned();
+    }
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let scientific = format!("{value:.5e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else {
+        return scientific;
+    };
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    let trimmed = |text: &str| {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
+    if (-4..6).contains(&exponent) {
+        let decimals = usize::try_from(5 - exponent).unwrap_or_default();
+        return trimmed(&format!("{value:.decimals$}"));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", trimmed(digits), exponent.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn bounds_have_six_significant_digits() {
+        for (value, text) in [
+            (0.0, "0"),
+            (10.0, "10"),
+            (0.5, "0.5"),
+            (1.0 / 3.0, "0.333333"),
+            (123_456.0, "123456"),
+            (1_234_567.0, "1.23457e+06"),
+            (1e10, "1e+10"),
+            (0.0001, "0.0001"),
+            (0.000_012_5, "1.25e-05"),
+            (-2.25, "-2.25"),
+            (999_999.9, "1e+06"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+        ] {
+            assert_eq!(short(value), text, "{value}");
+        }
+    }
+}
