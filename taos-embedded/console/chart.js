@@ -14,7 +14,8 @@ function timeText(ms, zone, span) {
   else if (span > 86_400_000) parts = { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   else if (span < 10_000) parts = { ...clock, fractionalSecondDigits: 3 };
   if (span === 0) parts = { ...day, ...clock, fractionalSecondDigits: 3 };
-  return new Intl.DateTimeFormat("sv-SE", { ...parts, timeZone: zone }).format(ms);
+  // This locale writes dates as ISO 8601 does, but for the comma before the milliseconds.
+  return new Intl.DateTimeFormat("sv-SE", { ...parts, timeZone: zone }).format(ms).replace(",", ".");
 }
 
 const numberText = (n) =>

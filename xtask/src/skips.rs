@@ -100,9 +100,7 @@ fn surroundings(binary: &mut Command) {
 /// where their reasons are kept.
 pub(crate) fn counted(mut binary: Command, name: &str, limit: Duration) -> Result<Count> {
     surroundings(&mut binary);
-    fs::create_dir_all(target().join("skipped"))?;
-    let skips = kept(name);
-    fs::write(&skips, "")?;
+    let skips = fresh(name)?;
     binary.env("TAOS_TEST_SKIPS", &skips);
     let mut count = Count::default();
     let succeeded = follow_for(&mut binary, limit, |line| {
@@ -111,19 +109,33 @@ pub(crate) fn counted(mut binary: Command, name: &str, limit: Duration) -> Resul
         }
         count += counts(line).unwrap_or_default();
     })?;
-    let skips = fs::read_to_string(&skips)?;
-    let (tests, reasons) = reasons(&skips);
-    for (reason, tests) in reasons {
-        println!("skipped {tests:>4}: {reason}");
-    }
-    count.skipped += tests;
-    count.passed = count.passed.saturating_sub(tests);
+    subtract(&skips, &mut count)?;
     ensure!(count.passed > 0, "no test was run");
     ensure!(
         succeeded || count.failed > 0,
         "it failed without naming a test"
     );
     Ok(count)
+}
+
+/// An empty file that the tests of the run `name` write their skips into, by `TAOS_TEST_SKIPS`.
+pub(crate) fn fresh(name: &str) -> Result<PathBuf> {
+    fs::create_dir_all(target().join("skipped"))?;
+    let skips = kept(name);
+    fs::write(&skips, "")?;
+    Ok(skips)
+}
+
+/// Prints why tests were skipped and counts them as that; their binary has counted them as passed.
+pub(crate) fn subtract(skips: &Path, count: &mut Count) -> Result<()> {
+    let skips = fs::read_to_string(skips)?;
+    let (tests, reasons) = reasons(&skips);
+    for (reason, tests) in reasons {
+        println!("skipped {tests:>4}: {reason}");
+    }
+    count.skipped += tests;
+    count.passed = count.passed.saturating_sub(tests);
+    Ok(())
 }
 
 fn kept(name: &str) -> PathBuf {
