@@ -169,7 +169,8 @@ fn sides(
     Ok((number_side(left), number_side(right)))
 }
 
-fn time_side(
+/// A side of a comparison with a time.
+pub(super) fn time_side(
     planner: &Planner<'_>,
     side: &Typed,
     precision: Precision,

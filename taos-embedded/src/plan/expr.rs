@@ -155,7 +155,12 @@ impl Planner<'_> {
             return Ok(None);
         }
         let typed = self.expr(expr, Place::rows(scope))?;
-        if typed.uses == 0 || grouping.keys.iter().any(|key| key.sql == typed.sql) {
+        let state = grouping
+            .window
+            .as_ref()
+            .and_then(|over| over.state.as_ref());
+        let constant = grouping.keys.iter().any(|key| key.sql == typed.sql);
+        if typed.uses == 0 || constant || state == Some(&typed.sql) {
             return Ok(Some(typed));
         }
         if !matches!(expr.kind, ExprKind::Column { .. }) {
@@ -203,9 +208,8 @@ impl Planner<'_> {
                 )),
                 None => Err(SqlError::unknown_column(name)),
             },
-            _ if name.starts_with("_q") || name == "_irowts" || name == "_isfilled" => {
-                Err(SqlError::unsupported(name))
-            }
+            "_qstart" | "_qend" | "_qduration" => self.query_range_column(name),
+            "_irowts" | "_isfilled" => Err(SqlError::unsupported(name)),
             _ => Err(SqlError::unknown_column(name)),
         }
     }

@@ -1,19 +1,28 @@
 //! SELECT with aggregates: groups and windows.
 
-use taos_query::common::Precision;
-
 use super::aggregate::{SELECTING, any, calls, contains, is_aggregate};
 use super::clauses::{
     aggregate_not_allowed, as_key, by_alias, limited, listed, no_groups, position, result_columns,
     time_column, where_sql,
 };
 use super::expr::{Place, condition};
+use super::fill::Filled;
+use super::interval::Interval;
 use super::planner::{Grouping, Planned, Planner, WindowSql};
 use super::scope::{Scope, is_tbname};
 use super::select::{Filter, Output};
 use super::types::{Typed, USES_TAGS};
 use crate::sql::SqlError;
-use crate::sql::ast::{Duration, DurationUnit, Expr, ExprKind, Query, Select, Width, Window};
+use crate::sql::ast::{Expr, ExprKind, FillMode, Query, Select};
+
+/// What INTERVAL adds to a grouped SELECT.
+#[derive(Default)]
+struct Sliced {
+    interval: Option<Interval>,
+    /// What follows the source behind FROM.
+    from: String,
+    filters: Vec<String>,
+}
 
 impl Planner<'_> {
     pub(super) fn grouped_select(
@@ -31,14 +40,9 @@ impl Planner<'_> {
         if !select.group_by.is_empty() && !select.partition_by.is_empty() {
             return Err(SqlError::unsupported("partition by with group by"));
         }
-        let mut from_extra = String::new();
         let mut grouping = self.grouping(select, scope, &outputs)?;
-        let mut window_filter = Vec::new();
         grouping.window = window;
-        if let (None, Some(window)) = (&grouping.window, &select.window) {
-            grouping.window =
-                Some(self.interval(window, scope, &mut from_extra, &mut window_filter)?);
-        }
+        let sliced = self.slices(select, scope, &mut grouping)?;
         let counts = ["count", "hyperloglog"];
         let counting = outputs
             .iter()
@@ -60,37 +64,38 @@ impl Planner<'_> {
         for output in &outputs {
             typed.push(self.expr(&output.expr, place)?);
         }
-        let having = match &select.having {
-            Some(having) => {
-                if !grouping.written && grouping.window.is_none() {
-                    return Err(SqlError::unsupported("having without groups"));
-                }
-                Some(condition(&self.expr(having, place)?)?)
-            }
-            None if !grouping.written && grouping.window.is_none() && !counting => {
-                Some("count(*) > 0".to_owned())
-            }
-            None => None,
-        };
-        let mut order = self.order(&query.order_by, &outputs, place)?;
-        let newest = !grouping.written
-            && grouping.window.is_none()
-            && select.having.is_none()
-            && outputs.iter().all(|output| only_last_row(&output.expr))
-            && outputs
-                .iter()
-                .any(|output| calls(&output.expr, &["last_row"]));
+        let having = self.having(select, place, counting)?;
         let parts = GroupedSql {
-            newest,
+            newest: newest(select, &grouping, &outputs),
             select,
             query,
             scope,
             grouping: &grouping,
             filter,
-            from_extra: &from_extra,
-            window_filter: &window_filter,
+            sliced: &sliced,
         };
-        let sql = parts.write(&typed, having.as_deref(), &mut order)?;
+        let fill = select.fill.as_ref();
+        let sql = match (fill, &sliced.interval) {
+            (Some(fill), Some(interval)) if fill.mode != FillMode::None => {
+                let filled = Filled {
+                    fill,
+                    select,
+                    query,
+                    outputs: &outputs,
+                    typed: &typed,
+                    place,
+                    interval,
+                    rows: parts.source_and_filter(),
+                    constants: &filter.constants,
+                };
+                self.filled(&filled)?
+            }
+            _ => {
+                let mut order = self.order(&query.order_by, &outputs, place)?;
+                parts.write(&typed, having.as_deref(), &mut order)?
+            }
+        };
+        check_window_functions(select, query, &grouping, &outputs, &typed)?;
         let start = grouping.window.as_ref().map(|window| window.start.clone());
         Ok(Planned {
             sql,
@@ -98,6 +103,68 @@ impl Planner<'_> {
             columns: result_columns(&outputs, &typed),
             precision: scope.precision,
         })
+    }
+
+    /// INTERVAL, if it is the window.
+    fn slices(
+        &self,
+        select: &Select,
+        scope: &Scope,
+        grouping: &mut Grouping,
+    ) -> Result<Sliced, SqlError> {
+        let mut sliced = Sliced::default();
+        let Some(window) = &select.window else {
+            return Ok(sliced);
+        };
+        if grouping.window.is_none() {
+            let Some(time) = &scope.time else {
+                return Err(SqlError::unsupported(
+                    "interval on rows without a time column",
+                ));
+            };
+            let interval = self.interval(window, scope)?;
+            if let Some(fill) = &select.fill {
+                self.check_fill(fill, &interval)?;
+            }
+            grouping.window = Some(interval.window(time, &mut sliced.from, &mut sliced.filters));
+            sliced.interval = Some(interval);
+        }
+        if !select.group_by.is_empty() {
+            return Err(SqlError::new(
+                0x2624,
+                "GROUP BY and WINDOW-clause can't be used together",
+            ));
+        }
+        Ok(sliced)
+    }
+
+    /// What groups and windows must fulfil.
+    fn having(
+        &mut self,
+        select: &Select,
+        place: Place<'_>,
+        counting: bool,
+    ) -> Result<Option<String>, SqlError> {
+        let Some(grouping) = place.grouping else {
+            return Ok(None);
+        };
+        let mut parts = Vec::new();
+        if let Some(window) = &grouping.window {
+            parts.extend(window.having.clone());
+        }
+        match &select.having {
+            Some(having) => {
+                if !grouping.written && grouping.window.is_none() {
+                    return Err(SqlError::unsupported("having without groups"));
+                }
+                parts.push(condition(&self.expr(having, place)?)?);
+            }
+            None if !grouping.written && grouping.window.is_none() && !counting => {
+                parts.push("count(*) > 0".to_owned());
+            }
+            None => {}
+        }
+        Ok((!parts.is_empty()).then(|| parts.join(" AND ")))
     }
 
     fn grouping(
@@ -167,87 +234,6 @@ impl Planner<'_> {
             _ => None,
         })
     }
-
-    /// INTERVAL: each row's window, with SLIDING one row for each window it lies in.
-    fn interval(
-        &self,
-        window: &Window,
-        scope: &Scope,
-        from: &mut String,
-        filters: &mut Vec<String>,
-    ) -> Result<WindowSql, SqlError> {
-        let Window::Interval {
-            width,
-            offset,
-            sliding,
-        } = window
-        else {
-            return Err(SqlError::unsupported("window"));
-        };
-        let Some(time) = &scope.time else {
-            return Err(SqlError::unsupported(
-                "interval on rows without a time column",
-            ));
-        };
-        let precision = scope.precision;
-        let offset = match offset {
-            Some(offset) => Self::ticks(*offset, precision)?
-                .ok_or_else(|| SqlError::unsupported("interval offset in months"))?,
-            None => 0,
-        };
-        let days = in_days(*width);
-        let Some(width) = Self::ticks(*width, precision)? else {
-            if offset != 0 || sliding.is_some() {
-                return Err(SqlError::unsupported(
-                    "interval in months with offset or sliding",
-                ));
-            }
-            return calendar_window(*width, time, precision, &self.zone_arg());
-        };
-        if width < 1 {
-            return Err(SqlError::new(0x2615, "Interval value is too small"));
-        }
-        if offset < 0 || (offset > 0 && offset >= width) {
-            return Err(SqlError::new(
-                0x262F,
-                "Interval offset should be shorter than the interval",
-            ));
-        }
-        let mut start = format!("td_floor({time}, {width}, {offset})");
-        if days {
-            if offset != 0 || sliding.is_some() {
-                self.only_utc("interval of days with offset or sliding")?;
-            }
-            start = self.day_start(time, width, precision).unwrap_or(start);
-        }
-        if let Some(sliding) = sliding {
-            let Some(step) = Self::ticks(*sliding, precision)? else {
-                return Err(SqlError::unsupported("sliding in months"));
-            };
-            if step > width {
-                return Err(SqlError::new(
-                    0x2631,
-                    "Sliding value no larger than the interval value is expected",
-                ));
-            }
-            if step < 1 || width / step > 100 {
-                return Err(SqlError::new(0x2632, "Sliding value is too small"));
-            }
-            let most = ((width + step - 1) / step).max(1);
-            let steps: Vec<String> = (0..most).map(|index| format!("({index})")).collect();
-            from.push_str(&format!(
-                " CROSS JOIN (SELECT column1 AS k FROM (VALUES {})) w",
-                steps.join(", ")
-            ));
-            start = format!("(td_floor({time}, {step}, {offset}) - w.k * {step})");
-            filters.push(format!("{time} < {start} + {width}"));
-        }
-        Ok(WindowSql {
-            end: format!("({start} + {width})"),
-            duration: width.to_string(),
-            start,
-        })
-    }
 }
 
 /// What the SQL of a grouped SELECT is made of.
@@ -259,8 +245,7 @@ struct GroupedSql<'g> {
     scope: &'g Scope,
     grouping: &'g Grouping,
     filter: &'g Filter,
-    from_extra: &'g str,
-    window_filter: &'g [String],
+    sliced: &'g Sliced,
 }
 
 impl GroupedSql<'_> {
@@ -302,7 +287,7 @@ impl GroupedSql<'_> {
         sql.push_str(&self.source_and_filter());
         let mut groups: Vec<&str> = keys.iter().map(String::as_str).collect();
         if let Some(window) = &self.grouping.window {
-            groups.push(&window.start);
+            groups.push(&window.group);
             if order.is_empty() && !ranks {
                 order.push(window.start.clone());
             }
@@ -368,8 +353,8 @@ impl GroupedSql<'_> {
             (from, own) = self.scope.source_sql(false, "");
             filters.extend(&self.filter.rows);
         }
-        from.push_str(self.from_extra);
-        filters.extend(self.window_filter);
+        from.push_str(&self.sliced.from);
+        filters.extend(&self.sliced.filters);
         filters.extend(own.as_ref());
         let newest = self.newest_row(&from, &filters);
         filters.extend(newest.as_ref());
@@ -378,45 +363,43 @@ impl GroupedSql<'_> {
     }
 }
 
+/// Whether nothing but `last_row` of all rows is asked for.
+fn newest(select: &Select, grouping: &Grouping, outputs: &[Output]) -> bool {
+    !grouping.written
+        && grouping.window.is_none()
+        && select.having.is_none()
+        && outputs.iter().all(|output| only_last_row(&output.expr))
+        && outputs
+            .iter()
+            .any(|output| calls(&output.expr, &["last_row"]))
+}
+
+/// A window needs an aggregate somewhere, or its state.
+fn check_window_functions(
+    select: &Select,
+    query: &Query,
+    grouping: &Grouping,
+    outputs: &[Output],
+    typed: &[Typed],
+) -> Result<(), SqlError> {
+    let (Some(_), Some(window)) = (&select.window, &grouping.window) else {
+        return Ok(());
+    };
+    let state = window.state.as_ref();
+    let found = outputs.iter().any(|output| contains(&output.expr))
+        || select.having.as_ref().is_some_and(contains)
+        || query.order_by.iter().any(|item| contains(&item.expr))
+        || state.is_some_and(|state| typed.iter().any(|typed| typed.sql.contains(state.as_str())));
+    if found {
+        return Ok(());
+    }
+    Err(SqlError::new(0x265E, "No valid function in window query"))
+}
+
 /// Whether no aggregate but `last_row` is called.
 fn only_last_row(expr: &Expr) -> bool {
     !any(expr, &|part| {
         matches!(&part.kind, ExprKind::Function { name, .. }
             if is_aggregate(name) && name != "last_row")
-    })
-}
-
-/// Whether a width is in days or weeks, which begin at midnight.
-const fn in_days(width: Width) -> bool {
-    matches!(
-        width,
-        Width::Duration(Duration {
-            unit: DurationUnit::Day | DurationUnit::Week,
-            ..
-        })
-    )
-}
-
-/// Windows of months and years, which begin where the calendar says.
-fn calendar_window(
-    width: Width,
-    time: &str,
-    precision: Precision,
-    zone: &str,
-) -> Result<WindowSql, SqlError> {
-    let Width::Duration(duration) = width else {
-        return Err(SqlError::unsupported("interval"));
-    };
-    let months = duration.months().unwrap_or(1);
-    if months < 1 {
-        return Err(SqlError::new(0x2615, "Interval value is too small"));
-    }
-    let id = precision.as_u8();
-    let start = format!("td_floor_months({time}, {months}, {id}{zone})");
-    let end = format!("td_add_months({start}, {months}, {id}{zone})");
-    Ok(WindowSql {
-        duration: format!("({end} - {start})"),
-        start,
-        end,
     })
 }

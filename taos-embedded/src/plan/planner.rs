@@ -3,6 +3,7 @@
 use rusqlite::types::Value;
 use taos_query::common::Precision;
 
+use super::range::TimeRange;
 use super::types::Typed;
 use super::zone::effective;
 use super::{Context, ResultColumn};
@@ -19,6 +20,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) sql: &'a str,
     pub(crate) context: &'a Context<'a>,
     pub(crate) params: Vec<Value>,
+    /// The time ranges of the SELECTs that are being planned.
+    pub(crate) ranges: Vec<TimeRange>,
     scopes: usize,
     /// Bytes of SQL written so far, those of thrown away parts too.
     spent: usize,
@@ -40,6 +43,12 @@ pub(crate) struct WindowSql {
     pub(crate) start: String,
     pub(crate) end: String,
     pub(crate) duration: String,
+    /// What tells windows apart.
+    pub(crate) group: String,
+    /// What a window must fulfil.
+    pub(crate) having: Option<String>,
+    /// The state of STATE_WINDOW, the same for all rows of a window.
+    pub(crate) state: Option<String>,
 }
 
 /// How rows are put together for aggregates.
@@ -61,7 +70,7 @@ impl Grouping {
     /// The error for a column that is not the same in all rows of a group.
     pub(crate) fn refusal(&self) -> SqlError {
         if self.window.is_some() {
-            return SqlError::new(0x2667, "Column must be an aggregate or a window column");
+            return SqlError::new(0x2667, "Invalid usage of expr in a window query");
         }
         if self.written {
             return SqlError::new(code::NOT_GROUPED, "Not a GROUP BY expression");
@@ -76,6 +85,7 @@ impl<'a> Planner<'a> {
             sql,
             context,
             params: Vec::new(),
+            ranges: Vec::new(),
             scopes: 0,
             spent: 0,
         }
@@ -100,10 +110,9 @@ impl<'a> Planner<'a> {
 
     /// The beginning of the days that hold a time; `None` for UTC.
     pub(crate) fn day_start(&self, time: &str, width: i64, precision: Precision) -> Option<String> {
-        effective(self.context.zone).map(|zone| {
-            let (unit, now) = (precision.as_u8(), self.context.now);
-            format!("td_floor_zone({time}, {width}, {unit}, '{zone}', {now})")
-        })
+        let unit = precision.as_u8();
+        self.day_zone()
+            .map(|zone| format!("td_floor_zone({time}, {width}, {unit}{zone})"))
     }
 
     /// Refuses what is known only for UTC.
@@ -112,6 +121,11 @@ impl<'a> Planner<'a> {
             Some(zone) => Err(SqlError::unsupported(format!("{what} in time zone {zone}"))),
             None => Ok(()),
         }
+    }
+
+    /// The last arguments of functions that begin days at the zone's midnight; `None` for UTC.
+    pub(crate) fn day_zone(&self) -> Option<String> {
+        effective(self.context.zone).map(|zone| format!(", '{zone}', {}", self.context.now))
     }
 
     /// Counts the SQL of one expression.

@@ -11,6 +11,7 @@ use super::clauses::{
 use super::derived::Wanted;
 use super::expr::{Place, condition};
 use super::planner::{Planned, Planner, WindowSql};
+use super::range::{self, TimeRange};
 use super::scope::{Scope, is_tbname};
 use super::types::{ColType, Typed, USES_DATA, USES_TAGS};
 use super::{ResultColumn, cast, json, name};
@@ -151,7 +152,7 @@ impl Planner<'_> {
     }
 
     fn select(&mut self, select: &Select, query: &Query) -> Result<Planned, SqlError> {
-        let mut scope = match &select.from {
+        let scope = match &select.from {
             Some(TableRef::Join(join)) => {
                 let mut wanted = Wanted::of(select, query);
                 select.filter.iter().for_each(|filter| wanted.add(filter));
@@ -180,15 +181,38 @@ impl Planner<'_> {
         if let Some(planned) = self.series_select(select, query, &scope, &filter)? {
             return Ok(planned);
         }
-        if !grouped {
-            return self.row_select(select, query, &scope, outputs, &filter);
+        let clauses = select.fill.is_some() || select.range.is_some() || select.every.is_some();
+        if clauses && select.window.is_none() {
+            return Err(SqlError::new(
+                0x265D,
+                "Invalid usage of RANGE clause, EVERY clause or FILL clause",
+            ));
         }
-        if let Some(planned) = self.filled_select(select, query, &scope, &outputs, &filter)? {
-            return Ok(planned);
+        let mut range = TimeRange::ALL;
+        if range::asks(select, query) {
+            range = self.time_range(select.filter.as_ref(), &scope)?;
         }
+        self.ranges.push(range);
+        let planned = if grouped {
+            self.windowed_select(select, query, scope, outputs, &mut filter)
+        } else {
+            self.row_select(select, query, &scope, outputs, &filter)
+        };
+        self.ranges.pop();
+        planned
+    }
+
+    fn windowed_select(
+        &mut self,
+        select: &Select,
+        query: &Query,
+        mut scope: Scope,
+        outputs: Vec<Output>,
+        filter: &mut Filter,
+    ) -> Result<Planned, SqlError> {
         let wanted = Wanted::of(select, query);
         let mut window = None;
-        if let Some((rows, over)) = self.row_window(select, &scope, &mut filter, &wanted)? {
+        if let Some((rows, over)) = self.row_window(select, &scope, filter, &wanted)? {
             scope = rows;
             window = Some(over);
         }
@@ -199,7 +223,7 @@ impl Planner<'_> {
             }
             window = Some(per_row(row));
         }
-        self.grouped_select(select, query, &scope, outputs, &filter, window)
+        self.grouped_select(select, query, &scope, outputs, filter, window)
     }
 
     // ---- the columns ----
@@ -407,5 +431,8 @@ fn per_row(row: &str) -> WindowSql {
         start: row.to_owned(),
         end: row.to_owned(),
         duration: "0".to_owned(),
+        group: row.to_owned(),
+        having: None,
+        state: None,
     }
 }

@@ -1,11 +1,26 @@
 //! Windows over rows: SESSION, STATE_WINDOW, EVENT_WINDOW, COUNT_WINDOW (DIALECT §6).
+//!
+//! Each is a number beside every row, found in one pass over the rows in the order of time; NULL for rows in no window.
+
+use taos_query::common::{Precision, Ty};
 
 use super::derived::Wanted;
+use super::expr::{Place, condition};
 use super::planner::{Planner, WindowSql};
-use super::scope::Scope;
+use super::range::is_time;
+use super::scope::{Scope, is_tbname};
 use super::select::Filter;
+use super::types::Typed;
 use crate::sql::SqlError;
-use crate::sql::ast::{Select, Window};
+use crate::sql::ast::{Expr, ExprKind, Query, QueryBody, Select, TableRef, Width, Window};
+
+/// Rows on their way into windows.
+struct Rows<'r> {
+    select: &'r Select,
+    scope: &'r Scope,
+    filter: &'r Filter,
+    wanted: &'r Wanted,
+}
 
 impl Planner<'_> {
     /// The rows with the number of their window, and the window's own columns; `None` if the window is no window over rows.
@@ -13,16 +28,318 @@ impl Planner<'_> {
     pub(super) fn row_window(
         &mut self,
         select: &Select,
-        _scope: &Scope,
-        _filter: &mut Filter,
-        _wanted: &Wanted,
+        scope: &Scope,
+        filter: &mut Filter,
+        wanted: &Wanted,
     ) -> Result<Option<(Scope, WindowSql)>, SqlError> {
-        match &select.window {
-            Some(Window::Session { .. }) => Err(SqlError::unsupported("session")),
-            Some(Window::State { .. }) => Err(SqlError::unsupported("state_window")),
-            Some(Window::Event { .. }) => Err(SqlError::unsupported("event_window")),
-            Some(Window::Count { .. }) => Err(SqlError::unsupported("count_window")),
-            None | Some(Window::Interval { .. }) => Ok(None),
+        let Some(window) = &select.window else {
+            return Ok(None);
+        };
+        if matches!(&select.from, Some(TableRef::Table { .. })) && scope.table.is_none() {
+            return Err(SqlError::new(
+                0x2669,
+                "WINDOW is not supported in system table query",
+            ));
         }
+        if matches!(window, Window::Interval { .. }) {
+            return Ok(None);
+        }
+        let rows = Rows {
+            select,
+            scope,
+            filter: &*filter,
+            wanted,
+        };
+        let time = rows.time()?;
+        let (mut rows, made) = match window {
+            Window::Session { column, gap } => self.session_rows(&rows, &time, column, *gap)?,
+            Window::State { state, true_for } => self.state_rows(&rows, &time, state, *true_for)?,
+            Window::Event {
+                start,
+                end,
+                true_for,
+            } => self.event_rows(&rows, &time, (start, end), *true_for)?,
+            Window::Count {
+                count,
+                step,
+                columns,
+            } => self.count_rows(&rows, &time, (*count, *step), columns)?,
+            Window::Interval { .. } => return Ok(None),
+        };
+        filter.tags.clear();
+        filter.rows.clear();
+        if made.sparse {
+            filter.rows.push(format!("s{}.x0 IS NOT NULL", rows.number));
+        }
+        if let Some(join) = made.join {
+            rows.from = rows.from.map(|from| format!("{from}{join}"));
+        }
+        let time = rows.time.clone().unwrap_or(time);
+        let (start, end) = (format!("min({time})"), format!("max({time})"));
+        let duration = format!("(max({time}) - min({time}))");
+        let long = made.least.map(|least| format!("{duration} >= {least}"));
+        let having: Vec<String> = made.having.into_iter().chain(long).collect();
+        let window = WindowSql {
+            start,
+            end,
+            duration,
+            group: made.group,
+            having: (!having.is_empty()).then(|| having.join(" AND ")),
+            state: made.state,
+        };
+        Ok(Some((rows, window)))
+    }
+
+    /// ` OVER (…)` for numbers that grow with time, within each partition.
+    fn over_rows(&mut self, rows: &Rows<'_>, time: &str) -> Result<String, SqlError> {
+        let keys = self.partition_keys(rows.select, Place::rows(rows.scope))?;
+        let partition = if keys.is_empty() {
+            String::new()
+        } else {
+            format!("PARTITION BY {} ", keys.join(", "))
+        };
+        Ok(format!(
+            " OVER ({partition}ORDER BY {time} ROWS UNBOUNDED PRECEDING)"
+        ))
+    }
+
+    fn numbered(&mut self, rows: &Rows<'_>, extra: &[String]) -> Scope {
+        self.derived(rows.scope, rows.filter, rows.wanted, extra)
+    }
+
+    fn session_rows(
+        &mut self,
+        rows: &Rows<'_>,
+        time: &str,
+        column: &Expr,
+        gap: Width,
+    ) -> Result<(Scope, Made), SqlError> {
+        let ExprKind::Column { name, .. } = &column.kind else {
+            return Err(SqlError::syntax(column.span.rest(self.sql)));
+        };
+        let over = self.over_rows(rows, time)?;
+        self.expr(column, Place::rows(rows.scope))?;
+        let gap = Self::ticks(gap, rows.scope.precision)?.filter(|&gap| gap != 0);
+        let Some(gap) = gap else {
+            return Err(SqlError::new(
+                0x262B,
+                "SESSION gap should be fixed time window, and greater than 0",
+            ));
+        };
+        if gap < 0 || !name.quoted && name.name.starts_with('_') {
+            return Err(SqlError::unsupported("session of this form"));
+        }
+        if !is_time(column, rows.scope) {
+            return Err(SqlError::new(
+                0x262C,
+                "Only support SESSION on primary timestamp column",
+            ));
+        }
+        let scope = self.numbered(rows, &[format!("td_session({time}, {gap}){over}")]);
+        let made = Made::of(&scope);
+        Ok((scope, made))
+    }
+
+    fn state_rows(
+        &mut self,
+        rows: &Rows<'_>,
+        time: &str,
+        state: &Expr,
+        true_for: Option<Width>,
+    ) -> Result<(Scope, Made), SqlError> {
+        let over = self.over_rows(rows, time)?;
+        let typed = self.expr(state, Place::rows(rows.scope))?;
+        check_state(state, &typed, rows.scope)?;
+        let least = least(true_for, rows.scope.precision)?;
+        let scope = self.numbered(rows, &[format!("td_state({}){over}", typed.sql)]);
+        let key = self.expr(state, Place::rows(&scope))?;
+        let made = Made {
+            sparse: true,
+            state: Some(key.sql),
+            least,
+            ..Made::of(&scope)
+        };
+        Ok((scope, made))
+    }
+
+    fn event_rows(
+        &mut self,
+        rows: &Rows<'_>,
+        time: &str,
+        (start, end): (&Expr, &Expr),
+        true_for: Option<Width>,
+    ) -> Result<(Scope, Made), SqlError> {
+        let over = self.over_rows(rows, time)?;
+        let mut flags = Vec::new();
+        for expr in [start, end] {
+            if super::any_part(
+                expr,
+                &|part| matches!(&part.kind, ExprKind::Column { name, .. } if name.name.starts_with("_w")),
+            ) {
+                return Err(SqlError::unsupported("window columns in event_window"));
+            }
+            let typed = self.expr(expr, Place::rows(rows.scope))?;
+            flags.push(format!("ifnull({}, 0)", condition(&typed)?));
+        }
+        let [start, end] = flags.as_slice() else {
+            return Err(SqlError::unsupported("event_window"));
+        };
+        let least = least(true_for, rows.scope.precision)?;
+        let number = format!("td_event({start}, {end}){over}");
+        let scope = self.numbered(rows, &[number, end.clone()]);
+        let made = Made {
+            sparse: true,
+            // The row that ends a window is its last, so a window without one is not finished.
+            having: Some(format!("max(s{}.x1)", scope.number)),
+            least,
+            ..Made::of(&scope)
+        };
+        Ok((scope, made))
+    }
+
+    fn count_rows(
+        &mut self,
+        rows: &Rows<'_>,
+        time: &str,
+        (count, step): (i64, Option<i64>),
+        columns: &[Expr],
+    ) -> Result<(Scope, Made), SqlError> {
+        let refused = |what: &str| Err(SqlError::new(0x2645, what));
+        if count <= 1 {
+            return refused("Size of Count window must exceed 1.");
+        }
+        let step = step.unwrap_or(count);
+        if step <= 0 {
+            return refused("Sliding value of Count window must exceed 0.");
+        }
+        if step > count {
+            return refused("Sliding value of Count window must not exceed its size.");
+        }
+        let over = self.over_rows(rows, time)?;
+        let mut filter = Filter {
+            constants: Vec::new(),
+            tags: rows.filter.tags.clone(),
+            rows: rows.filter.rows.clone(),
+        };
+        if let [column] = columns {
+            if !matches!(column.kind, ExprKind::Column { .. }) {
+                return Err(SqlError::syntax(column.span.rest(self.sql)));
+            }
+            let typed = self.expr(column, Place::rows(rows.scope))?;
+            filter.rows.push(format!("{} IS NOT NULL", typed.sql));
+        } else if !columns.is_empty() {
+            return Err(SqlError::unsupported("count_window by several columns"));
+        }
+        let number = format!("row_number(){over} - 1");
+        let scope = self.derived(rows.scope, &filter, rows.wanted, &[number]);
+        let n = scope.number;
+        let mut made = Made::of(&scope);
+        if step == count {
+            made.group = format!("(s{n}.x0 / {count})");
+        } else {
+            // Windows that begin early enough to reach the row and not behind it.
+            made.group = format!("w{n}.value");
+            made.join = Some(format!(
+                " CROSS JOIN generate_series(CASE WHEN s{n}.x0 < {count} THEN 0 \
+                 ELSE (s{n}.x0 - {count}) / {step} + 1 END, s{n}.x0 / {step}) w{n}"
+            ));
+        }
+        Ok((scope, made))
+    }
+}
+
+/// What a kind of window says about its groups.
+struct Made {
+    group: String,
+    /// Some rows are in no window.
+    sparse: bool,
+    /// What follows the source behind FROM.
+    join: Option<String>,
+    having: Option<String>,
+    /// TRUE_FOR.
+    least: Option<i64>,
+    state: Option<String>,
+}
+
+impl Made {
+    fn of(scope: &Scope) -> Self {
+        Self {
+            group: format!("s{}.x0", scope.number),
+            sparse: false,
+            join: None,
+            having: None,
+            least: None,
+            state: None,
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// The time that the rows are ordered by, if they are one line of time.
+    fn time(&self) -> Result<String, SqlError> {
+        if let Some(TableRef::Subquery { query, .. }) = &self.select.from
+            && !in_line(query)
+        {
+            return Err(SqlError::unsupported(
+                "windows over the rows of a subquery that is not one line of time",
+            ));
+        }
+        self.scope
+            .time
+            .clone()
+            .ok_or_else(|| SqlError::unsupported("windows over rows without a time column"))
+    }
+}
+
+/// Whether a subquery gives its rows in the order of time.
+fn in_line(query: &Query) -> bool {
+    match &query.body {
+        QueryBody::Select(select) => {
+            !select.distinct
+                && select.group_by.is_empty()
+                && select.partition_by.is_empty()
+                && query.order_by.is_empty()
+        }
+        QueryBody::Union { .. } => false,
+    }
+}
+
+fn check_state(state: &Expr, typed: &Typed, scope: &Scope) -> Result<(), SqlError> {
+    let ty = typed.ty;
+    if !(ty.is_integer() || ty.is_text() || matches!(ty.ty, Ty::Bool | Ty::Json))
+        && !matches!(ty.ty, Ty::VarBinary | Ty::Geometry)
+    {
+        return Err(SqlError::new(
+            0x2628,
+            "Only support STATE_WINDOW on integer/bool/varchar column",
+        ));
+    }
+    if let ExprKind::Column { name, .. } = &state.kind
+        && scope.column(&name.name)?.is_some_and(|column| column.tag)
+    {
+        return Err(SqlError::new(
+            0x2629,
+            "Not support STATE_WINDOW on tag column",
+        ));
+    }
+    if typed.uses == 0 || is_tbname(state) {
+        return Err(SqlError::unsupported(
+            "state_window of a constant or tbname",
+        ));
+    }
+    if !(ty.is_integer() || ty.is_text() || ty.ty == Ty::Bool) {
+        return Err(SqlError::unsupported("state_window of binary values"));
+    }
+    Ok(())
+}
+
+/// TRUE_FOR in ticks.
+fn least(true_for: Option<Width>, precision: Precision) -> Result<Option<i64>, SqlError> {
+    let Some(width) = true_for else {
+        return Ok(None);
+    };
+    match Planner::ticks(width, precision)? {
+        Some(ticks) if ticks >= 0 => Ok(Some(ticks)),
+        _ => Err(SqlError::unsupported("true_for of this form")),
     }
 }

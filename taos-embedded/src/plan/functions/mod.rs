@@ -10,6 +10,7 @@ mod numbers;
 mod series;
 mod texts;
 mod times;
+mod windows;
 
 pub(crate) use memory::limit_collected;
 
@@ -35,6 +36,7 @@ pub(crate) fn register_functions(connection: &Connection) -> rusqlite::Result<()
     series::register(connection)?;
     interp::register(connection)?;
     histogram::register(connection)?;
+    windows::register(connection)?;
     aggregates::register(connection)
 }
 

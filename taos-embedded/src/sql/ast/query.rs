@@ -161,8 +161,10 @@ pub(crate) enum Window {
     Interval {
         /// The width.
         width: Width,
-        /// The second argument; `AUTO` is not kept.
+        /// The second argument.
         offset: Option<Width>,
+        /// The second argument is `AUTO`.
+        auto: bool,
         /// SLIDING.
         sliding: Option<Width>,
     },

@@ -112,7 +112,10 @@ impl Parser<'_> {
             select.fill = Some(self.fill_clause()?);
         }
         select.window = self.window_clause()?;
-        if select.fill.is_none() && self.is_word("fill") {
+        if select.fill.is_some() && select.window.is_some() {
+            return Err(SqlError::unsupported("fill before a window"));
+        }
+        if matches!(select.window, Some(Window::Interval { .. })) && self.is_word("fill") {
             select.fill = Some(self.fill_clause()?);
         }
         if self.accept_word("group") {
@@ -316,9 +319,12 @@ impl Parser<'_> {
     fn interval(&mut self) -> Result<Window, SqlError> {
         self.expect(Kind::LParen)?;
         let width = self.width()?;
-        let mut offset = None;
-        if self.accept(Kind::Comma) && !self.accept_word("auto") {
-            offset = Some(self.width()?);
+        let (mut offset, mut auto) = (None, false);
+        if self.accept(Kind::Comma) {
+            auto = self.accept_word("auto");
+            if !auto {
+                offset = Some(self.width()?);
+            }
         }
         self.expect(Kind::RParen)?;
         let mut sliding = None;
@@ -330,6 +336,7 @@ impl Parser<'_> {
         Ok(Window::Interval {
             width,
             offset,
+            auto,
             sliding,
         })
     }
@@ -380,18 +387,15 @@ impl Parser<'_> {
     }
 
     fn width(&mut self) -> Result<Width, SqlError> {
-        let token = self.token;
-        let negative = self.accept(Kind::Minus);
-        let sign = if negative { -1 } else { 1 };
         match self.token.kind {
-            Kind::Integer => Ok(Width::Ticks(self.integer()? * sign)),
+            Kind::Integer => Ok(Width::Ticks(self.integer()?)),
             Kind::Duration | Kind::Text => {
+                let token = self.token;
                 let text = self
                     .peek_text()
                     .unwrap_or_else(|| self.here().of(self.sql).to_owned());
-                let mut duration = duration_of(text.trim())
+                let duration = duration_of(&text)
                     .ok_or_else(|| SqlError::syntax(token.span.rest(self.sql)))?;
-                duration.value *= sign;
                 self.advance();
                 Ok(Width::Duration(duration))
             }
@@ -416,8 +420,11 @@ impl Parser<'_> {
         };
         self.advance();
         let mut values = Vec::new();
-        if self.accept(Kind::Comma) {
+        if matches!(mode, FillMode::Value | FillMode::ValueForced) {
+            self.expect(Kind::Comma)?;
             values = self.expr_list()?;
+        } else if self.accept(Kind::Comma) {
+            return Err(SqlError::unsupported("values behind this mode of fill"));
         }
         self.expect(Kind::RParen)?;
         Ok(Fill { mode, values })
