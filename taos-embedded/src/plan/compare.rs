@@ -4,6 +4,7 @@ use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
 use super::expr::{bad_time, flipped, real};
+use super::leading::leading_int;
 use super::planner::Planner;
 use super::time::parse_time;
 use super::types::{ColType, Literal, Typed};
@@ -87,12 +88,19 @@ pub(crate) fn in_list(
 /// LIKE and MATCH.
 pub(crate) fn pattern(op: BinaryOp, left: &Typed, right: &Typed) -> Result<Typed, SqlError> {
     let uses = left.uses | right.uses;
-    if left.is_null() || right.is_null() {
-        return Ok(Typed::comparison("NULL".into(), uses));
+    let written = matches!(right.literal, Some(Literal::Text(_) | Literal::Null));
+    if left.is_null() || !written {
+        return Err(SqlError::invalid_operation());
     }
     let fits = |typed: &Typed| typed.ty.is_text() || typed.ty.ty == Ty::Json;
-    if !fits(left) || !right.ty.is_text() {
+    if left.ty.ty == Ty::VarBinary || left.ty.ty == Ty::Geometry {
+        return Err(SqlError::unsupported("LIKE and MATCH on bytes"));
+    }
+    if !fits(left) {
         return Err(SqlError::invalid_operation());
+    }
+    if right.is_null() {
+        return Ok(Typed::comparison("NULL".into(), uses));
     }
     let like = matches!(op, BinaryOp::Like | BinaryOp::NotLike);
     if let (false, Some(Literal::Text(text))) = (like, &right.literal)
@@ -153,9 +161,12 @@ fn sides(
     if left.ty.is_text() && right.ty.is_text() {
         return Ok((left.sql.clone(), right.sql.clone()));
     }
-    let mixed = |a: &Typed, b: &Typed| a.ty.ty == Ty::Bool && b.ty.is_text();
-    if mixed(left, right) || mixed(right, left) {
-        return Err(SqlError::unsupported("comparison of a bool with a text"));
+    if left.ty.is_text() {
+        let (right, left) = beside_text(right, left)?;
+        return Ok((left, right));
+    }
+    if right.ty.is_text() {
+        return beside_text(left, right);
     }
     if left.ty.ty == Ty::UBigInt || right.ty.ty == Ty::UBigInt {
         return unsigned_sides(left, right);
@@ -175,8 +186,14 @@ pub(super) fn time_side(
     side: &Typed,
     precision: Precision,
 ) -> Result<String, SqlError> {
-    if side.ty.ty == Ty::Timestamp || side.ty.is_number() {
-        return Ok(side.sql.clone());
+    match side.ty.ty {
+        Ty::Float if side.literal.is_none() => {
+            return Err(SqlError::unsupported("comparison of a time with FLOAT"));
+        }
+        Ty::UBigInt => return real(side),
+        Ty::Bool | Ty::Timestamp => return Ok(side.sql.clone()),
+        _ if side.ty.is_number() => return Ok(side.sql.clone()),
+        _ => {}
     }
     match &side.literal {
         Some(Literal::Text(text)) => parse_time(text, precision, planner.context.zone)?
@@ -206,7 +223,6 @@ fn unsigned_sides(left: &Typed, right: &Typed) -> Result<(String, String), SqlEr
     }
     let stored = |typed: &Typed| match &typed.literal {
         Some(Literal::Integer(value)) => u64::try_from(*value).ok().map(flipped),
-        Some(Literal::Text(text)) => text.parse().ok().map(flipped),
         _ => None,
     };
     if left.ty.ty == Ty::UBigInt
@@ -228,12 +244,39 @@ fn single(side: &Typed) -> Result<String, SqlError> {
 }
 
 fn number_side(side: &Typed) -> String {
-    match &side.literal {
-        Some(Literal::Text(text)) => match text.trim().parse::<i64>() {
-            Ok(value) => value.to_string(),
-            Err(_) => format!("CAST({} AS REAL)", side.sql),
+    side.sql.clone()
+}
+
+/// A number or bool and a text, which is read as that kind of number.
+fn beside_text(number: &Typed, text: &Typed) -> Result<(String, String), SqlError> {
+    let literal = match &text.literal {
+        Some(Literal::Text(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let own = number.sql.clone();
+    let whole = || match literal {
+        Some(literal) => leading_int(literal).to_string(),
+        None => format!("td_leading_int({})", text.sql),
+    };
+    Ok(match number.ty.ty {
+        Ty::Float => (own, single(text)?),
+        Ty::Double => (own, real(text)?),
+        Ty::Bool => match literal.map(leading_int) {
+            Some(0 | 1) if literal.is_some_and(|text| text.starts_with(['0', '1'])) => {
+                (own, whole())
+            }
+            _ => return Err(SqlError::unsupported("comparison of a bool with a text")),
         },
-        _ if side.ty.is_text() => format!("CAST({} AS REAL)", side.sql),
-        _ => side.sql.clone(),
-    }
+        _ if number.ty.is_unsigned() => match literal.map(str::parse::<u64>) {
+            Some(Ok(value)) if number.ty.ty == Ty::UBigInt => (own, flipped(value)),
+            Some(Ok(value)) => (own, value.to_string()),
+            Some(Err(_)) => {
+                return Err(SqlError::unsupported(
+                    "comparison of an unsigned number with such a text",
+                ));
+            }
+            None => (real(number)?, real(text)?),
+        },
+        _ => (own, whole()),
+    })
 }

@@ -7,7 +7,7 @@ use super::planner::{Grouping, Planner};
 use super::scope::Scope;
 use super::time::parse_time;
 use super::types::{ColType, Literal, Typed, USES_DATA};
-use super::{aggregate, cast, scalar};
+use super::{aggregate, cast, kinds, scalar};
 use crate::sql::SqlError;
 use crate::sql::ast::{BinaryOp, Expr, ExprKind, Ident, UnaryOp};
 use crate::sql::code;
@@ -264,19 +264,33 @@ impl Planner<'_> {
                     return integer(text, true);
                 }
                 let typed = self.expr(inner, place)?;
-                if let Some(Literal::Float(value)) = typed.literal {
-                    return Ok(self.float(-value));
-                }
-                if typed.ty.is_decimal() {
-                    return Ok(super::decimal::negate(&typed));
-                }
-                if typed.ty.ty == Ty::Timestamp {
-                    return Err(SqlError::invalid_operation());
-                }
-                let sql = format!("(- {})", real(&typed)?);
-                Ok(Typed::new(sql, ColType::fixed(Ty::Double), typed.uses))
+                self.negative(&typed)
             }
         }
+    }
+
+    fn negative(&mut self, typed: &Typed) -> Result<Typed, SqlError> {
+        match &typed.literal {
+            Some(Literal::Float(value)) => return Ok(self.float(-value)),
+            Some(Literal::Integer(value)) => {
+                let (text, negative) = (value.unsigned_abs().to_string(), *value > 0);
+                return integer(&text, negative);
+            }
+            Some(_) => return Err(SqlError::unsupported("a minus before such a literal")),
+            None => {}
+        }
+        if typed.ty.is_decimal() {
+            return Ok(super::decimal::negate(typed));
+        }
+        if typed.ty.ty == Ty::Timestamp {
+            return Err(SqlError::unsupported("a minus before a time"));
+        }
+        if !typed.ty.is_number() && typed.ty.ty != Ty::Bool {
+            return Err(SqlError::invalid_operation());
+        }
+        // Not a negation, which would make -0 of 0.
+        let sql = format!("(0.0 - {})", real(typed)?);
+        Ok(Typed::new(sql, ColType::fixed(Ty::Double), typed.uses))
     }
 
     fn binary(
@@ -335,23 +349,13 @@ impl Planner<'_> {
         right: &Typed,
         place: Place<'_>,
     ) -> Result<Typed, SqlError> {
-        let is_time = |typed: &Typed| {
-            typed.ty.ty == Ty::Timestamp || matches!(typed.literal, Some(Literal::Duration(_)))
-        };
-        if is_time(left) || is_time(right) {
+        if left.ty.ty == Ty::Timestamp || right.ty.ty == Ty::Timestamp {
             return super::shift::time_arithmetic(self, op, left, right, place);
         }
         if left.ty.is_decimal() || right.ty.is_decimal() {
             return super::decimal::arithmetic(op, left, right);
         }
-        let (a, b) = (real(left)?, real(right)?);
-        let sql = match op {
-            BinaryOp::Add => format!("({a} + {b})"),
-            BinaryOp::Subtract => format!("({a} - {b})"),
-            BinaryOp::Multiply => format!("({a} * {b})"),
-            BinaryOp::Divide => format!("({a} / {b})"),
-            _ => format!("td_mod({a}, {b})"),
-        };
+        let sql = super::shift::numbers(op, &real(left)?, &real(right)?);
         let uses = left.uses | right.uses;
         Ok(Typed::new(sql, ColType::fixed(Ty::Double), uses))
     }
@@ -405,56 +409,44 @@ impl Planner<'_> {
     }
 }
 
-/// The type of CASE: widest integer, DOUBLE, the longest text; VARCHAR for mixed kinds.
+/// The type of CASE with these values.
 fn common_type(values: &[Typed]) -> Result<ColType, SqlError> {
     let mut known = values.iter().filter(|value| !value.is_null());
     let Some(first) = known.next() else {
         return Ok(ColType::sized(Ty::VarChar, 0));
     };
-    let mut ty = first.ty;
-    for value in known {
-        let other = value.ty;
-        if ty == other {
-            continue;
-        }
-        ty = if ty.is_integer() && other.is_integer() {
-            if ty.is_unsigned() == other.is_unsigned() {
-                if other.length > ty.length { other } else { ty }
-            } else {
-                return Err(SqlError::unsupported(
-                    "CASE with signed and unsigned branches",
-                ));
-            }
-        } else if ty.ty == Ty::Timestamp || other.ty == Ty::Timestamp {
-            return Err(SqlError::unsupported("CASE with times and other branches"));
-        } else if ty.is_decimal() || other.is_decimal() {
-            super::decimal::common(ty, other)?
-        } else if ty.is_float() && other.is_float() {
-            ColType::fixed(Ty::Double)
-        } else if ty.is_text() && other.is_text() {
-            if ty.ty == other.ty {
-                ColType::sized(ty.ty, ty.length.max(other.length))
-            } else {
-                return Err(SqlError::unsupported(
-                    "CASE with VARCHAR and NCHAR branches",
-                ));
-            }
+    known.try_fold(first.ty, |ty, value| common(ty, value.ty))
+}
+
+fn common(ty: ColType, other: ColType) -> Result<ColType, SqlError> {
+    /// The room for a number written out.
+    const NUMBER: u32 = 63;
+    if ty.is_decimal() || other.is_decimal() {
+        return if ty == other {
+            Ok(ty)
         } else {
-            let width = |ty: ColType| if ty.is_text() { ty.text_bytes() } else { 32 };
-            ColType::sized(Ty::VarChar, width(ty).max(width(other)))
+            super::decimal::common(ty, other)
         };
     }
-    if ty.ty == Ty::Float {
-        ty = ColType::fixed(Ty::Double);
+    if ty.ty == other.ty {
+        return Ok(ColType::sized(ty.ty, ty.length.max(other.length)));
     }
-    Ok(ty)
+    let unfit = || SqlError::unsupported(format!("CASE with {} and {}", ty.ty, other.ty));
+    let shown = kinds::shown(ty.ty, other.ty).ok_or_else(unfit)?;
+    let room = |ty: ColType| match ty.ty {
+        Ty::VarChar | Ty::NChar | Ty::VarBinary => ty.length,
+        _ => NUMBER,
+    };
+    Ok(match shown {
+        Ty::VarChar | Ty::NChar | Ty::VarBinary => ColType::sized(shown, room(ty).max(room(other))),
+        fixed => ColType::fixed(fixed),
+    })
 }
 
 /// An integer literal: BIGINT, above its range BIGINT UNSIGNED.
 fn integer(text: &str, negative: bool) -> Result<Typed, SqlError> {
-    let value: i128 = text
-        .parse()
-        .map_err(|_| SqlError::new(code::SYNTAX, format!("syntax error near \"{text}\"")))?;
+    let beyond = || SqlError::unsupported("an integer beyond 64 bits");
+    let value: i128 = text.parse().map_err(|_| beyond())?;
     let value = if negative { -value } else { value };
     if let Ok(small) = i64::try_from(value) {
         let sql = if small == i64::MIN {
@@ -466,9 +458,7 @@ fn integer(text: &str, negative: bool) -> Result<Typed, SqlError> {
             Typed::new(sql, ColType::fixed(Ty::BigInt), 0).with_literal(Literal::Integer(value))
         );
     }
-    let Ok(unsigned) = u64::try_from(value) else {
-        return Err(SqlError::syntax(text));
-    };
+    let unsigned = u64::try_from(value).map_err(|_| beyond())?;
     Ok(
         Typed::new(flipped(unsigned), ColType::fixed(Ty::UBigInt), 0)
             .with_literal(Literal::Integer(value)),
@@ -497,10 +487,12 @@ pub(crate) fn real(typed: &Typed) -> Result<String, SqlError> {
         Ty::VarBinary | Ty::Blob | Ty::MediumBlob | Ty::Geometry => {
             return Err(SqlError::invalid_operation());
         }
-        _ => match typed.literal {
-            Some(Literal::Null) => "NULL".to_owned(),
-            _ => format!("CAST({} AS REAL)", typed.sql),
-        },
+        _ if typed.is_null() => "NULL".to_owned(),
+        _ if matches!(&typed.literal, Some(Literal::Duration(by)) if by.months().is_some()) => {
+            return Err(SqlError::unsupported("months and years as a number"));
+        }
+        _ if typed.ty.is_text() => format!("td_text_real({})", typed.sql),
+        _ => format!("CAST({} AS REAL)", typed.sql),
     })
 }
 
@@ -515,6 +507,10 @@ pub(crate) fn bits(typed: &Typed) -> Result<String, SqlError> {
         | Ty::Geometry
         | Ty::Decimal
         | Ty::Decimal64 => return Err(SqlError::invalid_operation()),
+        Ty::Float | Ty::Double => format!("td_whole({}, 64)", typed.sql),
+        _ if typed.ty.is_text() && !typed.is_null() => {
+            format!("td_whole(td_text_real({}), 64)", typed.sql)
+        }
         _ => format!("CAST({} AS INTEGER)", typed.sql),
     })
 }

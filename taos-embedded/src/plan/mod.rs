@@ -16,6 +16,8 @@ mod interp;
 mod interval;
 mod join;
 mod json;
+mod kinds;
+mod leading;
 mod name;
 mod planner;
 mod range;
@@ -31,6 +33,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod time;
+mod time_format;
 mod types;
 mod wide;
 mod windows;

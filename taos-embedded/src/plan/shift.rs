@@ -2,14 +2,14 @@
 
 use taos_query::common::Ty;
 
-use super::expr::{Place, bits};
+use super::expr::{Place, bits, real};
 use super::planner::Planner;
 use super::time::tick;
 use super::types::{ColType, Literal, Typed};
 use crate::sql::ast::{BinaryOp, Duration};
 use crate::sql::{SqlError, code};
 
-/// A time plus or minus a duration or an integer.
+/// A time and another value; numbers alone do not come here.
 pub(crate) fn time_arithmetic(
     planner: &Planner<'_>,
     op: BinaryOp,
@@ -17,35 +17,55 @@ pub(crate) fn time_arithmetic(
     right: &Typed,
     place: Place<'_>,
 ) -> Result<Typed, SqlError> {
+    let uses = left.uses | right.uses;
+    let time_left = left.ty.ty == Ty::Timestamp;
+    let (time, step) = if time_left {
+        (left, right)
+    } else {
+        (right, left)
+    };
+    if step.is_null() {
+        return Err(SqlError::unsupported("a time beside NULL"));
+    }
+    let refused = step.ty.ty == Ty::Timestamp || step.ty.is_text() || step.ty.is_float();
+    if refused || step.ty.ty == Ty::VarBinary {
+        return Err(SqlError::invalid_operation());
+    }
     let sign = match op {
         BinaryOp::Add => 1,
         BinaryOp::Subtract => -1,
-        _ => return Err(SqlError::invalid_operation()),
+        _ => 0,
     };
-    let uses = left.uses | right.uses;
-    if left.ty.ty == Ty::Timestamp && right.ty.ty == Ty::Timestamp {
-        return Err(SqlError::invalid_operation());
+    let moves = step.ty.is_integer() && step.ty.ty != Ty::UBigInt || step.ty.ty == Ty::Bool;
+    if sign == 0 || !moves {
+        if !moves && step.ty.ty != Ty::UBigInt {
+            return Err(SqlError::unsupported("a time beside this type"));
+        }
+        let sql = numbers(op, &real(left)?, &real(right)?);
+        return Ok(Typed::new(sql, ColType::fixed(Ty::Double), uses));
     }
-    // Addition may have the time on the right.
-    let swap = sign == 1 && (right.ty.ty == Ty::Timestamp || is_duration(left));
-    let (time, step) = if swap { (right, left) } else { (left, right) };
-    let fits = time.ty.ty == Ty::Timestamp || (time.ty.is_integer() && !is_duration(time));
-    if !fits {
-        return Err(SqlError::unsupported("a duration added to this type"));
-    }
-    let sql = match &step.literal {
+    let mut sql = match &step.literal {
         Some(Literal::Duration(duration)) => shifted(planner, &time.sql, *duration, sign, place)?,
-        _ if step.ty.is_integer() || step.ty.ty == Ty::Bool => {
+        _ => {
             let word = if sign == 1 { '+' } else { '-' };
             format!("({} {word} {})", time.sql, bits(step)?)
         }
-        _ => return Err(SqlError::unsupported("a time with this type added")),
     };
+    if sign == -1 && !time_left {
+        sql = format!("(- {sql})");
+    }
     Ok(Typed::new(sql, ColType::fixed(Ty::Timestamp), uses))
 }
 
-const fn is_duration(typed: &Typed) -> bool {
-    matches!(typed.literal, Some(Literal::Duration(_)))
+/// Two doubles and an operator.
+pub(crate) fn numbers(op: BinaryOp, a: &str, b: &str) -> String {
+    match op {
+        BinaryOp::Add => format!("({a} + {b})"),
+        BinaryOp::Subtract => format!("({a} - {b})"),
+        BinaryOp::Multiply => format!("({a} * {b})"),
+        BinaryOp::Divide => format!("({a} / {b})"),
+        _ => format!("td_rem({a}, {b})"),
+    }
 }
 
 fn shifted(

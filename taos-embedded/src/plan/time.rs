@@ -119,7 +119,7 @@ fn east(bytes: &[u8]) -> Option<Option<i64>> {
     (hours <= 14 && minutes < 60).then_some(Some(sign * (hours * 3600 + minutes * 60)))
 }
 
-fn ticks(seconds: i64, below: i64, precision: Precision) -> Option<i64> {
+pub(crate) fn ticks(seconds: i64, below: i64, precision: Precision) -> Option<i64> {
     seconds
         .checked_mul(precision.ticks_per_second())?
         .checked_add(below)
@@ -216,9 +216,9 @@ pub(crate) fn iso8601(at: i64, precision: Precision, zone: Option<&str>) -> Opti
 }
 
 /// Calendar numbers of a time, by the name of the function.
-pub(crate) fn calendar(name: &str, at: i64, precision: Precision) -> Option<i64> {
+pub(crate) fn calendar(name: &str, at: i64, precision: Precision, zone: Option<Tz>) -> Option<i64> {
     let (moment, _) = moment(at, precision)?;
-    let date = moment.date();
+    let date = zone::clock(moment, zone).date();
     Some(match name {
         "weekday" => i64::from(date.weekday().num_days_from_monday()),
         "dayofweek" => i64::from(date.weekday().num_days_from_sunday()) + 1,
@@ -228,8 +228,8 @@ pub(crate) fn calendar(name: &str, at: i64, precision: Precision) -> Option<i64>
 }
 
 /// MySQL's `week(t, mode)`.
-pub(crate) fn week(at: i64, mode: i64, precision: Precision) -> Option<i64> {
-    let date = moment(at, precision)?.0.date();
+pub(crate) fn week(at: i64, mode: i64, precision: Precision, zone: Option<Tz>) -> Option<i64> {
+    let date = zone::clock(moment(at, precision)?.0, zone).date();
     let monday_first = mode & 1 == 1;
     let with_year = mode & 2 == 2;
     let by_weekday = (mode & 4 == 4) == monday_first;

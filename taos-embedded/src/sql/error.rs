@@ -120,12 +120,18 @@ pub(crate) mod code {
     pub(crate) const TOO_LONG: u32 = 0x0219;
     /// Function unknown.
     pub(crate) const UNKNOWN_FUNCTION: u32 = 0x0374;
+    /// Arguments that do not fit a function.
+    pub(crate) const FUNCTION: u32 = 0x2800;
     /// Wrong number of arguments.
     pub(crate) const ARGUMENT_COUNT: u32 = 0x2801;
     /// Wrong type of an argument.
     pub(crate) const ARGUMENT_TYPE: u32 = 0x2802;
     /// Bad value of an argument.
     pub(crate) const ARGUMENT_VALUE: u32 = 0x2803;
+    /// No unit of time.
+    pub(crate) const TIME_UNIT: u32 = 0x280A;
+    /// A unit of time finer than the database's.
+    pub(crate) const TIME_UNIT_SMALL: u32 = 0x280B;
     /// Text that is no time in a condition.
     pub(crate) const BAD_TIME: u32 = 0x0127;
 }

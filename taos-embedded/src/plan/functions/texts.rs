@@ -1,8 +1,9 @@
 use base64::Engine as _;
+use md5::{Digest, Md5};
 use regex::Regex;
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
-use rusqlite::types::Value;
+use rusqlite::types::{Value, ValueRef};
 
 use super::{Args, fallible, single, strict};
 use crate::sql::SqlError;
@@ -19,7 +20,8 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     matching(connection)?;
     measuring(connection)?;
     changing(connection)?;
-    writing(connection)
+    writing(connection)?;
+    hashing(connection)
 }
 
 fn matching(connection: &Connection) -> rusqlite::Result<()> {
@@ -111,24 +113,6 @@ fn measuring(connection: &Connection) -> rusqlite::Result<()> {
             Some(at) => count(whole.get(..at)?.chars().count() + 1),
             None => Some(Value::Integer(0)),
         }
-    })?;
-    fallible(connection, "td_leading_int", 1, |args| {
-        let Some(text) = args.text(0).map(str::trim_start) else {
-            return Ok(None);
-        };
-        let sign = usize::from(text.starts_with(['-', '+']));
-        let digits = text.bytes().skip(sign);
-        let digits = digits.take_while(u8::is_ascii_digit).count();
-        if digits == 0 {
-            return Ok(Some(Value::Integer(0)));
-        }
-        let number = text.get(..sign + digits).unwrap_or_default();
-        // Beyond 63 bits the text is read as unsigned.
-        let bits = number
-            .parse()
-            .or_else(|_| number.parse().map(u64::cast_signed));
-        let bits = bits.map(|bits| Some(Value::Integer(bits)));
-        bits.map_err(|_| SqlError::unsupported(format!("a cast of '{number}' to an integer")))
     })
 }
 
@@ -139,9 +123,16 @@ fn changing(connection: &Connection) -> rusqlite::Result<()> {
     strict(connection, "td_upper", 1, |args| {
         text(args.text(0)?.to_ascii_uppercase())
     })?;
-    strict(connection, "td_ltrim", -1, |args| trim(args, true, false))?;
-    strict(connection, "td_rtrim", -1, |args| trim(args, false, true))?;
-    strict(connection, "td_trim", -1, |args| trim(args, true, true))?;
+    for (name, left, right) in [
+        ("td_ltrim", true, false),
+        ("td_rtrim", false, true),
+        ("td_trim", true, true),
+    ] {
+        fallible(connection, name, 1, move |args| {
+            blanks_off(args, left, right)
+        })?;
+        strict(connection, name, 2, move |args| trim(args, left, right))?;
+    }
     fallible(connection, "td_replace", 3, |args| {
         let (Some(value), Some(from), Some(to)) = (args.text(0), args.text(1), args.text(2)) else {
             return Ok(None);
@@ -154,12 +145,15 @@ fn changing(connection: &Connection) -> rusqlite::Result<()> {
         fits(kept.saturating_add(count.saturating_mul(to.len())))?;
         Ok(text(value.replace(from, to)))
     })?;
-    fallible(connection, "td_repeat", 2, |args| {
-        let (Some(value), Some(times)) = (args.text(0), args.int(1)) else {
+    // The third argument: bytes a text of the type may have, of which the original makes room for all copies.
+    fallible(connection, "td_repeat", 3, |args| {
+        let (Some(value), Some(times), Some(room)) = (args.text(0), args.int(1), args.int(2))
+        else {
             return Ok(None);
         };
         let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
-        fits(value.len().saturating_mul(times))?;
+        let room = usize::try_from(room).unwrap_or(usize::MAX);
+        fits(value.len().max(room).saturating_mul(times))?;
         Ok(text(value.repeat(times)))
     })?;
     strict(connection, "td_substring", -1, substring)?;
@@ -177,13 +171,18 @@ fn changing(connection: &Connection) -> rusqlite::Result<()> {
         Ok(joined(args, 1, between))
     })?;
     strict(connection, "td_to_base64", 1, |args| {
-        text(base64::engine::general_purpose::STANDARD.encode(args.text(0)?))
+        text(base64::engine::general_purpose::STANDARD.encode(bytes(args.get(0))?))
     })?;
-    strict(connection, "td_cut", 2, |args| {
-        let limit = usize::try_from(args.int(1)?).ok()?;
-        let value = args.text(0)?;
+    fallible(connection, "td_cut", 2, |args| {
+        let (Some(value), Some(limit)) = (args.text(0), args.int(1)) else {
+            return Ok(None);
+        };
+        let limit = usize::try_from(limit).unwrap_or_default();
         let limit = if limit == 0 { value.len() } else { limit };
-        text(crate::sql::clip(value, limit))
+        match value.get(..limit.min(value.len())) {
+            Some(front) => Ok(text(front)),
+            None => Err(SqlError::unsupported("a text cut inside of a character")),
+        }
     })
 }
 
@@ -198,18 +197,41 @@ fn fits(bytes: usize) -> Result<(), SqlError> {
     ))
 }
 
-fn trim(args: &Args<'_>, left: bool, right: bool) -> Option<Value> {
-    let mut value = args.text(0)?;
-    let off = if args.len() > 1 { args.text(1)? } else { " " };
-    if !off.is_empty() {
-        while left && value.starts_with(off) {
-            value = value.get(off.len()..)?;
-        }
-        while right && value.ends_with(off) {
-            value = value.get(..value.len() - off.len())?;
-        }
+/// Blanks of all kinds taken off.
+fn blanks_off(args: &Args<'_>, left: bool, right: bool) -> Result<Option<Value>, SqlError> {
+    const BLANKS: [char; 6] = [' ', '\t', '\n', '\u{b}', '\u{c}', '\r'];
+    let Some(mut value) = args.text(0) else {
+        return Ok(None);
+    };
+    if left {
+        value = value.trim_start_matches(BLANKS);
     }
-    text(value)
+    if right {
+        value = value.trim_end_matches(BLANKS);
+    }
+    let wide = |char: Option<char>| char.is_some_and(char::is_whitespace);
+    if (left && wide(value.chars().next())) || (right && wide(value.chars().next_back())) {
+        return Err(SqlError::unsupported("trim of blanks beyond ASCII"));
+    }
+    Ok(text(value))
+}
+
+/// One text taken off another as often as it stands there; from the left the last copy of nothing but copies
+/// stays, unless it is taken off from the right too.
+fn trim(args: &Args<'_>, left: bool, right: bool) -> Option<Value> {
+    let (value, off) = (args.text(0)?, args.text(1)?);
+    if off.is_empty() {
+        return text(value);
+    }
+    let mut start = 0;
+    while left && start + off.len() < value.len() && value.get(start..)?.starts_with(off) {
+        start += off.len();
+    }
+    let mut end = value.len();
+    while right && value.get(..end)?.ends_with(off) {
+        end -= off.len();
+    }
+    text(value.get(start..end).unwrap_or_default())
 }
 
 /// `substring(s, from[, count])`: from 1, negative from the end, 0 gives nothing.
@@ -219,10 +241,10 @@ fn substring(args: &Args<'_>) -> Option<Value> {
     let from = match args.int(1)? {
         0 => return text(""),
         from if from > 0 => from - 1,
-        from => total + from,
+        from => (total + from).max(0),
     };
     let length = if args.len() > 2 { args.int(2)? } else { total };
-    if from < 0 || length <= 0 {
+    if length <= 0 {
         return text("");
     }
     let cut: String = value
@@ -238,16 +260,14 @@ fn substring_index(args: &Args<'_>) -> Option<Value> {
     if delimiter.is_empty() || wanted == 0 {
         return text("");
     }
-    let parts: Vec<&str> = value.split(delimiter).collect();
-    let keep = usize::try_from(wanted.unsigned_abs())
-        .ok()?
-        .min(parts.len());
-    let kept = if wanted > 0 {
-        parts.get(..keep)?
+    let wanted_at = usize::try_from(wanted.unsigned_abs()).ok()? - 1;
+    text(if wanted > 0 {
+        let found = value.match_indices(delimiter).nth(wanted_at);
+        found.map_or(Some(value), |(at, _)| value.get(..at))?
     } else {
-        parts.get(parts.len() - keep..)?
-    };
-    text(kept.join(delimiter))
+        let found = value.rmatch_indices(delimiter).nth(wanted_at);
+        found.map_or(Some(value), |(at, _)| value.get(at + delimiter.len()..))?
+    })
 }
 
 fn joined(args: &Args<'_>, from: usize, separator: &str) -> Option<Value> {
@@ -260,31 +280,97 @@ fn joined(args: &Args<'_>, from: usize, separator: &str) -> Option<Value> {
 
 fn writing(connection: &Connection) -> rusqlite::Result<()> {
     strict(connection, "td_f64_text", 1, |args| {
-        let value = args.real(0)?;
-        text(general(&format!("{value:e}"), value.to_string(), 15))
+        text(general(args.real(0)?, 15))
     })?;
     strict(connection, "td_f32_text", 1, |args| {
-        let value = single(args.real(0)?);
-        text(general(&format!("{value:e}"), value.to_string(), 15))
+        text(general(f64::from(single(args.real(0)?)), 6))
+    })?;
+    strict(connection, "td_fixed_text", 1, |args| {
+        text(format!("{:.6}", args.real(0)?))
+    })?;
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_INNOCUOUS;
+    // NULL is left out here.
+    connection.create_scalar_function("td_char", -1, flags, |context| {
+        let args = Args { context };
+        let numbers = (0..args.len()).filter_map(|index| args.int(index));
+        let bytes: Vec<u8> = numbers.flat_map(character).collect();
+        match String::from_utf8(bytes) {
+            Ok(value) if !value.contains('\0') => Ok(Value::Text(value)),
+            _ => Err(rusqlite::Error::UserFunctionError(
+                SqlError::unsupported("char() of what is no text").into(),
+            )),
+        }
     })
 }
 
-/// C's `%g` over the shortest digits: an exponent only below -4 and from `most` on.
-fn general(scientific: &str, plain: String, most: i32) -> String {
-    let Some((digits, exponent)) = scientific.split_once('e') else {
-        return plain;
+/// The bytes of a number, of its lowest 32 bits, without zeros in front.
+fn character(number: i64) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    let low = bytes.get(4..).unwrap_or_default();
+    let zeros = low.iter().take(3).take_while(|&&byte| byte == 0).count();
+    low.get(zeros..).unwrap_or_default().to_vec()
+}
+
+fn hashing(connection: &Connection) -> rusqlite::Result<()> {
+    strict(connection, "td_md5", 1, |args| {
+        let digest = Md5::digest(bytes(args.get(0))?);
+        text(
+            digest
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>(),
+        )
+    })?;
+    strict(connection, "td_crc32", 1, |args| {
+        let sum = crc32fast::hash(bytes(args.get(0))?);
+        Some(Value::Integer(i64::from(sum)))
+    })?;
+    // NCHAR is kept in four bytes a character.
+    strict(connection, "td_wide", 1, |args| {
+        let chars = args.text(0)?.chars();
+        Some(Value::Blob(
+            chars
+                .flat_map(|char| u32::from(char).to_le_bytes())
+                .collect(),
+        ))
+    })
+}
+
+fn bytes(value: ValueRef<'_>) -> Option<&[u8]> {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// C's `%g` with so many digits.
+pub(crate) fn general(value: f64, digits: usize) -> String {
+    let scientific = format!("{value:.*e}", digits - 1);
+    let Some((mantissa, exponent)) = scientific.split_once('e') else {
+        return scientific;
     };
     let exponent: i32 = exponent.parse().unwrap_or_default();
+    let most = i32::try_from(digits).unwrap_or(i32::MAX);
+    let short = |text: &str| {
+        if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        } else {
+            text.to_owned()
+        }
+    };
     if (-4..most).contains(&exponent) {
-        return plain;
+        let places = usize::try_from(most - 1 - exponent).unwrap_or_default();
+        return short(&format!("{value:.places$}"));
     }
     let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{digits}e{sign}{:02}", exponent.abs())
+    format!("{}e{sign}{:02}", short(mantissa), exponent.abs())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::like;
+    use super::{character, general, like};
 
     #[test]
     fn like_knows_wildcards_and_escapes() {
@@ -296,5 +382,30 @@ mod tests {
         assert!(like("", "%"));
         assert!(!like("", "_"));
         assert!(like("😀 x", "_ x"));
+    }
+
+    #[test]
+    fn numbers_are_written_as_c_does() {
+        for (value, expected) in [
+            (0.1 + 0.2, "0.3"),
+            (1234.567 + 0.1, "1234.667"),
+            (1e15, "1e+15"),
+            (123_456_789_012_345.0, "123456789012345"),
+            (1e-5, "1e-05"),
+            (-1.7e308, "-1.7e+308"),
+            (100.0, "100"),
+            (0.0, "0"),
+        ] {
+            assert_eq!(general(value, 15), expected);
+        }
+        assert_eq!(general(f64::from(12345.678_f32), 6), "12345.7");
+        assert_eq!(general(1_234_567.0, 6), "1.23457e+06");
+    }
+
+    #[test]
+    fn a_character_has_no_zeros_in_front() {
+        assert_eq!(character(77), [77]);
+        assert_eq!(character(0xE4BDA0), [0xE4, 0xBD, 0xA0]);
+        assert_eq!(character(0), [0]);
     }
 }

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use taos_query::common::Precision;
 
 use super::{Args, fallible, strict};
-use crate::plan::{time, zone};
+use crate::plan::{time, time_format, zone};
 use crate::sql::SqlError;
 
 fn precision(args: &Args<'_>, index: usize) -> Option<Precision> {
@@ -89,18 +89,52 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
             .checked_sub(offset)
             .and_then(|moved| at.checked_sub(moved.rem_euclid(width))))
     })?;
-    for name in ["weekday", "dayofweek", "weekofyear"] {
-        strict(connection, &format!("td_{name}"), 2, move |args| {
-            int(time::calendar(name, args.int(0)?, precision(args, 1)?))
-        })?;
-    }
-    strict(connection, "td_week", 3, |args| {
-        int(time::week(args.int(0)?, args.int(1)?, precision(args, 2)?))
+    strict(connection, "td_toward_zero", 3, |args| {
+        let (at, width, east) = (args.int(0)?, args.int(1)?.max(1), args.int(2)?);
+        int(at.checked_sub(at.checked_add(east)? % width))
     })?;
+    calendar(connection)?;
     strict(connection, "td_to_iso8601", 2, |args| {
         time::iso8601(args.int(0)?, precision(args, 1)?, None).map(Value::Text)
     })?;
     strict(connection, "td_to_iso8601", 3, |args| {
         time::iso8601(args.int(0)?, precision(args, 1)?, Some(args.text(2)?)).map(Value::Text)
     })
+}
+
+/// Functions over what a clock shows; the last argument, the zone, may be missing.
+fn calendar(connection: &Connection) -> rusqlite::Result<()> {
+    for name in ["weekday", "dayofweek", "weekofyear"] {
+        for count in [2, 3] {
+            strict(connection, &format!("td_{name}"), count, move |args| {
+                let (at, unit) = (args.int(0)?, precision(args, 1)?);
+                int(time::calendar(name, at, unit, zone(args, 2)))
+            })?;
+        }
+    }
+    for count in [3, 4] {
+        strict(connection, "td_week", count, |args| {
+            let (at, mode, unit) = (args.int(0)?, args.int(1)?, precision(args, 2)?);
+            int(time::week(at, mode, unit, zone(args, 3)))
+        })?;
+        fallible(connection, "td_to_char", count, |args| {
+            let (Some(at), Some(format), Some(unit)) =
+                (args.int(0), args.text(1), precision(args, 2))
+            else {
+                return Ok(None);
+            };
+            let text = time_format::write(at, format, unit, zone(args, 3))?;
+            Ok(text.map(Value::Text))
+        })?;
+        fallible(connection, "td_to_timestamp", count, |args| {
+            let (Some(text), Some(format), Some(unit)) =
+                (args.text(0), args.text(1), precision(args, 2))
+            else {
+                return Ok(None);
+            };
+            let at = time_format::read(text, format, unit, zone(args, 3))?;
+            Ok(Some(Value::Integer(at)))
+        })?;
+    }
+    Ok(())
 }
