@@ -1,6 +1,8 @@
-//! Geometry between text (WKT) and the little-endian bytes that are stored (WKB).
+//! Geometry between text (WKT), shapes, and the little-endian bytes that are stored (WKB).
 
 use std::fmt::Write as _;
+
+use geo::{Coord, Geometry, LineString, MultiLineString, MultiPoint, MultiPolygon, Point, Polygon};
 
 /// Kinds by their number in WKB.
 const KINDS: [(&str, u32); 6] = [
@@ -12,22 +14,59 @@ const KINDS: [(&str, u32); 6] = [
     ("MULTIPOLYGON", 6),
 ];
 
-/// The bytes of a geometry written as text; `None` if it cannot be read or is no valid shape.
-pub(crate) fn to_bytes(text: &str) -> Option<Vec<u8>> {
-    let mut reader = Reader { rest: text };
+/// Why a text is no geometry.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// It cannot be read or is no shape.
+    Bad,
+    /// A form that the dialect may know but this server does not: more than two dimensions, EMPTY.
+    NotDone,
+}
+
+/// The bytes of a geometry written as text.
+pub(crate) fn to_bytes(text: &str) -> Result<Vec<u8>, Refused> {
+    let mut reader = Reader {
+        rest: text,
+        not_done: false,
+    };
+    let refused = |reader: &Reader<'_>| {
+        if reader.not_done {
+            Refused::NotDone
+        } else {
+            Refused::Bad
+        }
+    };
     let word = reader.word().to_ascii_uppercase();
-    let kind = KINDS.iter().find(|k| k.0 == word)?.1;
-    let mut out = Vec::new();
-    reader.shape(kind, &mut out)?;
+    let Some(&(_, kind)) = KINDS.iter().find(|kind| kind.0 == word) else {
+        return Err(Refused::Bad);
+    };
+    let word = reader.word().to_ascii_uppercase();
+    if matches!(word.as_str(), "EMPTY" | "Z" | "M" | "ZM") {
+        return Err(Refused::NotDone);
+    }
+    let shape = reader.shape(kind).filter(|_| word.is_empty());
+    let shape = shape.ok_or_else(|| refused(&reader))?;
     reader.skip();
-    reader.rest.is_empty().then_some(out)
+    if !reader.rest.is_empty() {
+        return Err(Refused::Bad);
+    }
+    let mut out = Vec::new();
+    put(&shape, &mut out).ok_or(Refused::Bad)?;
+    Ok(out)
+}
+
+/// The bytes of a point.
+pub(crate) fn point_bytes(x: f64, y: f64) -> Vec<u8> {
+    let mut out = Vec::new();
+    head(1, &mut out);
+    put_coord(Coord { x, y }, &mut out);
+    out
 }
 
 struct Reader<'a> {
     rest: &'a str,
+    not_done: bool,
 }
-
-type Points = Vec<[f64; 2]>;
 
 impl<'a> Reader<'a> {
     fn skip(&mut self) {
@@ -63,17 +102,27 @@ impl<'a> Reader<'a> {
             .find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c)))
             .unwrap_or(self.rest.len());
         let (number, rest) = self.rest.split_at(end);
+        let number = number.parse().ok().filter(|n: &f64| n.is_finite())?;
         self.rest = rest;
-        number.parse().ok().filter(|n: &f64| n.is_finite())
+        Some(number)
     }
 
-    fn point(&mut self) -> Option<[f64; 2]> {
-        Some([self.number()?, self.number()?])
+    fn coord(&mut self) -> Option<Coord> {
+        let coord = Coord {
+            x: self.number()?,
+            y: self.number()?,
+        };
+        if self.number().is_some() {
+            self.not_done = true;
+            return None;
+        }
+        Some(coord)
     }
 
     /// `(item, item, …)`.
     fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         if !self.eat('(') {
+            self.not_done |= self.word().eq_ignore_ascii_case("empty");
             return None;
         }
         let mut items = vec![item(self)?];
@@ -83,71 +132,55 @@ impl<'a> Reader<'a> {
         self.eat(')').then_some(items)
     }
 
-    fn points(&mut self) -> Option<Points> {
-        self.list(Self::point)
+    fn line(&mut self) -> Option<LineString> {
+        line(self.list(Self::coord)?)
     }
 
-    fn line(&mut self) -> Option<Points> {
-        self.points().filter(|p| p.len() >= 2)
+    fn polygon(&mut self) -> Option<Polygon> {
+        polygon(self.list(|reader| ring(reader.list(Self::coord)?))?)
     }
 
-    /// A polygon's rings, each closed.
-    fn rings(&mut self) -> Option<Vec<Points>> {
-        self.list(|r| r.points().filter(|p| p.len() >= 4 && p.first() == p.last()))
+    /// A point alone in parentheses.
+    fn point(&mut self) -> Option<Point> {
+        match self.list(Self::coord)?.as_slice() {
+            [coord] => Some(Point(*coord)),
+            _ => None,
+        }
     }
 
-    fn shape(&mut self, kind: u32, out: &mut Vec<u8>) -> Option<()> {
-        match kind {
-            1 => {
-                let points = self.points()?;
-                let [point] = points.as_slice() else {
-                    return None;
-                };
-                head(1, out);
-                put_point(*point, out);
-            }
-            2 => {
-                let points = self.line()?;
-                head(2, out);
-                put_points(&points, out)?;
-            }
-            3 => put_polygon(&self.rings()?, out)?,
+    fn shape(&mut self, kind: u32) -> Option<Geometry> {
+        Some(match kind {
+            1 => self.point()?.into(),
+            2 => self.line()?.into(),
+            3 => self.polygon()?.into(),
             4 => {
-                let points = self.list(|r| {
-                    if r.rest.trim_start().starts_with('(') {
-                        let points = r.points()?;
-                        points.first().copied().filter(|_| points.len() == 1)
+                let points = self.list(|reader| {
+                    if reader.rest.trim_start().starts_with('(') {
+                        reader.point()
                     } else {
-                        r.point()
+                        reader.coord().map(Point)
                     }
                 })?;
-                head(4, out);
-                put_count(points.len(), out)?;
-                for point in points {
-                    head(1, out);
-                    put_point(point, out);
-                }
+                MultiPoint(points).into()
             }
-            5 => {
-                let lines = self.list(Self::line)?;
-                head(5, out);
-                put_count(lines.len(), out)?;
-                for line in lines {
-                    head(2, out);
-                    put_points(&line, out)?;
-                }
-            }
-            _ => {
-                let polygons = self.list(Self::rings)?;
-                head(6, out);
-                put_count(polygons.len(), out)?;
-                for rings in polygons {
-                    put_polygon(&rings, out)?;
-                }
-            }
-        }
-        Some(())
+            5 => MultiLineString(self.list(Self::line)?).into(),
+            _ => MultiPolygon(self.list(Self::polygon)?).into(),
+        })
     }
+}
+
+fn line(coords: Vec<Coord>) -> Option<LineString> {
+    (coords.len() >= 2).then_some(LineString(coords))
+}
+
+/// A closed ring.
+fn ring(coords: Vec<Coord>) -> Option<LineString> {
+    (coords.len() >= 3 && coords.first() == coords.last()).then_some(LineString(coords))
+}
+
+fn polygon(rings: Vec<LineString>) -> Option<Polygon> {
+    let mut rings = rings.into_iter();
+    Some(Polygon::new(rings.next()?, rings.collect()))
 }
 
 fn head(kind: u32, out: &mut Vec<u8>) {
@@ -160,35 +193,71 @@ fn put_count(count: usize, out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
-fn put_point(point: [f64; 2], out: &mut Vec<u8>) {
-    for number in point {
-        out.extend_from_slice(&number.to_le_bytes());
-    }
+fn put_coord(coord: Coord, out: &mut Vec<u8>) {
+    out.extend_from_slice(&coord.x.to_le_bytes());
+    out.extend_from_slice(&coord.y.to_le_bytes());
 }
 
-fn put_points(points: &[[f64; 2]], out: &mut Vec<u8>) -> Option<()> {
-    put_count(points.len(), out)?;
-    for point in points {
-        put_point(*point, out);
-    }
+fn put_coords(line: &LineString, out: &mut Vec<u8>) -> Option<()> {
+    put_count(line.0.len(), out)?;
+    line.0.iter().for_each(|coord| put_coord(*coord, out));
     Some(())
 }
 
-fn put_polygon(rings: &[Points], out: &mut Vec<u8>) -> Option<()> {
+fn put_line(line: &LineString, out: &mut Vec<u8>) -> Option<()> {
+    head(2, out);
+    put_coords(line, out)
+}
+
+fn put_polygon(polygon: &Polygon, out: &mut Vec<u8>) -> Option<()> {
     head(3, out);
-    put_count(rings.len(), out)?;
-    for ring in rings {
-        put_points(ring, out)?;
-    }
-    Some(())
+    put_count(polygon.interiors().len() + 1, out)?;
+    put_coords(polygon.exterior(), out)?;
+    polygon
+        .interiors()
+        .iter()
+        .try_for_each(|ring| put_coords(ring, out))
 }
 
-/// A stored geometry as text with six decimals; `None` for bytes that are none.
-pub(crate) fn to_text(bytes: &[u8]) -> Option<String> {
-    let mut reader = Bytes { rest: bytes };
-    let mut out = String::new();
-    reader.shape(true, &mut out)?;
-    reader.rest.is_empty().then_some(out)
+fn put(shape: &Geometry, out: &mut Vec<u8>) -> Option<()> {
+    match shape {
+        Geometry::Point(point) => {
+            head(1, out);
+            put_coord(point.0, out);
+            Some(())
+        }
+        Geometry::LineString(line) => put_line(line, out),
+        Geometry::Polygon(polygon) => put_polygon(polygon, out),
+        Geometry::MultiPoint(points) => {
+            head(4, out);
+            put_count(points.0.len(), out)?;
+            for point in points {
+                head(1, out);
+                put_coord(point.0, out);
+            }
+            Some(())
+        }
+        Geometry::MultiLineString(lines) => {
+            head(5, out);
+            put_count(lines.0.len(), out)?;
+            lines.iter().try_for_each(|line| put_line(line, out))
+        }
+        Geometry::MultiPolygon(polygons) => {
+            head(6, out);
+            put_count(polygons.0.len(), out)?;
+            polygons
+                .iter()
+                .try_for_each(|polygon| put_polygon(polygon, out))
+        }
+        _ => None,
+    }
+}
+
+/// The shape of stored bytes; `None` if they are none.
+pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Geometry> {
+    let mut bytes = Bytes { rest: bytes };
+    let shape = bytes.shape()?;
+    bytes.rest.is_empty().then_some(shape)
 }
 
 struct Bytes<'a> {
@@ -202,58 +271,106 @@ impl Bytes<'_> {
         Some(*head)
     }
 
-    fn count(&mut self) -> Option<u32> {
-        self.take().map(u32::from_le_bytes)
+    fn number(&mut self) -> Option<f64> {
+        Some(f64::from_le_bytes(self.take()?)).filter(|number| number.is_finite())
     }
 
-    fn point(&mut self, out: &mut String) -> Option<()> {
-        let x = f64::from_le_bytes(self.take()?);
-        let y = f64::from_le_bytes(self.take()?);
-        let _ = write!(out, "{x:.6} {y:.6}");
-        Some(())
+    fn coord(&mut self) -> Option<Coord> {
+        Some(Coord {
+            x: self.number()?,
+            y: self.number()?,
+        })
     }
 
-    fn list(
-        &mut self,
-        out: &mut String,
-        item: impl Fn(&mut Self, &mut String) -> Option<()>,
-    ) -> Option<()> {
-        out.push('(');
-        for i in 0..self.count()? {
-            if i > 0 {
-                out.push_str(", ");
-            }
-            item(self, out)?;
+    /// A count and so many items, which the bytes must hold before room is made for them.
+    fn list<T>(&mut self, item: impl Fn(&mut Self) -> Option<T>) -> Option<Vec<T>> {
+        let count = u32::from_le_bytes(self.take()?);
+        let mut items = Vec::new();
+        for _ in 0..count {
+            items.push(item(self)?);
         }
-        out.push(')');
-        Some(())
+        Some(items)
     }
 
-    fn shape(&mut self, named: bool, out: &mut String) -> Option<()> {
+    fn kind(&mut self) -> Option<u32> {
         let [1] = self.take()? else {
             return None;
         };
-        let kind = self.count()?;
-        if named {
-            let _ = write!(out, "{} ", KINDS.iter().find(|k| k.1 == kind)?.0);
-        }
-        match kind {
-            1 => {
-                out.push('(');
-                self.point(out)?;
-                out.push(')');
-                Some(())
-            }
-            2 => self.list(out, Self::point),
-            3 => self.list(out, |b, out| b.list(out, Self::point)),
-            // parts are points, lines and polygons, which have no parts themselves
-            4..=6 => self.list(out, |b, out| match b.rest.get(1) {
-                Some(1..=3) => b.shape(false, out),
-                _ => None,
-            }),
-            _ => None,
-        }
+        self.take().map(u32::from_le_bytes)
     }
+
+    fn point(&mut self) -> Option<Point> {
+        self.coord().map(Point)
+    }
+
+    fn line(&mut self) -> Option<LineString> {
+        line(self.list(Self::coord)?)
+    }
+
+    fn polygon(&mut self) -> Option<Polygon> {
+        polygon(self.list(|bytes| ring(bytes.list(Self::coord)?))?)
+    }
+
+    /// A part of a collection, of the one kind that fits.
+    fn part<T>(&mut self, kind: u32, item: impl Fn(&mut Self) -> Option<T>) -> Option<T> {
+        (self.kind()? == kind).then(|| item(self))?
+    }
+
+    fn shape(&mut self) -> Option<Geometry> {
+        Some(match self.kind()? {
+            1 => self.point()?.into(),
+            2 => self.line()?.into(),
+            3 => self.polygon()?.into(),
+            4 => MultiPoint(self.list(|bytes| bytes.part(1, Self::point))?).into(),
+            5 => MultiLineString(self.list(|bytes| bytes.part(2, Self::line))?).into(),
+            6 => MultiPolygon(self.list(|bytes| bytes.part(3, Self::polygon))?).into(),
+            _ => return None,
+        })
+    }
+}
+
+/// A stored geometry as text with six decimals; `None` for bytes that are none.
+pub(crate) fn to_text(bytes: &[u8]) -> Option<String> {
+    Some(match from_bytes(bytes)? {
+        Geometry::Point(point) => format!("POINT ({})", coord_text(point.0)),
+        Geometry::LineString(line) => format!("LINESTRING {}", line_text(&line)),
+        Geometry::Polygon(polygon) => format!("POLYGON {}", polygon_text(&polygon)),
+        Geometry::MultiPoint(points) => {
+            let point = |point: &Point| format!("({})", coord_text(point.0));
+            format!("MULTIPOINT {}", listed(points.iter().map(point)))
+        }
+        Geometry::MultiLineString(lines) => {
+            format!("MULTILINESTRING {}", listed(lines.iter().map(line_text)))
+        }
+        Geometry::MultiPolygon(polygons) => {
+            let polygons = polygons.iter().map(polygon_text);
+            format!("MULTIPOLYGON {}", listed(polygons))
+        }
+        _ => return None,
+    })
+}
+
+fn coord_text(coord: Coord) -> String {
+    format!("{:.6} {:.6}", coord.x, coord.y)
+}
+
+fn line_text(line: &LineString) -> String {
+    listed(line.0.iter().map(|coord| coord_text(*coord)))
+}
+
+fn polygon_text(polygon: &Polygon) -> String {
+    let rings = std::iter::once(polygon.exterior()).chain(polygon.interiors());
+    listed(rings.map(line_text))
+}
+
+fn listed(items: impl Iterator<Item = String>) -> String {
+    let mut out = String::from("(");
+    for (index, item) in items.enumerate() {
+        let comma = if index > 0 { ", " } else { "" };
+        let _ = write!(out, "{comma}{item}");
+    }
+    out.push(')');
+    out
 }
 
 #[cfg(test)]
@@ -269,17 +386,27 @@ mod tests {
                 "LINESTRING (0.000000 0.000000, 1.500000 -1.000000)",
             ),
             (
-                "POLYGON((0 0, 4 0, 4 4, 0 0))",
-                "POLYGON ((0.000000 0.000000, 4.000000 0.000000, 4.000000 4.000000, 0.000000 0.000000))",
+                "POLYGON((0 0, 4 0, 4 4, 0 0),(1 1,2 1,2 2,1 1))",
+                "POLYGON ((0.000000 0.000000, 4.000000 0.000000, 4.000000 4.000000, 0.000000 0.000000), \
+                 (1.000000 1.000000, 2.000000 1.000000, 2.000000 2.000000, 1.000000 1.000000))",
             ),
             (
-                "MULTIPOINT((1 1), (2 2))",
+                "MULTIPOINT((1 1), 2 2)",
                 "MULTIPOINT ((1.000000 1.000000), (2.000000 2.000000))",
+            ),
+            (
+                "MULTILINESTRING((1 1, 2 2))",
+                "MULTILINESTRING ((1.000000 1.000000, 2.000000 2.000000))",
+            ),
+            (
+                "MULTIPOLYGON(((0 0, 4 0, 4 4, 0 0)))",
+                "MULTIPOLYGON (((0.000000 0.000000, 4.000000 0.000000, 4.000000 4.000000, 0.000000 0.000000)))",
             ),
         ] {
             let bytes = to_bytes(given).unwrap();
             assert_eq!(to_text(&bytes).as_deref(), Some(shown));
         }
+        assert_eq!(point_bytes(1.0, 2.0), to_bytes("POINT(1 2)").unwrap());
     }
 
     #[test]
@@ -289,10 +416,21 @@ mod tests {
             "garbage",
             "POINT(1)",
             "POINT(1 2) x",
+            "POINT x (1 2)",
+            "POINT(1 2, 3 4)",
             "LINESTRING(1 1)",
             "POLYGON((0 0, 1 1, 2 2, 3 3))",
+            "GEOMETRYCOLLECTION(POINT(1 2))",
         ] {
-            assert_eq!(to_bytes(text), None, "{text}");
+            assert_eq!(to_bytes(text), Err(Refused::Bad), "{text}");
+        }
+        for text in [
+            "POINT EMPTY",
+            "POINT(1 2 3)",
+            "POLYGON(EMPTY)",
+            "point z (1 2 3)",
+        ] {
+            assert_eq!(to_bytes(text), Err(Refused::NotDone), "{text}");
         }
         assert_eq!(to_text(&[1, 2, 0, 0, 0, 255, 255, 255, 255]), None);
         assert_eq!(to_text(&[]), None);

@@ -184,9 +184,14 @@ impl<'a> Reading<'a> {
     fn geometry(&self, value: &InsertValue, column: &ColumnInfo) -> Result<Value, SqlError> {
         let bytes = match value.kind {
             InsertValueKind::Text => geometry::to_bytes(&self.text(value)),
-            _ => None,
+            _ => Err(geometry::Refused::Bad),
         };
-        let bytes = bytes.ok_or_else(|| self.refuse(value, "Invalid function para value"))?;
+        let bytes = bytes.map_err(|refused| match refused {
+            geometry::Refused::Bad => self.refuse(value, "Invalid function para value"),
+            geometry::Refused::NotDone => {
+                SqlError::unsupported("empty geometries and those of more than two dimensions")
+            }
+        })?;
         fitting_bytes(bytes, column)
     }
 

@@ -153,8 +153,8 @@ fn sides(
         if same || bytes(left, right) || bytes(right, left) {
             return Ok((blob_side(planner, left)?, blob_side(planner, right)?));
         }
-        if left.ty.ty == Ty::Geometry && right.ty.ty == Ty::Geometry && equality {
-            return Ok((left.sql.clone(), right.sql.clone()));
+        if left.ty.ty == Ty::Geometry || right.ty.ty == Ty::Geometry {
+            return super::geometry::sides(left, right, equality);
         }
         return Err(SqlError::unsupported("comparison of binary values"));
     }

@@ -10,6 +10,7 @@ mod derived;
 mod expr;
 mod fill;
 mod functions;
+mod geometry;
 mod grouped;
 mod histogram;
 mod interp;

@@ -33,16 +33,7 @@ const NOT_DONE: &[&str] = &[
     "sha2",
     "st_area",
     "st_asgeojson",
-    "st_astext",
-    "st_contains",
-    "st_containsproperly",
-    "st_covers",
-    "st_equals",
-    "st_geomfromtext",
-    "st_intersects",
-    "st_makepoint",
     "st_perimeter",
-    "st_touches",
     "statecount",
     "stateduration",
     "std",
@@ -114,6 +105,9 @@ pub(crate) fn call(
         .iter()
         .map(|arg| planner.expr(arg, place))
         .collect::<Result<Vec<_>, _>>()?;
+    if let Some(typed) = super::geometry::call(name, &args)? {
+        return Ok(typed);
+    }
     let call = Call {
         name,
         args: &args,

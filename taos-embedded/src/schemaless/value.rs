@@ -134,7 +134,7 @@ pub(super) fn read(text: &str) -> Result<Cell, SqlError> {
         }
         Some(b'b' | b'B') => binary(inner(text, 1).ok_or_else(bad)?.as_ref()),
         Some(b'g' | b'G') => {
-            let shape = inner(text, 1).and_then(|shape| geometry::to_bytes(&shape));
+            let shape = inner(text, 1).and_then(|shape| geometry::to_bytes(&shape).ok());
             sized(Ty::Geometry, Value::Blob(shape.ok_or_else(bad)?))
         }
         Some(b't' | b'T') if text.len() == 1 || text.eq_ignore_ascii_case("true") => {

@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod decimals;
+mod geometry;
 mod histogram;
 mod interp;
 mod jsons;
@@ -30,6 +31,7 @@ pub(crate) fn register_functions(connection: &Connection) -> rusqlite::Result<()
     rusqlite::vtab::series::load_module(connection)?;
     numbers::register(connection)?;
     decimals::register(connection)?;
+    geometry::register(connection)?;
     texts::register(connection)?;
     times::register(connection)?;
     jsons::register(connection)?;
