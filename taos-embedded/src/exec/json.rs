@@ -45,7 +45,8 @@ impl<'de> Deserialize<'de> for Pairs {
 /// The stored form of a JSON tag: keys sorted, of equal keys the first, numbers as doubles; `None` for
 /// the empty text, which is NULL.
 pub(crate) fn canonical(text: &str) -> Result<Option<String>, Refused> {
-    if text.trim().is_empty() {
+    let bare = text.trim();
+    if bare.is_empty() || bare.eq_ignore_ascii_case("null") {
         return Ok(None);
     }
     let refused = |reason| Refused { reason, near: None };
@@ -53,7 +54,8 @@ pub(crate) fn canonical(text: &str) -> Result<Option<String>, Refused> {
         serde_json::from_str(text).map_err(|_| refused("json error invalide value"))?;
     let mut sorted = BTreeMap::new();
     for (key, value) in pairs.0 {
-        if !key.is_ascii() || key.len() > KEY {
+        let printable = key.bytes().all(|b| (0x20..0x7F).contains(&b));
+        if !printable || key.len() > KEY {
             return Err(Refused {
                 reason: "json key not validate",
                 near: Some(key),
@@ -65,6 +67,9 @@ pub(crate) fn canonical(text: &str) -> Result<Option<String>, Refused> {
         if !key.is_empty() {
             sorted.entry(key).or_insert(value);
         }
+    }
+    if sorted.is_empty() {
+        return Ok(None);
     }
     let mut out = String::from("{");
     for (key, value) in &sorted {
@@ -113,7 +118,13 @@ mod tests {
                 r#"{"a":"x","big":1.2345678901234567e+19,"dup":1,"e":1000,"esc":"a\"b","n":null,"z":1}"#
             )
         );
-        assert_eq!(canonical(""), Ok(None));
+        for empty in ["", "\t", "null", "NULL", "{}"] {
+            assert_eq!(canonical(empty), Ok(None), "{empty:?}");
+        }
+        assert_eq!(
+            canonical("{\"a\\tb\":1}").unwrap_err().reason,
+            "json key not validate"
+        );
     }
 
     #[test]

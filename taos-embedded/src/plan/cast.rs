@@ -42,6 +42,12 @@ pub(crate) fn as_type(
     if ty.is_decimal() {
         return decimal::converted(value, ty);
     }
+    if matches!(value.ty.ty, Ty::VarBinary | Ty::Geometry | Ty::Blob) {
+        let (own, other) = (value.ty.ty, ty.ty);
+        return Err(SqlError::unsupported(format!(
+            "{own} where {other} is wanted"
+        )));
+    }
     let data_type = DataType {
         ty: ty.ty,
         length: Some(ty.length),

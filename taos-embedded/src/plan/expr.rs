@@ -300,6 +300,9 @@ impl Planner<'_> {
         right: &Expr,
         place: Place<'_>,
     ) -> Result<Typed, SqlError> {
+        if op == BinaryOp::Arrow {
+            super::json::check_arrow(self.sql, left, right)?;
+        }
         let left = self.expr(left, place)?;
         let right = self.expr(right, place)?;
         let uses = left.uses | right.uses;
@@ -483,7 +486,7 @@ pub(crate) fn real(typed: &Typed) -> Result<String, SqlError> {
         Ty::Decimal | Ty::Decimal64 => {
             format!("td_dec_real({}, {})", typed.sql, typed.ty.scale)
         }
-        Ty::Json => return Err(super::json::whole_tag()),
+        Ty::Json => format!("CAST(td_json_plain({}) AS REAL)", typed.sql),
         Ty::VarBinary | Ty::Blob | Ty::MediumBlob | Ty::Geometry => {
             return Err(SqlError::invalid_operation());
         }
@@ -500,13 +503,12 @@ pub(crate) fn real(typed: &Typed) -> Result<String, SqlError> {
 pub(crate) fn bits(typed: &Typed) -> Result<String, SqlError> {
     Ok(match typed.ty.ty {
         Ty::UBigInt => format!("td_u64_bits({})", typed.sql),
-        Ty::Json
-        | Ty::VarBinary
-        | Ty::Blob
-        | Ty::MediumBlob
-        | Ty::Geometry
-        | Ty::Decimal
-        | Ty::Decimal64 => return Err(SqlError::invalid_operation()),
+        Ty::VarBinary | Ty::Blob | Ty::MediumBlob | Ty::Geometry => {
+            return Err(SqlError::invalid_operation());
+        }
+        Ty::Json | Ty::Decimal | Ty::Decimal64 => {
+            return Err(SqlError::unsupported(format!("the bits of {}", typed.ty.ty)));
+        }
         Ty::Float | Ty::Double => format!("td_whole({}, 64)", typed.sql),
         _ if typed.ty.is_text() && !typed.is_null() => {
             format!("td_whole(td_text_real({}), 64)", typed.sql)

@@ -192,7 +192,9 @@ impl Planner<'_> {
                 return Err(aggregate_not_allowed());
             }
             grouping.by_table |= is_tbname(expr);
-            grouping.keys.push(self.expr(expr, Place::rows(scope))?);
+            let key = self.expr(expr, Place::rows(scope))?;
+            super::json::check_key(&key)?;
+            grouping.keys.push(key);
         }
         grouping.written = !grouping.keys.is_empty();
         Ok(grouping)

@@ -3,16 +3,32 @@
 
 use taos_query::common::Ty;
 
+use super::expr::real;
 use super::planner::Planner;
-use super::types::{ColType, Literal, Typed};
+use super::types::{ColType, Literal, Typed, USES_TAGS};
 use crate::sql::SqlError;
+use crate::sql::ast::{Expr, ExprKind};
 
 /// Bytes a JSON value may have.
 const LENGTH: u32 = 4095;
 
+/// `->` stands between the name of a column and a text, nothing else.
+pub(crate) fn check_arrow(sql: &str, left: &Expr, right: &Expr) -> Result<(), SqlError> {
+    let column = matches!(left.kind, ExprKind::Column { .. });
+    if column && matches!(right.kind, ExprKind::Text(_)) {
+        return Ok(());
+    }
+    Err(SqlError::syntax(right.span.rest(sql)))
+}
+
 fn key(planner: &mut Planner<'_>, left: &Typed, right: &Typed) -> Result<String, SqlError> {
-    if left.ty.ty != Ty::Json || is_part(left) {
+    if left.ty.ty != Ty::Json {
         return Err(SqlError::invalid_operation());
+    }
+    if is_part(left) || left.uses & USES_TAGS == 0 {
+        return Err(SqlError::unsupported(
+            "keys of JSON that is not a tag itself",
+        ));
     }
     match &right.literal {
         Some(Literal::Text(text)) => Ok(planner.text(text).sql),
@@ -52,26 +68,52 @@ pub(crate) fn whole_tag() -> SqlError {
     SqlError::new(0x072D, "Json not support in this place")
 }
 
-/// A part of a tag beside a constant of one kind.
-pub(crate) fn sides(left: &Typed, right: &Typed) -> Result<(String, String), SqlError> {
-    if right.ty.ty == Ty::Json && left.ty.ty != Ty::Json {
-        let (right, left) = sides(right, left)?;
-        return Ok((left, right));
+/// A comparison with a value of JSON on one side at least.
+pub(crate) fn compare(op: &str, left: &Typed, right: &Typed) -> Result<Typed, SqlError> {
+    if left.ty.ty != Ty::Json {
+        let turned = match op {
+            "<" => ">",
+            ">" => "<",
+            "<=" => ">=",
+            ">=" => "<=",
+            same => same,
+        };
+        return compare(turned, right, left);
     }
-    if !is_part(left) {
-        return Err(whole_tag());
-    }
-    let kind = match &right.literal {
-        Some(Literal::Text(_)) => "text",
-        Some(Literal::Integer(_) | Literal::Float(_)) if right.ty.ty != Ty::UBigInt => "number",
-        Some(Literal::Bool(_)) => "bool",
-        _ => return Err(SqlError::unsupported("comparison of JSON with this value")),
+    let (other, kind) = match right.ty.ty {
+        Ty::Json => (right.sql.clone(), "json"),
+        Ty::Bool => (right.sql.clone(), "bool"),
+        Ty::VarChar | Ty::NChar => (right.sql.clone(), "text"),
+        _ if right.ty.is_number() => (real(right)?, "number"),
+        ty => {
+            return Err(SqlError::unsupported(format!(
+                "comparison of JSON with {ty}"
+            )));
+        }
     };
-    Ok((format!("td_json_{kind}({})", left.sql), right.sql.clone()))
+    let raw = format!("td_json_is({}, '{op}', {other}, '{kind}')", left.sql);
+    Ok(Typed::comparison(raw, left.uses | right.uses))
 }
 
-/// What orders JSON values: numbers and bools by value, then texts.
-pub(crate) fn order_keys(typed: &Typed) -> Option<[String; 3]> {
-    (typed.ty.ty == Ty::Json)
-        .then(|| ["bool", "number", "text"].map(|kind| format!("td_json_{kind}({})", typed.sql)))
+/// Groups of a whole tag are not known.
+pub(crate) fn check_key(key: &Typed) -> Result<(), SqlError> {
+    if key.ty.ty == Ty::Json && key.uses & USES_TAGS != 0 && !is_part(key) {
+        return Err(SqlError::unsupported("groups of a whole JSON tag"));
+    }
+    Ok(())
+}
+
+/// BETWEEN two texts in the wrong order is not what it looks like on the server.
+pub(crate) fn turned(value: &Typed, low: &Typed, high: &Typed) -> bool {
+    match (&low.literal, &high.literal) {
+        (Some(Literal::Text(low)), Some(Literal::Text(high))) => {
+            value.ty.ty == Ty::Json && low > high
+        }
+        _ => false,
+    }
+}
+
+/// What orders JSON values: bools, then numbers, then texts.
+pub(crate) fn order_key(typed: &Typed) -> Option<String> {
+    (typed.ty.ty == Ty::Json).then(|| format!("td_json_order({})", typed.sql))
 }

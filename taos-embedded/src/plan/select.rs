@@ -136,10 +136,13 @@ impl Planner<'_> {
         for item in &query.order_by {
             let by = match position(&item.expr, columns.len())? {
                 Some(at) if columns.get(at).is_some_and(|column| column.ty == Ty::Json) => {
-                    return Err(SqlError::unsupported("order of JSON in a union"));
+                    format!("td_json_order(q{at})")
                 }
                 Some(at) => format!("q{at}"),
-                None => self.expr(&item.expr, Place::rows(&scope))?.sql,
+                None => {
+                    let typed = self.expr(&item.expr, Place::rows(&scope))?;
+                    json::order_key(&typed).unwrap_or(typed.sql)
+                }
             };
             order.push(format!("{by}{}", direction(item)));
         }
@@ -414,8 +417,8 @@ impl Planner<'_> {
                 Some(output) => self.expr(&output.expr, place)?,
                 None => self.expr(&item.expr, place)?,
             };
-            if let Some(keys) = json::order_keys(&typed) {
-                order.extend(keys.map(|key| format!("{key}{}", direction(item))));
+            if let Some(key) = json::order_key(&typed) {
+                order.push(format!("{key}{}", direction(item)));
                 continue;
             }
             let by = at.map_or_else(|| as_key(&typed.sql), |at| (at + 1).to_string());
