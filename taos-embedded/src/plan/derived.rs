@@ -92,11 +92,18 @@ impl Planner<'_> {
         let mut parts = Vec::new();
         let mut columns = Vec::new();
         for (index, column) in scope.columns.iter().enumerate() {
-            if wanted.has(&column.name) {
+            let is_time = scope.time.as_ref() == Some(&column.sql);
+            if wanted.has(&column.name) && !is_time {
                 parts.push(format!("{} AS q{index}", scope.use_column(column).sql));
             }
+            // the time stays the time for who reads the result
+            let sql = if is_time {
+                format!("s{number}.ts")
+            } else {
+                format!("s{number}.q{index}")
+            };
             columns.push(ScopeColumn {
-                sql: format!("s{number}.q{index}"),
+                sql,
                 ..column.clone()
             });
         }

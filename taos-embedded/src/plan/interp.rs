@@ -12,7 +12,7 @@ use super::scalar::{count_error, type_error, value_error};
 use super::scope::{Scope, ScopeColumn, is_tbname};
 use super::select::Filter;
 use super::series::{hidden_column, hidden_name, named};
-use super::series_rules::{class, mixed, must_be_number};
+use super::series_rules::{class, mixed, must_be_number, nested_error};
 use super::time::parse_time;
 use super::types::{ColType, Literal, Typed};
 use crate::sql::SqlError;
@@ -101,6 +101,9 @@ impl Planner<'_> {
                 };
                 if args.iter().any(|arg| contains(arg) || any(arg, &is_series)) {
                     return Err(mixed());
+                }
+                if args.iter().any(|arg| any(arg, &is_interp)) {
+                    return Err(nested_error());
                 }
                 let (Some(arg), true) = (args.first(), args.len() <= 2) else {
                     return Err(count_error(name));

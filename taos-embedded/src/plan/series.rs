@@ -15,7 +15,7 @@ use super::select::Filter;
 use super::series_rules::{Class, Rules, class, mixed};
 use super::types::ColType;
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, Ident, OrderItem, Query, Select, SelectItem, Span, Window};
+use crate::sql::ast::{Expr, ExprKind, Ident, Limit, OrderItem, Query, Select, SelectItem, Span, Window};
 
 /// One call, planned: a value beside each row, and which rows it leaves in.
 pub(super) struct Call {
@@ -125,6 +125,11 @@ impl Planner<'_> {
             return Err(SqlError::unsupported(
                 "functions of several rows in groups by expressions",
             ));
+        }
+        if let (Some(limit), true) = (query.limit, query.order_by.is_empty())
+            && calls.iter().any(|call| cuts_chosen(call, limit))
+        {
+            return Err(SqlError::unsupported("limit of chosen rows without order by"));
         }
         let mut select = select.clone();
         let groups = std::mem::take(&mut select.group_by);
@@ -343,6 +348,22 @@ fn hide(rows: &mut Scope, calls: &[Call]) -> String {
         "CASE {} WHEN 0 THEN 0 WHEN {count} THEN 1 ELSE td_uneven() END",
         sum.join(" + ")
     )
+}
+
+/// Whether LIMIT leaves out rows of a function that chooses rows, whose order nobody defined.
+fn cuts_chosen(call: &Expr, limit: Limit) -> bool {
+    let ExprKind::Function { name, args, .. } = &call.kind else {
+        return false;
+    };
+    let most = match name.as_str() {
+        "unique" => i64::MAX,
+        "top" | "bottom" | "sample" | "tail" => match args.get(1).map(|count| &count.kind) {
+            Some(ExprKind::Integer(count)) => count.parse().unwrap_or(i64::MAX),
+            _ => i64::MAX,
+        },
+        _ => return false,
+    };
+    limit.offset.unwrap_or(0) != 0 || limit.count.is_some_and(|count| count < most)
 }
 
 fn class_of(expr: &Expr) -> Option<Class> {

@@ -51,7 +51,7 @@ pub(super) fn mixed() -> SqlError {
     )
 }
 
-fn nested_error() -> SqlError {
+pub(super) fn nested_error() -> SqlError {
     SqlError::new(0x2627, "Aggregate functions do not support nesting")
 }
 

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
+use super::memory::Held;
 use super::{cut, number, owned, single};
 use crate::sql::SqlError;
 
@@ -81,6 +82,7 @@ struct Points {
     seen: Option<i64>,
     before: Option<Seen>,
     count: usize,
+    held: Held,
     json: String,
 }
 
@@ -232,6 +234,8 @@ impl Points {
         if self.count > 1 {
             self.json.push(',');
         }
+        // what the text of one point takes, about
+        self.held.take(32 + 24 * values.len(), "interp")?;
         let time = time.map_or_else(|| "null".to_owned(), |time| time.to_string());
         // writing to a String cannot fail
         let _ = write!(self.json, "[{},{state},{time}", self.next);
