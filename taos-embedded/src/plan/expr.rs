@@ -507,7 +507,10 @@ pub(crate) fn bits(typed: &Typed) -> Result<String, SqlError> {
             return Err(SqlError::invalid_operation());
         }
         Ty::Json | Ty::Decimal | Ty::Decimal64 => {
-            return Err(SqlError::unsupported(format!("the bits of {}", typed.ty.ty)));
+            return Err(SqlError::unsupported(format!(
+                "the bits of {}",
+                typed.ty.ty
+            )));
         }
         Ty::Float | Ty::Double => format!("td_whole({}, 64)", typed.sql),
         _ if typed.ty.is_text() && !typed.is_null() => {

@@ -15,7 +15,9 @@ use super::select::Filter;
 use super::series_rules::{Class, Rules, class, mixed};
 use super::types::ColType;
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, Ident, Limit, OrderItem, Query, Select, SelectItem, Span, Window};
+use crate::sql::ast::{
+    Expr, ExprKind, Ident, Limit, OrderItem, Query, Select, SelectItem, Span, Window,
+};
 
 /// One call, planned: a value beside each row, and which rows it leaves in.
 pub(super) struct Call {
@@ -129,7 +131,9 @@ impl Planner<'_> {
         if let (Some(limit), true) = (query.limit, query.order_by.is_empty())
             && calls.iter().any(|call| cuts_chosen(call, limit))
         {
-            return Err(SqlError::unsupported("limit of chosen rows without order by"));
+            return Err(SqlError::unsupported(
+                "limit of chosen rows without order by",
+            ));
         }
         let mut select = select.clone();
         let groups = std::mem::take(&mut select.group_by);
