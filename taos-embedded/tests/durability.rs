@@ -5,70 +5,159 @@
 mod support;
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::{Arc, Barrier};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::{Program, Ws, rest};
-use taos_ws::protocol::encode_query;
-use tokio_tungstenite::tungstenite::{Message, WebSocket};
+use taos_query::block::ColumnView;
+use taos_ws::protocol::{BindTable, encode_query, encode_stmt2_bind};
+use tokio_tungstenite::tungstenite::Message;
 
-const WRITERS: u64 = 4;
-
-/// Inserts row after row into the writer's own table until the server dies; returns how many of them were
-/// acknowledged. `window` requests are in flight at once.
-fn write_until_death(addr: SocketAddr, writer: u64, window: u64, ready: &Barrier) -> Vec<u64> {
-    let mut ws = Ws::login(addr);
-    ready.wait();
-    let mut acknowledged = Vec::new();
-    let send = |socket: &mut WebSocket<TcpStream>, n: u64| {
-        let sql = format!("insert into d.t{writer} values ({n}, {n}) ({n}000000, {n})");
-        socket
-            .send(Message::binary(encode_query(n, &sql).unwrap()))
-            .is_ok()
-    };
-    for n in 1..=window {
-        send(&mut ws.socket, n);
-    }
-    let mut next = window + 1;
-    while let Ok(message) = ws.socket.read() {
-        let Message::Text(text) = message else {
-            continue;
-        };
-        let reply: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(
-            (&reply["code"], &reply["affected_rows"]),
-            (&0.into(), &2.into()),
-            "{reply}"
-        );
-        acknowledged.push(reply["req_id"].as_u64().unwrap());
-        if !send(&mut ws.socket, next) {
-            break;
-        }
-        next += 1;
-    }
-    acknowledged
+/// How a writer writes its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Sql,
+    Bound,
+    Schemaless,
 }
 
-fn times(addr: SocketAddr, table: &str) -> Vec<u64> {
-    let (_, body) = rest(
-        addr,
-        "/rest/sql",
-        &format!("select cast(ts as bigint), v from d.{table} order by ts"),
-    );
+/// One writer each.
+const WAYS: [Way; 4] = [Way::Sql, Way::Sql, Way::Bound, Way::Schemaless];
+
+impl Way {
+    /// Where the rows of writer `n` are found again.
+    fn table(self, writer: usize) -> String {
+        match self {
+            Self::Schemaless => "points".to_owned(),
+            _ => format!("t{writer}"),
+        }
+    }
+}
+
+/// One connection that writes the rows `(n, n)` and `(n000000, n)` of its table in one go.
+struct Writer {
+    ws: Ws,
+    way: Way,
+    writer: usize,
+    statement: u64,
+}
+
+impl Writer {
+    fn new(addr: SocketAddr, way: Way, writer: usize) -> Self {
+        let mut ws = Ws::login(addr);
+        ws.run("use d");
+        let statement = match way {
+            Way::Bound => ws.stmt2("insert into ? using d.st tags (?) values (?, ?)"),
+            _ => 0,
+        };
+        Self {
+            ws,
+            way,
+            writer,
+            statement,
+        }
+    }
+
+    /// False if the server has gone.
+    fn send(&mut self, n: u64) -> bool {
+        let far = n * 1_000_000;
+        let socket = &mut self.ws.socket;
+        let text = |text: Value| Message::text(text.to_string());
+        match self.way {
+            Way::Sql => {
+                let writer = self.writer;
+                let sql = format!("insert into d.t{writer} values ({n}, {n}) ({far}, {n})");
+                let frame = encode_query(n, &sql).unwrap();
+                socket.send(Message::binary(frame)).is_ok()
+            }
+            Way::Bound => {
+                let value = i64::try_from(n).unwrap();
+                let table = BindTable {
+                    name: Some(&format!("t{}", self.writer)),
+                    tags: &[taos_query::common::Value::Int(1)],
+                    columns: &[
+                        ColumnView::from_millis_timestamp(vec![value, value * 1_000_000]),
+                        ColumnView::from_big_ints(vec![value, value]),
+                    ],
+                };
+                let mut frame = BytesMut::new();
+                encode_stmt2_bind(&mut frame, n, self.statement, &[table], &[], &[]).unwrap();
+                let args = json!({"req_id": n, "stmt_id": self.statement});
+                socket.send(Message::binary(frame)).is_ok()
+                    && socket
+                        .send(text(json!({"action": "stmt2_exec", "args": args})))
+                        .is_ok()
+            }
+            Way::Schemaless => {
+                let lines = format!("points,w=1 v={n}i64 {n}\npoints,w=1 v={n}i64 {far}");
+                let args = json!({"req_id": n, "protocol": 1, "precision": "ms", "data": lines});
+                socket
+                    .send(text(json!({"action": "insert", "args": args})))
+                    .is_ok()
+            }
+        }
+    }
+
+    /// The next row that is acknowledged; `None` if the server has gone.
+    fn acknowledged(&mut self) -> Option<u64> {
+        loop {
+            let Message::Text(text) = self.ws.socket.read().ok()? else {
+                continue;
+            };
+            let reply: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(reply["code"], 0, "{:?}: {reply}", self.way);
+            if reply["action"] == "stmt2_bind" {
+                continue;
+            }
+            let affected = match self.way {
+                Way::Bound => &reply["affected"],
+                _ => &reply["affected_rows"],
+            };
+            assert_eq!(affected, 2, "{:?}: {reply}", self.way);
+            return reply["req_id"].as_u64();
+        }
+    }
+
+    /// Writes row after row until the server dies, `window` requests in flight at once; gives those that
+    /// were acknowledged.
+    fn until_death(mut self, window: u64, ready: &Barrier) -> Vec<u64> {
+        ready.wait();
+        let mut acknowledged = Vec::new();
+        let mut next = 1;
+        while next <= window && self.send(next) {
+            next += 1;
+        }
+        while let Some(n) = self.acknowledged() {
+            acknowledged.push(n);
+            if self.send(next) {
+                next += 1;
+            }
+        }
+        acknowledged
+    }
+}
+
+fn rows(addr: SocketAddr, sql: &str) -> Vec<Vec<Value>> {
+    let (_, body) = rest(addr, "/rest/sql", sql);
     let body: Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body["code"], 0, "{body}");
-    body["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|row| row[0].as_u64().unwrap())
-        .collect()
+    assert_eq!(body["code"], 0, "{sql}: {body}");
+    let rows = body["data"].as_array().unwrap().iter();
+    rows.map(|row| row.as_array().unwrap().clone()).collect()
+}
+
+/// The times of a table's rows, in order.
+fn times(addr: SocketAddr, table: &str) -> Vec<u64> {
+    let time = if table == "points" { "_ts" } else { "ts" };
+    let sql = format!("select cast({time} as bigint), v from d.{table} order by {time}");
+    let rows = rows(addr, &sql);
+    rows.iter().map(|row| row[0].as_u64().unwrap()).collect()
 }
 
 /// How many entries of rows the logs in a data directory have, each of them one statement of one table;
@@ -93,64 +182,168 @@ fn logged_statements(dir: &std::path::Path) -> usize {
     entries.iter().filter(|(_, _, kind)| kind == "01").count()
 }
 
-fn writers(addr: SocketAddr, window: u64) -> (Arc<Barrier>, Vec<JoinHandle<Vec<u64>>>) {
-    let ready = Arc::new(Barrier::new(usize::try_from(WRITERS).unwrap() + 1));
-    let writers = (0..WRITERS)
-        .map(|writer| {
-            let ready = Arc::clone(&ready);
-            std::thread::spawn(move || write_until_death(addr, writer, window, &ready))
-        })
+/// Tables of a database, by name.
+fn tables(addr: SocketAddr) -> Vec<String> {
+    let rows = rows(addr, "show d.tables").into_iter();
+    let mut names: Vec<String> = rows
+        .map(|row| row[0].as_str().unwrap().to_owned())
         .collect();
-    (ready, writers)
+    names.extend(rows_of_stables(addr));
+    names
+}
+
+fn rows_of_stables(addr: SocketAddr) -> Vec<String> {
+    let rows = rows(addr, "show d.stables").into_iter();
+    rows.map(|row| row[0].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Kills the server at a moment that the seed chooses while four writers write, and looks at what is there
+/// after a restart; gives the rows that were acknowledged.
+fn killed_run(seed: u64) -> usize {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["--data-dir", dir.path().to_str().unwrap()];
+    let mut server = Program::start(&args);
+    let mut ws = Ws::login(server.addr);
+    ws.run("create database d keep 36500");
+    ws.run("create table d.t0 (ts timestamp, v bigint)");
+    ws.run("create table d.t1 (ts timestamp, v bigint)");
+    ws.run("create stable d.st (ts timestamp, v bigint) tags (g int)");
+    let ready = Arc::new(Barrier::new(WAYS.len() + 1));
+    let window = random.random_range(1..8);
+    let writers = WAYS.iter().enumerate().map(|(n, way)| {
+        let (writer, ready) = (Writer::new(server.addr, *way, n), Arc::clone(&ready));
+        std::thread::spawn(move || writer.until_death(window, &ready))
+    });
+    let writers: Vec<JoinHandle<Vec<u64>>> = writers.collect();
+    ready.wait();
+    // A point in time is what the test is about: no event stands for "somewhere inside a commit".
+    std::thread::sleep(Duration::from_micros(random.random_range(5_000..500_000)));
+    server.child.kill().unwrap();
+    let acknowledged: Vec<Vec<u64>> = writers.into_iter().map(|w| w.join().unwrap()).collect();
+    drop(server);
+    let logged = logged_statements(dir.path());
+    let server = Program::start(&args);
+    let there = tables(server.addr);
+    let mut stored_rows = 0;
+    for (n, (way, acknowledged)) in WAYS.iter().zip(&acknowledged).enumerate() {
+        let table = way.table(n);
+        let place = format!("seed {seed}, writer {n} ({way:?})");
+        let stored = match there.contains(&table) {
+            true => times(server.addr, &table),
+            false => Vec::new(),
+        };
+        stored_rows += stored.len();
+        assert!(
+            stored.is_sorted_by(|a, b| a < b),
+            "{place}: a row is there twice"
+        );
+        for n in acknowledged {
+            assert!(
+                stored.binary_search(n).is_ok(),
+                "{place}: row {n} was acknowledged and is gone"
+            );
+        }
+        // Both rows of a statement, or none.
+        for n in stored.iter().filter(|n| **n < 1_000_000) {
+            assert!(
+                stored.binary_search(&(n * 1_000_000)).is_ok(),
+                "{place}: half a statement"
+            );
+        }
+    }
+    assert_eq!(
+        logged * 2,
+        stored_rows,
+        "seed {seed}: the rows and the log of changes differ"
+    );
+    acknowledged.iter().map(|rows| rows.len() * 2).sum()
+}
+
+/// Runs with these seeds; an assertion names the seed that it failed with.
+fn killed_runs(seeds: std::ops::Range<u64>) {
+    let started = Instant::now();
+    let runs = seeds.end - seeds.start;
+    let rows: usize = seeds.map(killed_run).sum();
+    assert!(rows > 0, "nothing was acknowledged, so nothing was tested");
+    eprintln!(
+        "{runs} kills: {rows} acknowledged rows are all there, none twice, in {:.0} s",
+        started.elapsed().as_secs_f64()
+    );
 }
 
 #[test]
 fn every_acknowledged_row_survives_sigkill_at_any_moment() {
-    for seed in 0..6 {
-        let mut random = SmallRng::seed_from_u64(seed);
-        let dir = tempfile::tempdir().unwrap();
-        let args = ["--data-dir", dir.path().to_str().unwrap()];
-        let mut server = Program::start(&args);
-        let mut ws = Ws::login(server.addr);
-        ws.run("create database d keep 36500");
-        for writer in 0..WRITERS {
-            ws.run(&format!(
-                "create table d.t{writer} (ts timestamp, v bigint)"
-            ));
+    killed_runs(0..12);
+}
+
+#[test]
+#[ignore = "takes minutes; cargo xtask soak runs it"]
+fn every_acknowledged_row_survives_two_hundred_kills() {
+    killed_runs(1000..1200);
+}
+
+/// Kills the server while it removes old rows and old entries of its log.
+fn killed_while_removing(seed: u64) {
+    const OLD: usize = 60_000;
+    const NEW: usize = 1000;
+    let mut random = SmallRng::seed_from_u64(seed);
+    let dir = tempfile::tempdir().unwrap();
+    let args = ["--data-dir", dir.path().to_str().unwrap()];
+    let mut server = Program::start(&args);
+    let mut ws = Ws::login(server.addr);
+    ws.run("create database d duration 1 keep 3650 wal_retention_period 1 vgroups 1");
+    ws.run("create stable d.st (ts timestamp, v bigint) tags (g int)");
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    for (days, rows) in [(20, OLD / 3), (1, NEW)] {
+        for table in 0..3 {
+            let first = now - days * 86_400_000;
+            let values: Vec<String> = (0..rows)
+                .map(|row| format!("({},1)", first + u128::try_from(row).unwrap()))
+                .collect();
+            let head = format!("insert into d.t{table} using d.st tags({table}) values");
+            ws.run(&format!("{head}{}", values.concat()));
         }
-        let (ready, writers) = writers(server.addr, random.random_range(1..8));
-        ready.wait();
-        // A point in time is what the test is about: no event stands for "somewhere inside a commit".
-        std::thread::sleep(Duration::from_micros(random.random_range(20_000..500_000)));
-        server.child.kill().unwrap();
-        let acknowledged: Vec<Vec<u64>> = writers.into_iter().map(|w| w.join().unwrap()).collect();
-        drop(server);
-        let logged = logged_statements(dir.path());
-        let server = Program::start(&args);
-        let mut stored_rows = 0;
-        for (writer, acknowledged) in (0..WRITERS).zip(acknowledged) {
-            let stored = times(server.addr, &format!("t{writer}"));
-            stored_rows += stored.len();
-            for n in &acknowledged {
-                assert!(
-                    stored.binary_search(n).is_ok(),
-                    "seed {seed}: row {n} of writer {writer} was acknowledged and is gone"
-                );
-            }
-            // Both rows of a statement, or none.
-            for n in stored.iter().filter(|n| **n < 1_000_000) {
-                assert!(
-                    stored.binary_search(&(n * 1_000_000)).is_ok(),
-                    "seed {seed}: half a statement"
-                );
-            }
-        }
-        assert_eq!(
-            logged * 2,
-            stored_rows,
-            "seed {seed}: the rows and the log of changes differ"
-        );
     }
+    ws.run("alter database d keep 10");
+    // the removal begins within a second and takes some tenths of one
+    std::thread::sleep(Duration::from_micros(
+        random.random_range(500_000..1_500_000),
+    ));
+    server.child.kill().unwrap();
+    drop(server);
+    let server = Program::start(&args);
+    let count = |condition: &str| {
+        let sql = format!("select count(*) from d.st where {condition}");
+        rows(server.addr, &sql)[0][0].as_u64().unwrap()
+    };
+    let asked = Instant::now();
+    while count("ts < now - 10d") > 0 {
+        assert!(
+            asked.elapsed() < Duration::from_secs(60),
+            "seed {seed}: old rows stay"
+        );
+        std::thread::park_timeout(Duration::from_millis(100));
+    }
+    assert_eq!(
+        count("ts > now - 10d"),
+        3 * NEW as u64,
+        "seed {seed}: rows that KEEP keeps are gone"
+    );
+    let mut ws = Ws::login(server.addr);
+    ws.run("insert into d.t0 values (now, 1)");
+}
+
+#[test]
+fn a_kill_while_old_rows_are_removed_takes_nothing_else_and_the_rest_goes_after_a_restart() {
+    (0..3).for_each(killed_while_removing);
+}
+
+#[test]
+#[ignore = "takes minutes; cargo xtask soak runs it"]
+fn thirty_kills_while_old_rows_are_removed_take_nothing_else() {
+    (100..130).for_each(killed_while_removing);
 }
 
 #[test]

@@ -36,6 +36,14 @@ impl Default for QueryLimits {
 }
 
 impl QueryLimits {
+    /// KiB of a connection's cache: as many as are asked for, or a part of all memory if that is less.
+    pub(super) fn cache(&self, kib: u64, part: u64) -> u64 {
+        let most = self
+            .max_memory
+            .map_or(u64::MAX, |bytes| bytes / 1024 / part);
+        kib.min(most.max(512))
+    }
+
     /// Names a statement in the log if it took too long.
     pub(crate) fn report(&self, sql: &str, took: Duration) {
         if !sql.is_empty() && self.slow_query.is_some_and(|limit| took >= limit) {

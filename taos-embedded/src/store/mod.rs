@@ -117,7 +117,8 @@ impl Store {
         let lock = lock(&dir)?;
         let path = dir.join(FILE);
         let durable = temporary.is_none();
-        let connection = open_connection(&path, durable).map_err(|e| open_error(&path, &e))?;
+        let connection = open_connection(&path, durable, limits.cache(64 << 10, 8))
+            .map_err(|e| open_error(&path, &e))?;
         prepare_file(&connection, &path)?;
         let catalog = Arc::new(catalog::load(&connection).map_err(sqlite_error)?);
         let published = Arc::new(Published(RwLock::new(Arc::clone(&catalog))));
@@ -406,23 +407,23 @@ fn open_error(path: &Path, error: &rusqlite::Error) -> SqlError {
     SqlError::new(INTERNAL, format!("cannot open {}: {error}", path.display()))
 }
 
-fn open_connection(path: &PathBuf, durable: bool) -> rusqlite::Result<Connection> {
+fn open_connection(path: &PathBuf, durable: bool, cache: u64) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    connection.execute_batch(
+    let synchronous = if durable { "FULL" } else { "OFF" };
+    connection.execute_batch(&format!(
         "PRAGMA page_size = 8192;
          PRAGMA journal_mode = WAL;
-         PRAGMA cache_size = -65536;
+         PRAGMA cache_size = -{cache};
          PRAGMA temp_store = MEMORY;
          PRAGMA wal_autocheckpoint = 4000;
-         PRAGMA busy_timeout = 10000;",
-    )?;
-    let synchronous = if durable { "FULL" } else { "OFF" };
-    connection.execute_batch(&format!("PRAGMA synchronous = {synchronous};"))?;
+         PRAGMA busy_timeout = 10000;
+         PRAGMA synchronous = {synchronous};"
+    ))?;
     connection.set_prepared_statement_cache_capacity(512);
     crate::plan::register_functions(&connection)?;
     Ok(connection)

@@ -367,6 +367,26 @@ mod tests {
     }
 
     #[test]
+    fn a_query_that_computes_for_too_long_ends_and_one_that_waits_for_its_client_does_not() {
+        use crate::store::{QueryLimits, limits::KILLED};
+        let limits = QueryLimits {
+            max_query_time: Some(Duration::from_millis(300)),
+            ..QueryLimits::default()
+        };
+        let store = Store::open_with(&Storage::Memory, limits).unwrap();
+        within(move || {
+            let unread = store.query(numbers("LIMIT 30000")).unwrap();
+            let error = store.query(numbers("WHERE i < 0")).unwrap_err();
+            assert_eq!(error.code, KILLED);
+            assert!(error.message.contains("0.3 s") && error.message.contains("--max-query-time"));
+            let error = store.rows(numbers("WHERE i < 0")).unwrap_err();
+            assert_eq!(error.code, KILLED);
+            assert_eq!(rows(unread), 30_000);
+            assert_eq!(rows(store.query(numbers("LIMIT 10")).unwrap()), 10);
+        });
+    }
+
+    #[test]
     fn a_change_that_fails_or_panics_is_taken_back_and_the_next_one_goes_on() {
         let store = store();
         let count = |store: &Store| {

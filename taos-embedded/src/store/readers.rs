@@ -95,7 +95,7 @@ impl Shared {
         let mut reader = None;
         while let Some(job) = self.next() {
             if reader.is_none() {
-                match open(&self.path) {
+                match open(&self.path, self.limits) {
                     Ok(opened) => reader = Some(opened),
                     Err(error) => {
                         job(Err(sqlite_error(error)));
@@ -137,17 +137,19 @@ impl Shared {
     }
 }
 
-fn open(path: &Path) -> rusqlite::Result<Reader> {
+fn open(path: &Path, limits: QueryLimits) -> rusqlite::Result<Reader> {
     let mut connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
     // sorts beyond the cache go to temporary files, so that a query's memory is bounded
-    connection.execute_batch(
+    connection.execute_batch(&format!(
         "PRAGMA query_only = 1;
-         PRAGMA cache_size = -8192;
+         PRAGMA cache_size = -{};
+         PRAGMA temp_store = FILE;
          PRAGMA busy_timeout = 10000;",
-    )?;
+        limits.cache(8 << 10, 16)
+    ))?;
     connection.set_prepared_statement_cache_capacity(64);
     crate::plan::register_functions(&connection)?;
     let timer = Arc::new(Timer::default());

@@ -11,11 +11,12 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use serde_json::{Value, json};
 use taos_embedded::Embedded;
 use taos_ws::protocol::{
-    Reply, classify_binary, classify_text, encode_fetch_raw_block, encode_query,
+    BindTable, FetchOutcome, FetchReply, Reply, classify_binary, classify_text,
+    encode_fetch_raw_block, encode_query, encode_stmt2_bind,
 };
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, WebSocket, client};
@@ -127,6 +128,53 @@ impl Ws {
         let reply = self.sql(sql);
         assert_eq!(reply["code"], 0, "{sql}: {reply}");
         reply
+    }
+
+    /// A prepared INSERT of the second generation.
+    pub fn stmt2(&mut self, sql: &str) -> u64 {
+        let made = self.ask("stmt2_init", json!({}));
+        let id = made["stmt_id"].as_u64().unwrap();
+        let prepared = self.ask("stmt2_prepare", json!({"stmt_id": id, "sql": sql}));
+        assert_eq!(prepared["code"], 0, "{prepared}");
+        id
+    }
+
+    /// Binds rows and runs the statement; gives how many were written.
+    pub fn execute(&mut self, id: u64, tables: &[BindTable<'_>]) -> u64 {
+        let mut frame = BytesMut::new();
+        let req_id = self.next_id();
+        encode_stmt2_bind(&mut frame, req_id, id, tables, &[], &[]).unwrap();
+        self.send_binary(frame);
+        let bound = self.receive_json();
+        assert_eq!(bound["code"], 0, "{bound}");
+        let done = self.ask("stmt2_exec", json!({"stmt_id": id}));
+        assert_eq!(done["code"], 0, "{done}");
+        done["affected"].as_u64().unwrap()
+    }
+
+    /// Rows of a query that is read to its end, and their bytes.
+    pub fn read_all(&mut self, sql: &str) -> (usize, usize) {
+        let reply = self.run(sql);
+        let id = reply["id"].as_u64().unwrap();
+        let (mut rows, mut bytes) = (0, 0);
+        loop {
+            match self.fetch(id) {
+                Reply::Fetch(FetchReply {
+                    outcome: FetchOutcome::Block(block),
+                    ..
+                }) => {
+                    // rows stand behind version and length (raw-block §3)
+                    let count = <[u8; 4]>::try_from(&block[8..12]).unwrap();
+                    rows += usize::try_from(u32::from_le_bytes(count)).unwrap();
+                    bytes += block.len();
+                }
+                Reply::Fetch(FetchReply {
+                    outcome: FetchOutcome::End,
+                    ..
+                }) => return (rows, bytes),
+                other => panic!("{sql}: {other:?}"),
+            }
+        }
     }
 
     /// One fetch and its reply.
