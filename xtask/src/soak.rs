@@ -46,6 +46,25 @@ fn crowds() -> Result<()> {
     Ok(())
 }
 
+/// Tests of the embedded server that print what they measure: kills, sessions, rows and history.
+const MEASURED: [&str; 5] = [
+    "survives_two_hundred_kills",
+    "thirty_kills_while",
+    "ten_million_rows",
+    "two_thousand_sessions",
+    "a_million_rows_a_minute",
+];
+/// Their figures would otherwise be those of an unoptimised build.
+const MEASURING: Duration = Duration::from_secs(60 * 60);
+
+fn embedded() -> Result<()> {
+    println!("\n== the embedded server under kills and loads");
+    let mut tests = cargo(["test", "--release", "-p", "taos-embedded"]);
+    tests.args(["--test", "durability", "--test", "load", "--"]);
+    tests.args(["--ignored", "--nocapture", "--test-threads", "1"]);
+    process::run_for(tests.args(MEASURED), MEASURING)
+}
+
 /// The ignored tests, crowds, chosen tests under valgrind, then each fuzz target for `seconds`.
 pub(crate) fn run(seconds: u32) -> Result<()> {
     process::run(&mut cargo(["build", "--workspace", "--lib", "--bins"]))?;
@@ -58,10 +77,12 @@ pub(crate) fn run(seconds: u32) -> Result<()> {
             "--skip",
             "crowd::",
         ])
+        .args(MEASURED.iter().flat_map(|name| ["--skip", name]))
         .env_remove("TAOS_TEST_DSNS")
         .env_remove("TAOS_CAPI_LIB"),
     )?;
     crowds()?;
+    embedded()?;
     judges::under_valgrind()?;
     memcheck::run()?;
     if !has_subcommand("fuzz") {
