@@ -298,12 +298,15 @@ const fn shown<'a>(statement: &Statement, sql: &'a str) -> &'a str {
     }
 }
 
-/// True for statements that change nothing. EXPLAIN is not told apart from other words this server has no
-/// use for, which are refused anyhow.
+/// True for statements that change nothing. Words this server has no use for are refused anyhow.
 const fn only_reads(statement: &Statement) -> bool {
     matches!(
         statement,
-        Statement::Query(_) | Statement::Show(_) | Statement::Describe(_) | Statement::Other(_)
+        Statement::Query(_)
+            | Statement::Show(_)
+            | Statement::Describe(_)
+            | Statement::Explain(_)
+            | Statement::Other(_)
     )
 }
 
@@ -316,6 +319,7 @@ const fn changes_tables(statement: &Statement) -> bool {
             | Statement::Delete(_)
             | Statement::Show(_)
             | Statement::Describe(_)
+            | Statement::Explain(_)
     )
 }
 

@@ -334,7 +334,7 @@ impl Exec<'_> {
         let values = match &target.source {
             InsertSource::Values(values) => values,
             InsertSource::Query(query) => {
-                let selected = self.select_for(query, layout.width)?;
+                let selected = self.select_for(query, layout, &rows.def, database.precision())?;
                 for row in &selected.rows {
                     selected.take(
                         row,
@@ -374,7 +374,7 @@ impl Exec<'_> {
                 self.named_values(database, def, layout, values, reading, into)?;
             }
             InsertSource::Query(query) => {
-                let selected = self.select_for(query, layout.width)?;
+                let selected = self.select_for(query, layout, def, database.precision())?;
                 for row in &selected.rows {
                     let name = selected.name(row, layout)?;
                     let tags = || selected.tags(row, layout, def, database.precision());

@@ -7,6 +7,7 @@ mod database;
 pub(crate) mod decimal;
 mod delete;
 mod describe;
+mod explain;
 pub(crate) mod geometry;
 mod insert;
 mod json;
@@ -148,6 +149,7 @@ impl Exec<'_> {
             }
             Statement::Show(show) => return self.show(show).map(Answer::Rows),
             Statement::Describe(name) => return self.describe(name).map(Answer::Rows),
+            Statement::Explain(explain) => return self.explain(explain).map(Answer::Rows),
             Statement::Other(name) => return Err(SqlError::unsupported(name)),
             Statement::Query(_) | Statement::Use(_) => {
                 return Err(crate::store::internal("statement of another kind"));

@@ -21,11 +21,27 @@ pub(super) struct Selected {
 }
 
 impl Exec<'_> {
-    /// Runs a query that must have `width` columns. All its rows are held, because nothing may be
+    /// Runs a query whose columns go where `layout` says, as `cast` would make them fit. All its rows are held, because nothing may be
     /// written before the last of them is known to fit.
-    pub(super) fn select_for(&self, query: &Query, width: usize) -> Result<Selected, SqlError> {
-        let plan = plan::plan(query, self.sql, &self.context())?;
-        if plan.columns.len() != width {
+    pub(super) fn select_for(
+        &self,
+        query: &Query,
+        layout: &Layout,
+        def: &TableDef,
+        precision: Precision,
+    ) -> Result<Selected, SqlError> {
+        let mut targets: Vec<Option<&ColumnInfo>> = vec![None; layout.width];
+        let columns = layout.columns.iter().zip(&layout.sources);
+        let columns = columns.map(|(&at, &source)| (source, def.columns.get(at)));
+        let tags = layout.tags.iter();
+        let tags = tags.map(|&(source, at)| (source, def.tags.get(at)));
+        for (source, column) in columns.chain(tags) {
+            if let Some(target) = targets.get_mut(source) {
+                *target = column;
+            }
+        }
+        let plan = plan::plan_into(query, self.sql, &self.context(), &targets, precision)?;
+        if plan.columns.len() != layout.width {
             return Err(SqlError::new(COUNT, "Illegal number of columns"));
         }
         let (columns, precision) = (plan.columns.clone(), plan.precision);

@@ -100,7 +100,7 @@ impl Planner<'_> {
             ));
         };
         if form == FunctionForm::Distinct {
-            return Err(SqlError::unsupported(format!("{name}(distinct)")));
+            return Err(SqlError::syntax("distinct"));
         }
         if args.iter().any(contains) {
             return Err(SqlError::new(
@@ -158,8 +158,13 @@ impl Planner<'_> {
             (Some(time), true) => format!("count({time})"),
             _ => "count(*)".to_owned(),
         };
-        let sql = if matches!(arg.kind, ExprKind::Wildcard(_)) {
-            all
+        let sql = if let ExprKind::Wildcard(qualifier) = &arg.kind {
+            place.scope.qualify(qualifier.as_ref())?;
+            let side = qualifier
+                .as_ref()
+                .and_then(|name| place.scope.side(name).ok());
+            let time = side.and_then(|side| side.time.as_ref());
+            time.map_or(all, |time| format!("count({time})"))
         } else {
             let typed = self.expr(arg, Place::rows(place.scope))?;
             match typed.literal {

@@ -6,7 +6,8 @@ use super::decimal;
 use super::expr::real;
 use super::planner::Planner;
 use super::scalar::type_error;
-use super::types::{ColType, Typed};
+use super::types::{ColType, Typed, USES_DATA};
+use super::{ColumnInfo, ResultColumn};
 use crate::sql::ast::DataType;
 use crate::sql::{SqlError, code};
 
@@ -58,6 +59,34 @@ pub(crate) fn as_type(
         return Err(SqlError::unsupported("a text where a time is wanted"));
     }
     converted(planner, value, data_type, Precision::Millisecond)
+}
+
+/// A column of a query as INSERT puts it into another type of column; `None` if it goes as it is.
+pub(crate) fn into_column(
+    planner: &Planner<'_>,
+    sql: &str,
+    from: &ResultColumn,
+    to: &ColumnInfo,
+    precision: Precision,
+) -> Option<String> {
+    let value = Typed::new(sql.to_owned(), ColType::of_result(from), USES_DATA);
+    let shorter = value.ty.is_text() && from.length > to.length;
+    if from.ty == to.ty && !shorter {
+        return None;
+    }
+    let fits = ColType::of_column(to);
+    if fits.is_decimal() {
+        return (!value.ty.is_decimal())
+            .then(|| decimal::converted(&value, fits).ok())
+            .flatten();
+    }
+    let data_type = DataType {
+        ty: to.ty,
+        length: Some(to.length),
+        precision: 0,
+        scale: 0,
+    };
+    converted(planner, &value, data_type, precision).ok()
 }
 
 /// CAST (DIALECT §8).

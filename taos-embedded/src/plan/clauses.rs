@@ -129,6 +129,21 @@ pub(super) fn by_alias(expr: &Expr, outputs: &[Output]) -> Option<usize> {
         .position(|output| output.alias.as_ref() == Some(&name.name))
 }
 
+/// The one item of the result that a name means; in a join the name alone may be ambiguous among the columns.
+pub(super) fn by_name(expr: &Expr, outputs: &[Output]) -> Result<Option<usize>, SqlError> {
+    let ExprKind::Column { table: None, name } = &expr.kind else {
+        return Ok(None);
+    };
+    let named = |output: &Output| output.name == name.name;
+    let first = outputs.iter().position(named);
+    if outputs.iter().filter(|output| named(output)).count() > 1 {
+        return Err(SqlError::unsupported(
+            "order by a name that several columns of the result have",
+        ));
+    }
+    Ok(first)
+}
+
 pub(super) fn direction(item: &OrderItem) -> String {
     let mut text = String::new();
     if item.descending {

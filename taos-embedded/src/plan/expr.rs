@@ -99,9 +99,10 @@ impl Planner<'_> {
                 }
                 scalar::call(self, name, args, *form, place)
             }
-            ExprKind::InQuery { .. } | ExprKind::Subquery(_) | ExprKind::Exists(_) => {
-                Err(SqlError::unsupported("subquery in an expression"))
-            }
+            // The grammar of 3.3 knows queries only behind FROM.
+            ExprKind::InQuery { query, .. }
+            | ExprKind::Subquery(query)
+            | ExprKind::Exists(query) => Err(SqlError::syntax(query.span.rest(self.sql))),
             _ => self.constant(expr, place),
         }
     }

@@ -37,8 +37,11 @@ impl Planner<'_> {
         if select.tags {
             return Err(SqlError::unsupported("select tags with aggregates"));
         }
-        if !select.group_by.is_empty() && !select.partition_by.is_empty() {
-            return Err(SqlError::unsupported("partition by with group by"));
+        let both = !select.group_by.is_empty() && !select.partition_by.is_empty();
+        if both && (query.limit.is_some() || query.slimit.is_some()) {
+            return Err(SqlError::unsupported(
+                "limits with partition by and group by",
+            ));
         }
         let mut grouping = self.grouping(select, scope, &outputs)?;
         grouping.window = window;
@@ -175,7 +178,7 @@ impl Planner<'_> {
     ) -> Result<Grouping, SqlError> {
         let mut grouping = Grouping::default();
         let partitions = select.partition_by.iter().map(|item| &item.expr);
-        for expr in select.group_by.iter().chain(partitions) {
+        for expr in partitions.chain(&select.group_by) {
             let mut expr = expr;
             let at = position(expr, outputs.len())?.or_else(|| match &expr.kind {
                 ExprKind::Column { table: None, name }

@@ -122,3 +122,40 @@ pub(crate) fn plan(query: &Query, sql: &str, context: &Context<'_>) -> Result<Pl
         params,
     })
 }
+
+/// Plans the SELECT of an INSERT: each column is cast to the column or tag it goes into, if that has another type.
+/// `precision` is the unit of the table's times.
+///
+/// # Errors
+/// As [`plan`].
+pub(crate) fn plan_into(
+    query: &Query,
+    sql: &str,
+    context: &Context<'_>,
+    targets: &[Option<&ColumnInfo>],
+    precision: Precision,
+) -> Result<Plan, SqlError> {
+    let mut planner = planner::Planner::new(sql, context);
+    let mut planned = planner.query(query)?;
+    let mut parts = Vec::with_capacity(planned.columns.len());
+    for (index, column) in planned.columns.iter_mut().enumerate() {
+        let name = format!("q{index}");
+        let target = targets.get(index).copied().flatten();
+        let cast = target.and_then(|to| cast::into_column(&planner, &name, column, to, precision));
+        if let (Some(_), Some(to)) = (&cast, target) {
+            *column = types::ColType::of_column(to).column(column.name.clone());
+        }
+        parts.push(format!(
+            "{} AS {name}",
+            cast.unwrap_or_else(|| name.clone())
+        ));
+    }
+    let wrapped = format!("SELECT {} FROM ({})", parts.join(", "), planned.sql);
+    let (sql, params) = planner::compact(&wrapped, &planner.params);
+    Ok(Plan {
+        columns: planned.columns,
+        precision: planned.precision,
+        sql,
+        params,
+    })
+}

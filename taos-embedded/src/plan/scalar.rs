@@ -96,7 +96,7 @@ pub(crate) fn call(
     place: Place<'_>,
 ) -> Result<Typed, SqlError> {
     if form == FunctionForm::Distinct {
-        return Err(SqlError::unsupported(format!("{name}(distinct)")));
+        return Err(SqlError::syntax("distinct"));
     }
     if NOT_DONE.contains(&name) {
         return Err(SqlError::unsupported(name));

@@ -4,8 +4,8 @@ use taos_query::common::{Precision, Ty};
 
 use super::aggregate::contains;
 use super::clauses::{
-    aggregate_not_allowed, as_key, by_alias, column_expr, direction, flatten, limit_sql, limited,
-    listed, many_columns, natural_order, no_groups, position, result_columns, tags_from,
+    aggregate_not_allowed, as_key, by_alias, by_name, column_expr, direction, flatten, limit_sql,
+    limited, listed, many_columns, natural_order, no_groups, position, result_columns, tags_from,
     time_column, where_sql,
 };
 use super::derived::Wanted;
@@ -15,8 +15,8 @@ use super::range::{self, TimeRange};
 use super::scope::{Scope, is_tbname};
 use super::types::{ColType, Typed, USES_DATA, USES_TAGS};
 use super::{ResultColumn, cast, json, name};
-use crate::sql::SqlError;
 use crate::sql::ast::{Expr, ExprKind, OrderItem, Query, QueryBody, Select, TableRef};
+use crate::sql::{SqlError, code};
 
 /// A column of the result before it is planned.
 pub(super) struct Output {
@@ -163,6 +163,16 @@ impl Planner<'_> {
             }
             from => self.source(from.as_ref())?,
         };
+        let groups = !select.group_by.is_empty()
+            || !select.partition_by.is_empty()
+            || select.window.is_some()
+            || scope.row.is_some();
+        if select.having.is_some() && !groups {
+            return Err(SqlError::new(
+                code::NOT_GROUPED,
+                "Not a GROUP BY expression",
+            ));
+        }
         let outputs = self.outputs(select, &scope)?;
         let grouped = !select.group_by.is_empty()
             || select.window.is_some()
@@ -408,7 +418,11 @@ impl Planner<'_> {
     ) -> Result<Vec<String>, SqlError> {
         let mut order = Vec::with_capacity(items.len());
         for item in items {
-            let at = position(&item.expr, outputs.len())?.or_else(|| by_alias(&item.expr, outputs));
+            let mut at =
+                position(&item.expr, outputs.len())?.or_else(|| by_alias(&item.expr, outputs));
+            if at.is_none() && !place.scope.sides.is_empty() {
+                at = by_name(&item.expr, outputs)?;
+            }
             let output = at.and_then(|at| outputs.get(at));
             let typed = match output {
                 Some(Output {

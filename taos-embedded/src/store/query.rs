@@ -73,6 +73,24 @@ impl Store {
         Ok(stream)
     }
 
+    /// Runs a query for the number of its rows alone.
+    ///
+    /// # Errors
+    /// As [`query`](Self::query).
+    pub(crate) fn count_rows(&self, plan: Plan) -> Result<u64, SqlError> {
+        let limit = self.inner.readers.limits().max_query_time;
+        self.inner.readers.run_for(limit, move |connection| {
+            let mut statement = connection.prepare(&plan.sql)?;
+            bind(&mut statement, &plan.params)?;
+            let mut rows = statement.raw_query();
+            let mut count = 0;
+            while rows.next()?.is_some() {
+                count += 1;
+            }
+            Ok(count)
+        })
+    }
+
     /// All rows of a query at once, for INSERT … SELECT.
     ///
     /// # Errors

@@ -201,6 +201,8 @@ pub(crate) enum Statement {
     DropUser(DropNamed),
     /// DROP FUNCTION.
     DropFunction(DropNamed),
-    /// A known statement this server has no use for, by name (`EXPLAIN`, `CREATE STREAM`, …).
+    /// EXPLAIN.
+    Explain(Box<Explain>),
+    /// A known statement this server has no use for, by name (`GRANT`, `CREATE STREAM`, …).
     Other(String),
 }

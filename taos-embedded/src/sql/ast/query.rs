@@ -31,6 +31,17 @@ pub(crate) enum QueryBody {
     },
 }
 
+/// EXPLAIN [ANALYZE] [VERBOSE …] query.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Explain {
+    /// The query is run.
+    pub analyze: bool,
+    /// More is told.
+    pub verbose: bool,
+    /// The query.
+    pub query: Query,
+}
+
 /// LIMIT or SLIMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Limit {

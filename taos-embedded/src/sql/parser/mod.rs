@@ -10,7 +10,7 @@ mod tests;
 mod users;
 
 use super::SqlError;
-use super::ast::{Delete, Duration, DurationUnit, Ident, ObjectName, Span, Statement};
+use super::ast::{Delete, Duration, DurationUnit, Explain, Ident, ObjectName, Span, Statement};
 use super::lexer::{Kind, Lexer, Token, unexpected};
 use super::text::unquote;
 
@@ -160,8 +160,9 @@ impl<'a> Parser<'a> {
                 self.expect_word("database")?;
                 Statement::FlushDatabase(self.ident()?)
             }
-            "explain" | "grant" | "revoke" | "kill" | "trim" | "compact" | "reset" | "balance"
-            | "merge" | "redistribute" | "split" | "syncdb" | "pause" | "resume" | "restore"
+            "explain" => self.explain_statement()?,
+            "grant" | "revoke" | "kill" | "trim" | "compact" | "reset" | "balance" | "merge"
+            | "redistribute" | "split" | "syncdb" | "pause" | "resume" | "restore"
             | "s3migrate" | "recalculate" | "analyze" | "stop" | "start" | "ssmigrate"
             | "rollup" | "scan" | "assign" => {
                 return Ok(Statement::Other(word.to_ascii_uppercase()));
@@ -170,6 +171,33 @@ impl<'a> Parser<'a> {
         };
         self.end_of_statement()?;
         Ok(statement)
+    }
+
+    fn explain_statement(&mut self) -> Result<Statement, SqlError> {
+        self.advance();
+        let analyze = self.accept_word("analyze");
+        let mut verbose = false;
+        loop {
+            if self.accept_word("verbose") {
+                verbose = self.accept_word("true");
+                if !verbose {
+                    self.expect_word("false")?;
+                }
+            } else if self.accept_word("ratio") {
+                self.advance();
+            } else {
+                break;
+            }
+        }
+        if self.is_word("insert") {
+            return Err(SqlError::unsupported("explain insert"));
+        }
+        let query = self.query()?;
+        Ok(Statement::Explain(Box::new(Explain {
+            analyze,
+            verbose,
+            query,
+        })))
     }
 
     fn query_statement(mut self) -> Result<Statement, SqlError> {
