@@ -14,7 +14,7 @@ use super::planner::{Planned, Planner, WindowSql};
 use super::range::{self, TimeRange};
 use super::scope::{Scope, is_tbname};
 use super::types::{ColType, Typed, USES_DATA, USES_TAGS};
-use super::{ResultColumn, cast, json, name};
+use super::{ResultColumn, cast, json, name, rewrite};
 use crate::sql::ast::{Expr, ExprKind, OrderItem, Query, QueryBody, Select, TableRef};
 use crate::sql::{SqlError, code};
 
@@ -317,6 +317,11 @@ impl Planner<'_> {
         let typed = self.row_outputs(&outputs, place)?;
         let partition = self.partition_keys(select, place)?;
         let mut order = self.order(&query.order_by, &outputs, place)?;
+        if select.distinct {
+            for item in &query.order_by {
+                self.selected(&item.expr, &outputs, &typed, place)?;
+            }
+        }
         let tags_only = self.tags_only(select, scope, &outputs, &typed, filter)?;
         let rows_of = format!("a{}.", scope.number);
         if tags_only && order.iter().any(|by| by.contains(&rows_of)) {
@@ -361,6 +366,30 @@ impl Planner<'_> {
             columns: result_columns(&outputs, &typed),
             precision: scope.precision,
         })
+    }
+
+    /// Refuses what a DISTINCT result cannot be ordered by: columns that it does not show.
+    fn selected(
+        &mut self,
+        expr: &Expr,
+        outputs: &[Output],
+        shown: &[Typed],
+        place: Place<'_>,
+    ) -> Result<(), SqlError> {
+        if by_alias(expr, outputs).is_some() {
+            return Ok(());
+        }
+        let typed = self.expr(expr, place)?;
+        if typed.uses == 0 || shown.iter().any(|shown| shown.sql == typed.sql) {
+            return Ok(());
+        }
+        let parts = rewrite::parts(expr);
+        if parts.is_empty() {
+            return Err(SqlError::new(0x260B, "Not SELECTed expression"));
+        }
+        parts
+            .into_iter()
+            .try_for_each(|part| self.selected(part, outputs, shown, place))
     }
 
     fn row_outputs(

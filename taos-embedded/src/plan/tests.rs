@@ -228,7 +228,7 @@ fn subtables_are_listed_without_rows_only_by_name() {
     assert_eq!(rows("select distinct tbname from st").len(), 3);
     assert_eq!(rows("select tags g from st").len(), 3);
     assert_eq!(rows("select distinct g from st").len(), 2);
-    assert_eq!(code_of("select distinct tbname from st order by v"), 0x0100);
+    assert_eq!(code_of("select distinct tbname from st order by v"), 0x260B);
 }
 
 #[test]
