@@ -118,10 +118,13 @@ impl Planner<'_> {
             return self.count(args, grouping, place);
         }
         let rows = Place::rows(place.scope);
-        let typed = args
+        let mut typed = args
             .iter()
             .map(|arg| self.expr(arg, rows))
             .collect::<Result<Vec<_>, _>>()?;
+        if let (Some(first), true) = (typed.first_mut(), grouping.empty_groups) {
+            only_of_rows(first, place);
+        }
         let Some(first) = typed.first() else {
             return Err(count_error(name));
         };
@@ -139,6 +142,20 @@ impl Planner<'_> {
         };
         if typed.len() > most || typed.len() < least {
             return Err(count_error(name));
+        }
+        let null_fits = matches!(
+            name,
+            "sum" | "avg" | "min" | "max" | "stddev" | "stddev_pop" | "var_pop" | "twa"
+        ) || matches!(name, "mode" | "hyperloglog");
+        if first.is_null() && !null_fits {
+            return Err(type_error(name));
+        }
+        let column = matches!(
+            args.first().map(|arg| &arg.kind),
+            Some(ExprKind::Column { .. })
+        );
+        if name == "elapsed" && !column {
+            return Err(type_error(name));
         }
         let sql_and_type = self.aggregate_sql(name, first, rest, place)?;
         let (sql, ty) = sql_and_type;
@@ -198,10 +215,12 @@ impl Planner<'_> {
             "sum" => return sum(first),
             "min" | "max" => {
                 let fits = first.ty.is_number() || first.ty.is_text() || first.ty.is_decimal();
-                if !fits {
+                if !fits && first.ty.ty != Ty::VarBinary {
                     return Err(type_error(name));
                 }
-                (format!("{name}({sql})"), first.ty)
+                let null = ColType::fixed(Ty::BigInt);
+                let ty = if first.is_null() { null } else { first.ty };
+                (format!("{name}({sql})"), ty)
             }
             "first" | "last" | "last_row" => {
                 let time = time.ok_or_else(|| {
@@ -218,16 +237,10 @@ impl Planner<'_> {
                 if first.ty.ty != Ty::Timestamp {
                     return Err(type_error(name));
                 }
-                let unit = match rest.first().map(|unit| &unit.literal) {
-                    None => tick(place.scope.precision),
-                    Some(Some(Literal::Duration(duration))) => duration
-                        .unit
-                        .nanoseconds()
-                        .map(|nanos| nanos.saturating_mul(duration.value))
-                        .filter(|&nanos| nanos > 0)
-                        .ok_or_else(|| value_error(name))?,
-                    Some(_) => return Err(value_error(name)),
-                };
+                if Some(sql.as_str()) != time {
+                    return Err(not_primary(name));
+                }
+                let unit = elapsed_unit(rest.first(), place)?;
                 let ticks = format!("CAST(max({sql}) - min({sql}) AS REAL)");
                 let own = tick(place.scope.precision);
                 let scaled = if unit == own {
@@ -269,6 +282,8 @@ impl Planner<'_> {
             "stddev" | "stddev_pop" | "var_pop" => {
                 let name = name.trim_end_matches("_pop");
                 let single = if first.ty.ty == Ty::Float { "_f32" } else { "" };
+                let whole = first.ty.is_integer() && first.ty.ty != Ty::UBigInt;
+                let value = if whole { &first.sql } else { &value };
                 (format!("td_{name}{single}({value})"), double)
             }
             "percentile" => return percentile(&value, rest, place),
@@ -277,6 +292,12 @@ impl Planner<'_> {
                 let (Some(start), Some(step)) = (rest.first(), rest.get(1)) else {
                     return Err(count_error(name));
                 };
+                let constant = |typed: &Typed| {
+                    matches!(typed.literal, Some(Literal::Integer(_) | Literal::Float(_)))
+                };
+                if !constant(start) || !constant(step) {
+                    return Err(type_error(name));
+                }
                 let time = ordering(place)?;
                 (
                     format!(
@@ -309,6 +330,16 @@ impl Planner<'_> {
     }
 }
 
+/// A group without rows is one row of NULL, which constants and tags must not see.
+fn only_of_rows(value: &mut Typed, place: Place<'_>) {
+    if value.uses & super::types::USES_DATA == 0
+        && !value.is_null()
+        && let Some(time) = &place.scope.time
+    {
+        value.sql = format!("(CASE WHEN {time} IS NOT NULL THEN {} END)", value.sql);
+    }
+}
+
 /// One point is a number; several are a text that lists them.
 fn percentile(
     value: &str,
@@ -338,16 +369,16 @@ fn percentile(
 fn apercentile(value: &str, rest: &[Typed]) -> Result<String, SqlError> {
     let name = "apercentile";
     let point = rest.first().ok_or_else(|| count_error(name))?;
+    if !matches!(point.literal, Some(Literal::Integer(_))) {
+        return Err(type_error(name));
+    }
     let point = percent(name, point)?;
-    if let Some(method) = rest.get(1) {
-        let known = matches!(
-            &method.literal,
-            Some(Literal::Text(text))
-                if matches!(text.to_ascii_lowercase().as_str(), "default" | "t-digest")
-        );
-        if !known {
-            return Err(value_error(name));
-        }
+    match rest.get(1).map(|method| &method.literal) {
+        None => {}
+        Some(Some(Literal::Text(text)))
+            if matches!(text.to_ascii_lowercase().as_str(), "default" | "t-digest") => {}
+        Some(Some(Literal::Text(_))) => return Err(value_error(name)),
+        Some(_) => return Err(type_error(name)),
     }
     Ok(format!("td_percentile({value}, '{point}')"))
 }
@@ -378,7 +409,7 @@ fn sum(first: &Typed) -> Result<(String, ColType), SqlError> {
         ),
         // a sum of narrower values cannot leave 64 bits
         Ty::BigInt => (format!("td_sum({sql})"), ColType::fixed(Ty::BigInt)),
-        _ if ty.is_integer() || ty.ty == Ty::Bool => {
+        _ if ty.is_integer() || first.is_null() => {
             (format!("sum({sql})"), ColType::fixed(Ty::BigInt))
         }
         _ if ty.is_float() => (format!("sum({sql})"), ColType::fixed(Ty::Double)),
@@ -392,7 +423,52 @@ fn percent(name: &str, point: &Typed) -> Result<f64, SqlError> {
         Some(Literal::Float(value)) => Some(value),
         _ => return Err(type_error(name)),
     };
-    value
-        .filter(|value| (0.0..=100.0).contains(value))
-        .ok_or_else(|| value_error(name))
+    let Some(value) = value else {
+        return Err(range_error(name));
+    };
+    if (0.0..=100.0).contains(&value) {
+        return Ok(value);
+    }
+    // The server looks at the whole part alone.
+    if (0.0..=100.0).contains(&value.trunc()) {
+        return Err(SqlError::unsupported(format!("{name} at {value}")));
+    }
+    Err(range_error(name))
+}
+
+fn range_error(name: &str) -> SqlError {
+    SqlError::new(0x2811, format!("Invalid parameter range : {name}"))
+}
+
+/// `elapsed` knows the time of the rows only.
+fn not_primary(name: &str) -> SqlError {
+    SqlError::new(
+        0x2812,
+        format!("Parameter should be primary timestamp : {name}"),
+    )
+}
+
+/// The unit of `elapsed` in nanoseconds: one of the fixed ones, not below the database's own.
+fn elapsed_unit(unit: Option<&Typed>, place: Place<'_>) -> Result<i64, SqlError> {
+    let name = "elapsed";
+    let own = tick(place.scope.precision);
+    let Some(unit) = unit else {
+        return Ok(own);
+    };
+    match unit.literal {
+        Some(Literal::Duration(duration)) => match duration.unit.nanoseconds() {
+            Some(nanos) if duration.value == 1 && nanos >= own => Ok(nanos),
+            Some(_) if duration.value == 1 => Err(SqlError::new(
+                0x280B,
+                format!("Time unit is too small : {name}"),
+            )),
+            _ => Err(bad_unit(name)),
+        },
+        Some(Literal::Integer(_)) => Err(bad_unit(name)),
+        _ => Err(type_error(name)),
+    }
+}
+
+fn bad_unit(name: &str) -> SqlError {
+    SqlError::new(0x280A, format!("Invalid time unit : {name}"))
 }

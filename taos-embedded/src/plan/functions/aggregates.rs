@@ -124,56 +124,67 @@ fn less(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     }
 }
 
-/// Population variance, or its root.
+/// Population variance, or its root, from the sums that the dialect keeps: what large values lose, it loses too.
 struct Variance {
     root: bool,
     /// The values are FLOAT: the dialect squares them in that width.
     single: bool,
 }
 
-/// Count, sum or mean, and squares or their deviations.
-type Moments = (f64, f64, f64);
+#[derive(Default)]
+struct Moments {
+    count: f64,
+    sum: f64,
+    squares: f64,
+    /// Integers are summed as such.
+    whole_sum: i64,
+    whole_squares: i64,
+}
 
 impl Aggregate<Moments, Option<f64>> for Variance {
     fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Moments> {
-        Ok((0.0, 0.0, 0.0))
+        Ok(Moments::default())
     }
 
-    fn step(
-        &self,
-        context: &mut Context<'_>,
-        (count, mean, squares): &mut Moments,
-    ) -> rusqlite::Result<()> {
-        if let Some(value) = number(context.get_raw(0)) {
-            *count += 1.0;
-            if self.single {
-                *mean += value;
-                let value = single(value);
-                *squares += f64::from(value * value);
-            } else {
-                let before = value - *mean;
-                *mean += before / *count;
-                *squares += before * (value - *mean);
+    fn step(&self, context: &mut Context<'_>, moments: &mut Moments) -> rusqlite::Result<()> {
+        match context.get_raw(0) {
+            ValueRef::Integer(value) => {
+                moments.count += 1.0;
+                moments.whole_sum = moments.whole_sum.wrapping_add(value);
+                let square = value.wrapping_mul(value);
+                moments.whole_squares = moments.whole_squares.wrapping_add(square);
             }
+            ValueRef::Real(value) => {
+                moments.count += 1.0;
+                moments.sum += value;
+                moments.squares += if self.single {
+                    let value = single(value);
+                    f64::from(value * value)
+                } else {
+                    value * value
+                };
+            }
+            _ => {}
         }
         Ok(())
     }
 
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "the dialect divides integers as doubles"
+    )]
     fn finalize(
         &self,
         _: &mut Context<'_>,
-        state: Option<Moments>,
+        moments: Option<Moments>,
     ) -> rusqlite::Result<Option<f64>> {
-        Ok(state
-            .filter(|state| state.0 > 0.0)
-            .map(|(count, mean, squares)| {
-                let mut variance = squares / count;
-                if self.single {
-                    let mean = mean / count;
-                    variance = (variance - mean * mean).abs();
-                }
-                if self.root { variance.sqrt() } else { variance }
-            }))
+        let moments = moments.filter(|moments| moments.count > 0.0);
+        Ok(moments.map(|moments| {
+            let mean = (moments.sum + moments.whole_sum as f64) / moments.count;
+            let squares = moments.squares + moments.whole_squares as f64;
+            let variance = (squares / moments.count - mean * mean).abs();
+            if self.root { variance.sqrt() } else { variance }
+        }))
     }
 }
 
