@@ -3,6 +3,7 @@
 use taos_query::common::Ty;
 
 use super::expr::{Place, real};
+use super::histogram::AGGREGATE;
 use super::planner::{Grouping, Planner};
 use super::scalar::{count_error, type_error, value_error};
 use super::time::tick;
@@ -37,7 +38,7 @@ pub(crate) fn is_aggregate(name: &str) -> bool {
             | "twa"
             | "irate"
             | "histogram"
-    )
+    ) || name.starts_with(AGGREGATE)
 }
 
 /// Whether any part of an expression satisfies a test.
@@ -110,6 +111,9 @@ impl Planner<'_> {
         }
         if args.is_empty() {
             return Err(count_error(name));
+        }
+        if let Some(name) = name.strip_prefix(AGGREGATE) {
+            return self.chosen_call(name, args, place);
         }
         if name == "histogram" {
             return self.histogram_call(args, place);

@@ -1,60 +1,75 @@
-//! HISTOGRAM: a row for each bin (DIALECT §5).
+//! Several rows for a group: HISTOGRAM's bins, and `top` and its like in windows (DIALECT §5, §7).
 
 use taos_query::common::Ty;
 
-use super::aggregate::calls;
-use super::clauses::limit_sql;
+use super::aggregate::{any, calls};
+use super::clauses::{by_alias, limit_sql, position};
 use super::expr::{Place, real};
 use super::planner::{Planned, Planner};
 use super::scalar::{count_error, type_error, value_error};
 use super::scope::Scope;
-use super::select::Filter;
-use super::series_rules::must_be_number;
+use super::select::{Filter, Output};
+use super::series_rules::{Class, class, must_be_number};
 use super::types::{ColType, Literal, Typed, USES_DATA};
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, Query, Select};
+use crate::sql::ast::{Expr, ExprKind, FillMode, Query, Select, Window};
 
 const NAME: &str = "histogram";
 
+/// Begins the names of functions that choose rows where they stand as aggregates; no statement can write it.
+pub(super) const AGGREGATE: char = '\u{1}';
+
 impl Planner<'_> {
-    /// A SELECT with HISTOGRAM: the bins of a group are one JSON array, which is taken apart around the groups.
-    pub(super) fn histogram_select(
+    /// A SELECT with a function that gives several rows for a group: a group's values are one JSON array, which is taken
+    /// apart around the groups.
+    pub(super) fn exploded_select(
         &mut self,
         select: &Select,
         query: &Query,
-        scope: &Scope,
-        filter: &Filter,
+        scope: Scope,
+        mut outputs: Vec<Output>,
+        filter: &mut Filter,
     ) -> Result<Planned, SqlError> {
         let grouped = !select.group_by.is_empty() || !select.partition_by.is_empty();
-        if select.window.is_some() || select.fill.is_some() || select.distinct {
-            return Err(SqlError::unsupported("histogram in windows"));
+        match &select.fill {
+            Some(fill) if fill.mode == FillMode::None => {
+                return Err(SqlError::unsupported(
+                    "fill(none) with several rows a window",
+                ));
+            }
+            Some(_) => {
+                return Err(SqlError::new(
+                    0x2657,
+                    "A function that gives several rows is not supported in a fill query",
+                ));
+            }
+            None => {}
         }
-        if !query.order_by.is_empty()
-            || (grouped && (query.limit.is_some() || query.slimit.is_some()))
-        {
-            return Err(SqlError::unsupported("histogram with order or limit"));
+        let cut = query.limit.is_some() || query.slimit.is_some();
+        if select.distinct || (grouped && cut) {
+            return Err(SqlError::unsupported(
+                "distinct or limit of several rows a group",
+            ));
         }
-        let is_call =
-            |expr: &Expr| matches!(&expr.kind, ExprKind::Function { name, .. } if name == NAME);
-        let inside = |expr: &Expr| calls(expr, &[NAME]);
-        let mut at = None;
-        for (index, item) in select.items.iter().enumerate() {
-            match (is_call(&item.expr), inside(&item.expr), at) {
-                (true, _, None) => at = Some(index),
-                (_, false, _) => {}
-                _ => return Err(SqlError::unsupported("histogram in an expression")),
+        let at = only_call(&outputs)?;
+        for item in &query.order_by {
+            let place = position(&item.expr, outputs.len())?;
+            if place.or_else(|| by_alias(&item.expr, &outputs)) == Some(at) {
+                return Err(SqlError::unsupported("order by several rows a group"));
             }
         }
-        let Some(at) = at else {
-            return Err(SqlError::unsupported("histogram in an expression"));
-        };
+        for (index, output) in outputs.iter_mut().enumerate() {
+            if index == at {
+                rename(&mut output.expr);
+            } else if select.window.is_some() && names_column(&output.expr, select) {
+                return Err(SqlError::unsupported(
+                    "columns beside several rows a window",
+                ));
+            }
+        }
         let mut inner = query.clone();
         inner.limit = None;
-        let outputs = self.outputs(select, scope)?;
-        if outputs.len() != select.items.len() {
-            return Err(SqlError::unsupported("a wildcard beside histogram"));
-        }
-        let mut planned = self.grouped_select(select, &inner, scope, outputs, filter, None)?;
+        let mut planned = self.windowed_select(select, &inner, scope, outputs, filter)?;
         let parts: Vec<String> = (0..planned.columns.len())
             .map(|index| {
                 if index == at {
@@ -64,15 +79,34 @@ impl Planner<'_> {
                 }
             })
             .collect();
+        // LIMIT keeps the groups in their order
         planned.sql = format!(
-            "SELECT {} FROM ({}) h, json_each(h.q{at}) b{}{}",
+            "SELECT {} FROM (SELECT * FROM ({}) LIMIT -1) h, json_each(h.q{at}) b{}",
             parts.join(", "),
             planned.sql,
-            if grouped { "" } else { " ORDER BY b.key" },
             limit_sql(query.limit)
         );
-        planned.time = None;
         Ok(planned)
+    }
+
+    /// `top`, `bottom` and `sample` as aggregates: the values of a group as one text.
+    pub(super) fn chosen_call(
+        &mut self,
+        name: &str,
+        args: &[Expr],
+        place: Place<'_>,
+    ) -> Result<Typed, SqlError> {
+        let [value, count] = args else {
+            return Err(count_error(name));
+        };
+        let value = self.expr(value, Place::rows(place.scope))?;
+        let count = self.expr(count, Place::rows(place.scope))?;
+        if name == "sample" && !value.ty.is_number() && !value.ty.is_text() {
+            return Err(SqlError::unsupported("sample of this type in windows"));
+        }
+        let time = place.scope.time.as_deref().unwrap_or("0");
+        let sql = format!("td_{name}({}, {}, {time})", value.sql, count.sql);
+        Ok(Typed::new(sql, value.ty, value.uses | USES_DATA))
     }
 
     /// The call itself: all bins of a group as one text.
@@ -120,6 +154,62 @@ impl Planner<'_> {
         let ty = ColType::sized(Ty::VarChar, 510);
         Ok(Typed::new(sql, ty, value.uses | USES_DATA))
     }
+}
+
+/// Which output is the one call, alone.
+fn only_call(outputs: &[Output]) -> Result<usize, SqlError> {
+    let inside = |expr: &Expr| calls(expr, &[NAME, "top", "bottom", "sample"]);
+    let is_call = |expr: &Expr| match &expr.kind {
+        ExprKind::Function { name, .. } => class(name) == Some(Class::Multi),
+        _ => false,
+    };
+    let mut found = outputs
+        .iter()
+        .enumerate()
+        .filter(|(_, output)| inside(&output.expr));
+    match (found.next(), found.next()) {
+        (Some((at, output)), None) if is_call(&output.expr) => Ok(at),
+        _ => Err(SqlError::unsupported(
+            "a function of several rows in an expression here",
+        )),
+    }
+}
+
+/// `top` is an aggregate from here on.
+fn rename(expr: &mut Expr) {
+    if let ExprKind::Function { name, .. } = &mut expr.kind
+        && name != NAME
+    {
+        *name = format!("{AGGREGATE}{name}");
+    }
+}
+
+/// Whether a column of the rows is named that does not partition them.
+fn names_column(expr: &Expr, select: &Select) -> bool {
+    let partition = |part: &Expr| {
+        select
+            .partition_by
+            .iter()
+            .any(|item| match (&item.expr.kind, &part.kind) {
+                (ExprKind::Column { name, .. }, ExprKind::Column { name: other, .. }) => {
+                    name.name == other.name
+                }
+                _ => false,
+            })
+    };
+    let is_state = |part: &str| match &select.window {
+        Some(Window::State { state, .. }) => {
+            matches!(&state.kind, ExprKind::Column { name, .. } if name.name == part)
+        }
+        _ => false,
+    };
+    any(expr, &|part| match &part.kind {
+        ExprKind::Column { name, .. } => {
+            !name.name.starts_with("_w") && !is_state(&name.name) && !partition(part)
+        }
+        ExprKind::Wildcard(_) => true,
+        _ => false,
+    })
 }
 
 /// The edges between bins; `None` for a description that is none.

@@ -50,27 +50,14 @@ struct Point {
 }
 
 impl Planner<'_> {
-    /// A SELECT of interpolated values; `None` if it asks for none.
+    /// A SELECT of interpolated values.
     pub(super) fn interp_select(
         &mut self,
         select: &Select,
         query: &Query,
         scope: &Scope,
         filter: &Filter,
-    ) -> Result<Option<Planned>, SqlError> {
-        let asked = select
-            .items
-            .iter()
-            .any(|item| calls(&item.expr, &["interp"]));
-        if !asked {
-            let clause = select.range.is_some()
-                || select.every.is_some()
-                || (select.fill.is_some() && select.window.is_none());
-            if clause {
-                return Err(incomplete("RANGE, EVERY and FILL need interp or a window"));
-            }
-            return Ok(None);
-        }
+    ) -> Result<Planned, SqlError> {
         let points = self.points(select, scope)?;
         let grid = self.grid(select, scope)?;
         if select.tags || select.distinct {
@@ -88,7 +75,6 @@ impl Planner<'_> {
         };
         let own = self.own_values(fill, &grid, &points, scope)?;
         self.interpolated(select, query, scope, filter, &points, &grid, fill, &own)
-            .map(Some)
     }
 
     /// The calls of interp, checked.

@@ -2,7 +2,7 @@
 
 use taos_query::common::{Precision, Ty};
 
-use super::aggregate::contains;
+use super::aggregate::{calls, contains};
 use super::clauses::{
     aggregate_not_allowed, as_key, by_alias, by_name, column_expr, direction, flatten, limit_sql,
     limited, listed, many_columns, natural_order, no_groups, position, result_columns, tags_from,
@@ -188,14 +188,12 @@ impl Planner<'_> {
             return Err(aggregate_not_allowed());
         }
         let mut filter = self.filter(select.filter.as_ref(), &scope)?;
-        if let Some(planned) = self.interp_select(select, query, &scope, &filter)? {
-            return Ok(planned);
-        }
-        if let Some(planned) = self.series_select(select, query, &scope, &filter)? {
-            return Ok(planned);
-        }
+        let interp = select
+            .items
+            .iter()
+            .any(|item| calls(&item.expr, &["interp"]));
         let clauses = select.fill.is_some() || select.range.is_some() || select.every.is_some();
-        if clauses && select.window.is_none() {
+        if clauses && select.window.is_none() && !interp {
             return Err(SqlError::new(
                 0x265D,
                 "Invalid usage of RANGE clause, EVERY clause or FILL clause",
@@ -206,16 +204,23 @@ impl Planner<'_> {
             range = self.time_range(select.filter.as_ref(), &scope)?;
         }
         self.ranges.push(range);
-        let planned = if grouped {
-            self.windowed_select(select, query, scope, outputs, &mut filter)
+        let planned = if interp {
+            self.interp_select(select, query, &scope, &filter)
         } else {
-            self.row_select(select, query, &scope, outputs, &filter)
+            match self.series_calls(select, query, &scope)? {
+                Some(series) if series.explode => {
+                    self.exploded_select(select, query, scope, outputs, &mut filter)
+                }
+                Some(series) => self.series_select(select, query, &scope, &filter, &series.calls),
+                None if grouped => self.windowed_select(select, query, scope, outputs, &mut filter),
+                None => self.row_select(select, query, &scope, outputs, &filter),
+            }
         };
         self.ranges.pop();
         planned
     }
 
-    fn windowed_select(
+    pub(super) fn windowed_select(
         &mut self,
         select: &Select,
         query: &Query,

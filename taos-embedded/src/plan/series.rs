@@ -33,6 +33,13 @@ pub(super) struct Call {
     pub(super) keeps: String,
 }
 
+/// The calls of one SELECT.
+pub(super) struct SeriesCalls {
+    pub(super) calls: Vec<Expr>,
+    /// Several rows a group, not a row for each row.
+    pub(super) explode: bool,
+}
+
 /// Where the value of a call comes from.
 pub(super) enum Value {
     /// An answer of one of the window functions, which marks NULL.
@@ -78,20 +85,18 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// A SELECT that calls a function over series; `None` if it calls none.
-    pub(super) fn series_select(
+    /// The functions over series that a SELECT calls, checked; `None` if it calls none.
+    pub(super) fn series_calls(
         &mut self,
         select: &Select,
         query: &Query,
         scope: &Scope,
-        filter: &Filter,
-    ) -> Result<Option<Planned>, SqlError> {
+    ) -> Result<Option<SeriesCalls>, SqlError> {
         let called = |expr: &Expr| any(expr, &|part| class_of(part).is_some());
-        let selected = select.items.iter().any(|item| called(&item.expr));
         if query.order_by.iter().any(|item| called(&item.expr)) {
             return Err(SqlError::unsupported("order by a function over series"));
         }
-        if !selected {
+        if !select.items.iter().any(|item| called(&item.expr)) {
             return Ok(None);
         }
         let mut rules = Rules::new(select.window.is_some() || !select.group_by.is_empty());
@@ -99,19 +104,9 @@ impl Planner<'_> {
         for item in &select.items {
             self.check_calls(&item.expr, scope, &mut rules, &mut calls)?;
         }
-        if rules.histogram {
-            return self
-                .histogram_select(select, query, scope, filter)
-                .map(Some);
-        }
         if select.tags {
             return Err(SqlError::unsupported(
                 "select tags with functions over series",
-            ));
-        }
-        if select.window.is_some() {
-            return Err(SqlError::unsupported(
-                "functions of several rows in windows",
             ));
         }
         if select.having.is_some() {
@@ -119,6 +114,21 @@ impl Planner<'_> {
                 "having with functions of several rows",
             ));
         }
+        Ok(Some(SeriesCalls {
+            explode: rules.histogram || select.window.is_some(),
+            calls: calls.into_iter().cloned().collect(),
+        }))
+    }
+
+    /// A SELECT that calls functions over series, a row for each row they leave in.
+    pub(super) fn series_select(
+        &mut self,
+        select: &Select,
+        query: &Query,
+        scope: &Scope,
+        filter: &Filter,
+        calls: &[Expr],
+    ) -> Result<Planned, SqlError> {
         if select
             .group_by
             .iter()
@@ -141,8 +151,7 @@ impl Planner<'_> {
             .into_iter()
             .map(|expr| SelectItem { expr, alias: None });
         select.partition_by.extend(groups);
-        self.series_rows(&select, query, scope, filter, &calls)
-            .map(Some)
+        self.series_rows(&select, query, scope, filter, calls)
     }
 
     /// Plans the calls inside an expression, the innermost first, and checks that they go together.
@@ -181,7 +190,7 @@ impl Planner<'_> {
         query: &Query,
         scope: &Scope,
         filter: &Filter,
-        calls: &[&Expr],
+        calls: &[Expr],
     ) -> Result<Planned, SqlError> {
         let wanted = Wanted::of(select, query);
         let first = self.first_of_key(select, scope, filter, &wanted, calls)?;
@@ -255,7 +264,7 @@ impl Planner<'_> {
         scope: &Scope,
         filter: &Filter,
         wanted: &Wanted,
-        calls: &[&Expr],
+        calls: &[Expr],
     ) -> Result<Option<(Scope, Filter)>, SqlError> {
         let concerned = calls.iter().any(|call| {
             matches!(&call.kind, ExprKind::Function { name, .. }

@@ -1,16 +1,123 @@
-//! `td_histogram(value, edges, normalised)`: the bins of HISTOGRAM as a JSON array of texts.
+//! `td_histogram(value, edges, normalised)`: the bins of HISTOGRAM as a JSON array of texts; and the values that `top` and
+//! its like choose.
 
 use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value, ValueRef};
 
-use super::number;
+use super::{number, owned};
 
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;
-    connection.create_aggregate_function("td_histogram", 3, flags, Histogram)
+    connection.create_aggregate_function("td_histogram", 3, flags, Histogram)?;
+    connection.create_aggregate_function("td_top", 3, flags, Chosen::Greatest)?;
+    connection.create_aggregate_function("td_bottom", 3, flags, Chosen::Least)?;
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_aggregate_function("td_sample", 3, flags, Chosen::Any)
+}
+
+/// `td_top(value, count, time)` and its like: the chosen values of a group as a JSON array, by time; one NULL if there are only NULLs.
+#[derive(Clone, Copy)]
+enum Chosen {
+    Greatest,
+    Least,
+    Any,
+}
+
+#[derive(Default)]
+struct Kept {
+    rows: Vec<(i64, Value)>,
+    seen: u64,
+}
+
+impl Chosen {
+    /// Whether one value goes before another.
+    fn before(self, a: &Value, b: &Value) -> bool {
+        let (a, b) = match self {
+            Self::Greatest => (b, a),
+            _ => (a, b),
+        };
+        match (a, b) {
+            (Value::Integer(a), Value::Integer(b)) => a < b,
+            (Value::Real(a), Value::Real(b)) => a < b,
+            _ => false,
+        }
+    }
+}
+
+impl Aggregate<Kept, Option<String>> for Chosen {
+    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Kept> {
+        Ok(Kept::default())
+    }
+
+    fn step(&self, context: &mut Context<'_>, kept: &mut Kept) -> rusqlite::Result<()> {
+        let value = owned(context.get_raw(0));
+        let (ValueRef::Integer(count), false) = (context.get_raw(1), value == Value::Null) else {
+            return Ok(());
+        };
+        // the planner allows 1 to 1,000
+        let count = usize::try_from(count).unwrap_or(1);
+        let time = match context.get_raw(2) {
+            ValueRef::Integer(time) => time,
+            _ => 0,
+        };
+        kept.seen += 1;
+        if kept.rows.len() < count {
+            kept.rows.push((time, value));
+            return Ok(());
+        }
+        let replaced = match self {
+            Self::Any => {
+                let at = rand::random_range(0..kept.seen);
+                usize::try_from(at).ok().filter(|&at| at < count)
+            }
+            _ => {
+                let worst = (0..kept.rows.len()).reduce(|worst, at| {
+                    let behind = |a: usize, b: usize| match (kept.rows.get(a), kept.rows.get(b)) {
+                        (Some(a), Some(b)) => self.before(&b.1, &a.1),
+                        _ => false,
+                    };
+                    if behind(at, worst) { at } else { worst }
+                });
+                worst.filter(|&worst| {
+                    kept.rows
+                        .get(worst)
+                        .is_some_and(|row| self.before(&value, &row.1))
+                })
+            }
+        };
+        if let Some(row) = replaced.and_then(|at| kept.rows.get_mut(at)) {
+            *row = (time, value);
+        }
+        Ok(())
+    }
+
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        kept: Option<Kept>,
+    ) -> rusqlite::Result<Option<String>> {
+        let Some(mut kept) = kept else {
+            return Ok(None);
+        };
+        kept.rows.sort_by_key(|(time, _)| *time);
+        let mut values: Vec<serde_json::Value> = kept
+            .rows
+            .into_iter()
+            .map(|(_, value)| match value {
+                Value::Integer(value) => value.into(),
+                Value::Real(value) => value.into(),
+                Value::Text(text) => text.into(),
+                _ => serde_json::Value::Null,
+            })
+            .collect();
+        if values.is_empty() {
+            values.push(serde_json::Value::Null);
+        }
+        Ok(Some(serde_json::Value::Array(values).to_string()))
+    }
 }
 
 struct Histogram;
