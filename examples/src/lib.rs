@@ -30,6 +30,8 @@
 /// The programs of the guide's chapters that compile as they stand.
 #[cfg(doctest)]
 mod guide {
+    #[doc = include_str!("../../docs/src/embedded-in-tests.md")]
+    struct EmbeddedInTests;
     #[doc = include_str!("../../docs/src/questdb.md")]
     struct Questdb;
     #[doc = include_str!("../../docs/src/migration-questdb.md")]

@@ -43,6 +43,12 @@ enum Chore {
     Native,
     /// The suites against a real QuestDB, without the rest of the tests
     Questdb,
+    /// The recorded SQL without the rest of the tests
+    Corpus {
+        /// Put the counts into the guide instead of judging them
+        #[arg(long)]
+        write: bool,
+    },
     /// The third-party clients without the rest of the tests
     Clients {
         /// Only this one, such as `driver-go`
@@ -79,6 +85,7 @@ fn main() -> Result<()> {
         Chore::Emulated => emulated::alone(),
         Chore::Native => native::alone(),
         Chore::Questdb => questdb::alone(),
+        Chore::Corpus { write } => corpus::alone(write),
         Chore::Clients { name } => judges::alone(name.as_deref()),
         Chore::Lint => lint::run(),
         Chore::Bench { what } => bench::run(&what),

@@ -8,13 +8,49 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::process::{Server, follow, root, target};
+use crate::process::{self, Server, cargo, follow, root, target};
 use crate::suite::Count;
 
-/// Fails when a topic is below its floor, or when there are more wrong answers than allowed.
+mod table;
+
+/// The page of the guide with the table of what is answered.
+const PAGE: &str = "docs/src/embedded-sql.md";
+
+/// Fails when a topic is below its floor, when there are more wrong answers than allowed, or when the
+/// guide tells other counts.
 pub(crate) fn run() -> Result<Count> {
+    let (topics, page) = replay()?;
+    let floors = fs::read_to_string(root().join("tests/golden-sql/floors.json"))?;
+    let mut complaints = Floors::read(&floors)?.complaints(&topics);
+    if fs::read_to_string(root().join(PAGE))? != page {
+        complaints.push(format!(
+            "{PAGE} tells other counts: `cargo xtask corpus --write` writes them anew"
+        ));
+    }
+    ensure!(complaints.is_empty(), "{}", complaints.join("; "));
+    let passed = topics.values().map(|topic| topic.passed).sum();
+    Ok(Count {
+        passed,
+        ..Count::default()
+    })
+}
+
+/// The corpus without the rest of the tests; `write` puts its counts into the guide instead of judging.
+pub(crate) fn alone(write: bool) -> Result<()> {
+    process::run(&mut cargo(["build", "-p", "taos-embedded", "--bins"]))?;
+    if !write {
+        return run().map(drop);
+    }
+    let (_, page) = replay()?;
+    fs::write(root().join(PAGE), page)?;
+    println!("written: {PAGE}");
+    Ok(())
+}
+
+/// Replays everything; gives counts by topic, and what the page of the guide should be.
+fn replay() -> Result<(BTreeMap<String, Topic>, String)> {
     let folder = root().join("tests/golden-sql");
-    let floors = Floors::read(&fs::read_to_string(folder.join("floors.json"))?)?;
+    let lacks = target().join("corpus-unsupported.jsonl");
     let report = target().join("corpus-differences.jsonl");
     let server = Server::embedded(&target().join("debug/taos-embedded"))?;
     let mut topics = BTreeMap::new();
@@ -29,7 +65,9 @@ pub(crate) fn run() -> Result<Count> {
                 "3",
                 "--report",
             ])
-            .arg(&report),
+            .arg(&report)
+            .arg("--unsupported")
+            .arg(&lacks),
         |line| {
             println!("{line}");
             if let Some((topic, result)) = topic_result(line) {
@@ -39,16 +77,13 @@ pub(crate) fn run() -> Result<Count> {
     )
     .context("the corpus needs python3 (standard library only)")?;
     println!("differences: {}", report.display());
-    let complaints = floors.complaints(&topics);
-    ensure!(complaints.is_empty(), "{}", complaints.join("; "));
-    let passed = topics.values().map(|topic| topic.passed).sum();
-    Ok(Count {
-        passed,
-        ..Count::default()
-    })
+    let missing = table::missing(&fs::read_to_string(&lacks)?)?;
+    let page = fs::read_to_string(root().join(PAGE))?;
+    let page = table::placed(&page, &table::table(&topics, &missing))?;
+    Ok((topics, page))
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Topic {
     passed: u64,
     failed: u64,
