@@ -317,6 +317,27 @@ fn aggregates_and_windows_run_over_a_join() {
 }
 
 #[test]
+fn windows_over_rows_and_their_bounds_work_with_the_names_of_a_join() {
+    let s = Server::new();
+    assert_eq!(
+        s.rows("select _wstart, count(*) from a join b on a.ts = b.ts session(b.ts, 10s)"),
+        ["0 1", "20 2"]
+    );
+    assert_eq!(
+        s.rows("select a.ts, c.n from a left join (select _wend e, count(*) n from b interval(10s)) c on a.ts = c.e"),
+        ["0 -", "10 2", "20 -", "30 1", "40 1"]
+    );
+    assert_eq!(
+        s.rows("select c.ts, a.k from (select timetruncate(ts, 1m) ts from b) c join a on c.ts = a.ts limit 2"),
+        ["0 1", "0 1"]
+    );
+    assert!(
+        s.rows("select a.ts from a left asof join b jlimit 0")
+            .is_empty()
+    );
+}
+
+#[test]
 fn what_cannot_be_joined_is_refused_with_the_codes_of_the_dialect() {
     let s = Server::new();
     for (sql, code) in [

@@ -216,10 +216,10 @@ impl Planner<'_> {
 
 /// Whether an expression is the time of a row.
 pub(super) fn is_time(expr: &Expr, scope: &Scope) -> bool {
-    let ExprKind::Column { name, .. } = &expr.kind else {
+    let ExprKind::Column { table, name } = &expr.kind else {
         return false;
     };
-    match scope.column(&name.name) {
+    match scope.find(table.as_ref(), &name.name) {
         Ok(Some(column)) => Some(&column.sql) == scope.time.as_ref(),
         _ => scope.time.is_some() && matches!(name.name.as_str(), "_rowts" | "_c0"),
     }

@@ -314,8 +314,10 @@ fn check_state(state: &Expr, typed: &Typed, scope: &Scope) -> Result<(), SqlErro
             "Only support STATE_WINDOW on integer/bool/varchar column",
         ));
     }
-    if let ExprKind::Column { name, .. } = &state.kind
-        && scope.column(&name.name)?.is_some_and(|column| column.tag)
+    if let ExprKind::Column { table, name } = &state.kind
+        && scope
+            .find(table.as_ref(), &name.name)?
+            .is_some_and(|column| column.tag)
     {
         return Err(SqlError::new(
             0x2629,

@@ -46,6 +46,7 @@ impl Planner<'_> {
         scope: &mut Scope,
     ) -> Result<(), SqlError> {
         let limit = match link.jlimit {
+            Some(0) if kind == JoinKind::LeftAsof => Some(0),
             Some(limit) if (1..=MAX_JLIMIT).contains(&limit) => Some(limit),
             Some(_) => return Err(SqlError::unsupported("jlimit of 0 or above 1024")),
             None => None,
@@ -189,13 +190,14 @@ impl Pair {
             low = format!("max(c1 - {}, 0)", limit.unwrap_or(1));
             high = "c1".to_owned();
         }
+        let none = if limit == Some(0) { " WHERE 0" } else { "" };
         let (a, b) = (left.alias(), right.alias());
         let mut on = format!("{b}.rn = v{a}.value");
         for index in 0..self.groups.len() {
             on.push_str(&format!(" AND {b}.g{index} = {a}.g{index}"));
         }
         format!(
-            "(SELECT *, {low} + 1 AS lo, {high} AS hi FROM ({rows})) {a} \
+            "(SELECT *, {low} + 1 AS lo, {high} AS hi FROM ({rows}){none}) {a} \
              LEFT JOIN generate_series({a}.lo, {a}.hi) v{a} \
              LEFT JOIN ({}) {b} ON {on}",
             right.select(&self.grouped(), right.parts())

@@ -1,5 +1,7 @@
 //! One source of a join: its rows as a SELECT that the join's SQL names.
 
+use taos_query::common::Ty;
+
 use super::super::derived::Wanted;
 use super::super::planner::Planner;
 use super::super::scope::{Scope, ScopeColumn};
@@ -105,11 +107,11 @@ impl Planner<'_> {
         for (index, column) in inner.columns.iter().enumerate() {
             let seen = format!("s{number}.q{index}");
             let is_time = inner.time.as_ref() == Some(&column.sql);
-            let constant = is_constant_time(table, index);
+            let like = column.ty.ty == Ty::Timestamp && is_time_like(table, index);
             let carried = wanted.has(&column.name) || is_time;
             if is_time {
                 time = Some(seen.clone());
-            } else if constant {
+            } else if like {
                 times.push(seen.clone());
             }
             if carried {
@@ -147,16 +149,19 @@ impl Planner<'_> {
     }
 }
 
-/// Whether a column of a query is a constant time, which joins like a time of the rows.
-fn is_constant_time(table: &TableRef, index: usize) -> bool {
-    fn constant(expr: &Expr) -> bool {
+/// Whether a column of a query joins like a time of the rows: a constant time, a window's bound, or a time that was truncated
+/// or moved.
+fn is_time_like(table: &TableRef, index: usize) -> bool {
+    fn time_like(expr: &Expr) -> bool {
         match &expr.kind {
             ExprKind::Timestamp(_) => true,
-            ExprKind::Function { name, args, .. } => {
-                matches!(name.as_str(), "now" | "today") && args.is_empty()
+            ExprKind::Column { name, .. } => matches!(name.name.as_str(), "_wstart" | "_wend"),
+            ExprKind::Function { name, .. } => {
+                matches!(name.as_str(), "now" | "today" | "timetruncate")
             }
             ExprKind::Binary(BinaryOp::Add | BinaryOp::Subtract, left, right) => {
-                constant(left) && matches!(right.kind, ExprKind::Duration(_))
+                let column = matches!(left.kind, ExprKind::Column { .. });
+                matches!(right.kind, ExprKind::Duration(_)) && (column || time_like(left))
             }
             _ => false,
         }
@@ -174,5 +179,5 @@ fn is_constant_time(table: &TableRef, index: usize) -> bool {
     // A wildcard in front would move the columns.
     let items = select.items.get(..=index).unwrap_or_default();
     let moved = |expr: &Expr| matches!(expr.kind, ExprKind::Wildcard(_));
-    !items.iter().any(|item| moved(&item.expr)) && items.last().is_some_and(|i| constant(&i.expr))
+    !items.iter().any(|item| moved(&item.expr)) && items.last().is_some_and(|i| time_like(&i.expr))
 }
