@@ -280,6 +280,9 @@ impl Planner<'_> {
         if matches!(ty.ty, Ty::Bool | Ty::Timestamp) {
             return Err(SqlError::unsupported("fill(value) of a bool or time"));
         }
+        if ty.ty == Ty::VarChar && typed.ty.ty == Ty::VarChar {
+            return Ok(format!("td_cut({}, {})", typed.sql, ty.length));
+        }
         cast::as_type(self, &typed, ty)
     }
 }

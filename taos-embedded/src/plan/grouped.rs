@@ -12,6 +12,7 @@ use super::planner::{Grouping, Planned, Planner, WindowSql};
 use super::scope::{Scope, is_tbname};
 use super::select::{Filter, Output};
 use super::types::{Typed, USES_TAGS};
+use super::windows::without_time;
 use crate::sql::SqlError;
 use crate::sql::ast::{Expr, ExprKind, FillMode, Query, Select};
 
@@ -67,6 +68,14 @@ impl Planner<'_> {
         for output in &outputs {
             typed.push(self.expr(&output.expr, place)?);
         }
+        if sliced.interval.is_some() {
+            // The server adds points at the bounds of such windows, found between the rows beside them.
+            for output in &outputs {
+                if calls(&output.expr, &["twa", "elapsed"]) {
+                    return Err(SqlError::unsupported("twa and elapsed with interval"));
+                }
+            }
+        }
         let having = self.having(select, place, counting)?;
         let parts = GroupedSql {
             newest: newest(select, &grouping, &outputs),
@@ -121,9 +130,7 @@ impl Planner<'_> {
         };
         if grouping.window.is_none() {
             let Some(time) = &scope.time else {
-                return Err(SqlError::unsupported(
-                    "interval on rows without a time column",
-                ));
+                return Err(without_time(select, scope));
             };
             let interval = self.interval(window, scope)?;
             if let Some(fill) = &select.fill {
@@ -205,6 +212,13 @@ impl Planner<'_> {
 
     /// How columns beside the one selecting function get the values of its row.
     fn companion(&mut self, outputs: &[Output], scope: &Scope) -> Result<Option<String>, SqlError> {
+        let other = |part: &Expr| {
+            matches!(&part.kind, ExprKind::Function { name, .. }
+                if is_aggregate(name) && !SELECTING.contains(&name.as_str()))
+        };
+        if outputs.iter().any(|output| any(&output.expr, &other)) {
+            return Ok(None);
+        }
         let mut found: Option<(&str, &Expr)> = None;
         for output in outputs.iter().filter(|output| output.typed.is_none()) {
             let ExprKind::Function { name, args, .. } = &output.expr.kind else {

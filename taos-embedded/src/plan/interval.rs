@@ -223,7 +223,8 @@ fn offset_of(
         None => Planner::ticks(offset, precision)?.unwrap_or_default(),
         Some((_, months)) => months,
     };
-    if ticks < 0 {
+    let negative = matches!(offset, Width::Duration(duration) if duration.value < 0);
+    if negative || ticks < 0 {
         return Err(SqlError::new(0x262D, "Interval offset cannot be negative"));
     }
     if ticks == 0 {

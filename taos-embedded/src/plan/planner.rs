@@ -115,14 +115,6 @@ impl<'a> Planner<'a> {
             .map(|zone| format!("td_floor_zone({time}, {width}, {unit}{zone})"))
     }
 
-    /// Refuses what is known only for UTC.
-    pub(crate) fn only_utc(&self, what: &str) -> Result<(), SqlError> {
-        match effective(self.context.zone) {
-            Some(zone) => Err(SqlError::unsupported(format!("{what} in time zone {zone}"))),
-            None => Ok(()),
-        }
-    }
-
     /// The last arguments of functions that begin days at the zone's midnight; `None` for UTC.
     pub(crate) fn day_zone(&self) -> Option<String> {
         effective(self.context.zone).map(|zone| format!(", '{zone}', {}", self.context.now))

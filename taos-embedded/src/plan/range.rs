@@ -11,7 +11,7 @@ use super::planner::{Planner, compact};
 use super::scope::Scope;
 use super::types::{ColType, Typed};
 use crate::sql::SqlError;
-use crate::sql::ast::{BinaryOp, Expr, ExprKind, Query, Select, Window};
+use crate::sql::ast::{BinaryOp, Expr, ExprKind, Fill, FillMode, Query, Select, Window};
 use taos_query::common::Ty;
 
 /// Ticks from `low` to `high`, both included; empty if `low` is above `high`.
@@ -62,7 +62,8 @@ pub(super) fn asks(select: &Select, query: &Query) -> bool {
         )
     };
     let auto = matches!(&select.window, Some(Window::Interval { auto: true, .. }));
-    auto || (select.fill.is_some() && select.window.is_some())
+    let fills = |fill: &Fill| fill.mode != FillMode::None && select.window.is_some();
+    auto || select.fill.as_ref().is_some_and(fills)
         || select.items.iter().any(|item| pseudo(&item.expr))
         || select.having.iter().any(pseudo)
         || query.order_by.iter().any(|item| pseudo(&item.expr))

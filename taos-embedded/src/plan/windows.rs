@@ -50,7 +50,13 @@ impl Planner<'_> {
             filter: &*filter,
             wanted,
         };
-        let time = rows.time()?;
+        let kind = match window {
+            Window::Session { .. } => "SESSION",
+            Window::State { .. } => "STATE_WINDOW",
+            Window::Event { .. } => "EVENT_WINDOW",
+            _ => "COUNT_WINDOW",
+        };
+        let time = rows.time(kind)?;
         let (mut rows, made) = match window {
             Window::Session { column, gap } => self.session_rows(&rows, &time, column, *gap)?,
             Window::State { state, true_for } => self.state_rows(&rows, &time, state, *true_for)?,
@@ -179,6 +185,11 @@ impl Planner<'_> {
                 return Err(SqlError::unsupported("window columns in event_window"));
             }
             let typed = self.expr(expr, Place::rows(rows.scope))?;
+            if typed.filter.is_none() && typed.ty.ty != Ty::Bool {
+                return Err(SqlError::unsupported(
+                    "event_window of what is no condition",
+                ));
+            }
             flags.push(format!("ifnull({}, 0)", condition(&typed)?));
         }
         let [start, end] = flags.as_slice() else {
@@ -276,31 +287,63 @@ impl Made {
 
 impl Rows<'_> {
     /// The time that the rows are ordered by, if they are one line of time.
-    fn time(&self) -> Result<String, SqlError> {
-        if let Some(TableRef::Subquery { query, .. }) = &self.select.from
-            && !in_line(query)
-        {
-            return Err(SqlError::unsupported(
-                "windows over the rows of a subquery that is not one line of time",
-            ));
+    fn time(&self, kind: &str) -> Result<String, SqlError> {
+        if let Some(TableRef::Subquery { query, .. }) = &self.select.from {
+            match in_line(query, self.scope) {
+                Some(true) => {}
+                Some(false) => {
+                    return Err(SqlError::new(
+                        0x2666,
+                        format!("{kind} requires valid time series input"),
+                    ));
+                }
+                None => {
+                    return Err(SqlError::unsupported(
+                        "windows over the rows of a subquery in this order",
+                    ));
+                }
+            }
         }
-        self.scope
-            .time
-            .clone()
-            .ok_or_else(|| SqlError::unsupported("windows over rows without a time column"))
+        let time = self.scope.time.clone();
+        time.ok_or_else(|| without_time(self.select, self.scope))
     }
 }
 
-/// Whether a subquery gives its rows in the order of time.
-fn in_line(query: &Query) -> bool {
+/// The error for windows over rows that have no time.
+pub(super) fn without_time(select: &Select, scope: &Scope) -> SqlError {
+    let times = scope
+        .columns
+        .iter()
+        .any(|column| column.ty.ty == Ty::Timestamp);
+    if times || !matches!(select.from, Some(TableRef::Subquery { .. })) {
+        return SqlError::unsupported("windows over rows without a time column");
+    }
+    SqlError::new(
+        0x2650,
+        "Window query not supported, since no valid timestamp column included in the result of subquery",
+    )
+}
+
+/// Whether a subquery gives its rows in the order of time; `None` where that is not known.
+fn in_line(query: &Query, scope: &Scope) -> Option<bool> {
+    let Some(first) = query.order_by.first() else {
+        return match &query.body {
+            QueryBody::Select(select) => {
+                let plain = !select.distinct && select.group_by.is_empty();
+                Some(plain && select.partition_by.is_empty())
+            }
+            QueryBody::Union { .. } => Some(false),
+        };
+    };
+    let ExprKind::Column { table: None, name } = &first.expr.kind else {
+        return None;
+    };
     match &query.body {
-        QueryBody::Select(select) => {
-            !select.distinct
-                && select.group_by.is_empty()
-                && select.partition_by.is_empty()
-                && query.order_by.is_empty()
+        QueryBody::Select(select) if select.group_by.is_empty() && !select.distinct => {
+            let known = scope.column(&name.name).ok().flatten().is_some();
+            known.then(|| is_time(&first.expr, scope))
         }
-        QueryBody::Union { .. } => false,
+        _ => None,
     }
 }
 
