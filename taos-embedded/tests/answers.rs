@@ -286,7 +286,7 @@ fn statements_too_large_for_the_storage_are_refused_and_no_internal_error() {
     let server = Server::new();
     server.exec("create table t (ts timestamp, i int)");
     server.exec("insert into t values (1, 1)");
-    let many = |part: &str| part.repeat(5000);
+    let many = |part: &str| part.repeat(17_000);
     for sql in [
         format!("select i from t where {}i = 1", many("i = 1 and ")),
         format!("select {}i from t", many("i,")),

@@ -190,6 +190,8 @@ pub(crate) struct TableDef {
     pub(crate) next_column: u32,
     pub(crate) comment: Option<String>,
     pub(crate) ttl: i32,
+    /// Numbers of the columns named by SMA.
+    pub(crate) sma: Vec<u32>,
 }
 
 impl TableDef {

@@ -10,7 +10,23 @@ use crate::sql::ast::{DurationUnit, OptionValue, SqlOption};
 
 /// Bad option of CREATE or ALTER DATABASE.
 const BAD_OPTION: u32 = 0x2619;
+/// Options that do not go together.
+const REFUSED: u32 = 0x0382;
+const OUT_OF_DNODES: u32 = 0x0334;
 const DAY: i64 = 1440;
+
+/// Options that are what they are here, as SHOW CREATE DATABASE writes them.
+const FIXED: &[(&str, &str)] = &[
+    ("strict", "on"),
+    ("encrypt_algorithm", "none"),
+    ("ss_keeplocal", "525600m"),
+    ("compact_interval", "0d"),
+    ("compact_time_range", "0d,0d"),
+    ("compact_time_offset", "0h"),
+    ("retentions", ""),
+    ("dnodes", ""),
+    ("with_arbitrator", "0"),
+];
 
 /// What a database was created with. Options about resources that this server does not manage
 /// itself are kept and shown as they were given.
@@ -120,6 +136,31 @@ fn minutes(value: &OptionValue) -> Option<i64> {
     }
 }
 
+/// Takes an option only as it is anyway.
+fn fixed(option: &SqlOption, (name, usual): &(&str, &str)) -> Result<(), SqlError> {
+    let texts: Vec<String> = option.values.iter().map(fixed_text).collect();
+    if texts.join(",") == *usual {
+        return Ok(());
+    }
+    Err(SqlError::unsupported(format!("database option {name}")))
+}
+
+fn fixed_text(value: &OptionValue) -> String {
+    match value {
+        OptionValue::Duration(d) => {
+            let unit = match d.unit {
+                DurationUnit::Minute => "m",
+                DurationUnit::Hour => "h",
+                DurationUnit::Day => "d",
+                _ => "",
+            };
+            format!("{}{unit}", d.value)
+        }
+        OptionValue::Text(text) => text.to_ascii_lowercase(),
+        other => value_text(other),
+    }
+}
+
 fn value_text(value: &OptionValue) -> String {
     match value {
         OptionValue::Integer(v) => v.to_string(),
@@ -167,6 +208,12 @@ impl Options {
                 "Invalid duration value, should be keep2 >= keep1 >= keep0 >= 3 * duration",
             ));
         }
+        if self.number("maxrows") < self.number("minrows") {
+            return Err(SqlError::new(
+                REFUSED,
+                "Invalid database options: MINROWS is more than MAXROWS",
+            ));
+        }
         Ok(self)
     }
 
@@ -174,17 +221,31 @@ impl Options {
         let syntax = || SqlError::syntax(option.span.rest(sql));
         let first = option.values.first().ok_or_else(syntax)?;
         match option.name.as_str() {
-            "keep" => return self.set_keep(&option.values),
+            "keep" => {
+                let negative = |value: &OptionValue| match value {
+                    OptionValue::Integer(value) => *value < 0,
+                    OptionValue::Duration(duration) => duration.value < 0,
+                    _ => true,
+                };
+                if option.values.iter().any(negative) {
+                    return Err(syntax());
+                }
+                return self.set_keep(&option.values);
+            }
             "cachemodel" => {
-                let text = value_text(first);
+                let OptionValue::Text(text) = first else {
+                    return Err(syntax());
+                };
                 if !["none", "last_row", "last_value", "both"].contains(&text.as_str()) {
                     return Err(bad(format!("Invalid option cacheModel: {text}")));
                 }
-                self.cachemodel = text;
+                self.cachemodel.clone_from(text);
                 return Ok(());
             }
             "precision" if !alter => {
-                let text = value_text(first);
+                let OptionValue::Text(text) = first else {
+                    return Err(syntax());
+                };
                 self.precision = match text.as_str() {
                     "ms" => 0,
                     "us" => 1,
@@ -203,21 +264,11 @@ impl Options {
                 self.duration = value;
                 return Ok(());
             }
-            "strict"
-            | "encrypt_algorithm"
-            | "ss_keeplocal"
-            | "compact_interval"
-            | "compact_time_range"
-            | "compact_time_offset"
-            | "retentions"
-            | "dnodes"
-            | "with_arbitrator" => {
-                return Err(SqlError::unsupported(format!(
-                    "database option {}",
-                    option.name
-                )));
+            name => {
+                if let Some(usual) = FIXED.iter().find(|fixed| fixed.0 == name) {
+                    return fixed(option, usual);
+                }
             }
-            _ => {}
         }
         let at = NUMBERS
             .iter()
@@ -229,15 +280,22 @@ impl Options {
             return Err(syntax());
         };
         let OptionValue::Integer(value) = first else {
-            return Err(bad(format!(
-                "Invalid option {spelling}: {}, valid range: [{low}, {high}]",
-                value_text(first)
-            )));
+            return Err(syntax());
         };
+        let may_be_negative = low < &0;
+        if *value < 0 && !may_be_negative {
+            return Err(syntax());
+        }
         if !(low..=high).contains(&value) {
             return Err(bad(format!(
                 "Invalid option {spelling}: {value}, valid range: [{low}, {high}]"
             )));
+        }
+        if option.name == "replica" && *value > 1 {
+            return Err(match value {
+                2 => SqlError::unsupported("two replicas"),
+                _ => SqlError::new(OUT_OF_DNODES, "Out of dnodes"),
+            });
         }
         *slot = *value;
         Ok(())

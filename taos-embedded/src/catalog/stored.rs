@@ -23,6 +23,8 @@ pub(crate) struct Definition {
     comment: Option<String>,
     #[serde(default)]
     ttl: i32,
+    #[serde(default)]
+    sma: Vec<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -74,6 +76,7 @@ impl Definition {
             next_column: def.next_column,
             comment: def.comment.clone(),
             ttl: def.ttl,
+            sma: def.sma.clone(),
         })
     }
 
@@ -92,6 +95,7 @@ impl Definition {
             next_column: self.next_column,
             comment: self.comment,
             ttl: self.ttl,
+            sma: self.sma,
         })
     }
 }

@@ -8,11 +8,12 @@ use taos_query::common::Ty;
 
 use super::Exec;
 use super::changes::{altered, log_change, log_table, log_tags};
+use super::options::{OptionsOf, TableOptions, table_options};
 use super::rows::{column_name, stale};
 use super::table::{
     MOST_COLUMNS, MOST_TAGS, affinity, bad_tag_count, check_column_name, check_row_length,
-    column_info, compression, duplicate, measure, one_json_tag, save, table_options,
-    too_many_columns,
+    check_tags_length, column_info, compression, duplicate, json_column, measure, one_json_tag,
+    save, too_many_columns,
 };
 use super::topic::check_alter;
 use super::values::Reading;
@@ -28,6 +29,8 @@ const TIME_COLUMN: u32 = 0x264A;
 const ONLY_WIDEN: u32 = 0x264B;
 const LAST_COLUMN: u32 = 0x2651;
 const KEY_COLUMN: u32 = 0x267A;
+const SUPER_TOO_WIDE: u32 = 0x0365;
+const NO_SUCH_TAG: u32 = 0x036A;
 const TAG_EXISTS: u32 = 0x0369;
 const COLUMN_EXISTS: u32 = 0x036B;
 const UNKNOWN_TAG: u32 = 0x260E;
@@ -54,6 +57,15 @@ pub(super) struct Change {
     sql: String,
 }
 
+/// COMMENT and TTL are all that can be altered.
+fn altered_options(options: &[SqlOption]) -> Result<TableOptions, SqlError> {
+    let other = |o: &&SqlOption| !matches!(o.name.as_str(), "comment" | "ttl" | "keep");
+    if let Some(option) = options.iter().find(other) {
+        return Err(SqlError::syntax(&option.name));
+    }
+    table_options(options, OptionsOf::Normal, &[])
+}
+
 fn pushed(columns: &[ColumnInfo], column: ColumnInfo) -> Arc<[ColumnInfo]> {
     columns.iter().cloned().chain([column]).collect()
 }
@@ -77,13 +89,13 @@ fn changed(
 
 /// The length after MODIFY, which may only widen a text type.
 fn widened(column: &ColumnInfo, to: DataType, is_tag: bool) -> Result<u32, SqlError> {
-    let (length, ..) = measure(to, is_tag)?;
     let text = matches!(
         column.ty,
         Ty::VarChar | Ty::NChar | Ty::VarBinary | Ty::Geometry
     );
-    if text && to.ty == column.ty && length > column.length {
-        return Ok(length);
+    let wider = to.length.is_some_and(|length| length > column.length);
+    if text && to.ty == column.ty && wider {
+        return Ok(measure(to, is_tag)?.0);
     }
     Err(SqlError::new(
         ONLY_WIDEN,
@@ -157,12 +169,20 @@ impl Change {
     pub(super) fn apply(&mut self, action: &AlterAction) -> Result<(), SqlError> {
         match action {
             AlterAction::AddColumn(new) => {
+                if new.data_type.ty == Ty::Json {
+                    return Err(json_column());
+                }
                 if new.composite_key {
                     return Err(key_column());
                 }
+                check_column_name(&new.name.name)?;
                 if self.def.columns.len() >= MOST_COLUMNS {
                     return Err(too_many_columns());
                 }
+                if self.def.columns.len() + self.def.tags.len() >= MOST_COLUMNS {
+                    return Err(SqlError::new(SUPER_TOO_WIDE, "Too many columns"));
+                }
+                measure(new.data_type, false)?;
                 self.check_free(&new.name.name)?;
                 let id = self.new_number();
                 let info = column_info(new, id, false)?;
@@ -195,8 +215,8 @@ impl Change {
                 if self.def.is_super() {
                     return Err(not_allowed("Rename column only available for normal table"));
                 }
-                let (at, _) = self.column(from)?;
                 check_column_name(&to.name)?;
+                let (at, _) = self.column(from)?;
                 self.check_free(&to.name)?;
                 self.def.columns = changed(&self.def.columns, at, |c| c.name = to.name.clone());
                 Ok(())
@@ -210,17 +230,23 @@ impl Change {
     fn apply_to_tags(&mut self, action: &AlterAction) -> Result<(), SqlError> {
         match action {
             AlterAction::AddTag(new) => {
-                if self.def.tags.len() >= MOST_TAGS {
-                    return Err(bad_tag_count());
-                }
-                self.check_free(&new.name.name)?;
+                check_column_name(&new.name.name)?;
                 if self.def.has_json_tag() || new.data_type.ty == Ty::Json {
                     return Err(one_json_tag());
                 }
+                if self.def.tags.len() >= MOST_TAGS {
+                    return Err(bad_tag_count());
+                }
+                measure(new.data_type, true)?;
+                self.check_free(&new.name.name)?;
                 let id = self.new_number();
                 let info = column_info(new, id, true)?;
                 self.alter_tags(&format!("ADD COLUMN g{id} {}", affinity(info.ty)));
                 self.def.tags = pushed(&self.def.tags, info);
+                check_tags_length(&self.def.tags)?;
+            }
+            AlterAction::DropTag(_) | AlterAction::ModifyTag(..) if self.def.has_json_tag() => {
+                return Err(one_json_tag());
             }
             AlterAction::DropTag(name) => {
                 let (at, tag) = self.tag(name)?;
@@ -231,13 +257,17 @@ impl Change {
                 self.def.tags = without(&self.def.tags, at);
             }
             AlterAction::ModifyTag(name, to) => {
-                let (at, tag) = self.tag(name)?;
+                let found = self.tag(name);
+                let (at, tag) = found.map_err(|_| SqlError::unknown_column(&name.name))?;
                 let length = widened(&tag, *to, true)?;
                 self.def.tags = changed(&self.def.tags, at, |t| t.length = length);
+                check_tags_length(&self.def.tags)?;
             }
             AlterAction::RenameTag(from, to) => {
-                let (at, _) = self.tag(from)?;
                 check_column_name(&to.name)?;
+                let found = self.tag(from);
+                let (at, _) =
+                    found.map_err(|_| SqlError::new(NO_SUCH_TAG, "Tag does not exist"))?;
                 self.check_free(&to.name)?;
                 self.def.tags = changed(&self.def.tags, at, |t| t.name = to.name.clone());
             }
@@ -267,11 +297,14 @@ impl Change {
     }
 
     fn options(&mut self, options: &[SqlOption]) -> Result<(), SqlError> {
-        let (comment, ttl) = table_options(options)?;
-        if let Some(comment) = comment {
+        if self.def.is_super() && options.iter().any(|o| o.name == "ttl") {
+            return Err(not_allowed("a super table has no TTL, its subtables may"));
+        }
+        let options = altered_options(options)?;
+        if let Some(comment) = options.comment {
             self.def.comment = Some(comment);
         }
-        if let Some(ttl) = ttl {
+        if let Some(ttl) = options.ttl {
             self.def.ttl = ttl;
         }
         Ok(())
@@ -291,9 +324,6 @@ impl Exec<'_> {
         let (db, name) = self.writable_object(&alter.name)?;
         let found = match self.catalog().find(&db, &name)? {
             Some(found) => found,
-            None if alter.stable => {
-                return Err(SqlError::new(STABLE_UNKNOWN, "STable not exist"));
-            }
             None => return Err(SqlError::unknown_table()),
         };
         let def = match found {
@@ -342,7 +372,7 @@ impl Exec<'_> {
                 cells = set.iter().map(cell).collect();
             }
             AlterAction::Options(options) => {
-                let (comment, ttl) = table_options(options)?;
+                let TableOptions { comment, ttl, .. } = altered_options(options)?;
                 changed = Some(Action::Options {
                     ttl,
                     comment: comment.clone(),

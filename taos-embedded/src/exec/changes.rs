@@ -6,6 +6,7 @@ use rusqlite::types::Value;
 use taos_query::common::Ty;
 
 use super::meta::compression_form;
+use super::options::{OptionsOf, table_options};
 use super::rows::NewChild;
 use crate::catalog::{Child, TableDef, byte_length};
 use crate::meta::{
@@ -463,8 +464,11 @@ fn table_action(def: &TableDef, action: &AlterAction) -> Option<Action> {
             Action::Compress(name.name.clone(), named_form(options))
         }
         AlterAction::Options(options) => {
-            let (comment, ttl) = super::table::table_options(options).ok()?;
-            Action::Options { ttl, comment }
+            let options = table_options(options, OptionsOf::Normal, &[]).ok()?;
+            Action::Options {
+                ttl: options.ttl,
+                comment: options.comment,
+            }
         }
         _ => return None,
     })

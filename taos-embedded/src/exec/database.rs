@@ -25,7 +25,7 @@ impl Exec<'_> {
                 format!("Cannot create system database: `{name}`"),
             ));
         }
-        if name.is_empty() || name.len() > DATABASE_NAME {
+        if name.is_empty() || name.len() > DATABASE_NAME || name.contains('.') {
             return Err(SqlError::new(
                 crate::sql::code::INVALID_NAME,
                 format!("Invalid identifier name: {name}"),

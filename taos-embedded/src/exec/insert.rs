@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::types::Value;
+use taos_query::common::Precision;
 
 use super::rows::{TableRows, Target, packed_rows, stale, table_exists};
 use super::values::Reading;
@@ -269,17 +270,19 @@ impl Exec<'_> {
         name: &str,
         using: &Using,
     ) -> Result<(&'b Arc<TableDef>, Target), SqlError> {
-        let stable_db = match &using.stable.db {
-            Some(db) => self.catalog().database(&db.name)?,
-            None => database,
+        let stable_db = self
+            .db_of(using.stable.db.as_ref())
+            .ok_or_else(|| invalid("db is not specified"))?;
+        let stable_db = self.catalog().database(stable_db)?;
+        let def = match stable_db.find(&using.stable.name.name) {
+            Some(Found::Super(def)) => def,
+            Some(_) => return Err(invalid("create table only from super table is allowed")),
+            None => return Err(SqlError::unknown_table()),
         };
-        let def = stable_db
-            .stables
-            .get(&using.stable.name.name)
-            .ok_or_else(SqlError::unknown_table)?;
         if stable_db.id != database.id {
             return Err(SqlError::unsupported("super table of another database"));
         }
+        let tags = self.tags(database, def, using)?;
         match database.find(name) {
             Some(Found::Child(child, of)) if of.id == def.id => Ok((
                 def,
@@ -291,7 +294,6 @@ impl Exec<'_> {
             Some(_) => Err(table_exists()),
             None => {
                 check_table_name(name)?;
-                let tags = self.tags(database, def, using)?;
                 let name = name.to_owned();
                 Ok((def, Target::NewChild { name, tags }))
             }
@@ -409,7 +411,7 @@ impl Exec<'_> {
                 Some(value) if value.kind == InsertValueKind::Text => {
                     unquote(value.span.of(self.sql))
                 }
-                _ => return Err(invalid("tbname column should not be null")),
+                _ => return Err(invalid("tbname can not be null value")),
             };
             let tags = || {
                 let mut tags = vec![Value::Null; def.tags.len()];
@@ -441,14 +443,24 @@ impl Exec<'_> {
         let [.., keep] = database.options.keep;
         let kept = i128::from(keep) * 60 * i128::from(precision.ticks_per_second());
         let lowest = i128::from(self.now.div_euclid(tick(precision))) - kept;
-        let old = |row: &[Value]| match row.first() {
-            Some(Value::Integer(ts)) => i128::from(*ts) < lowest,
+        let latest = i128::from(latest(precision));
+        let unfit = |row: &[Value]| match row.first() {
+            Some(Value::Integer(ts)) => !(lowest..=latest).contains(&i128::from(*ts)),
             _ => false,
         };
-        if values.chunks(width.max(1)).any(old) {
+        if values.chunks(width.max(1)).any(unfit) {
             return Err(SqlError::new(OUT_OF_KEEP, "Timestamp data out of range"));
         }
         Ok(())
+    }
+}
+
+/// The latest time that a table takes: the year 2970, in nanoseconds 2262.
+const fn latest(precision: Precision) -> i64 {
+    match precision {
+        Precision::Millisecond => 31_556_995_200_000,
+        Precision::Microsecond => 31_556_995_200_000_000,
+        Precision::Nanosecond => 9_214_646_400_000_000_000,
     }
 }
 
@@ -474,9 +486,13 @@ pub(super) fn tag_positions(def: &TableDef, using: &Using) -> Result<Vec<usize>,
         }
     };
     if positions.len() != using.values.len() {
-        return Err(SqlError::new(TAG_COUNT, "Tags number not matched"));
+        return Err(tag_count());
     }
     Ok(positions)
+}
+
+pub(super) fn tag_count() -> SqlError {
+    SqlError::new(TAG_COUNT, "Tags number not matched")
 }
 
 /// Refuses a name that no new table may have.
@@ -560,7 +576,7 @@ fn named_table(
         },
         Some(_) => return Err(table_exists()),
         None => {
-            check_table_name(name)?;
+            check_table_name(name).map_err(|error| invalid(&error.message))?;
             Target::NewChild {
                 name: name.to_owned(),
                 tags: tags()?,

@@ -19,8 +19,11 @@ mod log_replay_tests;
 #[cfg(test)]
 mod log_tests;
 mod meta;
+mod options;
 mod passwords;
 mod rows;
+#[cfg(test)]
+mod rules_tests;
 mod schemaless;
 mod select_into;
 mod show;

@@ -159,3 +159,76 @@ impl Passwords {
             .into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engine, Storage};
+
+    fn stored(engine: &Engine, name: &str) -> Arc<User> {
+        Arc::clone(&engine.store().catalog().users[name])
+    }
+
+    #[test]
+    fn a_hash_of_the_second_format_opens_and_is_renewed_by_the_login() {
+        let engine = Engine::open(Storage::Memory).unwrap();
+        let salt = b"0123456789abcdef".to_vec();
+        let hash = old_hash(&salt, "Secret_1234").to_vec();
+        let store = engine.store();
+        store
+            .write(move |write| {
+                write.execute(
+                    "INSERT INTO usr (name, salt, hash, administrator, created) VALUES ('old', ?1, ?2, 0, 0)",
+                    (&salt, &hash),
+                )?;
+                let user = User {
+                    salt,
+                    hash,
+                    administrator: false,
+                    created: 0,
+                    rights: crate::catalog::Rights::default(),
+                };
+                write.catalog_mut().users.insert("old".to_owned(), Arc::new(user));
+                Ok(0)
+            })
+            .unwrap();
+        assert!(is_old(&stored(&engine, "old")));
+        assert_eq!(
+            engine.login("old", "Secret_123").unwrap_err().code,
+            WRONG_PASSWORD
+        );
+        assert!(is_old(&stored(&engine, "old")));
+        engine.login("old", "Secret_1234").unwrap();
+        let renewed = stored(&engine, "old");
+        assert!(renewed.hash.starts_with(b"$argon2id$") && renewed.salt.is_empty());
+        engine.login("old", "Secret_1234").unwrap();
+        assert_eq!(
+            engine.login("old", "Secret_123").unwrap_err().code,
+            WRONG_PASSWORD
+        );
+    }
+
+    #[test]
+    fn two_thousand_logins_cost_one_computation() {
+        let engine = Engine::open(Storage::Memory).unwrap();
+        engine.set_login("root", "Secret_1234").unwrap();
+        let started = std::time::Instant::now();
+        engine.login("root", "Secret_1234").unwrap();
+        let first = started.elapsed();
+        let started = std::time::Instant::now();
+        for _ in 0..2000 {
+            engine.login("root", "Secret_1234").unwrap();
+        }
+        assert!(
+            started.elapsed() < first * 200,
+            "{:?} after {first:?}",
+            started.elapsed()
+        );
+    }
+
+    #[test]
+    fn equal_passwords_have_different_hashes() {
+        let (a, b) = (hash("Secret_1234").unwrap(), hash("Secret_1234").unwrap());
+        assert_ne!(a, b);
+    }
+}

@@ -146,6 +146,7 @@ fn definition(measure: &Measure, now: i64) -> Result<TableDef, SqlError> {
         version: 0,
         comment: None,
         ttl: 0,
+        sma: Vec::new(),
     })
 }
 

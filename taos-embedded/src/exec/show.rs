@@ -5,18 +5,19 @@ use std::fmt::Write as _;
 use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
+use super::describe::default_compression;
 use super::likes::like;
 use super::{Exec, computed, result_column};
 use crate::catalog::{Entry, Found, TableDef, is_system_database, tag_text, type_text};
 use crate::engine::ResultRows;
-use crate::plan::{Plan, ResultColumn, Schema as _};
+use crate::plan::{ColumnInfo, Plan, ResultColumn, Schema as _};
 use crate::sql::SqlError;
 use crate::sql::ast::{Ident, ObjectName, SelectItemName, Show, SystemShow, TableKind};
 
 const NO_TABLE: u32 = 0x2662;
 const NO_TAGS: u32 = 0x2665;
 const UNKNOWN_TAG: u32 = 0x260E;
-const STABLE_UNKNOWN: u32 = 0x0362;
+const NO_STABLE: u32 = 0x022F;
 const CREATE_TEXT: u32 = 3_145_726;
 
 fn text(value: impl Into<String>) -> Value {
@@ -205,7 +206,7 @@ impl Exec<'_> {
         }
         let found = self.find(&db, &name)?;
         if stable && !matches!(found, Found::Super(_)) {
-            return Err(SqlError::new(STABLE_UNKNOWN, "STable not exist"));
+            return Err(SqlError::new(NO_STABLE, "Table is not a super table"));
         }
         let statement = match found {
             Found::Super(def) => create_text("STABLE", def),
@@ -281,7 +282,7 @@ impl Exec<'_> {
         };
         let mut columns = Vec::new();
         let mut cells = Vec::new();
-        let mut add = |tag: Option<&crate::plan::ColumnInfo>, alias: &str| match tag {
+        let mut add = |tag: Option<&ColumnInfo>, alias: &str| match tag {
             None => {
                 columns.push(result_column(alias, Ty::VarChar, 270));
                 cells.push("name".to_owned());
@@ -339,7 +340,7 @@ fn no_tags() -> SqlError {
 }
 
 fn create_text(kind: &str, def: &TableDef) -> String {
-    let list = |columns: &[crate::plan::ColumnInfo]| {
+    let list = |columns: &[ColumnInfo]| {
         let texts: Vec<String> = columns
             .iter()
             .map(|c| {
@@ -348,7 +349,8 @@ fn create_text(kind: &str, def: &TableDef) -> String {
                 } else {
                     ""
                 };
-                format!("`{}` {}{key}", c.name, type_text(c, true))
+                let compression = compression_text(def, c);
+                format!("`{}` {}{compression}{key}", c.name, type_text(c, true))
             })
             .collect();
         texts.join(", ")
@@ -358,14 +360,35 @@ fn create_text(kind: &str, def: &TableDef) -> String {
         let _ = write!(out, " TAGS ({})", list(&def.tags));
     }
     table_tail(&mut out, def.ttl, def.comment.as_deref());
+    let sma = def.columns.iter().filter(|c| def.sma.contains(&c.id));
+    let sma: Vec<String> = sma.map(|c| format!("`{}`", c.name)).collect();
+    if !sma.is_empty() && sma.len() < def.columns.len() {
+        let _ = write!(out, " SMA({})", sma.join(","));
+    }
+    out
+}
+
+/// What of a column's compression is not as its type has it.
+fn compression_text(def: &TableDef, column: &ColumnInfo) -> String {
+    let mut out = String::new();
+    let Some(named) = def.compression.get(&column.id) else {
+        return out;
+    };
+    let words = ["ENCODE", "COMPRESS", "LEVEL"];
+    let usual = default_compression(column.ty);
+    for ((word, usual), value) in words.iter().zip(usual).zip(named) {
+        if value != usual {
+            let _ = write!(out, " {word} '{value}'");
+        }
+    }
     out
 }
 
 fn table_tail(out: &mut String, ttl: i32, comment: Option<&str>) {
-    if ttl > 0 {
-        let _ = write!(out, " TTL {ttl}");
-    }
     if let Some(comment) = comment {
         let _ = write!(out, " COMMENT '{comment}'");
+    }
+    if ttl > 0 {
+        let _ = write!(out, " TTL {ttl}");
     }
 }

@@ -9,7 +9,8 @@ use taos_query::common::Ty;
 
 use super::Exec;
 use super::changes::{created, log_new_def, log_super, log_table};
-use super::insert::check_table_name;
+use super::insert::{check_table_name, tag_count};
+use super::options::{OptionsOf, TableOptions, table_options};
 use super::rows::{NewChild, column_name, create_child, stale, table_exists};
 use super::topic::check_drop;
 use crate::catalog::{Definition, Entry, Found, TableDef, byte_length};
@@ -26,12 +27,16 @@ const STABLE_UNKNOWN: u32 = 0x0362;
 const BAD_COLUMN: u32 = 0x2602;
 const ONE_JSON_TAG: u32 = 0x2633;
 const DUPLICATE: u32 = 0x263C;
+const TAGS_TOO_LONG: u32 = 0x263D;
 const ROW_TOO_LONG: u32 = 0x263E;
 const TOO_FEW_COLUMNS: u32 = 0x263F;
 const TOO_MANY_COLUMNS: u32 = 0x2640;
 const FIRST_COLUMN: u32 = 0x2641;
 const BAD_LENGTH: u32 = 0x2642;
 const TAG_COUNT: u32 = 0x2643;
+const JSON_COLUMN: u32 = 0x2652;
+const OTHER_DATABASE: u32 = 0x2618;
+const NOT_ALONE: u32 = 0x263A;
 const KEY_PLACE: u32 = 0x2678;
 const KEY_TYPE: u32 = 0x2679;
 const TWO_BLOBS: u32 = 0x6306;
@@ -41,6 +46,7 @@ pub(super) const MOST_TAGS: usize = 128;
 /// Longest name of a column or tag in bytes.
 const COLUMN_NAME: usize = 64;
 const ROW_BYTES: u32 = 65_531;
+const TAGS_BYTES: u32 = 16_384;
 const BLOB_LENGTH: u32 = 4_194_304;
 const JSON_LENGTH: u32 = 4095;
 
@@ -60,8 +66,12 @@ pub(super) fn bad_tag_count() -> SqlError {
     SqlError::new(TAG_COUNT, "Invalid number of tag columns")
 }
 
+pub(super) fn json_column() -> SqlError {
+    SqlError::new(JSON_COLUMN, "Only tag can be json type")
+}
+
 pub(super) fn check_column_name(name: &str) -> Result<(), SqlError> {
-    if name.is_empty() || name.len() > COLUMN_NAME {
+    if name.is_empty() || name.len() > COLUMN_NAME || name.contains('.') {
         return Err(SqlError::new(
             crate::sql::code::INVALID_NAME,
             format!("Invalid identifier name: {name}"),
@@ -125,7 +135,7 @@ pub(super) fn measure(data_type: DataType, is_tag: bool) -> Result<(u32, u8, u8)
             "Blob type is not allowed for tag",
         )),
         Ty::Blob | Ty::MediumBlob => Ok((BLOB_LENGTH, 0, 0)),
-        Ty::Json if !is_tag => Err(SqlError::new(BAD_COLUMN, "Only tag can be json type")),
+        Ty::Json if !is_tag => Err(json_column()),
         Ty::Json => Ok((JSON_LENGTH, 0, 0)),
         ty => Ok((u32::try_from(ty.fixed_length()).map_err(internal)?, 0, 0)),
     }
@@ -146,42 +156,63 @@ pub(super) fn check_row_length(columns: &[ColumnInfo]) -> Result<(), SqlError> {
     Ok(())
 }
 
+/// Refuses names that no column or tag may have, before anything else is looked at.
+fn check_names(create: &CreateTable) -> Result<(), SqlError> {
+    let tags = create.tags.iter().flatten();
+    let mut all = create.columns.iter().chain(tags);
+    all.try_for_each(|def| check_column_name(&def.name.name))
+}
+
+/// The rules of columns and tags, tags first.
 pub(super) fn check_columns(
     columns: &[ColumnDef],
     tags: Option<&[ColumnDef]>,
 ) -> Result<(), SqlError> {
-    if columns
-        .first()
-        .is_some_and(|c| c.data_type.ty != Ty::Timestamp)
-    {
-        return Err(SqlError::new(
-            FIRST_COLUMN,
-            "First column must be timestamp",
-        ));
-    }
-    if columns.len() < 2 {
-        return Err(SqlError::new(TOO_FEW_COLUMNS, "Illegal number of columns"));
-    }
-    if columns.len() > MOST_COLUMNS {
-        return Err(too_many_columns());
-    }
+    let mut names = BTreeSet::new();
+    let mut is_new = |def: &ColumnDef| names.insert(def.name.name.to_lowercase());
     let tags = tags.unwrap_or_default();
     if tags.len() > MOST_TAGS {
         return Err(bad_tag_count());
     }
-    if tags.len() > 1 && tags.iter().any(|t| t.data_type.ty == Ty::Json) {
-        return Err(one_json_tag());
-    }
-    let mut names = BTreeSet::new();
-    for def in columns.iter().chain(tags) {
-        if !names.insert(def.name.name.to_lowercase()) {
+    for tag in tags {
+        if !is_new(tag) {
             return Err(duplicate());
         }
+        if tags.len() > 1 && tag.data_type.ty == Ty::Json {
+            return Err(one_json_tag());
+        }
+        measure(tag.data_type, true)?;
+    }
+    if columns.len() < 2 {
+        return Err(SqlError::new(TOO_FEW_COLUMNS, "Illegal number of columns"));
+    }
+    if columns.len() + tags.len() > MOST_COLUMNS {
+        return Err(too_many_columns());
+    }
+    for (index, def) in columns.iter().enumerate() {
+        if index == 0 && def.data_type.ty != Ty::Timestamp {
+            return Err(SqlError::new(
+                FIRST_COLUMN,
+                "First column must be timestamp",
+            ));
+        }
+        if def.data_type.ty == Ty::Json {
+            return Err(json_column());
+        }
+        if !is_new(def) {
+            return Err(duplicate());
+        }
+        measure(def.data_type, false)?;
     }
     let blobs = |c: &&ColumnDef| matches!(c.data_type.ty, Ty::Blob | Ty::MediumBlob);
     if columns.iter().filter(blobs).count() > 1 {
         return Err(SqlError::new(TWO_BLOBS, "only one blob column allowed"));
     }
+    check_key(columns)
+}
+
+/// A composite key is the second column and of few types.
+fn check_key(columns: &[ColumnDef]) -> Result<(), SqlError> {
     for (index, def) in columns.iter().enumerate().filter(|(_, c)| c.composite_key) {
         if index != 1 {
             return Err(SqlError::new(
@@ -202,33 +233,16 @@ pub(super) fn check_columns(
     Ok(())
 }
 
-/// COMMENT and TTL of a table.
-pub(super) fn table_options(
-    options: &[SqlOption],
-) -> Result<(Option<String>, Option<i32>), SqlError> {
-    let (mut comment, mut ttl) = (None, None);
-    for option in options {
-        match (option.name.as_str(), option.values.first()) {
-            ("comment", Some(OptionValue::Text(text))) => {
-                if text.len() > 1024 {
-                    return Err(SqlError::new(0x2619, "Invalid option comment: too long"));
-                }
-                comment = Some(text.clone());
-            }
-            ("ttl", Some(OptionValue::Integer(days))) => {
-                let days = i32::try_from(*days).ok().filter(|d| *d >= 0);
-                ttl = Some(days.ok_or_else(|| {
-                    SqlError::new(0x2619, "Invalid option ttl: not a number of days")
-                })?);
-            }
-            // hints for an index of blocks, which this storage has no blocks for
-            ("sma", _) => {}
-            (name, _) => {
-                return Err(SqlError::unsupported(format!("table option {name}")));
-            }
-        }
+/// All tags of a table may have so many bytes.
+pub(super) fn check_tags_length(tags: &[ColumnInfo]) -> Result<(), SqlError> {
+    let sizes = tags.iter().filter(|t| t.ty != Ty::Json).map(byte_length);
+    if sizes.fold(0_u32, u32::saturating_add) > TAGS_BYTES {
+        return Err(SqlError::new(
+            TAGS_TOO_LONG,
+            format!("Tags length exceeds max length {TAGS_BYTES}"),
+        ));
     }
-    Ok((comment, ttl))
+    Ok(())
 }
 
 /// ENCODE, COMPRESS and LEVEL of a column over its defaults; `None` if none of them is named.
@@ -385,13 +399,18 @@ pub(super) fn definition(create: &CreateTable, name: &str, now: i64) -> Result<T
     let columns = infos(&create.columns, false)?;
     let tags = infos(create.tags.as_deref().unwrap_or_default(), true)?;
     check_row_length(&columns)?;
+    check_tags_length(&tags)?;
     let mut compressions = BTreeMap::new();
     for (def, info) in create.columns.iter().zip(&columns) {
         if let Some(compression) = compression(info.ty, &def.options, None)? {
             compressions.insert(info.id, compression);
         }
     }
-    let (comment, ttl) = table_options(&create.options)?;
+    let kind = match tags.is_empty() {
+        true => OptionsOf::Normal,
+        false => OptionsOf::Super,
+    };
+    let TableOptions { comment, ttl, sma } = table_options(&create.options, kind, &columns)?;
     Ok(TableDef {
         id: 0,
         name: name.to_owned(),
@@ -403,6 +422,7 @@ pub(super) fn definition(create: &CreateTable, name: &str, now: i64) -> Result<T
         version: 0,
         comment,
         ttl: ttl.unwrap_or_default(),
+        sma,
     })
 }
 
@@ -410,9 +430,10 @@ impl Exec<'_> {
     pub(super) fn create_table(&self, create: &CreateTable) -> Result<u64, SqlError> {
         let (db, name) = self.writable_object(&create.name)?;
         check_table_name(&name)?;
+        check_names(create)?;
+        let database = self.catalog().database(&db)?;
         check_columns(&create.columns, create.tags.as_deref())?;
         let def = definition(create, &name, self.now)?;
-        let database = self.catalog().database(&db)?;
         if database.find(&name).is_none() {
             self.check_stored_columns(create.columns.len())?;
         }
@@ -446,18 +467,21 @@ impl Exec<'_> {
         for create in all {
             let (db, name) = self.writable_object(&create.name)?;
             check_table_name(&name)?;
-            let database = self.catalog().database(&db)?;
-            let stable_db = self.db_of(create.using.stable.db.as_ref()).unwrap_or(&db);
-            if stable_db != db {
-                return Err(SqlError::unsupported("super table of another database"));
+            if self.object(&create.using.stable)?.0 != db {
+                return Err(SqlError::new(
+                    OTHER_DATABASE,
+                    "Corresponding super table not in this db",
+                ));
             }
-            let def = database
-                .stables
-                .get(&create.using.stable.name.name)
-                .ok_or_else(SqlError::unknown_table)?;
+            let database = self.catalog().database(&db)?;
+            let def = match database.find(&create.using.stable.name.name) {
+                Some(Found::Super(def)) => def,
+                Some(Found::Normal(_)) => return Err(tag_count()),
+                _ => return Err(SqlError::unknown_table()),
+            };
             let tags: Vec<Value> = self.tags(database, def, &create.using)?;
-            let (comment, ttl) = table_options(&create.options)?;
-            let ttl = ttl.unwrap_or_default();
+            let options = table_options(&create.options, OptionsOf::Child, &[])?;
+            let (comment, ttl) = (options.comment, options.ttl.unwrap_or_default());
             children.push((
                 create.if_not_exists,
                 db,
@@ -503,6 +527,11 @@ impl Exec<'_> {
         }
         let stable = drop.stable;
         self.store().write(move |write| {
+            for (_, db, name) in items.iter().filter(|_| items.len() > 1) {
+                if matches!(write.catalog().find(db, name)?, Some(Found::Super(_))) {
+                    return Err(SqlError::new(NOT_ALONE, "Cannot drop super table in batch"));
+                }
+            }
             for (if_exists, db, name) in &items {
                 drop_one(write, *if_exists, stable, db, name)?;
             }

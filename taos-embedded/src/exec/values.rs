@@ -64,6 +64,9 @@ impl<'a> Reading<'a> {
             InsertValueKind::Placeholder => {
                 return Err(self.refuse(value, "parameters need a prepared statement"));
             }
+            InsertValueKind::Text if is_null_text(&self.text(value), column.ty) => {
+                return Ok(Value::Null);
+            }
             _ => {}
         }
         match column.ty {
@@ -82,10 +85,8 @@ impl<'a> Reading<'a> {
 
     fn time(&self, value: &InsertValue) -> Result<i64, SqlError> {
         let ticks = match value.kind {
-            InsertValueKind::Text => time::from_text(&self.text(value), self.precision, self.zone)?,
-            InsertValueKind::Number => integral(&self.text(value))
-                .filter(|n| !n.rounded)
-                .and_then(|n| i64::try_from(n.value).ok()),
+            InsertValueKind::Text => time::from_text(&self.text(value), *self)?,
+            InsertValueKind::Number => whole(&self.text(value)),
             InsertValueKind::Time(index) => {
                 let expr = usize::try_from(index).ok().and_then(|i| self.times.get(i));
                 match expr {
@@ -105,6 +106,7 @@ impl<'a> Reading<'a> {
             InsertValueKind::Number => float(&text).map(|v| v != 0.0),
             InsertValueKind::Text if text.eq_ignore_ascii_case("true") => Some(true),
             InsertValueKind::Text if text.eq_ignore_ascii_case("false") => Some(false),
+            InsertValueKind::Text => float(&text).map(|v| v != 0.0),
             _ => None,
         };
         truth
@@ -119,7 +121,7 @@ impl<'a> Reading<'a> {
             _ => None,
         };
         let invalid = || self.refuse(value, &format!("invalid {name} data"));
-        let number = number.ok_or_else(invalid)?.value;
+        let number = number.ok_or_else(invalid)?;
         if (low..=high).contains(&number) {
             return Ok(stored_integer(number, ty));
         }
@@ -167,15 +169,10 @@ impl<'a> Reading<'a> {
     fn binary(&self, value: &InsertValue, column: &ColumnInfo) -> Result<Value, SqlError> {
         let text = match value.kind {
             InsertValueKind::Text => self.text(value),
-            _ => return Err(self.refuse(value, "invalid binary data")),
+            _ => return Err(bad_binary()),
         };
-        let bytes = match text
-            .strip_prefix("\\x")
-            .or_else(|| text.strip_prefix("\\X"))
-        {
-            Some(hex) => {
-                unhex(hex).ok_or_else(|| SqlError::new(BAD_HEX, "Invalid varbinary value"))?
-            }
+        let bytes = match text.strip_prefix("\\x") {
+            Some(hex) => unhex(hex).ok_or_else(bad_binary)?,
             None => text.into_owned().into_bytes(),
         };
         fitting_bytes(bytes, column)
@@ -216,6 +213,32 @@ impl<'a> Reading<'a> {
             )),
         }
     }
+}
+
+/// True for the text `null` where it is no text that is wanted.
+fn is_null_text(text: &str, ty: Ty) -> bool {
+    let keeps = matches!(
+        ty,
+        Ty::VarChar | Ty::NChar | Ty::VarBinary | Ty::Json | Ty::Blob | Ty::MediumBlob
+    );
+    !keeps && text.eq_ignore_ascii_case("null")
+}
+
+fn bad_binary() -> SqlError {
+    SqlError::new(BAD_HEX, "Invalid varbinary value")
+}
+
+/// A whole number of decimal digits with its sign.
+fn whole(text: &str) -> Option<i64> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits.trim_start()),
+        None => (false, text.trim_start_matches('+').trim_start()),
+    };
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let number: i128 = digits.parse().ok()?;
+    i64::try_from(if negative { -number } else { number }).ok()
 }
 
 /// A text in a VARCHAR (counted in bytes) or NCHAR (counted in characters).
@@ -279,14 +302,8 @@ pub(crate) fn stored_float(number: f64, ty: Ty) -> Option<Value> {
     narrow.is_finite().then(|| Value::Real(narrow.into()))
 }
 
-/// A whole number, and whether it had a fraction that was rounded away.
-pub(crate) struct Integral {
-    pub(crate) value: i128,
-    pub(crate) rounded: bool,
-}
-
 /// A number's text as a whole number, rounded half away from zero.
-pub(crate) fn integral(text: &str) -> Option<Integral> {
+pub(crate) fn integral(text: &str) -> Option<i128> {
     let (negative, body) = match text.as_bytes().first()? {
         b'-' => (true, text.get(1..)?.trim_start()),
         b'+' => (false, text.get(1..)?.trim_start()),
@@ -295,12 +312,10 @@ pub(crate) fn integral(text: &str) -> Option<Integral> {
     let first = body.as_bytes().first()?;
     let radix = |digits: &str, radix| u64::from_str_radix(digits, radix).ok().map(i128::from);
     let lower = body.get(..2).map(str::to_ascii_lowercase);
-    let (value, rounded) = match lower.as_deref() {
-        Some("0x") => (radix(body.get(2..)?, 16)?, false),
-        Some("0b") => (radix(body.get(2..)?, 2)?, false),
-        _ if body.len() <= 38 && body.bytes().all(|b| b.is_ascii_digit()) => {
-            (body.parse().ok()?, false)
-        }
+    let value = match lower.as_deref() {
+        Some("0x") => radix(body.get(2..)?, 16)?,
+        Some("0b") => radix(body.get(2..)?, 2)?,
+        _ if body.len() <= 38 && body.bytes().all(|b| b.is_ascii_digit()) => body.parse().ok()?,
         _ if first.is_ascii_digit() || *first == b'.' => {
             let number: f64 = body.parse().ok()?;
             if number > 1e20 {
@@ -308,14 +323,11 @@ pub(crate) fn integral(text: &str) -> Option<Integral> {
             }
             #[allow(clippy::cast_possible_truncation, reason = "checked above")]
             let whole = number.round() as i128;
-            (whole, number.fract() != 0.0)
+            whole
         }
         _ => return None,
     };
-    Some(Integral {
-        value: if negative { -value } else { value },
-        rounded,
-    })
+    Some(if negative { -value } else { value })
 }
 
 /// A number's text as a double.
@@ -338,7 +350,7 @@ pub(crate) fn float(text: &str) -> Option<f64> {
     compact
         .parse()
         .ok()
-        .or_else(|| integral(&compact).map(|n| n.value as f64))
+        .or_else(|| integral(&compact).map(|n| n as f64))
 }
 
 pub(crate) fn unhex(hex: &str) -> Option<Vec<u8>> {
@@ -377,7 +389,7 @@ mod tests {
             ("0b101", 5),
             ("-128", -128),
         ] {
-            assert_eq!(integral(text).map(|n| n.value), Some(value), "{text}");
+            assert_eq!(integral(text), Some(value), "{text}");
         }
         for text in ["", " 8 ", "abc", "nan", "inf", "0x", "1e30", "--1"] {
             assert!(integral(text).is_none(), "{text}");

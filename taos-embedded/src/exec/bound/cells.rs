@@ -8,7 +8,8 @@ use taos_query::block::ColumnView;
 use taos_query::common::{BorrowedValue, Precision, Ty};
 
 use super::super::values::{
-    fitting_bytes, fitting_text, integer_range, stored_float, stored_integer, too_long, unhex,
+    Reading, fitting_bytes, fitting_text, integer_range, stored_float, stored_integer, too_long,
+    unhex,
 };
 use super::super::{decimal, geometry, json, time};
 use super::FieldKind;
@@ -30,6 +31,19 @@ pub(crate) struct Rules {
     pub(crate) now: i64,
     /// Decimals come as text, as engines from 3.4 on take them (taosadapter-ws §9.3).
     pub(crate) decimal_text: bool,
+}
+
+impl Rules {
+    /// The same for literals.
+    const fn reading(&self) -> Reading<'static> {
+        Reading {
+            sql: "",
+            times: &[],
+            precision: self.precision,
+            now: self.now,
+            zone: self.zone,
+        }
+    }
 }
 
 /// The values of one placeholder as they came.
@@ -389,7 +403,7 @@ fn of_json(
         Ty::VarBinary => fitting_bytes(bytes()?, column),
         Ty::Geometry => shape(&bytes()?, column),
         Ty::Timestamp => match value {
-            Json::String(text) => time::from_text(text, rules.precision, rules.zone)?,
+            Json::String(text) => time::from_text(text, rules.reading())?,
             other => other.as_i64(),
         }
         .map(Value::Integer)

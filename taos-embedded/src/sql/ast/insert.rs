@@ -1,4 +1,4 @@
-use super::{DurationUnit, Expr, Ident, ObjectName, Query, Span};
+use super::{Duration, Expr, Ident, ObjectName, Query, Span};
 
 /// INSERT INTO with one or many tables.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,13 +94,13 @@ pub(crate) enum InsertValueKind {
     Placeholder,
 }
 
-/// `base ± duration ± duration …`.
+/// `base ± duration`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct TimeExpr {
     /// What it starts from.
     pub base: TimeBase,
-    /// What is added.
-    pub offsets: Vec<TimeOffset>,
+    /// What is added: of a fixed length, so neither months nor years.
+    pub offset: Option<Duration>,
 }
 
 /// What a time expression starts from.
@@ -114,15 +114,6 @@ pub(crate) enum TimeBase {
     Number(Span),
     /// A text with its quotes.
     Text(Span),
-}
-
-/// One step of a time expression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct TimeOffset {
-    /// What is added; negative to go back.
-    pub value: i64,
-    /// Its unit; `None` is the database's.
-    pub unit: Option<DurationUnit>,
 }
 
 /// USING stable [(tags)] TAGS (values).

@@ -328,6 +328,9 @@ impl Parser<'_> {
             "database" => {
                 self.advance();
                 let name = self.ident()?;
+                if self.token.kind != Kind::Word {
+                    return Err(self.unexpected());
+                }
                 let options = self.options()?;
                 Ok(Statement::AlterDatabase(AlterDatabase { name, options }))
             }

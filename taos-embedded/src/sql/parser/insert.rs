@@ -1,13 +1,43 @@
 use super::Parser;
 use crate::sql::SqlError;
 use crate::sql::ast::{
-    Ident, Insert, InsertSource, InsertTarget, InsertValue, InsertValueKind, ObjectName, Span,
-    Statement, TimeBase, TimeExpr, TimeOffset, Using, ValueRows,
+    Duration, Ident, Insert, InsertSource, InsertTarget, InsertValue, InsertValueKind, ObjectName,
+    Span, Statement, TimeBase, TimeExpr, Using, ValueRows,
 };
+use crate::sql::code::{INCOMPLETE, INSERT_SYNTAX, SYNTAX};
 use crate::sql::lexer::Kind;
 
 impl Parser<'_> {
-    pub(super) fn insert_statement(mut self) -> Result<Statement, SqlError> {
+    pub(super) fn insert_statement(self) -> Result<Statement, SqlError> {
+        let writes_values = self.writes_values();
+        self.insert_parts().map_err(|error| match error.code {
+            INSERT_SYNTAX if !writes_values => SqlError::new(SYNTAX, error.message),
+            _ => error,
+        })
+    }
+
+    /// True if VALUES, USING or FILE comes before any SELECT; another INSERT has the codes of a query.
+    fn writes_values(&self) -> bool {
+        let mut lexer = self.lexer;
+        loop {
+            let token = lexer.next_token();
+            match token.kind {
+                Kind::End | Kind::Semicolon | Kind::Bad => return false,
+                Kind::Word => {}
+                _ => continue,
+            }
+            let word = token.span.of(self.sql);
+            let is = |other: &&str| word.eq_ignore_ascii_case(other);
+            if ["values", "using", "file"].iter().any(is) {
+                return true;
+            }
+            if word.eq_ignore_ascii_case("select") {
+                return false;
+            }
+        }
+    }
+
+    fn insert_parts(mut self) -> Result<Statement, SqlError> {
         self.advance();
         if !self.accept_word("into") {
             return Err(self.bad_insert("keyword INTO is expected"));
@@ -86,9 +116,7 @@ impl Parser<'_> {
     /// Inside INSERT every syntax error has INSERT's code.
     fn as_insert(&self, error: SqlError) -> SqlError {
         match error.code {
-            crate::sql::code::SYNTAX | crate::sql::code::INCOMPLETE => {
-                self.bad_insert("invalid form of USING")
-            }
+            SYNTAX | INCOMPLETE => self.bad_insert("invalid form of USING"),
             _ => error,
         }
     }
@@ -146,17 +174,37 @@ impl Parser<'_> {
         times: &mut Vec<TimeExpr>,
     ) -> Result<InsertValue, SqlError> {
         let start = self.token.span.start;
+        if self.token.kind == Kind::Duration {
+            return self.duration_first(times);
+        }
         let mut base = None;
-        let mut kind = match self.token.kind {
+        let mut kind = self.insert_literal(&mut base)?;
+        if let Some(base) = base {
+            let offset = self.time_offset()?;
+            let bare = matches!(base, TimeBase::Number(_) | TimeBase::Text(_));
+            if offset.is_some() || !bare {
+                kind = InsertValueKind::Time(u32::try_from(times.len()).unwrap_or(u32::MAX));
+                times.push(TimeExpr { base, offset });
+            }
+        }
+        Ok(InsertValue {
+            kind,
+            span: self.span_from(start),
+        })
+    }
+
+    fn insert_literal(&mut self, base: &mut Option<TimeBase>) -> Result<InsertValueKind, SqlError> {
+        let start = self.token.span.start;
+        match self.token.kind {
             Kind::Text => {
                 let token = self.advance();
-                base = Some(TimeBase::Text(token.span));
-                InsertValueKind::Text
+                *base = Some(TimeBase::Text(token.span));
+                Ok(InsertValueKind::Text)
             }
             Kind::Integer | Kind::Float | Kind::Radix => {
                 let token = self.advance();
-                base = Some(TimeBase::Number(token.span));
-                InsertValueKind::Number
+                *base = Some(TimeBase::Number(token.span));
+                Ok(InsertValueKind::Number)
             }
             Kind::Minus | Kind::Plus => {
                 self.advance();
@@ -164,24 +212,33 @@ impl Parser<'_> {
                     return Err(self.bad_insert("a number is expected"));
                 }
                 self.advance();
-                base = Some(TimeBase::Number(self.span_from(start)));
-                InsertValueKind::Number
+                *base = Some(TimeBase::Number(self.span_from(start)));
+                Ok(InsertValueKind::Number)
             }
             Kind::Question => {
                 self.advance();
-                InsertValueKind::Placeholder
+                Ok(InsertValueKind::Placeholder)
             }
-            Kind::Word => self.insert_word(&mut base)?,
-            _ => return Err(self.bad_insert("a value is expected")),
-        };
-        if let Some(base) = base {
-            let offsets = self.time_offsets()?;
-            let bare = matches!(base, TimeBase::Number(_) | TimeBase::Text(_));
-            if !offsets.is_empty() || !bare {
-                kind = InsertValueKind::Time(u32::try_from(times.len()).unwrap_or(u32::MAX));
-                times.push(TimeExpr { base, offsets });
-            }
+            Kind::Word => self.insert_word(base),
+            _ => Err(self.bad_insert("a value is expected")),
         }
+    }
+
+    /// `duration + time`.
+    fn duration_first(&mut self, times: &mut Vec<TimeExpr>) -> Result<InsertValue, SqlError> {
+        let start = self.token.span.start;
+        let offset = self.fixed_duration()?;
+        if !self.accept(Kind::Plus) {
+            return Err(self.bad_insert("invalid timestamp"));
+        }
+        let mut base = None;
+        self.insert_literal(&mut base)?;
+        let base = base.ok_or_else(|| self.bad_insert("invalid timestamp"))?;
+        let kind = InsertValueKind::Time(u32::try_from(times.len()).unwrap_or(u32::MAX));
+        times.push(TimeExpr {
+            base,
+            offset: Some(offset),
+        });
         Ok(InsertValue {
             kind,
             span: self.span_from(start),
@@ -214,30 +271,31 @@ impl Parser<'_> {
         Ok(constant)
     }
 
-    fn time_offsets(&mut self) -> Result<Vec<TimeOffset>, SqlError> {
-        let mut offsets = Vec::new();
-        while matches!(self.token.kind, Kind::Plus | Kind::Minus) {
-            let negative = self.advance().kind == Kind::Minus;
-            let token = self.token;
-            let text = token.span.of(self.sql);
-            let (value, unit) = match token.kind {
-                Kind::Duration => super::duration_of(text)
-                    .map(|duration| (duration.value, Some(duration.unit)))
-                    .ok_or_else(|| self.bad_insert("invalid duration"))?,
-                Kind::Integer => (
-                    text.parse()
-                        .map_err(|_| self.bad_insert("invalid number"))?,
-                    None,
-                ),
-                _ => return Err(self.bad_insert("a duration is expected")),
-            };
-            self.advance();
-            offsets.push(TimeOffset {
-                value: if negative { -value } else { value },
-                unit,
-            });
+    /// At most one duration that is added or taken away.
+    fn time_offset(&mut self) -> Result<Option<Duration>, SqlError> {
+        if !matches!(self.token.kind, Kind::Plus | Kind::Minus) {
+            return Ok(None);
         }
-        Ok(offsets)
+        let negative = self.advance().kind == Kind::Minus;
+        let mut offset = self.fixed_duration()?;
+        if negative {
+            offset.value = -offset.value;
+        }
+        Ok(Some(offset))
+    }
+
+    /// A duration of a fixed length, as INSERT takes it.
+    fn fixed_duration(&mut self) -> Result<Duration, SqlError> {
+        let text = self.token.span.of(self.sql);
+        let duration = match self.token.kind {
+            Kind::Duration => super::duration_of(text),
+            _ => None,
+        };
+        let duration = duration
+            .filter(|duration| duration.unit.nanoseconds().is_some())
+            .ok_or_else(|| self.bad_insert("invalid timestamp"))?;
+        self.advance();
+        Ok(duration)
     }
 
     /// What follows USING.

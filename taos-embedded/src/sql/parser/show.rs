@@ -120,6 +120,7 @@ impl Parser<'_> {
                 self.advance();
                 self.object_name().map(Show::CreateStable)
             }
+            "view" | "vtable" | "rsma" => Err(SqlError::unsupported(format!("show create {word}"))),
             _ => Err(self.unexpected()),
         }
     }
@@ -154,57 +155,56 @@ impl Parser<'_> {
 
     /// SHOW of a system table's rows, of variables, and the forms that are known by their words only.
     fn show_other(&mut self, first: String, db: Option<Ident>) -> Result<Statement, SqlError> {
-        let show = match first.as_str() {
-            "alive" if db.is_some() => Some(Show::Alive(db)),
-            "cluster" if self.accept_word("alive") => Some(Show::Alive(None)),
-            "variables" => Some(Show::Variables(self.like()?)),
-            "cluster" | "local" if self.is_word("variables") => {
-                self.advance();
-                Some(Show::Variables(self.like()?))
-            }
-            "dnode" if self.token.kind == Kind::Integer => {
-                self.advance();
-                self.expect_word("variables")?;
-                Some(Show::Variables(self.like()?))
-            }
-            "user" if self.is_word("privileges") => {
-                self.advance();
-                system("ins_user_privileges")
-            }
-            "indexes" => {
-                self.expect_word("from")?;
-                let table = self.table_from_db()?;
-                Some(Show::System(SystemShow {
-                    of_database: true,
-                    db: table.db,
-                    of_table: Some(table.name),
-                    ..of_table("ins_indexes")
-                }))
-            }
-            "vgroups" | "views" | "tsmas" => SYSTEM_TABLES
-                .iter()
-                .find(|(word, ..)| *word == first)
-                .map(|(_, table, column)| {
-                    Show::System(SystemShow {
+        let show =
+            match first.as_str() {
+                "alive" if db.is_some() => Some(Show::Alive(db)),
+                "cluster" if self.accept_word("alive") => Some(Show::Alive(None)),
+                "variables" => Some(Show::Variables(self.like()?)),
+                "cluster" | "local" if self.is_word("variables") => {
+                    self.advance();
+                    Some(Show::Variables(self.like()?))
+                }
+                "dnode" if self.token.kind == Kind::Integer => {
+                    self.advance();
+                    self.expect_word("variables")?;
+                    Some(Show::Variables(self.like()?))
+                }
+                "user" if self.is_word("privileges") => {
+                    self.advance();
+                    system("ins_user_privileges")
+                }
+                "indexes" => {
+                    self.expect_word("from")?;
+                    let table = self.table_from_db()?;
+                    Some(Show::System(SystemShow {
                         of_database: true,
-                        db,
-                        column: *column,
-                        ..of_table(table)
-                    })
-                }),
-            _ if matches!(self.token.kind, Kind::End | Kind::Semicolon) && db.is_none() => {
-                SYSTEM_TABLES
+                        db: table.db,
+                        of_table: Some(table.name),
+                        ..of_table("ins_indexes")
+                    }))
+                }
+                "vgroups" | "views" | "tsmas" => SYSTEM_TABLES
                     .iter()
                     .find(|(word, ..)| *word == first)
                     .map(|(_, table, column)| {
                         Show::System(SystemShow {
+                            of_database: true,
+                            db,
                             column: *column,
                             ..of_table(table)
                         })
-                    })
-            }
-            _ => None,
-        };
+                    }),
+                "cluster" if self.token.kind == Kind::Word => None,
+                _ if db.is_some() => None,
+                _ => SYSTEM_TABLES.iter().find(|(word, ..)| *word == first).map(
+                    |(_, table, column)| {
+                        Show::System(SystemShow {
+                            column: *column,
+                            ..of_table(table)
+                        })
+                    },
+                ),
+            };
         match show {
             Some(show) => Ok(Statement::Show(show)),
             None => self.show_unknown(first),

@@ -67,8 +67,8 @@ fn insert_takes_many_tables_with_all_that_belongs_to_them() {
     assert_eq!(rows.values[1].span.of(sql), "-1.5");
     assert_eq!(rows.values[2].kind, InsertValueKind::Text);
     assert_eq!(insert.times.len(), 3);
-    assert_eq!(insert.times[0].offsets[0].value, 1);
-    assert_eq!(insert.times[1].offsets[0].value, -1);
+    let offset = |at: usize| insert.times[at].offset.unwrap().value;
+    assert_eq!((offset(0), offset(1)), (1, -1));
     assert_eq!(b.using.as_ref().unwrap().values.len(), 1);
     assert_eq!(b.columns.as_ref().unwrap().len(), 2);
 }
