@@ -341,7 +341,7 @@ mod tests {
             // more than two steps of them in one table, few in the others
             let rows = if n == 1 { 9_000 } else { 3 };
             let old: Vec<String> = (0..rows)
-                .map(|row| format!("(now - 8d + {row}a, {row})"))
+                .map(|row| format!("(now - {}a, {row})", 8 * 86_400_000 - row))
                 .collect();
             let name = if table.contains("tags") {
                 format!("d.t{n} using d.t tags({n})")
