@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::process::{self, Server, cargo, follow, root, target};
 use crate::suite::Count;
 
+mod refused;
 mod table;
 
 /// The page of the guide with the table of what is answered.
@@ -79,7 +80,8 @@ fn replay() -> Result<(BTreeMap<String, Topic>, String)> {
     println!("differences: {}", report.display());
     let missing = table::missing(&fs::read_to_string(&lacks)?)?;
     let page = fs::read_to_string(root().join(PAGE))?;
-    let page = table::placed(&page, &table::table(&topics, &missing))?;
+    let refused = table::refused(refused::names()?.iter());
+    let page = table::placed(&page, &(table::table(&topics, &missing) + &refused))?;
     Ok((topics, page))
 }
 

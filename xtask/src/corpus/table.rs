@@ -97,6 +97,19 @@ pub(super) fn table(topics: &BTreeMap<String, Topic>, missing: &Missing) -> Stri
     out
 }
 
+/// The paragraph of features that are refused beside those of the table.
+pub(super) fn refused<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<String> = names.map(|name| code(name)).collect();
+    format!(
+        "\nWhat is refused by name, as the sources have it (`…` stands for what a statement says):\n\n{}\n",
+        names.join(",\n")
+    )
+}
+
+fn code(name: &str) -> String {
+    format!("`{}`", name.replace('|', "\\|").replace('`', "'"))
+}
+
 fn row(out: &mut String, about: &str, topic: Topic, names: &str) {
     let Topic {
         passed,
@@ -116,7 +129,7 @@ fn names(counts: &BTreeMap<String, u64>) -> String {
     names.sort_by_key(|(name, count)| (u64::MAX - **count, (*name).clone()));
     let shown = names.iter().take(NAMED);
     let mut text = shown
-        .map(|(name, _)| format!("`{}`", name.replace('|', "\\|").replace('`', "'")))
+        .map(|(name, _)| code(name))
         .collect::<Vec<_>>()
         .join(", ");
     if names.len() > NAMED {
