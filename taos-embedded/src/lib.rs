@@ -17,12 +17,13 @@
 //! # As a program
 //! `taos-embedded --listen 127.0.0.1:6041 --data-dir DIR` prints `listening on IP:PORT` when it is
 //! ready and stops with grace on SIGTERM or Ctrl-C. WebSocket clients use `/ws`, consumers of topics
-//! `/rest/tmq`, and `POST /rest/sql[/db]` takes one statement a request.
+//! `/rest/tmq`, and `POST /rest/sql[/db]` takes one statement a request. Browsers find
+//! a console at `/` that reads only, Prometheus finds figures at `/metrics`.
 //!
 //! # Rooms
 //! `server` (sockets, sessions, replies) → [`engine`] (the door) → `sql` (text to syntax tree) →
 //! `plan` (names, types and rules of the dialect) → `catalog`, `store` and `exec` (SQLite). `schemaless`
-//! and `meta` read what else may change tables: points, and messages of topics.
+//! and `meta` read what else may change tables: points, and messages of topics. `metrics` counts.
 #![forbid(unsafe_code)]
 
 mod catalog;

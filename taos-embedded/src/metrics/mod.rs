@@ -37,6 +37,7 @@ impl Counter {
 pub(crate) enum Kind {
     Select,
     Show,
+    /// Also EXPLAIN.
     Describe,
     /// Also rows that were bound, and raw blocks.
     Insert,
@@ -92,7 +93,7 @@ impl Kind {
         match statement {
             Statement::Query(_) => Self::Select,
             Statement::Show(_) => Self::Show,
-            Statement::Describe(_) => Self::Describe,
+            Statement::Describe(_) | Statement::Explain(_) => Self::Describe,
             Statement::Insert(_) => Self::Insert,
             Statement::Delete(_) => Self::Delete,
             Statement::CreateDatabase(_)
@@ -100,7 +101,9 @@ impl Kind {
             | Statement::CreateSubtables(_)
             | Statement::CreateTopic(_)
             | Statement::CreateUser(_) => Self::Create,
-            Statement::AlterDatabase(_) | Statement::AlterTable(_) => Self::Alter,
+            Statement::AlterDatabase(_) | Statement::AlterTable(_) | Statement::AlterUser(_) => {
+                Self::Alter
+            }
             Statement::DropDatabase(_)
             | Statement::DropTable(_)
             | Statement::DropTopic(_)

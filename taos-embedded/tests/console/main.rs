@@ -38,6 +38,7 @@ fn only_statements_that_read_are_run() {
     for sql in [
         "insert into d.t values (now, 2)",
         "insert into d.t select * from d.t",
+        "alter user root pass 'abcDEF12!'",
         "  /* select */ delete from d.t",
         "drop table d.t",
         "drop database d",
@@ -55,6 +56,7 @@ fn only_statements_that_read_are_run() {
         "select * from d.t",
         "show databases",
         "describe d.t",
+        "explain select * from d.t",
         "select v from d.t union all select v from d.t",
     ] {
         let answer = ask(addr, "", sql);
