@@ -49,10 +49,13 @@ impl Parser<'_> {
         } else {
             BinaryOp::And
         };
+        self.condition(&first)?;
         let mut parts = vec![first];
         while self.infix_power() == Some(power) {
             self.advance();
-            parts.push(*self.boxed_above(power)?);
+            let part = self.boxed_above(power)?;
+            self.condition(&part)?;
+            parts.push(*part);
         }
         while parts.len() > 1 {
             let mut pairs = Vec::with_capacity(parts.len().div_ceil(2));
@@ -69,6 +72,15 @@ impl Parser<'_> {
             parts = pairs;
         }
         parts.pop().ok_or_else(|| self.unexpected())
+    }
+
+    /// A bare bool is a condition only alone (DIALECT §3): beside AND, OR and NOT something must be asked of it.
+    fn condition(&self, expr: &Expr) -> Result<(), SqlError> {
+        if is_condition(&expr.kind) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn boxed_above(&mut self, floor: u8) -> Result<Box<Expr>, SqlError> {
@@ -276,7 +288,9 @@ impl Parser<'_> {
             "false" => self.constant(ExprKind::Bool(false)),
             "not" => {
                 self.advance();
-                Ok(ExprKind::Unary(UnaryOp::Not, self.boxed_above(NOT)?))
+                let inner = self.boxed_above(NOT)?;
+                self.condition(&inner)?;
+                Ok(ExprKind::Unary(UnaryOp::Not, inner))
             }
             "case" => self.case(),
             "timestamp" if next == Kind::Text => {
@@ -516,6 +530,34 @@ impl Parser<'_> {
     /// A text in a place where only its contents matter.
     pub(super) fn peek_text(&self) -> Option<String> {
         (self.token.kind == Kind::Text).then(|| unquote(self.token.span.of(self.sql)).into_owned())
+    }
+}
+
+const fn is_condition(kind: &ExprKind) -> bool {
+    match kind {
+        ExprKind::Binary(op, ..) => matches!(
+            op,
+            BinaryOp::And
+                | BinaryOp::Or
+                | BinaryOp::Equal
+                | BinaryOp::NotEqual
+                | BinaryOp::Less
+                | BinaryOp::LessEqual
+                | BinaryOp::Greater
+                | BinaryOp::GreaterEqual
+                | BinaryOp::Like
+                | BinaryOp::NotLike
+                | BinaryOp::Match
+                | BinaryOp::NotMatch
+                | BinaryOp::Contains
+        ),
+        ExprKind::Unary(UnaryOp::Not, _)
+        | ExprKind::Between { .. }
+        | ExprKind::In { .. }
+        | ExprKind::InQuery { .. }
+        | ExprKind::IsNull { .. }
+        | ExprKind::Exists(_) => true,
+        _ => false,
     }
 }
 
