@@ -1,7 +1,7 @@
 //! The planner on a small catalog, run on SQLite.
 
-mod windows;
 mod values;
+mod windows;
 
 use rusqlite::Connection;
 use rusqlite::types::Value;

@@ -75,7 +75,8 @@ fn insert_takes_many_tables_with_all_that_belongs_to_them() {
 
 #[test]
 fn operators_bind_as_the_dialect_says() {
-    let Statement::Query(query) = parse("select a > 0 or b > 0 and not c = 1 + 2 * 3 | 4").unwrap() else {
+    let Statement::Query(query) = parse("select a > 0 or b > 0 and not c = 1 + 2 * 3 | 4").unwrap()
+    else {
         panic!("query expected");
     };
     let QueryBody::Select(select) = &query.body else {
