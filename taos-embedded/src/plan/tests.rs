@@ -7,6 +7,8 @@ use rusqlite::Connection;
 use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
+mod series;
+
 use super::*;
 use crate::sql::ast::Statement;
 

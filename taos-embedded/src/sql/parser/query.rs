@@ -109,14 +109,14 @@ impl Parser<'_> {
             self.expect(Kind::RParen)?;
         }
         if self.is_word("fill") {
-            select.fill = Some(self.fill_clause()?);
+            select.fill = Some(self.fill_clause(true)?);
         }
         select.window = self.window_clause()?;
         if select.fill.is_some() && select.window.is_some() {
             return Err(SqlError::unsupported("fill before a window"));
         }
         if matches!(select.window, Some(Window::Interval { .. })) && self.is_word("fill") {
-            select.fill = Some(self.fill_clause()?);
+            select.fill = Some(self.fill_clause(false)?);
         }
         if self.accept_word("group") {
             self.expect_word("by")?;
@@ -403,7 +403,8 @@ impl Parser<'_> {
         }
     }
 
-    fn fill_clause(&mut self) -> Result<Fill, SqlError> {
+    /// FILL of INTERP may name values for points without a row nearby, FILL of a window may not.
+    fn fill_clause(&mut self, of_points: bool) -> Result<Fill, SqlError> {
         self.advance();
         self.expect(Kind::LParen)?;
         let mode = match self.word().to_ascii_lowercase().as_str() {
@@ -420,9 +421,14 @@ impl Parser<'_> {
         };
         self.advance();
         let mut values = Vec::new();
+        let near = matches!(mode, FillMode::Prev | FillMode::Next | FillMode::Near);
         if matches!(mode, FillMode::Value | FillMode::ValueForced) {
             self.expect(Kind::Comma)?;
             values = self.expr_list()?;
+        } else if of_points && near {
+            if self.accept(Kind::Comma) {
+                values = self.expr_list()?;
+            }
         } else if self.accept(Kind::Comma) {
             return Err(SqlError::unsupported("values behind this mode of fill"));
         }
