@@ -65,6 +65,7 @@ pub(crate) fn in_list(
     list: &[Typed],
     negated: bool,
 ) -> Result<Typed, SqlError> {
+    refuse_unsure(value, list, negated)?;
     let mut uses = value.uses;
     // Items that ask the same form of the value share one IN.
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
@@ -94,6 +95,23 @@ pub(crate) fn in_list(
         return Ok(Typed::comparison("NULL".into(), uses));
     }
     Ok(Typed::comparison(format!("({})", parts.join(joint)), uses))
+}
+
+/// Refuses lists of which it is not known how the original takes them: it turns the items into the value's type.
+fn refuse_unsure(value: &Typed, list: &[Typed], negated: bool) -> Result<(), SqlError> {
+    if negated && list.iter().any(Typed::is_null) {
+        return Err(SqlError::unsupported("NOT IN with NULL in the list"));
+    }
+    let unsure = |item: &Typed| match &item.literal {
+        Some(Literal::Null) => false,
+        Some(Literal::Text(text)) if value.ty.is_integer() => text.parse::<i128>().is_err(),
+        Some(Literal::Float(number)) if value.ty.is_integer() => number.fract() != 0.0,
+        _ => value.ty.is_text() != item.ty.is_text() && value.ty.is_text(),
+    };
+    if list.iter().any(unsure) {
+        return Err(SqlError::unsupported("IN with an item of another kind"));
+    }
+    Ok(())
 }
 
 /// LIKE and MATCH.

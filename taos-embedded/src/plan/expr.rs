@@ -390,6 +390,8 @@ impl Planner<'_> {
             uses |= when.uses;
             conditions.push(if when.is_null() {
                 "0".to_owned()
+            } else if when.ty.is_text() {
+                format!("ifnull(td_leading_int({}) <> 0, 0)", when.sql)
             } else {
                 truth(&when)?
             });

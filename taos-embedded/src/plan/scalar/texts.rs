@@ -185,6 +185,7 @@ impl Call<'_> {
             "trim" if first.ty == Ty::NChar => of_raw(Ty::NChar, 4 * raw(first)),
             "replace" => self.replaced_type()?,
             "repeat" => match literal(1) {
+                Some(Literal::Null) => first,
                 Some(Literal::Integer(times)) => {
                     let times = i64::try_from((*times).clamp(1, 1 << 31)).unwrap_or(1);
                     of_raw(first.ty, raw(first).saturating_mul(times))
