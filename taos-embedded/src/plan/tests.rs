@@ -12,6 +12,8 @@ mod series;
 use super::*;
 use crate::sql::ast::Statement;
 
+mod scalars;
+
 struct Fake;
 
 fn column(name: &str, id: u32, ty: Ty, length: u32) -> ColumnInfo {

@@ -94,12 +94,20 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         int(at.checked_sub(at.checked_add(east)? % width))
     })?;
     calendar(connection)?;
-    strict(connection, "td_to_iso8601", 2, |args| {
-        time::iso8601(args.int(0)?, precision(args, 1)?, None).map(Value::Text)
-    })?;
-    strict(connection, "td_to_iso8601", 3, |args| {
-        time::iso8601(args.int(0)?, precision(args, 1)?, Some(args.text(2)?)).map(Value::Text)
-    })
+    for count in [2, 3] {
+        fallible(connection, "td_to_iso8601", count, |args| {
+            let (Some(at), Some(unit)) = (args.int(0), precision(args, 1)) else {
+                return Ok(None);
+            };
+            if at < 0 && at % unit.ticks_per_second() != 0 {
+                return Err(SqlError::unsupported(
+                    "to_iso8601 of a fraction of a second before 1970",
+                ));
+            }
+            Ok(time::iso8601(at, unit, args.text(2)).map(Value::Text))
+        })?;
+    }
+    Ok(())
 }
 
 /// Functions over what a clock shows; the last argument, the zone, may be missing.
