@@ -349,9 +349,8 @@ fn in_line(query: &Query, scope: &Scope) -> Option<bool> {
 
 fn check_state(state: &Expr, typed: &Typed, scope: &Scope) -> Result<(), SqlError> {
     let ty = typed.ty;
-    if !(ty.is_integer() || ty.is_text() || matches!(ty.ty, Ty::Bool | Ty::Json))
-        && !matches!(ty.ty, Ty::VarBinary | Ty::Geometry)
-    {
+    let sized = matches!(ty.ty, Ty::Json | Ty::VarBinary | Ty::Geometry);
+    if !(ty.is_integer() || ty.is_text() || ty.ty == Ty::Bool || sized) {
         return Err(SqlError::new(
             0x2628,
             "Only support STATE_WINDOW on integer/bool/varchar column",
