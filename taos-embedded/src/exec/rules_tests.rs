@@ -444,3 +444,80 @@ fn a_user_may_change_the_own_password_and_little_else() {
         0x0357
     );
 }
+
+fn rows(bed: &Bed, sql: &str) -> Vec<String> {
+    let answer = bed.session.execute(sql);
+    let crate::engine::Answer::Rows(mut rows) = answer.unwrap_or_else(|e| panic!("{sql}: {e}"))
+    else {
+        panic!("{sql}: no result");
+    };
+    let mut all = Vec::new();
+    while let Some(block) = rows.next_block().unwrap() {
+        all.extend(block.to_values().into_iter().map(|row| format!("{row:?}")));
+    }
+    all
+}
+
+#[test]
+fn show_create_writes_what_makes_the_same_table_again() {
+    let bed = bed();
+    let statements = [
+        "CREATE TABLE `a` (`ts` TIMESTAMP, `v` INT, `w` INT) COMMENT 'x' TTL 3 SMA(`v`)",
+        "CREATE TABLE `b` (`ts` TIMESTAMP, `k` INT COMPRESS 'zlib' LEVEL 'high' COMPOSITE KEY, `d` DECIMAL(9,2))",
+        "CREATE STABLE `c` (`ts` TIMESTAMP, `n` NCHAR(4)) TAGS (`g` GEOMETRY(64), `l` VARCHAR(8)) COMMENT ''",
+        "CREATE TABLE `d` USING `c` (`g`, `l`) TAGS (NULL, \"e\") COMMENT 'y' TTL 9",
+    ];
+    for sql in statements {
+        bed.run(sql);
+        let name = sql.split('`').nth(1).unwrap();
+        let shown = rows(&bed, &format!("show create table {name}"));
+        assert!(shown[0].contains(&format!("{sql:?}")), "{shown:?}");
+    }
+    let shown = rows(&bed, "show create database pd");
+    let text = shown[0].split("CREATE DATABASE `pd`").nth(1).unwrap();
+    let options = text.trim_end_matches(|c| c != '0' && c != 'h');
+    bed.run(&format!("CREATE DATABASE `again`{options}"));
+    assert_eq!(
+        rows(&bed, "show create database again")[0].replace("again", "pd"),
+        shown[0]
+    );
+}
+
+#[test]
+fn system_tables_answer_all_forms_of_show() {
+    let bed = bed();
+    for (sql, count) in [
+        ("show dnodes", 1),
+        ("show mnodes", 1),
+        ("show qnodes", 0),
+        ("show cluster", 1),
+        ("show cluster alive", 1),
+        ("show pd.alive", 1),
+        ("show pd.vgroups", 2),
+        ("show vnodes", 6),
+        ("show users", 1),
+        ("show user privileges", 1),
+        ("show functions", 0),
+        ("show topics", 0),
+        ("show consumers", 0),
+        ("show transactions", 0),
+        ("show indexes from t from pd", 0),
+        ("show local variables like 'time%'", 1),
+        ("show system databases", 2),
+        ("show user databases", 3),
+    ] {
+        assert_eq!(rows(&bed, sql).len(), count, "{sql}");
+    }
+    check(
+        &bed,
+        &[
+            ("show nosuch", 0x2600),
+            ("show users x", 0x2600),
+            ("show databases like 'p%'", 0x2600),
+            ("show nosuch.alive", 0x0388),
+            ("show nosuch.vgroups", 0x0388),
+            ("show streams", 0x0100),
+            ("show table distributed t", 0x0100),
+        ],
+    );
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Exec;
+use super::insert::check_table_name;
 use crate::catalog::{Catalog, Found, TableDef, Topic, byte_length};
 use crate::plan::{self, ColumnInfo};
 use crate::server::Emulated;
@@ -239,6 +240,7 @@ struct Source {
 impl Exec<'_> {
     pub(super) fn create_topic(&self, create: &CreateTopic) -> Result<u64, SqlError> {
         let name = create.name.name.clone();
+        check_table_name(&name)?;
         if self.catalog().topics.contains_key(&name) {
             return match create.if_not_exists {
                 true => Ok(0),

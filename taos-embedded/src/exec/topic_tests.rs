@@ -71,6 +71,11 @@ fn what_no_topic_can_carry_is_refused() {
         let sql = format!("create topic t {source}");
         assert_eq!(code(&bed, &sql), expected, "{sql}: {:x}", code(&bed, &sql));
     }
+    let long = "t".repeat(193);
+    assert_eq!(
+        code(&bed, &format!("create topic {long} as database d")),
+        0x2617
+    );
     assert_eq!(code(&bed, "drop topic t"), 0x03E1);
     assert_eq!(code(&bed, "drop topic if exists t"), 0);
     assert_eq!(code(&bed, "drop consumer group g on t"), 0x03E1);

@@ -220,6 +220,7 @@ impl Parser<'_> {
             }
             Kind::Text => OptionValue::Text(self.peek_text().unwrap_or_default()),
             Kind::Word => OptionValue::Word(text.to_ascii_lowercase()),
+            Kind::Quoted => OptionValue::Word(text.trim_matches('`').to_owned()),
             _ => return Err(self.unexpected()),
         };
         self.advance();
