@@ -20,6 +20,8 @@ use taos_ws::protocol::{BindTable, encode_fetch_raw_block, encode_query};
 use tokio_tungstenite::tungstenite::Message;
 
 const T0: i64 = 1_700_000_000_000;
+/// How long the first row of a sort may take.
+const SORTING: Duration = Duration::from_secs(300);
 /// Rows of one table in one statement.
 const ROWS: i64 = 1000;
 
@@ -137,7 +139,10 @@ fn history(tables: i64, rows: i64, most_start: Duration) {
         ("select _wstart, count(*), avg(f) from d.st interval(1m)", 0),
     ] {
         let begun = Instant::now();
-        let (found, bytes) = Ws::login(server.addr).read_all(sql);
+        let mut ws = Ws::login(server.addr);
+        let stream = ws.socket.get_ref();
+        stream.set_read_timeout(Some(SORTING)).unwrap();
+        let (found, bytes) = ws.read_all(sql);
         eprintln!(
             "{sql}: {found} rows, {} MiB in {:.1} s; the server has {} MiB",
             bytes >> 20,
