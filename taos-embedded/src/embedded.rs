@@ -270,7 +270,7 @@ impl EmbeddedBuilder {
         };
         match listener.local_addr() {
             Ok(addr) => {
-                tracing::info!(%addr, storage = ?self.storage, "ready");
+                tracing::info!(%addr, storage = ?self.storage, console = self.console, "ready");
                 let dsn = dsn(&user, password.as_deref(), addr);
                 report(Ok(Ready { addr, dsn }));
             }
@@ -348,7 +348,11 @@ impl EmbeddedBuilder {
             .map_err(|e| {
                 RawError::of(
                     ErrorKind::Connect,
-                    format!("cannot listen on {}: {e}", self.listen),
+                    format!(
+                        "cannot listen on {}: {e}; end what listens there, or choose another address \
+                         (port 0 takes a free one)",
+                        self.listen
+                    ),
                 )
                 .with_source(e)
             })?;
