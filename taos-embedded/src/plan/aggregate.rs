@@ -133,25 +133,10 @@ impl Planner<'_> {
             return Err(count_error(name));
         };
         let rest = typed.get(1..).unwrap_or_default();
-        let most = match name {
-            "percentile" => 11,
-            "apercentile" | "leastsquares" => 3,
-            "elapsed" => 2,
-            _ => 1,
-        };
-        let least = match name {
-            "percentile" | "apercentile" => 2,
-            "leastsquares" => 3,
-            _ => 1,
-        };
-        if typed.len() > most || typed.len() < least {
+        if !argument_counts(name).contains(&typed.len()) {
             return Err(count_error(name));
         }
-        let null_fits = matches!(
-            name,
-            "sum" | "avg" | "min" | "max" | "stddev" | "stddev_pop" | "var_pop" | "twa"
-        ) || matches!(name, "mode" | "hyperloglog");
-        if first.is_null() && !null_fits {
+        if first.is_null() && !takes_null(name) {
             return Err(type_error(name));
         }
         let column = matches!(
@@ -332,6 +317,25 @@ impl Planner<'_> {
             }
         })
     }
+}
+
+const fn argument_counts(name: &str) -> std::ops::RangeInclusive<usize> {
+    match name.as_bytes() {
+        b"percentile" => 2..=11,
+        b"apercentile" => 2..=3,
+        b"leastsquares" => 3..=3,
+        b"elapsed" => 1..=2,
+        _ => 1..=1,
+    }
+}
+
+/// Whether a bare NULL may stand where values are wanted.
+fn takes_null(name: &str) -> bool {
+    let numbers = matches!(
+        name,
+        "sum" | "avg" | "min" | "max" | "stddev" | "stddev_pop" | "var_pop" | "twa"
+    );
+    numbers || matches!(name, "mode" | "hyperloglog")
 }
 
 /// A group without rows is one row of NULL, which constants and tags must not see.

@@ -20,7 +20,7 @@ fn cell(sql: &str) -> Result<String, u32> {
         row.get::<_, Value>(0)
     });
     match value {
-        Ok(Value::Text(text)) => Ok(text),
+        Ok(Text(text)) => Ok(text),
         Ok(other) => Ok(format!("{other:?}")),
         Err(error) => {
             let text = error.to_string();
@@ -132,7 +132,7 @@ fn decimals_are_compared_exactly_but_beside_floats_and_texts_as_doubles() {
         (format!("{C} in (1000000000)"), 0),
         (format!("{C} in (1000000000, 0.5)"), 1),
         (
-            format!("cast('1.50' as decimal(4,2)) = cast('1.5' as decimal(38,1))"),
+            "cast('1.50' as decimal(4,2)) = cast('1.5' as decimal(38,1))".to_owned(),
             1,
         ),
         (format!("{C} between 0 and 18446744073709551615"), 1),
