@@ -106,21 +106,6 @@ impl Planner<'_> {
         inner.push(format!("{rank} AS gn"));
         let mut groups = keys.clone();
         groups.push(window.group.clone());
-        let forced = matches!(
-            parts.fill.mode,
-            FillMode::NullForced | FillMode::ValueForced
-        );
-        let partitions = if keys.is_empty() {
-            let condition = if forced {
-                String::new()
-            } else {
-                format!(" WHERE EXISTS (SELECT 1 FROM r{n})")
-            };
-            format!("SELECT 1 AS gn{condition}")
-        } else {
-            let names: Vec<String> = (0..keys.len()).map(|i| format!(", k{i}")).collect();
-            format!("SELECT gn{} FROM r{n} GROUP BY gn", names.concat())
-        };
         let listed: Vec<String> = columns
             .iter()
             .enumerate()
@@ -135,6 +120,7 @@ impl Planner<'_> {
             rows = parts.rows,
             groups = groups.join(", "),
             listed = listed.join(", "),
+            partitions = partitions(parts.fill.mode, keys.len(), n),
             grid = self.filled_grid(parts.interval)?,
         );
         self.cut(parts, &filled, &window.start)
@@ -285,6 +271,18 @@ impl Planner<'_> {
         }
         cast::as_type(self, &typed, ty)
     }
+}
+
+/// The partitions that are filled, as rows with their number `gn` and their keys.
+fn partitions(mode: FillMode, keys: usize, n: usize) -> String {
+    if keys > 0 {
+        let names: Vec<String> = (0..keys).map(|i| format!(", k{i}")).collect();
+        return format!("SELECT gn{} FROM r{n} GROUP BY gn", names.concat());
+    }
+    if matches!(mode, FillMode::NullForced | FillMode::ValueForced) {
+        return "SELECT 1 AS gn".to_owned();
+    }
+    format!("SELECT 1 AS gn WHERE EXISTS (SELECT 1 FROM r{n})")
 }
 
 fn wrong_count() -> SqlError {

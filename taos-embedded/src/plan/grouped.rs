@@ -14,7 +14,7 @@ use super::select::{Filter, Output};
 use super::types::{Typed, USES_TAGS};
 use super::windows::without_time;
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, FillMode, Query, Select};
+use crate::sql::ast::{Expr, ExprKind, FillMode, Query, Select, Window};
 
 /// What INTERVAL adds to a grouped SELECT.
 #[derive(Default)]
@@ -67,14 +67,6 @@ impl Planner<'_> {
         let mut typed = Vec::with_capacity(outputs.len());
         for output in &outputs {
             typed.push(self.expr(&output.expr, place)?);
-        }
-        if sliced.interval.is_some() {
-            // The server adds points at the bounds of such windows, found between the rows beside them.
-            for output in &outputs {
-                if calls(&output.expr, &["twa", "elapsed"]) {
-                    return Err(SqlError::unsupported("twa and elapsed with interval"));
-                }
-            }
         }
         let having = self.having(select, place, counting)?;
         let parts = GroupedSql {
@@ -401,9 +393,14 @@ fn check_window_functions(
     outputs: &[Output],
     typed: &[Typed],
 ) -> Result<(), SqlError> {
-    let (Some(_), Some(window)) = (&select.window, &grouping.window) else {
+    let (Some(kind), Some(window)) = (&select.window, &grouping.window) else {
         return Ok(());
     };
+    // The server adds points at the bounds of intervals, found between the rows beside them.
+    let between = |output: &Output| calls(&output.expr, &["twa", "elapsed"]);
+    if matches!(kind, Window::Interval { .. }) && outputs.iter().any(between) {
+        return Err(SqlError::unsupported("twa and elapsed with interval"));
+    }
     let state = window.state.as_ref();
     let found = outputs.iter().any(|output| contains(&output.expr))
         || select.having.as_ref().is_some_and(contains)
