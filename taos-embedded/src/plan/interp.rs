@@ -433,30 +433,11 @@ impl Planner<'_> {
             }
             groups.push(key.sql);
         }
-        let known = |constants: &[(String, ColType)], name: &str| {
-            constants.iter().any(|(known, _)| known == name)
-        };
+        let mut fixed = Fixed { constants, sql };
         if by_table || !scope.is_super() {
-            let named = scope.columns.iter().filter(|column| column.tag && by_table);
-            for column in named {
-                let used = select.items.iter().map(|item| &item.expr);
-                let used = used.chain(query_exprs(select));
-                let mentioned = used
-                    .into_iter()
-                    .any(|expr| any(expr, &|part| column_of(part) == Some(column.name.as_str())));
-                if mentioned && !known(&constants, &column.name) {
-                    let typed = scope.use_column(column);
-                    sql.push(format!("min({}) AS k{}", typed.sql, constants.len()));
-                    constants.push((column.name.clone(), column.ty));
-                }
-            }
-            let table = select.items.iter().any(|item| any(&item.expr, &is_tbname));
-            if table && !known(&constants, "tbname") && scope.table.is_some() {
-                let typed = scope.table_name()?;
-                sql.push(format!("min({}) AS k{}", typed.sql, constants.len()));
-                constants.push(("tbname".to_owned(), typed.ty));
-            }
+            fixed.of_table(select, scope, by_table)?;
         }
+        let Fixed { constants, mut sql } = fixed;
         let kinds: String = points.iter().map(|point| kind(point.value.ty.ty)).collect();
         let spec = format!(
             "{};{};{};{};{kinds}",
@@ -494,12 +475,42 @@ impl Planner<'_> {
     }
 }
 
-fn bad_range() -> SqlError {
-    SqlError::new(0x263B, "This FILL does not fit the RANGE")
+/// What is the same for all points of a series.
+struct Fixed {
+    constants: Vec<(String, ColType)>,
+    sql: Vec<String>,
 }
 
-fn query_exprs(select: &Select) -> impl Iterator<Item = &Expr> {
-    select.partition_by.iter().map(|item| &item.expr)
+impl Fixed {
+    fn add(&mut self, name: &str, typed: &Typed) {
+        if !self.constants.iter().any(|(known, _)| known == name) {
+            let at = self.constants.len();
+            self.sql.push(format!("min({}) AS k{at}", typed.sql));
+            self.constants.push((name.to_owned(), typed.ty));
+        }
+    }
+
+    /// The tags and the name of one subtable.
+    fn of_table(&mut self, select: &Select, scope: &Scope, by_table: bool) -> Result<(), SqlError> {
+        for column in scope.columns.iter().filter(|column| column.tag && by_table) {
+            let items = select.items.iter().chain(&select.partition_by);
+            let mentioned = items
+                .map(|item| &item.expr)
+                .any(|expr| any(expr, &|part| column_of(part) == Some(column.name.as_str())));
+            if mentioned {
+                self.add(&column.name, &scope.use_column(column));
+            }
+        }
+        let mut items = select.items.iter();
+        if scope.table.is_some() && items.any(|item| any(&item.expr, &is_tbname)) {
+            self.add("tbname", &scope.table_name()?);
+        }
+        Ok(())
+    }
+}
+
+fn bad_range() -> SqlError {
+    SqlError::new(0x263B, "This FILL does not fit the RANGE")
 }
 
 fn column(name: String, ty: ColType, sql: String) -> ScopeColumn {

@@ -1,6 +1,6 @@
 //! What may stand beside what, and the arguments of the functions over series (DIALECT §7).
 
-use taos_query::common::Ty;
+use taos_query::common::{Precision, Ty};
 
 use super::expr::{Place, real};
 use super::planner::Planner;
@@ -286,44 +286,8 @@ impl Planner<'_> {
                     ty,
                 )
             }
-            "derivative" => {
-                must_be_number(name, value)?;
-                let [unit, ignore] = series.rest else {
-                    return Err(count_error(name));
-                };
-                let ticks = match &unit.literal {
-                    Some(Literal::Duration(duration)) => duration
-                        .ticks(precision)
-                        .ok_or_else(|| SqlError::unsupported("derivative over months"))?,
-                    _ => i64::try_from(whole(name, unit)?).map_err(|_| range_error(name))?,
-                };
-                if ticks < 1 {
-                    return Err(range_error(name));
-                }
-                let ignore = choice(name, ignore, 1)?;
-                let (real, time) = (real(value)?, series.time()?);
-                (
-                    format!("td_derivative({real}, {time}, {ticks}, {ignore})"),
-                    double,
-                )
-            }
-            "csum" => {
-                must_be_number(name, value)?;
-                let time = series.time()?;
-                if value.ty.is_unsigned() {
-                    let sql = match value.ty.ty {
-                        Ty::UBigInt => value.sql.clone(),
-                        _ => format!("td_u64_from({})", value.sql),
-                    };
-                    (
-                        format!("td_csum({sql}, {time}, 1)"),
-                        ColType::fixed(Ty::UBigInt),
-                    )
-                } else {
-                    let ty = if value.ty.is_float() { double } else { bigint };
-                    (format!("td_csum({}, {time}, 0)", value.sql), ty)
-                }
-            }
+            "derivative" => (derivative(series, precision)?, double),
+            "csum" => running_sum(series)?,
             "mavg" => {
                 must_be_number(name, value)?;
                 let count = match series.rest {
@@ -391,6 +355,48 @@ impl Planner<'_> {
             "td_stateduration({value}, {time}, '{operator}', {operand}, {ticks})"
         ))
     }
+}
+
+fn derivative(series: &Series<'_>, precision: Precision) -> Result<String, SqlError> {
+    let name = series.name;
+    must_be_number(name, series.value)?;
+    let [unit, ignore] = series.rest else {
+        return Err(count_error(name));
+    };
+    let ticks = match &unit.literal {
+        Some(Literal::Duration(duration)) => duration
+            .ticks(precision)
+            .ok_or_else(|| SqlError::unsupported("derivative over months"))?,
+        _ => i64::try_from(whole(name, unit)?).map_err(|_| range_error(name))?,
+    };
+    if ticks < 1 {
+        return Err(range_error(name));
+    }
+    let ignore = choice(name, ignore, 1)?;
+    let (real, time) = (real(series.value)?, series.time()?);
+    Ok(format!("td_derivative({real}, {time}, {ticks}, {ignore})"))
+}
+
+/// `csum`, whose type depends on its argument's.
+fn running_sum(series: &Series<'_>) -> Result<(String, ColType), SqlError> {
+    let value = series.value;
+    must_be_number(series.name, value)?;
+    let time = series.time()?;
+    if value.ty.is_unsigned() {
+        let sql = match value.ty.ty {
+            Ty::UBigInt => value.sql.clone(),
+            _ => format!("td_u64_from({})", value.sql),
+        };
+        let ty = ColType::fixed(Ty::UBigInt);
+        return Ok((format!("td_csum({sql}, {time}, 1)"), ty));
+    }
+    let ty = if value.ty.is_float() {
+        Ty::Double
+    } else {
+        Ty::BigInt
+    };
+    let sql = format!("td_csum({}, {time}, 0)", value.sql);
+    Ok((sql, ColType::fixed(ty)))
 }
 
 /// Extras, where the value is, its type, which rows stay.
