@@ -266,7 +266,7 @@ impl Planner<'_> {
         }
         let value = real(first)?;
         Ok(match name {
-            "avg" => (format!("avg({value})"), double),
+            "avg" => (mean(first, &value), double),
             "spread" => (format!("(max({value}) - min({value}))"), double),
             "stddev" | "stddev_pop" | "var_pop" => {
                 let name = name.trim_end_matches("_pop");
@@ -420,9 +420,18 @@ fn sum(first: &Typed) -> Result<(String, ColType), SqlError> {
         _ if ty.is_integer() || first.is_null() => {
             (format!("sum({sql})"), ColType::fixed(Ty::BigInt))
         }
-        _ if ty.is_float() => (format!("sum({sql})"), ColType::fixed(Ty::Double)),
+        _ if ty.is_float() => (format!("td_real_sum({sql})"), ColType::fixed(Ty::Double)),
         _ => return Err(type_error("sum")),
     })
+}
+
+/// `avg` of a number: integers are summed as such, as long as 64 bits hold the sum.
+fn mean(first: &Typed, value: &str) -> String {
+    match first.ty.ty {
+        Ty::UBigInt => format!("td_u64_avg({})", first.sql),
+        _ if first.ty.is_integer() => format!("td_avg({})", first.sql),
+        _ => format!("td_avg({value})"),
+    }
 }
 
 fn percent(name: &str, point: &Typed) -> Result<f64, SqlError> {

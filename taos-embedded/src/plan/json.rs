@@ -95,10 +95,13 @@ pub(crate) fn compare(op: &str, left: &Typed, right: &Typed) -> Result<Typed, Sq
     Ok(Typed::comparison(raw, left.uses | right.uses))
 }
 
-/// Groups of a whole tag are not known.
+/// A whole tag is no key of groups.
 pub(crate) fn check_key(key: &Typed) -> Result<(), SqlError> {
     if key.ty.ty == Ty::Json && key.uses & USES_TAGS != 0 && !is_part(key) {
-        return Err(SqlError::unsupported("groups of a whole JSON tag"));
+        return Err(SqlError::new(
+            0x072E,
+            "Json not support in group/partition by",
+        ));
     }
     Ok(())
 }

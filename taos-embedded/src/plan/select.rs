@@ -323,6 +323,9 @@ impl Planner<'_> {
         let partition = self.partition_keys(select, place)?;
         let mut order = self.order(&query.order_by, &outputs, place)?;
         if select.distinct {
+            for value in &typed {
+                json::check_key(value)?;
+            }
             for item in &query.order_by {
                 self.selected(&item.expr, &outputs, &typed, place)?;
             }

@@ -11,7 +11,7 @@ use crate::exec::decimal::overflow;
 use crate::plan::decimal::to_bytes;
 use crate::sql::SqlError;
 
-fn flags() -> FunctionFlags {
+pub(super) fn flags() -> FunctionFlags {
     FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS
@@ -48,6 +48,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_aggregate_function("td_leastsquares", 3, flags(), LeastSquares)?;
     connection.create_aggregate_function("td_sum", 1, flags(), SignedSum)?;
     connection.create_aggregate_function("td_u64_sum", 1, flags(), UnsignedSum)?;
+    super::sums::register(connection)?;
     connection.create_aggregate_function("td_dec_sum", 1, flags(), DecimalSum)?;
     connection.create_aggregate_function("td_dec_avg", 3, flags(), DecimalMean)
 }

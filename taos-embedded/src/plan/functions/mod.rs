@@ -9,6 +9,7 @@ mod jsons;
 mod memory;
 mod numbers;
 mod series;
+mod sums;
 mod texts;
 mod times;
 mod windows;

@@ -106,7 +106,11 @@ fn doubles(connection: &Connection) -> rusqlite::Result<()> {
         })?;
     }
     strict(connection, "td_log", 2, |args| {
-        finite(args.real(0)?.ln() / args.real(1)?.ln())
+        let (value, base) = (args.real(0)?.ln(), args.real(1)?.ln());
+        if !base.is_finite() {
+            return Some(Value::Null);
+        }
+        finite(value / base)
     })?;
     strict(connection, "td_pow", 2, |args| {
         finite(args.real(0)?.powf(args.real(1)?))
