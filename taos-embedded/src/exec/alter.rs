@@ -34,10 +34,17 @@ const NO_SUCH_TAG: u32 = 0x036A;
 const TAG_EXISTS: u32 = 0x0369;
 const COLUMN_EXISTS: u32 = 0x036B;
 const UNKNOWN_TAG: u32 = 0x260E;
+const NO_SUCH_COLUMN: u32 = 0x036C;
 const STABLE_UNKNOWN: u32 = 0x0362;
+const BAD_STABLE_CHANGE: u32 = 0x03C2;
+const BAD_TABLE_ACTION: u32 = 0x0524;
 
 fn not_allowed(text: impl Into<String>) -> SqlError {
     SqlError::new(NOT_ALLOWED, text)
+}
+
+fn no_such_tag() -> SqlError {
+    SqlError::new(NO_SUCH_TAG, "Tag does not exist")
 }
 
 fn unknown_tag(name: &str) -> SqlError {
@@ -51,10 +58,36 @@ fn key_column() -> SqlError {
     )
 }
 
+/// What ALTER STABLE never does, whatever the table.
+fn check_stable_action(action: &AlterAction) -> Result<(), SqlError> {
+    match action {
+        AlterAction::SetTags { .. } => {
+            Err(not_allowed("Set tag value only available for child table"))
+        }
+        AlterAction::RenameColumn(..) => {
+            Err(not_allowed("Rename column only available for normal table"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Why ALTER STABLE cannot change a subtable or normal table so.
+fn not_a_stable(action: &AlterAction) -> SqlError {
+    match action {
+        AlterAction::DropColumn(_)
+        | AlterAction::DropTag(_)
+        | AlterAction::ModifyColumn(..)
+        | AlterAction::ModifyTag(..) => not_allowed("Table is not super table"),
+        _ => SqlError::new(STABLE_UNKNOWN, "STable not exist"),
+    }
+}
+
 /// A table's new definition, and the SQL that makes its tables fit.
 pub(super) struct Change {
     pub(super) def: TableDef,
     sql: String,
+    /// True where the statement names a subtable, whose columns are checked like a normal table's.
+    of_child: bool,
 }
 
 /// COMMENT and TTL are all that can be altered.
@@ -111,7 +144,12 @@ impl Change {
         Self {
             def,
             sql: String::new(),
+            of_child: false,
         }
+    }
+
+    fn is_super(&self) -> bool {
+        self.def.is_super() && !self.of_child
     }
 
     fn column(&self, name: &Ident) -> Result<(usize, ColumnInfo), SqlError> {
@@ -121,22 +159,33 @@ impl Change {
             .ok_or_else(|| SqlError::unknown_column(&name.name))
     }
 
-    fn tag(&self, name: &Ident) -> Result<(usize, ColumnInfo), SqlError> {
-        self.def
-            .tag(&name.name)
-            .map(|(at, c)| (at, c.clone()))
-            .ok_or_else(|| unknown_tag(&name.name))
+    /// The column that DROP and MODIFY COLUMN name: a tag of that name is seen, but too late.
+    fn named_column(&self, name: &Ident) -> Result<(usize, ColumnInfo), SqlError> {
+        let missing = || match self.def.tag(&name.name) {
+            Some(_) => SqlError::new(NO_SUCH_COLUMN, "Column does not exist"),
+            None => SqlError::unknown_column(&name.name),
+        };
+        let column = self.def.column(&name.name);
+        column.map(|(at, c)| (at, c.clone())).ok_or_else(missing)
+    }
+
+    /// The tag that DROP and MODIFY TAG name: a column of that name is seen, but too late.
+    fn named_tag(&self, name: &Ident) -> Result<(usize, ColumnInfo), SqlError> {
+        let missing = || match self.def.column(&name.name) {
+            Some(_) => no_such_tag(),
+            None => unknown_tag(&name.name),
+        };
+        let tag = self.def.tag(&name.name);
+        tag.map(|(at, c)| (at, c.clone())).ok_or_else(missing)
     }
 
     /// Refuses a name that a column or tag has.
     fn check_free(&self, name: &str) -> Result<(), SqlError> {
-        let is_super = self.def.is_super();
+        if !self.is_super() && (self.def.column(name).is_some() || self.def.tag(name).is_some()) {
+            return Err(duplicate());
+        }
         if self.def.column(name).is_some() {
-            return Err(if is_super {
-                SqlError::new(COLUMN_EXISTS, "Column already exists")
-            } else {
-                duplicate()
-            });
+            return Err(SqlError::new(COLUMN_EXISTS, "Column already exists"));
         }
         if self.def.tag(name).is_some() {
             return Err(SqlError::new(TAG_EXISTS, "Tag already exists"));
@@ -195,7 +244,10 @@ impl Change {
             }
             AlterAction::DropColumn(name) => self.drop_column(name),
             AlterAction::ModifyColumn(name, to) => {
-                let (at, column) = self.column(name)?;
+                if let Some((_, tag)) = self.def.tag(&name.name) {
+                    widened(tag, *to, false)?;
+                }
+                let (at, column) = self.named_column(name)?;
                 if column.composite_key {
                     return Err(key_column());
                 }
@@ -212,7 +264,7 @@ impl Change {
                 Ok(())
             }
             AlterAction::RenameColumn(from, to) => {
-                if self.def.is_super() {
+                if self.is_super() {
                     return Err(not_allowed("Rename column only available for normal table"));
                 }
                 check_column_name(&to.name)?;
@@ -222,7 +274,7 @@ impl Change {
                 Ok(())
             }
             AlterAction::Options(options) => self.options(options),
-            _ if !self.def.is_super() => Err(not_allowed("Table is not a super table")),
+            _ if !self.is_super() => Err(not_allowed("Table is not a super table")),
             _ => self.apply_to_tags(action),
         }
     }
@@ -249,25 +301,26 @@ impl Change {
                 return Err(one_json_tag());
             }
             AlterAction::DropTag(name) => {
-                let (at, tag) = self.tag(name)?;
-                if self.def.tags.len() == 1 {
+                let found = self.named_tag(name);
+                if self.def.tags.len() == 1 && !matches!(&found, Err(e) if e.code == UNKNOWN_TAG) {
                     return Err(not_allowed("the only tag cannot be dropped"));
                 }
+                let (at, tag) = found?;
                 self.alter_tags(&format!("DROP COLUMN g{}", tag.id));
                 self.def.tags = without(&self.def.tags, at);
             }
             AlterAction::ModifyTag(name, to) => {
-                let found = self.tag(name);
-                let (at, tag) = found.map_err(|_| SqlError::unknown_column(&name.name))?;
+                if let Some((_, column)) = self.def.column(&name.name) {
+                    widened(column, *to, true)?;
+                }
+                let (at, tag) = self.named_tag(name)?;
                 let length = widened(&tag, *to, true)?;
                 self.def.tags = changed(&self.def.tags, at, |t| t.length = length);
                 check_tags_length(&self.def.tags)?;
             }
             AlterAction::RenameTag(from, to) => {
                 check_column_name(&to.name)?;
-                let found = self.tag(from);
-                let (at, _) =
-                    found.map_err(|_| SqlError::new(NO_SUCH_TAG, "Tag does not exist"))?;
+                let (at, _) = self.def.tag(&from.name).ok_or_else(no_such_tag)?;
                 self.check_free(&to.name)?;
                 self.def.tags = changed(&self.def.tags, at, |t| t.name = to.name.clone());
             }
@@ -277,7 +330,16 @@ impl Change {
     }
 
     fn drop_column(&mut self, name: &Ident) -> Result<(), SqlError> {
-        let (at, column) = self.column(name)?;
+        let last = self.def.columns.len() == 2;
+        let no_more = || SqlError::new(LAST_COLUMN, "No columns can be dropped");
+        if last && !self.is_super() {
+            return Err(no_more());
+        }
+        let (at, column) = self.named_column(name)?;
+        if at == 0 && self.is_super() {
+            let text = "Invalid stable alter options: the time column stays";
+            return Err(SqlError::new(BAD_STABLE_CHANGE, text));
+        }
         if at == 0 {
             return Err(SqlError::new(
                 TIME_COLUMN,
@@ -287,8 +349,8 @@ impl Change {
         if column.composite_key {
             return Err(key_column());
         }
-        if self.def.columns.len() == 2 {
-            return Err(SqlError::new(LAST_COLUMN, "No columns can be dropped"));
+        if last {
+            return Err(no_more());
         }
         self.alter_data(&format!("DROP COLUMN {}", column_name(&column, false)));
         self.def.columns = without(&self.def.columns, at);
@@ -297,7 +359,7 @@ impl Change {
     }
 
     fn options(&mut self, options: &[SqlOption]) -> Result<(), SqlError> {
-        if self.def.is_super() && options.iter().any(|o| o.name == "ttl") {
+        if self.is_super() && options.iter().any(|o| o.name == "ttl") {
             return Err(not_allowed("a super table has no TTL, its subtables may"));
         }
         let options = altered_options(options)?;
@@ -322,17 +384,20 @@ impl Change {
 impl Exec<'_> {
     pub(super) fn alter_table(&self, alter: &AlterTable) -> Result<u64, SqlError> {
         let (db, name) = self.writable_object(&alter.name)?;
+        if alter.stable {
+            check_stable_action(&alter.action)?;
+        }
         let found = match self.catalog().find(&db, &name)? {
             Some(found) => found,
             None => return Err(SqlError::unknown_table()),
         };
+        if alter.stable && !matches!(found, Found::Super(_)) {
+            return Err(not_a_stable(&alter.action));
+        }
         let def = match found {
             Found::Child(child, def) => return self.alter_child(db, child, def, &alter.action),
             Found::Super(def) | Found::Normal(def) => def,
         };
-        if alter.stable && !def.is_super() {
-            return Err(SqlError::new(STABLE_UNKNOWN, "STable not exist"));
-        }
         let mut change = Change::new(def);
         change.apply(&alter.action)?;
         self.check_stored_columns(change.def.columns.len())?;
@@ -386,7 +451,13 @@ impl Exec<'_> {
                     new.ttl = ttl;
                 }
             }
-            _ => return Err(not_allowed("Table is not a super table or a normal table")),
+            _ => {
+                let mut change = Change::new(def);
+                change.of_child = true;
+                change.apply(action)?;
+                let text = "Invalid table action: a subtable has the columns of its super table";
+                return Err(SqlError::new(BAD_TABLE_ACTION, text));
+            }
         }
         let (def_id, version, now) = (def.id, def.version, self.now);
         self.store().write(move |write| {
@@ -428,11 +499,14 @@ impl Exec<'_> {
             now: self.now,
             zone: self.zone,
         };
-        let mut cells = Vec::with_capacity(tags.len());
+        let mut cells: Vec<(ColumnInfo, Value)> = Vec::with_capacity(tags.len());
         for (name, value) in tags {
             let (_, tag) = def
                 .tag(&name.name)
                 .ok_or_else(|| not_allowed(format!("Invalid tag name: {}", name.name)))?;
+            if cells.iter().any(|(set, _)| set.id == tag.id) {
+                return Err(SqlError::unsupported("setting a tag twice"));
+            }
             cells.push((tag.clone(), reading.convert(value, tag)?));
         }
         Ok(cells)
