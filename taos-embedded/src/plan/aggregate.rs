@@ -4,7 +4,7 @@ use taos_query::common::Ty;
 
 use super::expr::{Place, real};
 use super::histogram::AGGREGATE;
-use super::planner::{Grouping, Planner};
+use super::planner::{Grouping, Planner, WindowSql};
 use super::scalar::{count_error, type_error, value_error};
 use super::time::tick;
 use super::types::{ColType, Literal, Typed};
@@ -230,7 +230,11 @@ impl Planner<'_> {
                     return Err(not_primary(name));
                 }
                 let unit = elapsed_unit(rest.first(), place)?;
-                let ticks = format!("CAST(max({sql}) - min({sql}) AS REAL)");
+                let window = place.grouping.and_then(|grouping| grouping.window.as_ref());
+                let ticks = match window {
+                    Some(window) if window.sliced => elapsed_in(window, &sql),
+                    _ => format!("CAST(max({sql}) - min({sql}) AS REAL)"),
+                };
                 let own = tick(place.scope.precision);
                 let scaled = if unit == own {
                     ticks
@@ -455,6 +459,16 @@ fn percent(name: &str, point: &Typed) -> Result<f64, SqlError> {
 
 fn range_error(name: &str) -> SqlError {
     SqlError::new(0x2811, format!("Invalid parameter range : {name}"))
+}
+
+/// How long an interval runs: from its bounds, but the first begins with the first row and the last ends with the last.
+fn elapsed_in(window: &WindowSql, time: &str) -> String {
+    let (start, end) = (&window.start, &window.end);
+    format!(
+        "CAST(CASE WHEN max({time}) = {end} - 1 OR row_number() OVER (ORDER BY {start} DESC) = 1 \
+         THEN max({time}) ELSE {end} END - CASE WHEN row_number() OVER (ORDER BY {start}) = 1 \
+         THEN min({time}) ELSE {start} END AS REAL)"
+    )
 }
 
 /// `elapsed` knows the time of the rows only.

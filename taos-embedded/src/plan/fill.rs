@@ -10,7 +10,7 @@ use super::cast;
 use super::clauses::{as_key, by_alias, direction, limited, no_groups, position};
 use super::expr::Place;
 use super::interval::{Interval, Length};
-use super::planner::Planner;
+use super::planner::{Grouping, Planner, WindowSql};
 use super::range::TimeRange;
 use super::select::Output;
 use super::types::{ColType, Typed};
@@ -237,13 +237,61 @@ impl Planner<'_> {
                 };
                 columns.push(filled_value(parts.fill.mode, index, typed.ty, value, n)?);
             } else {
-                columns.push(unfilled(parts, &output.expr, typed, n)?);
+                columns.push(self.unfilled(parts, &output.expr, typed, n)?);
             }
         }
         if values.next().is_some() {
             return Err(wrong_count());
         }
         Ok(columns)
+    }
+
+    /// A column without aggregates: of the window's own columns and constants, or a key of the partition.
+    fn unfilled(
+        &mut self,
+        parts: &Filled<'_>,
+        expr: &Expr,
+        typed: &Typed,
+        n: usize,
+    ) -> Result<String, SqlError> {
+        let keys = parts.place.grouping.map(|grouping| &grouping.keys);
+        let key = keys.and_then(|keys| keys.iter().position(|key| key.sql == typed.sql));
+        if let Some(at) = key {
+            return Ok(format!("p{n}.k{at}"));
+        }
+        if typed.uses != 0 {
+            return Err(SqlError::unsupported(
+                "an expression over columns or tags beside fill",
+            ));
+        }
+        let duration = any(
+            expr,
+            &|part| matches!(&part.kind, ExprKind::Column { name, .. } if name.name == "_wduration"),
+        );
+        if duration && parts.interval.slides() {
+            return Err(SqlError::unsupported(
+                "_wduration of filled sliding windows",
+            ));
+        }
+        // The expression is computed beside the filled windows, so it sees theirs.
+        let start = format!("w{n}.ws");
+        let grouping = Grouping {
+            window: Some(WindowSql {
+                end: parts.interval.end(&start),
+                duration: parts.interval.duration(&start),
+                group: start.clone(),
+                start,
+                having: None,
+                state: None,
+                sliced: true,
+            }),
+            ..Grouping::default()
+        };
+        let place = Place {
+            grouping: Some(&grouping),
+            ..parts.place
+        };
+        Ok(self.expr(expr, place)?.sql)
     }
 
     /// A value of FILL in the type of its column.
@@ -287,39 +335,6 @@ fn partitions(mode: FillMode, keys: usize, n: usize) -> String {
 
 fn wrong_count() -> SqlError {
     SqlError::new(0x2605, "Filled values number mismatch")
-}
-
-/// A column without aggregates: the window's own, a key of the partition or a constant.
-fn unfilled(parts: &Filled<'_>, expr: &Expr, typed: &Typed, n: usize) -> Result<String, SqlError> {
-    let start = format!("w{n}.ws");
-    if let ExprKind::Column { name, .. } = &expr.kind {
-        match name.name.as_str() {
-            "_wstart" => return Ok(start),
-            "_wend" => return Ok(parts.interval.end(&start)),
-            "_wduration" if parts.interval.slides() => {
-                return Err(SqlError::unsupported(
-                    "_wduration of filled sliding windows",
-                ));
-            }
-            "_wduration" => return Ok(parts.interval.duration(&start)),
-            _ => {}
-        }
-    }
-    let keys = parts.place.grouping.map(|grouping| &grouping.keys);
-    let key = keys.and_then(|keys| keys.iter().position(|key| key.sql == typed.sql));
-    if let Some(at) = key {
-        return Ok(format!("p{n}.k{at}"));
-    }
-    let window = any(
-        expr,
-        &|part| matches!(&part.kind, ExprKind::Column { name, .. } if name.name.starts_with("_w")),
-    );
-    if typed.uses == 0 && !window {
-        return Ok(typed.sql.clone());
-    }
-    Err(SqlError::unsupported(
-        "an expression over window columns or tags beside fill",
-    ))
 }
 
 /// A column with aggregates.

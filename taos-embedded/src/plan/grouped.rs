@@ -14,7 +14,7 @@ use super::select::{Filter, Output};
 use super::types::{Typed, USES_TAGS};
 use super::windows::without_time;
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, FillMode, Query, Select, Window};
+use crate::sql::ast::{Expr, ExprKind, FillMode, Query, Select};
 
 /// What INTERVAL adds to a grouped SELECT.
 #[derive(Default)]
@@ -100,6 +100,9 @@ impl Planner<'_> {
             }
         };
         check_window_functions(select, query, &grouping, &outputs, &typed)?;
+        if let Some(interval) = &sliced.interval {
+            check_bounds(&parts, interval, &outputs)?;
+        }
         let start = grouping.window.as_ref().map(|window| window.start.clone());
         Ok(Planned {
             sql,
@@ -385,6 +388,33 @@ fn newest(select: &Select, grouping: &Grouping, outputs: &[Output]) -> bool {
             .any(|output| calls(&output.expr, &["last_row"]))
 }
 
+/// The server adds points at the bounds of intervals, found between the rows beside them. For `elapsed` over one table
+/// they are the bounds themselves.
+fn check_bounds(
+    parts: &GroupedSql<'_>,
+    interval: &Interval,
+    outputs: &[Output],
+) -> Result<(), SqlError> {
+    let outputs = outputs.iter().map(|output| &output.expr);
+    let order = parts.query.order_by.iter().map(|item| &item.expr);
+    let exprs: Vec<&Expr> = outputs.chain(order).chain(&parts.select.having).collect();
+    let has = |name: &str| exprs.iter().any(|expr| calls(expr, &[name]));
+    if has("twa") {
+        return Err(SqlError::unsupported("twa with interval"));
+    }
+    let scope = parts.scope;
+    let one_table = scope.table.is_some() && scope.from.is_none() && !scope.is_super();
+    let plain = one_table
+        && !parts.grouping.written
+        && !interval.slides()
+        && !parts.select.distinct
+        && parts.select.having.is_none();
+    if has("elapsed") && !plain {
+        return Err(SqlError::unsupported("elapsed with interval of this form"));
+    }
+    Ok(())
+}
+
 /// A window needs an aggregate somewhere, or its state.
 fn check_window_functions(
     select: &Select,
@@ -393,14 +423,9 @@ fn check_window_functions(
     outputs: &[Output],
     typed: &[Typed],
 ) -> Result<(), SqlError> {
-    let (Some(kind), Some(window)) = (&select.window, &grouping.window) else {
+    let Some(window) = &grouping.window else {
         return Ok(());
     };
-    // The server adds points at the bounds of intervals, found between the rows beside them.
-    let between = |output: &Output| calls(&output.expr, &["twa", "elapsed"]);
-    if matches!(kind, Window::Interval { .. }) && outputs.iter().any(between) {
-        return Err(SqlError::unsupported("twa and elapsed with interval"));
-    }
     let state = window.state.as_ref();
     let found = outputs.iter().any(|output| contains(&output.expr))
         || select.having.as_ref().is_some_and(contains)

@@ -132,6 +132,7 @@ impl Interval {
             start,
             having: None,
             state: None,
+            sliced: true,
         }
     }
 }
@@ -276,6 +277,13 @@ fn offset_of(
     }
 }
 
+fn too_narrow() -> SqlError {
+    SqlError::new(
+        0x2632,
+        "sliding value can not less than 1% of interval value",
+    )
+}
+
 fn sliding_of(length: Length, sliding: Width, precision: Precision) -> Result<i64, SqlError> {
     let Some(step) = Planner::ticks(sliding, precision)? else {
         return Err(SqlError::new(
@@ -287,10 +295,7 @@ fn sliding_of(length: Length, sliding: Width, precision: Precision) -> Result<i6
         return Err(SqlError::unsupported("sliding windows of months"));
     };
     if step < 1 || width / step > 100 {
-        return Err(SqlError::new(
-            0x2632,
-            "sliding value can not less than 1% of interval value",
-        ));
+        return Err(too_narrow());
     }
     if step > width {
         return Err(SqlError::new(
@@ -298,12 +303,17 @@ fn sliding_of(length: Length, sliding: Width, precision: Precision) -> Result<i6
             "sliding value no larger than the interval value",
         ));
     }
-    // The server has a least step of 10 ms, counted in the unit that is written.
-    let least = match sliding {
-        Width::Ticks(_) => 10_000_000 / tick(precision),
+    // The server has a least step of 10 ms; whether it counts it in the unit of the database or in the one that is
+    // written is not known.
+    let ours = 10_000_000 / tick(precision);
+    let written = match sliding {
+        Width::Ticks(_) => ours,
         Width::Duration(duration) => 10_000_000 / duration.unit.nanoseconds().unwrap_or(i64::MAX),
     };
-    if step < least && step != width {
+    if step < ours.min(written) {
+        return Err(too_narrow());
+    }
+    if step < ours.max(written) {
         return Err(SqlError::unsupported("sliding below 10 milliseconds"));
     }
     Ok(step)

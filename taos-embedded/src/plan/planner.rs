@@ -49,6 +49,8 @@ pub(crate) struct WindowSql {
     pub(crate) having: Option<String>,
     /// The state of STATE_WINDOW, the same for all rows of a window.
     pub(crate) state: Option<String>,
+    /// INTERVAL, whose windows have bounds of their own and not those of their rows.
+    pub(crate) sliced: bool,
 }
 
 /// How rows are put together for aggregates.

@@ -488,5 +488,6 @@ fn per_row(row: &str) -> WindowSql {
         group: row.to_owned(),
         having: None,
         state: None,
+        sliced: false,
     }
 }

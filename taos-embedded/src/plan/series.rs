@@ -5,7 +5,7 @@
 
 use taos_query::common::Ty;
 
-use super::aggregate::{any, calls, is_aggregate};
+use super::aggregate::{any, is_aggregate};
 use super::derived::Wanted;
 use super::expr::Place;
 use super::planner::{Planned, Planner};
@@ -15,9 +15,7 @@ use super::select::Filter;
 use super::series_rules::{Class, Rules, class, mixed};
 use super::types::ColType;
 use crate::sql::SqlError;
-use crate::sql::ast::{
-    Expr, ExprKind, Ident, Limit, OrderItem, Query, Select, SelectItem, Span, Window,
-};
+use crate::sql::ast::{Expr, ExprKind, Ident, Limit, OrderItem, Query, Select, SelectItem, Span};
 
 /// One call, planned: a value beside each row, and which rows it leaves in.
 pub(super) struct Call {
@@ -51,13 +49,6 @@ pub(super) enum Value {
 impl Planner<'_> {
     /// Refuses functions over series where they may not stand.
     pub(super) fn misplaced_series(&self, select: &Select) -> Result<(), SqlError> {
-        let between = |expr: &Expr| calls(expr, &["twa", "elapsed"]);
-        if matches!(select.window, Some(Window::Interval { .. }))
-            && select.items.iter().any(|item| between(&item.expr))
-        {
-            // the bounds of the windows count as rows there
-            return Err(SqlError::unsupported("twa and elapsed in intervals"));
-        }
         let find = |expr: &Expr, multi: bool| {
             any(expr, &|part| match class_of(part) {
                 Some(Class::Multi) => multi,

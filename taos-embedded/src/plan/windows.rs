@@ -4,6 +4,7 @@
 
 use taos_query::common::{Precision, Ty};
 
+use super::aggregate::{any, is_aggregate};
 use super::derived::Wanted;
 use super::expr::{Place, condition};
 use super::planner::{Planner, WindowSql};
@@ -92,6 +93,7 @@ impl Planner<'_> {
             group: made.group,
             having: (!having.is_empty()).then(|| having.join(" AND ")),
             state: made.state,
+            sliced: false,
         };
         Ok(Some((rows, window)))
     }
@@ -157,11 +159,14 @@ impl Planner<'_> {
         let typed = self.expr(state, Place::rows(rows.scope))?;
         check_state(state, &typed, rows.scope)?;
         let least = least(true_for, rows.scope.precision)?;
-        let scope = self.numbered(rows, &[format!("td_state({}){over}", typed.sql)]);
+        let mut extra = vec![format!("td_state({}){over}", typed.sql)];
+        let having = rows.doubtful_nulls(&typed.sql, &over, least.is_some(), &mut extra);
+        let scope = self.numbered(rows, &extra);
         let key = self.expr(state, Place::rows(&scope))?;
         let made = Made {
             sparse: true,
             state: Some(key.sql),
+            having: having.map(|having| having.replace("{}", &format!("s{}", scope.number))),
             least,
             ..Made::of(&scope)
         };
@@ -178,7 +183,7 @@ impl Planner<'_> {
         let over = self.over_rows(rows, time)?;
         let mut flags = Vec::new();
         for expr in [start, end] {
-            if super::any_part(
+            if any(
                 expr,
                 &|part| matches!(&part.kind, ExprKind::Column { name, .. } if name.name.starts_with("_w")),
             ) {
@@ -232,14 +237,17 @@ impl Planner<'_> {
             tags: rows.filter.tags.clone(),
             rows: rows.filter.rows.clone(),
         };
-        if let [column] = columns {
+        let mut known = Vec::new();
+        for column in columns {
             if !matches!(column.kind, ExprKind::Column { .. }) {
                 return Err(SqlError::syntax(column.span.rest(self.sql)));
             }
             let typed = self.expr(column, Place::rows(rows.scope))?;
-            filter.rows.push(format!("{} IS NOT NULL", typed.sql));
-        } else if !columns.is_empty() {
-            return Err(SqlError::unsupported("count_window by several columns"));
+            known.push(format!("{} IS NOT NULL", typed.sql));
+        }
+        if !known.is_empty() {
+            // One of the columns is enough.
+            filter.rows.push(format!("({})", known.join(" OR ")));
         }
         let number = format!("row_number(){over} - 1");
         let scope = self.derived(rows.scope, &filter, rows.wanted, &[number]);
@@ -307,6 +315,56 @@ impl Rows<'_> {
         let time = self.scope.time.clone();
         time.ok_or_else(|| without_time(self.select, self.scope))
     }
+}
+
+impl Rows<'_> {
+    /// A condition on windows of states that refuses those where the server takes rows of NULL for rows of the window: it
+    /// counts the rows of a window and then takes as many in a line, and the last window ends with the last row.
+    /// `{}` stands for the source that has the columns `extra`.
+    fn doubtful_nulls(
+        &self,
+        state: &str,
+        over: &str,
+        lasting: bool,
+        extra: &mut Vec<String>,
+    ) -> Option<String> {
+        let items = self.select.items.iter().map(|item| &item.expr);
+        let exprs: Vec<&Expr> = items.chain(&self.select.having).collect();
+        let mut parts = Vec::new();
+        if exprs.iter().any(|expr| any(expr, &takes_values)) {
+            let column = format!("{{}}.x{}", extra.len());
+            extra.push(format!("row_number(){over}"));
+            parts.push(format!(
+                "td_unsure(max({column}) - min({column}) >= count(*), \
+                 'aggregates of state windows with rows of NULL between')"
+            ));
+        }
+        if lasting || exprs.iter().any(|expr| any(expr, &shows_the_end)) {
+            let behind = over.replace(
+                "ROWS UNBOUNDED PRECEDING",
+                "ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING",
+            );
+            let column = format!("{{}}.x{}", extra.len());
+            extra.push(format!(
+                "count({state}){behind} = 0 AND count(*){behind} > 0"
+            ));
+            parts.push(format!(
+                "td_unsure(max({column}), 'the end of a state window before rows of NULL')"
+            ));
+        }
+        (!parts.is_empty()).then(|| parts.join(" AND "))
+    }
+}
+
+/// Aggregates that look at more than the number of rows.
+fn takes_values(part: &Expr) -> bool {
+    matches!(&part.kind, ExprKind::Function { name, args, .. } if is_aggregate(name)
+        && !(name == "count" && matches!(args.as_slice(), [Expr { kind: ExprKind::Wildcard(_), .. }])))
+}
+
+fn shows_the_end(part: &Expr) -> bool {
+    matches!(&part.kind, ExprKind::Column { name, .. }
+        if matches!(name.name.as_str(), "_wend" | "_wduration"))
 }
 
 /// The error for windows over rows that have no time.

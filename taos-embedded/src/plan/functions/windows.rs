@@ -195,6 +195,14 @@ fn window_of_months(args: &Args<'_>) -> Result<Option<Value>, SqlError> {
     Ok(before.map(|start| Value::Integer(moved(start))))
 }
 
+/// A doubt and its name: refuses where the doubt is true.
+fn unsure(args: &Args<'_>) -> Result<Option<Value>, SqlError> {
+    match (args.int(0), args.text(1)) {
+        (Some(0), _) => Ok(Some(Value::Integer(1))),
+        (_, name) => Err(SqlError::unsupported(name.unwrap_or("windows in doubt"))),
+    }
+}
+
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
@@ -213,6 +221,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_scalar_function("td_fill_linear", 8, flags, |context| {
         linear(&Args { context }).map_err(refused)
     })?;
+    fallible(connection, "td_unsure", 2, unsure)?;
     for count in [4, 5] {
         fallible(connection, "td_window_months", count, window_of_months)?;
     }

@@ -310,7 +310,6 @@ fn counted_windows_have_so_many_rows_and_the_last_the_rest() {
         ("select count(*) from s count_window(3, 4)", 9797),
         ("select count(*) from s count_window(-3)", 9728),
         ("select count(*) from s count_window(3, x)", 9730),
-        ("select count(*) from s count_window(3, v, ss)", UNSUPPORTED),
     ]);
 }
 
@@ -534,10 +533,6 @@ fn fills_without_bounds_or_with_wrong_values_are_refused() {
             "select count(*) from s where ts > 0 and ts < 90 interval(1s) fill(prev) having count(*) > 1",
             UNSUPPORTED,
         ),
-        (
-            "select _wstart + 1s, count(*) from s where ts > 0 and ts < 90 interval(1s) fill(prev)",
-            UNSUPPORTED,
-        ),
     ]);
 }
 
@@ -560,4 +555,68 @@ fn days_begin_at_the_zones_midnight_with_offset_sliding_and_fill() {
         ),
         format!("{} 0; {} 12; {} 0", at(-24), at(0), at(24))
     );
+}
+
+#[test]
+fn elapsed_runs_from_bound_to_bound_but_not_beyond_the_first_and_the_last_row() {
+    answers(&[
+        (
+            "select _wstart, elapsed(ts, 1s) from s where v > 10 interval(1m)",
+            "0 50; 60s 60; 180s 60; 300s 1",
+        ),
+        (
+            "select elapsed(ts, 1s) from s interval(1m) order by _wstart desc limit 2",
+            "1; 60",
+        ),
+    ]);
+    refuses(&[
+        ("select elapsed(ts) from m interval(1m)", UNSUPPORTED),
+        ("select twa(v) from s interval(1m)", UNSUPPORTED),
+        (
+            "select elapsed(ts) from s interval(1m) sliding(30s)",
+            UNSUPPORTED,
+        ),
+    ]);
+}
+
+#[test]
+fn state_windows_around_rows_of_null_show_only_what_is_sure() {
+    for sql in [
+        "select sum(v) from s state_window(st)",
+        "select _wend, count(*) from s where ts < 80000 state_window(ss)",
+    ] {
+        let answer = run(sql, None);
+        assert!(
+            answer.is_err_and(|text| text.contains("state window")),
+            "{sql}"
+        );
+    }
+    answers(&[
+        (
+            "select ok, sum(v) from s where ts < 40000 state_window(ok)",
+            "1 22; 0 26",
+        ),
+        (
+            "select ss, count(*) from s where ts < 80000 state_window(ss)",
+            "on 4; off 2",
+        ),
+    ]);
+}
+
+#[test]
+fn columns_of_counted_windows_sliding_and_expressions_beside_fill() {
+    answers(&[
+        (
+            "select sum(v) from s count_window(3, v, d)",
+            "33; 44; 40; 73",
+        ),
+        (
+            "select _wstart + 1s, sum(v) from s where ts >= 60000 and ts < 240000 interval(1m) fill(null)",
+            "61s 42; 121s -; 181s 36",
+        ),
+    ]);
+    refuses(&[
+        ("select count(*) from s interval(20a) sliding(5a)", 9778),
+        ("select count(*) from s interval(20a) sliding(20u)", 9778),
+    ]);
 }
