@@ -3,7 +3,7 @@
 use taos_query::common::Ty;
 
 use super::ResultColumn;
-use super::scope::{Scope, ScopeColumn};
+use super::scope::{Scope, ScopeColumn, is_tbname};
 use super::select::Output;
 use super::types::Typed;
 use crate::sql::ast::{
@@ -120,6 +120,24 @@ pub(super) fn as_key(sql: &str) -> String {
     }
 }
 
+/// What a key of GROUP BY or PARTITION BY means: a position, a column, or else an alias.
+pub(super) fn group_key<'e>(
+    expr: &'e Expr,
+    outputs: &'e [Output],
+    scope: &Scope,
+) -> Result<&'e Expr, SqlError> {
+    let at = position(expr, outputs.len())?.or_else(|| match &expr.kind {
+        ExprKind::Column { table: None, name }
+            if !is_tbname(expr) && scope.column(&name.name).ok().flatten().is_none() =>
+        {
+            by_alias(expr, outputs)
+        }
+        _ => None,
+    });
+    let output = at.and_then(|at| outputs.get(at));
+    Ok(output.map_or(expr, |output| &output.expr))
+}
+
 pub(super) fn by_alias(expr: &Expr, outputs: &[Output]) -> Option<usize> {
     let ExprKind::Column { table: None, name } = &expr.kind else {
         return None;
@@ -129,19 +147,21 @@ pub(super) fn by_alias(expr: &Expr, outputs: &[Output]) -> Option<usize> {
         .position(|output| output.alias.as_ref() == Some(&name.name))
 }
 
-/// The one item of the result that a name means; in a join the name alone may be ambiguous among the columns.
-pub(super) fn by_name(expr: &Expr, outputs: &[Output]) -> Result<Option<usize>, SqlError> {
+/// The items of the result that a bare name in ORDER BY means, before any column of the tables.
+pub(super) fn by_name(expr: &Expr, outputs: &[Output]) -> Vec<usize> {
     let ExprKind::Column { table: None, name } = &expr.kind else {
-        return Ok(None);
+        return Vec::new();
     };
-    let named = |output: &Output| output.name == name.name;
-    let first = outputs.iter().position(named);
-    if outputs.iter().filter(|output| named(output)).count() > 1 {
-        return Err(SqlError::unsupported(
-            "order by a name that several columns of the result have",
-        ));
-    }
-    Ok(first)
+    let named = outputs.iter().enumerate();
+    named
+        .filter(|(_, output)| output.name == name.name)
+        .map(|(at, _)| at)
+        .collect()
+}
+
+/// ORDER BY names a result column that there are several of.
+pub(super) fn ambiguous_order(name: &str) -> SqlError {
+    SqlError::new(0x266F, format!("ORDER BY \"{name}\" is ambiguous"))
 }
 
 pub(super) fn direction(item: &OrderItem) -> String {

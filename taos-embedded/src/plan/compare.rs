@@ -290,12 +290,6 @@ fn beside_text(number: &Typed, text: &Typed) -> Result<(String, String), SqlErro
     Ok(match number.ty.ty {
         Ty::Float => (own, single(text)?),
         Ty::Double => (own, real(text)?),
-        Ty::Bool => match literal.map(leading_int) {
-            Some(0 | 1) if literal.is_some_and(|text| text.starts_with(['0', '1'])) => {
-                (own, whole())
-            }
-            _ => return Err(SqlError::unsupported("comparison of a bool with a text")),
-        },
         _ if number.ty.is_unsigned() => match literal.map(str::parse::<u64>) {
             Some(Ok(value)) if number.ty.ty == Ty::UBigInt => (own, flipped(value)),
             Some(Ok(value)) => (own, value.to_string()),

@@ -207,7 +207,7 @@ impl Planner<'_> {
                     ColType::fixed(Ty::Timestamp),
                     USES_DATA,
                 )),
-                None => Err(SqlError::unknown_column(name)),
+                None => Err(SqlError::new(0x2646, "Invalid _c0 or _rowts expression")),
             },
             "_qstart" | "_qend" | "_qduration" => self.query_range_column(name),
             "_irowts" | "_isfilled" => Err(SqlError::unsupported(name)),

@@ -2,7 +2,7 @@
 
 use super::aggregate::{SELECTING, any, calls, contains, is_aggregate};
 use super::clauses::{
-    aggregate_not_allowed, as_key, by_alias, limited, listed, no_groups, position, result_columns,
+    aggregate_not_allowed, as_key, group_key, limited, listed, no_groups, result_columns,
     time_column, where_sql,
 };
 use super::expr::{Place, condition};
@@ -52,7 +52,13 @@ impl Planner<'_> {
             .iter()
             .any(|output| output.typed.is_none() && calls(&output.expr, &counts));
         let tag_keys = grouping.keys.iter().all(|key| key.uses == USES_TAGS);
-        grouping.empty_groups = counting
+        let bare = grouping.by_table
+            && scope.is_super()
+            && filter.rows.is_empty()
+            && select.having.is_none()
+            && !outputs.iter().any(|output| contains(&output.expr))
+            && !query.order_by.iter().any(|item| contains(&item.expr));
+        grouping.empty_groups = (counting || bare)
             && grouping.written
             && grouping.window.is_none()
             && tag_keys
@@ -181,18 +187,7 @@ impl Planner<'_> {
         let mut grouping = Grouping::default();
         let partitions = select.partition_by.iter().map(|item| &item.expr);
         for expr in partitions.chain(&select.group_by) {
-            let mut expr = expr;
-            let at = position(expr, outputs.len())?.or_else(|| match &expr.kind {
-                ExprKind::Column { table: None, name }
-                    if !is_tbname(expr) && scope.column(&name.name).ok().flatten().is_none() =>
-                {
-                    by_alias(expr, outputs)
-                }
-                _ => None,
-            });
-            if let Some(output) = at.and_then(|at| outputs.get(at)) {
-                expr = &output.expr;
-            }
+            let expr = group_key(expr, outputs, scope)?;
             if contains(expr) {
                 return Err(aggregate_not_allowed());
             }

@@ -2,11 +2,11 @@
 
 use taos_query::common::{Precision, Ty};
 
-use super::aggregate::{calls, contains};
+use super::aggregate::{any, calls, contains};
 use super::clauses::{
-    aggregate_not_allowed, as_key, by_alias, by_name, column_expr, direction, flatten, limit_sql,
-    limited, listed, many_columns, natural_order, no_groups, position, result_columns, tags_from,
-    time_column, where_sql,
+    aggregate_not_allowed, ambiguous_order, as_key, by_alias, by_name, column_expr, direction,
+    flatten, group_key, limit_sql, limited, listed, many_columns, natural_order, no_groups,
+    position, result_columns, tags_from, time_column, where_sql,
 };
 use super::derived::Wanted;
 use super::expr::{Place, condition};
@@ -134,7 +134,11 @@ impl Planner<'_> {
             .collect();
         let mut order = Vec::new();
         for item in &query.order_by {
-            let by = match position(&item.expr, columns.len())? {
+            let mut at = position(&item.expr, columns.len())?;
+            if at.is_none() {
+                at = union_column(&item.expr, columns)?;
+            }
+            let by = match at {
                 Some(at) if columns.get(at).is_some_and(|column| column.ty == Ty::Json) => {
                     format!("td_json_order(q{at})")
                 }
@@ -238,6 +242,13 @@ impl Planner<'_> {
             let written = !select.group_by.is_empty() || !select.partition_by.is_empty();
             if written || select.window.is_some() {
                 return Err(SqlError::unsupported("groups over a window join"));
+            }
+            let bounds = |part: &Expr| {
+                matches!(&part.kind, ExprKind::Column { table: None, name }
+                    if matches!(name.name.as_str(), "_wstart" | "_wend" | "_wduration"))
+            };
+            if outputs.iter().any(|output| any(&output.expr, &bounds)) {
+                return Err(SqlError::unsupported("bounds of the windows of a join"));
             }
             window = Some(per_row(row));
         }
@@ -417,12 +428,17 @@ impl Planner<'_> {
         select: &Select,
         place: Place<'_>,
     ) -> Result<Vec<String>, SqlError> {
+        if select.partition_by.is_empty() {
+            return Ok(Vec::new());
+        }
+        let outputs = self.outputs(select, place.scope)?;
         let mut keys = Vec::new();
         for item in &select.partition_by {
-            if contains(&item.expr) {
+            let key = group_key(&item.expr, &outputs, place.scope)?;
+            if contains(key) {
                 return Err(aggregate_not_allowed());
             }
-            keys.push(self.expr(&item.expr, place)?.sql);
+            keys.push(self.expr(key, place)?.sql);
         }
         Ok(keys)
     }
@@ -447,6 +463,30 @@ impl Planner<'_> {
         Ok(select.distinct && tags && by_name && scope.is_super() && !filter.needs_rows())
     }
 
+    /// The result column that a bare name means; equal ones are as good as one.
+    fn order_name(
+        &mut self,
+        expr: &Expr,
+        outputs: &[Output],
+        place: Place<'_>,
+    ) -> Result<Option<usize>, SqlError> {
+        let found = by_name(expr, outputs);
+        let named: Vec<&Output> = found.iter().filter_map(|&at| outputs.get(at)).collect();
+        if let [first, others @ ..] = named.as_slice()
+            && !others.is_empty()
+        {
+            let wanted = self.expr(&first.expr, place)?.sql;
+            for other in others {
+                if of_two_tables(&first.expr, &other.expr)
+                    || self.expr(&other.expr, place)?.sql != wanted
+                {
+                    return Err(ambiguous_order(&first.name));
+                }
+            }
+        }
+        Ok(found.first().copied())
+    }
+
     pub(super) fn order(
         &mut self,
         items: &[OrderItem],
@@ -455,10 +495,9 @@ impl Planner<'_> {
     ) -> Result<Vec<String>, SqlError> {
         let mut order = Vec::with_capacity(items.len());
         for item in items {
-            let mut at =
-                position(&item.expr, outputs.len())?.or_else(|| by_alias(&item.expr, outputs));
-            if at.is_none() && !place.scope.sides.is_empty() {
-                at = by_name(&item.expr, outputs)?;
+            let mut at = position(&item.expr, outputs.len())?;
+            if at.is_none() {
+                at = self.order_name(&item.expr, outputs, place)?;
             }
             let output = at.and_then(|at| outputs.get(at));
             let typed = match output {
@@ -476,6 +515,35 @@ impl Planner<'_> {
             order.push(format!("{by}{}", direction(item)));
         }
         Ok(order)
+    }
+}
+
+/// The column that a bare name in a union's ORDER BY means: one of its result, whatever the tables have.
+fn union_column(expr: &Expr, columns: &[ResultColumn]) -> Result<Option<usize>, SqlError> {
+    let ExprKind::Column { table: None, name } = &expr.kind else {
+        return Ok(None);
+    };
+    match columns.iter().position(|column| column.name == name.name) {
+        None => Err(SqlError::new(
+            0x2675,
+            format!("Invalid expression in ORDER BY clause: {}", name.name),
+        )),
+        found => Ok(found),
+    }
+}
+
+/// Whether two expressions are columns of different tables, which are two even where the values agree.
+fn of_two_tables(one: &Expr, other: &Expr) -> bool {
+    match (&one.kind, &other.kind) {
+        (
+            ExprKind::Column {
+                table: Some(one), ..
+            },
+            ExprKind::Column {
+                table: Some(other), ..
+            },
+        ) => one.name != other.name,
+        _ => false,
     }
 }
 

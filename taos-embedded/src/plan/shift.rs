@@ -27,7 +27,10 @@ pub(crate) fn time_arithmetic(
     if step.is_null() {
         return Err(SqlError::unsupported("a time beside NULL"));
     }
-    let refused = step.ty.ty == Ty::Timestamp || step.ty.is_text() || step.ty.is_float();
+    if step.ty.is_float() {
+        return Err(SqlError::unsupported("a time beside a float"));
+    }
+    let refused = step.ty.ty == Ty::Timestamp || step.ty.is_text();
     if refused || step.ty.ty == Ty::VarBinary {
         return Err(SqlError::invalid_operation());
     }

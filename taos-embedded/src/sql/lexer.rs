@@ -9,6 +9,8 @@ pub(crate) enum Kind {
     Word,
     /// A name in backquotes.
     Quoted,
+    /// A word with letters of other scripts, without backquotes.
+    Alias,
     Integer,
     Float,
     /// `0x1F`, `0b101`: known to INSERT only.
@@ -102,16 +104,21 @@ impl<'a> Lexer<'a> {
         let first = self.byte(self.pos);
         let second = self.byte(self.pos + 1);
         match first {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => {
-                self.pos = self.while_from(self.pos + 1, is_word);
-                Kind::Word
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.word(Kind::Word),
             b'0'..=b'9' => self.number(),
             b'.' if second.is_ascii_digit() => self.number(),
             b'\'' | b'"' => self.quoted_text(first),
             b'`' => self.backquoted(),
+            0x80.. => self.word(Kind::Alias),
             _ => self.symbol(first, second),
         }
+    }
+
+    /// Letters of other scripts make a word that can only be an alias.
+    fn word(&mut self, plain: Kind) -> Kind {
+        let end = self.while_from(self.pos, is_word);
+        self.pos = self.while_from(self.pos, |byte| is_word(byte) || !byte.is_ascii());
+        if self.pos == end { plain } else { Kind::Alias }
     }
 
     fn symbol(&mut self, first: u8, second: u8) -> Kind {

@@ -247,6 +247,10 @@ impl Parser<'_> {
                 ExprKind::Placeholder(self.placeholders - 1)
             }
             Kind::Quoted => self.column()?,
+            Kind::Alias => ExprKind::Column {
+                table: None,
+                name: self.foreign_name(),
+            },
             Kind::Word => self.word_expr()?,
             _ => return Err(self.unexpected()),
         };

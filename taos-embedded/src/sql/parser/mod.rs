@@ -327,6 +327,16 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The name that an unquoted word of another script is.
+    fn foreign_name(&mut self) -> Ident {
+        let token = self.advance();
+        Ident {
+            name: token.span.of(self.sql).to_ascii_lowercase(),
+            quoted: true,
+            span: token.span,
+        }
+    }
+
     fn ident(&mut self) -> Result<Ident, SqlError> {
         if !self.is_name() {
             return Err(self.unexpected());

@@ -162,7 +162,7 @@ impl Parser<'_> {
             });
         }
         let expr = self.expr()?;
-        let alias = self.alias()?;
+        let alias = self.column_alias()?;
         Ok(SelectItem { expr, alias })
     }
 
@@ -171,6 +171,22 @@ impl Parser<'_> {
             return self.ident().map(Some);
         }
         Ok(None)
+    }
+
+    /// An alias of a result column, which other scripts may write without quotes.
+    fn column_alias(&mut self) -> Result<Option<Ident>, SqlError> {
+        let foreign =
+            |parser: &mut Self| (parser.token.kind == Kind::Alias).then(|| parser.foreign_name());
+        if let Some(name) = foreign(self) {
+            return Ok(Some(name));
+        }
+        if self.accept_word("as") {
+            return match foreign(self) {
+                Some(name) => Ok(Some(name)),
+                None => self.ident().map(Some),
+            };
+        }
+        self.alias()
     }
 
     // ---- FROM ----
