@@ -358,10 +358,12 @@ fn percentile(
     rest: &[Typed],
     place: Place<'_>,
 ) -> Result<(String, ColType), SqlError> {
-    if place.scope.is_super() {
+    let scope = place.scope;
+    let one_table = scope.table.is_some() && !scope.is_super();
+    if !one_table && !scope.columns.is_empty() {
         return Err(SqlError::new(
             0x265F,
-            "Cannot use 'percentile' on a super table",
+            "Cannot use 'percentile' on a super table or on anything else but one table",
         ));
     }
     let mut points = Vec::new();

@@ -210,7 +210,6 @@ impl Planner<'_> {
                 None => Err(SqlError::new(0x2646, "Invalid _c0 or _rowts expression")),
             },
             "_qstart" | "_qend" | "_qduration" => self.query_range_column(name),
-            "_irowts" | "_isfilled" => Err(SqlError::unsupported(name)),
             _ => Err(SqlError::unknown_column(name)),
         }
     }

@@ -13,8 +13,8 @@ use super::scope::{Scope, is_tbname};
 use super::select::{Filter, Output};
 use super::types::{Typed, USES_TAGS};
 use super::windows::without_time;
-use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind, FillMode, Query, Select};
+use crate::sql::ast::{Expr, ExprKind, FillMode, Query, Select, Window};
+use crate::sql::{SqlError, code};
 
 /// What INTERVAL adds to a grouped SELECT.
 #[derive(Default)]
@@ -64,7 +64,7 @@ impl Planner<'_> {
             && tag_keys
             && scope.from.is_none()
             && (scope.is_super() || scope.is_child());
-        grouping.companion = self.companion(&outputs, scope)?;
+        grouping.companion = self.companion(select, &outputs, scope)?;
 
         let place = Place {
             scope,
@@ -74,6 +74,7 @@ impl Planner<'_> {
         for output in &outputs {
             typed.push(self.expr(&output.expr, place)?);
         }
+        refuse_scanned_twice(select, &outputs)?;
         let having = self.having(select, place, counting)?;
         let parts = GroupedSql {
             newest: newest(select, &grouping, &outputs),
@@ -168,7 +169,13 @@ impl Planner<'_> {
                 if !grouping.written && grouping.window.is_none() {
                     return Err(SqlError::unsupported("having without groups"));
                 }
-                parts.push(condition(&self.expr(having, place)?)?);
+                let typed = self.expr(having, place).map_err(|error| {
+                    if error.code == code::NOT_SINGLE_GROUP {
+                        return SqlError::new(0x2667, "Invalid usage of expr in HAVING");
+                    }
+                    error
+                })?;
+                parts.push(condition(&typed)?);
             }
             None if !grouping.written && grouping.window.is_none() && !counting => {
                 parts.push("count(*) > 0".to_owned());
@@ -197,11 +204,17 @@ impl Planner<'_> {
             grouping.keys.push(key);
         }
         grouping.written = !grouping.keys.is_empty();
+        grouping.by_group = !select.group_by.is_empty();
         Ok(grouping)
     }
 
     /// How columns beside the one selecting function get the values of its row.
-    fn companion(&mut self, outputs: &[Output], scope: &Scope) -> Result<Option<String>, SqlError> {
+    fn companion(
+        &mut self,
+        select: &Select,
+        outputs: &[Output],
+        scope: &Scope,
+    ) -> Result<Option<String>, SqlError> {
         let other = |part: &Expr| {
             matches!(&part.kind, ExprKind::Function { name, .. }
                 if is_aggregate(name) && !SELECTING.contains(&name.as_str()))
@@ -209,29 +222,36 @@ impl Planner<'_> {
         if outputs.iter().any(|output| any(&output.expr, &other)) {
             return Ok(None);
         }
-        let mut found: Option<(&str, &Expr)> = None;
+        let mut found = Vec::new();
         for output in outputs.iter().filter(|output| output.typed.is_none()) {
-            let ExprKind::Function { name, args, .. } = &output.expr.kind else {
-                if calls(&output.expr, SELECTING) {
-                    return Ok(None);
-                }
+            selecting(&output.expr, &mut found);
+        }
+        let rows_of_one = one_last_row(select) && found.iter().all(|call| is_last_row(call));
+        // equal calls count once, but not in groups and windows
+        let equal_count_once = select.group_by.is_empty() && select.window.is_none();
+        let mut chosen: Option<(&str, String)> = None;
+        for call in found {
+            let ExprKind::Function { name, args, .. } = &call.kind else {
                 continue;
             };
-            if !SELECTING.contains(&name.as_str()) {
-                continue;
-            }
-            let (None, [arg]) = (found, args.as_slice()) else {
+            let [arg] = args.as_slice() else {
                 return Ok(None);
             };
-            found = Some((name, arg));
+            if contains(arg) {
+                return Ok(None);
+            }
+            let key = self.expr(arg, Place::rows(scope))?.sql;
+            let known = |(function, sql): &(&str, String)| *function == name && *sql == key;
+            if let Some(before) = &chosen
+                && !(rows_of_one || equal_count_once && known(before))
+            {
+                return Ok(None);
+            }
+            chosen = Some((name, key));
         }
-        let Some((function, arg)) = found else {
+        let Some((function, key)) = chosen else {
             return Ok(None);
         };
-        if contains(arg) {
-            return Ok(None);
-        }
-        let key = self.expr(arg, Place::rows(scope))?.sql;
         let time = scope.time.as_deref();
         Ok(match (function, time) {
             ("max" | "min", _) => Some(format!("td_pick_{function}({{}}, {key})")),
@@ -243,6 +263,47 @@ impl Planner<'_> {
             _ => None,
         })
     }
+}
+
+/// PERCENTILE reads its rows twice, which neither partitions nor windows of rows allow.
+fn refuse_scanned_twice(select: &Select, outputs: &[Output]) -> Result<(), SqlError> {
+    let by_rows = matches!(
+        select.window,
+        Some(Window::Event { .. } | Window::Count { .. })
+    );
+    let called = |output: &Output| output.typed.is_none() && calls(&output.expr, &["percentile"]);
+    if (by_rows || !select.partition_by.is_empty()) && outputs.iter().any(called) {
+        return Err(super::series_rules::mixed());
+    }
+    Ok(())
+}
+
+/// The calls of functions that select a row.
+fn selecting<'e>(expr: &'e Expr, found: &mut Vec<&'e Expr>) {
+    if calls_itself(expr, SELECTING) {
+        found.push(expr);
+        return;
+    }
+    for part in super::rewrite::parts(expr) {
+        selecting(part, found);
+    }
+}
+
+fn calls_itself(expr: &Expr, names: &[&str]) -> bool {
+    matches!(&expr.kind, ExprKind::Function { name, .. } if names.contains(&name.as_str()))
+}
+
+fn is_last_row(expr: &Expr) -> bool {
+    calls_itself(expr, &["last_row"])
+}
+
+/// `last_row(*)` selects one row, however many columns it shows.
+fn one_last_row(select: &Select) -> bool {
+    let mut found = Vec::new();
+    for item in &select.items {
+        selecting(&item.expr, &mut found);
+    }
+    found.len() == 1
 }
 
 /// What the SQL of a grouped SELECT is made of.

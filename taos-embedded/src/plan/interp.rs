@@ -14,9 +14,9 @@ use super::select::Filter;
 use super::series::{hidden_column, hidden_name, named};
 use super::series_rules::{class, mixed, must_be_number, nested_error};
 use super::time::parse_time;
-use super::types::{ColType, Literal, Typed};
-use crate::sql::SqlError;
+use super::types::{ColType, Literal, Typed, USES_DATA};
 use crate::sql::ast::{DataType, Expr, ExprKind, Fill, FillMode, OrderItem, Query, Select, Span};
+use crate::sql::{SqlError, code};
 
 const IROWTS: &str = "_irowts";
 const ISFILLED: &str = "_isfilled";
@@ -30,6 +30,21 @@ fn wrong_values() -> SqlError {
     SqlError::new(
         0x2605,
         "FILL needs one value for each interp, and PREV, NEXT and NEAR only with a distance in RANGE",
+    )
+}
+
+fn not_single_group() -> SqlError {
+    SqlError::new(code::NOT_SINGLE_GROUP, "Not a single-group group function")
+}
+
+fn no_such_fill() -> SqlError {
+    SqlError::new(0x2605, "interp needs a FILL, and not NONE")
+}
+
+fn wrong_step() -> SqlError {
+    SqlError::new(
+        0x2605,
+        "EVERY takes a fixed time, at least the database's unit",
     )
 }
 
@@ -59,6 +74,9 @@ impl Planner<'_> {
         filter: &Filter,
     ) -> Result<Planned, SqlError> {
         let points = self.points(select, scope)?;
+        for item in &select.items {
+            self.beside_points(&item.expr, select, scope)?;
+        }
         let grid = self.grid(select, scope)?;
         if select.tags || select.distinct {
             return Err(SqlError::unsupported("distinct or tags with interp"));
@@ -71,7 +89,7 @@ impl Planner<'_> {
             return Err(SqlError::unsupported("order by interp"));
         }
         let Some(fill) = &select.fill else {
-            return Err(SqlError::unsupported("interp without fill"));
+            return Err(no_such_fill());
         };
         let own = self.own_values(fill, &grid, &points, scope)?;
         self.interpolated(select, query, scope, filter, &points, &grid, fill, &own)
@@ -133,11 +151,44 @@ impl Planner<'_> {
         let bare = select.items.iter().any(|item| is_interp(&item.expr));
         let pseudo = |expr: &Expr| matches!(column_of(expr), Some(IROWTS | ISFILLED | ORIGIN));
         if !bare && select.items.iter().any(|item| any(&item.expr, &pseudo)) {
-            return Err(SqlError::unsupported(
-                "_irowts beside interp in expressions only",
-            ));
+            return Err(SqlError::unknown_column(IROWTS));
         }
         Ok(points)
+    }
+
+    /// Refuses columns that have no one value for a series.
+    fn beside_points(
+        &mut self,
+        expr: &Expr,
+        select: &Select,
+        scope: &Scope,
+    ) -> Result<(), SqlError> {
+        if is_interp(expr) {
+            return Ok(());
+        }
+        for part in super::rewrite::parts(expr) {
+            self.beside_points(part, select, scope)?;
+        }
+        let Some(name) = column_of(expr) else {
+            return Ok(());
+        };
+        if matches!(name, IROWTS | ISFILLED | ORIGIN) {
+            return Ok(());
+        }
+        let typed = self.expr(expr, Place::rows(scope))?;
+        let mut by_table = scope.is_child();
+        for key in select.partition_by.iter().map(|item| &item.expr) {
+            by_table |= is_tbname(key);
+            if self.expr(key, Place::rows(scope))?.sql == typed.sql {
+                return Ok(());
+            }
+        }
+        let of_table = typed.uses & USES_DATA == 0 && by_table;
+        let name_of_one = is_tbname(expr) && !scope.is_super() && scope.table.is_some();
+        if of_table || name_of_one {
+            return Ok(());
+        }
+        Err(not_single_group())
     }
 
     /// RANGE and EVERY.
@@ -190,23 +241,17 @@ impl Planner<'_> {
                 step.ticks(scope.precision).unwrap_or_default()
             }
             ExprKind::Integer(ticks) => ticks.parse().unwrap_or_default(),
+            ExprKind::Duration(_) => return Err(wrong_step()),
             _ => return Err(SqlError::unsupported("every of this form")),
         };
         if step < 1 {
-            return Err(SqlError::unsupported("every below the database's unit"));
+            return Err(wrong_step());
         }
         let first = self.point_of_time(first, scope)?;
         let last = match second {
             Some(second) => self.point_of_time(second, scope)?,
             None => first.clone(),
         };
-        if let (Ok(a), Ok(b)) = (first.parse::<i64>(), last.parse::<i64>())
-            && a > b
-        {
-            return Err(SqlError::unsupported(
-                "range whose end lies before its start",
-            ));
-        }
         Ok(Grid {
             first,
             last,
@@ -238,7 +283,7 @@ impl Planner<'_> {
     ) -> Result<Vec<String>, SqlError> {
         let syntax = || SqlError::syntax("fill");
         let wanted = match fill.mode {
-            FillMode::None => return Err(SqlError::unsupported("interp with fill(none)")),
+            FillMode::None => return Err(no_such_fill()),
             FillMode::Null | FillMode::NullForced | FillMode::Linear => {
                 if !fill.values.is_empty() {
                     return Err(syntax());
@@ -373,7 +418,7 @@ impl Planner<'_> {
             if any(&output.expr, &|part| !fixed(part)) {
                 // an unknown name is told before a column that has no one value
                 self.row_select_names(&output.expr, scope)?;
-                return Err(SqlError::unsupported("a column beside interp"));
+                return Err(not_single_group());
             }
         }
         let mut query = query.clone();

@@ -61,6 +61,8 @@ pub(crate) struct Grouping {
     pub(crate) by_table: bool,
     /// GROUP BY or PARTITION BY was written.
     pub(crate) written: bool,
+    /// GROUP BY was written.
+    pub(crate) by_group: bool,
     pub(crate) window: Option<WindowSql>,
     /// Takes a column (`{}`) from the row that the one selecting function chose.
     pub(crate) companion: Option<String>,
@@ -74,7 +76,7 @@ impl Grouping {
         if self.window.is_some() {
             return SqlError::new(0x2667, "Invalid usage of expr in a window query");
         }
-        if self.written {
+        if self.by_group {
             return SqlError::new(code::NOT_GROUPED, "Not a GROUP BY expression");
         }
         SqlError::new(code::NOT_SINGLE_GROUP, "Not a single-group group function")

@@ -309,10 +309,11 @@ impl RowByRow for MovingAverage {
         };
         // the planner allows 1 to 1,000
         let wanted = usize::try_from(row.int(2)).unwrap_or(1);
+        // the new value comes in before the oldest goes: the order decides how the sum is rounded
+        state.sum += value;
         if state.values.len() >= wanted {
             state.sum -= state.values.pop_front().unwrap_or_default();
         }
-        state.sum += value;
         state.values.push_back(value);
         if state.values.len() < wanted {
             return Ok(Beside::LeftOut);

@@ -349,3 +349,71 @@ fn the_instant_rate_counts_from_zero_after_a_fall() {
     assert_eq!(rows("select irate(v) from c1"), [[Real(2.0)]]);
     assert_eq!(rows("select irate(v) from c1 where v = 1"), [[Real(0.0)]]);
 }
+
+#[test]
+fn columns_and_clauses_beside_interp_are_refused_by_their_kind() {
+    let range = "range('2024-01-01', '2024-01-02')";
+    for (sql, code) in [
+        ("select interp(v), v from c1".to_owned(), 0x260C),
+        ("select interp(v), ts from c1".to_owned(), 0x260C),
+        ("select tbname, interp(v) from st".to_owned(), 0x260C),
+        ("select _irowts from c1".to_owned(), 0x2602),
+        (
+            format!("select _irowts, interp(v) + 1 from c1 {range} every(1s) fill(prev)"),
+            0x2602,
+        ),
+        (
+            format!("select interp(v) from c1 {range} every(0s) fill(prev)"),
+            0x2605,
+        ),
+        (
+            format!("select interp(v) from c1 {range} every(1n) fill(prev)"),
+            0x2605,
+        ),
+        (
+            format!("select interp(v) from c1 {range} every(1s) fill(none)"),
+            0x2605,
+        ),
+        (
+            "select interp(v) from c1 range('2024-01-01')".to_owned(),
+            0x2605,
+        ),
+        (
+            "select percentile(v, 50) from c1 partition by v".to_owned(),
+            0x264F,
+        ),
+        (
+            "select percentile(v, 50) from (select ts, v from c1)".to_owned(),
+            0x265F,
+        ),
+        (
+            "select v, sum(v) from c1 partition by ts".to_owned(),
+            0x260C,
+        ),
+        ("select v, sum(v) from c1 group by ts".to_owned(), 0x260A),
+        ("select last(*), tbname from st".to_owned(), 0x260C),
+    ] {
+        assert_eq!(code_of(&sql), code, "{sql}");
+    }
+}
+
+#[test]
+fn columns_stand_beside_one_selecting_function_wherever_it_stands() {
+    assert_eq!(
+        rows("select max(v) + 1, ts from st"),
+        [[Real(10.0), int(1500)]]
+    );
+    assert_eq!(
+        rows("select max(v), max(v), ts from st"),
+        [[int(9), int(9), int(1500)]]
+    );
+    assert_eq!(
+        rows("select last_row(ts, v), tbname from st"),
+        [[int(3000), int(5), Text("c1".to_owned())]]
+    );
+}
+
+#[test]
+fn a_range_that_ends_before_it_starts_has_no_points() {
+    assert!(rows("select interp(v) from c1 range(3000, 1000) every(1s) fill(prev)").is_empty());
+}
