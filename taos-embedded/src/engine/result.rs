@@ -6,7 +6,7 @@ use taos_query::common::Precision;
 
 use super::{ResultColumn, SqlError};
 use crate::metrics::Metrics;
-use crate::store::Stream;
+use crate::store::{Cancel, Stream};
 
 /// What a statement is answered with.
 #[derive(Debug)]
@@ -96,6 +96,14 @@ impl ResultRows {
             }
         }
         next
+    }
+
+    /// Ends the query behind the result while another thread waits for its next rows.
+    pub(crate) fn cancel(&self) -> Option<Arc<Cancel>> {
+        match &self.source {
+            Source::Ready(_) => None,
+            Source::Stream(stream) => Some(stream.cancel()),
+        }
     }
 
     /// Counts the rows that are taken from here on.

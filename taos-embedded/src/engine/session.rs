@@ -11,7 +11,7 @@ use crate::meta::Meta;
 use crate::metrics::Kind;
 use crate::plan;
 use crate::sql::ast::{Query, Statement};
-use crate::store::INTERNAL;
+use crate::store::{INTERNAL, Lifeline};
 
 /// How often a statement is prepared anew because the catalog changed under it, before it asks
 /// that nothing changes meanwhile. Two clients whose statements are acknowledged by the same commit
@@ -27,6 +27,7 @@ pub struct Session {
     engine: Engine,
     user: String,
     state: Mutex<State>,
+    queries: Arc<Lifeline>,
 }
 
 #[derive(Debug, Default)]
@@ -41,7 +42,18 @@ impl Session {
             engine,
             user: user.to_owned(),
             state: Mutex::default(),
+            queries: Arc::default(),
         }
+    }
+
+    /// What all queries of this session end with.
+    pub(crate) fn queries(&self) -> Arc<Lifeline> {
+        Arc::clone(&self.queries)
+    }
+
+    /// Hangs the session's queries on this.
+    pub(crate) fn hang_on(&mut self, line: &Arc<Lifeline>) {
+        self.queries = Arc::clone(line);
     }
 
     /// Runs one statement; blocks until its first rows are there or its writes are durable.
@@ -125,7 +137,7 @@ impl Session {
         self.retrying(changes_tables(statement), || {
             let exec = self.exec_in(db, sql);
             match statement {
-                Statement::Query(query) => Self::select(&exec, query).map(Answer::Rows),
+                Statement::Query(query) => self.select(&exec, query).map(Answer::Rows),
                 other => {
                     let started = Instant::now();
                     let outcome = exec.run(other);
@@ -185,10 +197,11 @@ impl Session {
         })
     }
 
-    fn select(exec: &Exec<'_>, query: &Query) -> Result<ResultRows, SqlError> {
+    fn select(&self, exec: &Exec<'_>, query: &Query) -> Result<ResultRows, SqlError> {
         let plan = plan::plan(query, exec.sql, &exec.context())?;
         let (columns, precision) = (plan.columns.clone().into(), plan.precision);
-        let stream = exec.view.store.query_of(plan, exec.sql).map_err(|error| {
+        let stream = exec.view.store.query_of(plan, exec.sql, &self.queries);
+        let stream = stream.map_err(|error| {
             // a table or column may have gone between the plan and its run
             let gone = error.message.contains("no such ");
             let catalog = exec.view.store.catalog();

@@ -15,6 +15,7 @@ use crate::engine::{Engine, Storage};
 
 mod bound;
 mod consumers;
+mod gone;
 
 /// A server with its own limits; the runtime stops it when dropped.
 struct Server {

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::cancel::Cancel;
 use crate::sql::SqlError;
 
 /// The code of a query that was ended before it was done.
@@ -81,6 +82,7 @@ struct Run {
     /// Spent waiting for the client.
     waited: Duration,
     is_over: bool,
+    cancel: Option<Arc<Cancel>>,
 }
 
 impl Timer {
@@ -91,6 +93,10 @@ impl Timer {
     /// True if the present job is to end.
     pub(super) fn is_over(&self) -> bool {
         let mut run = self.state();
+        // an interrupt that comes before a statement's first step is forgotten by SQLite
+        if run.cancel.as_ref().is_some_and(|cancel| cancel.is_unwanted()) {
+            return true;
+        }
         let (Some(started), Some(limit)) = (run.started, run.limit) else {
             return false;
         };
@@ -109,10 +115,21 @@ impl Timer {
         limit: Option<Duration>,
         work: impl FnOnce() -> Result<T, SqlError>,
     ) -> (Result<T, SqlError>, Duration) {
+        self.run_wanted(limit, None, work)
+    }
+
+    /// As [`run`](Self::run), for work that may be cancelled.
+    pub(super) fn run_wanted<T>(
+        self: &Arc<Self>,
+        limit: Option<Duration>,
+        cancel: Option<&Arc<Cancel>>,
+        work: impl FnOnce() -> Result<T, SqlError>,
+    ) -> (Result<T, SqlError>, Duration) {
         let started = Instant::now();
         *self.state() = Run {
             started: Some(started),
             limit,
+            cancel: cancel.cloned(),
             ..Run::default()
         };
         let outcome = work();

@@ -2,6 +2,7 @@
 //!
 //! SQL text and threads stay in here; the rest hands in closures and gets rows or errors back.
 
+mod cancel;
 mod encode;
 mod error;
 mod figures;
@@ -24,6 +25,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
+pub(crate) use cancel::{Cancel, Lifeline};
 pub(crate) use encode::{blocks_of, push_cell};
 pub(crate) use error::{INTERNAL, internal, sqlite_error};
 pub(crate) use figures::Figures;

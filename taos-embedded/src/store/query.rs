@@ -1,13 +1,14 @@
 //! A SELECT on a reader thread, its blocks on a short way to whoever fetches them.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, InterruptHandle, Statement};
+use rusqlite::{Connection, Statement};
 use taos_query::block::RawBlock;
 
+use super::cancel::{Cancel, Lifeline};
 use super::encode::Encoder;
 use super::limits::{QueryLimits, Timer};
 use super::readers::{Parking, Reader};
@@ -46,13 +47,19 @@ impl Store {
     /// # Errors
     /// What SQLite or the dialect's functions say.
     pub(crate) fn query(&self, plan: Plan) -> Result<Stream, SqlError> {
-        self.query_of(plan, "")
+        self.query_of(plan, "", &Lifeline::default())
     }
 
-    /// As [`query`](Self::query); `sql` is what the log says if it is slow.
-    pub(crate) fn query_of(&self, plan: Plan, sql: &str) -> Result<Stream, SqlError> {
+    /// As [`query`](Self::query); `sql` is what the log says if it is slow, and the query ends with `line`.
+    pub(crate) fn query_of(
+        &self,
+        plan: Plan,
+        sql: &str,
+        line: &Lifeline,
+    ) -> Result<Stream, SqlError> {
         let (sender, messages) = sync_channel(BLOCKS + 1);
         let cancel = Arc::new(Cancel::default());
+        line.tie(&cancel);
         let parking = self.inner.readers.parking();
         let job = Running {
             sender,
@@ -152,55 +159,18 @@ impl Stream {
     }
 }
 
+impl Stream {
+    /// Ends the query from elsewhere; whoever waits for its next block gets an error.
+    pub(crate) fn cancel(&self) -> Arc<Cancel> {
+        Arc::clone(&self.cancel)
+    }
+}
+
 impl Drop for Stream {
     fn drop(&mut self) {
         // the channel goes first: a job that waits to send wakes up and sees that it is gone
         self.messages = None;
         self.cancel.cancel();
-    }
-}
-
-/// Stops a query that computes without sending.
-#[derive(Default)]
-struct Cancel(Mutex<Progress>);
-
-#[derive(Default)]
-enum Progress {
-    #[default]
-    Waiting,
-    Running(InterruptHandle),
-    Over,
-}
-
-impl std::fmt::Debug for Cancel {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Cancel")
-    }
-}
-
-impl Cancel {
-    fn set(&self, progress: Progress) -> Progress {
-        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut current, progress)
-    }
-
-    /// False if nobody wants the query any more.
-    fn start(&self, handle: InterruptHandle) -> bool {
-        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let wanted = matches!(*current, Progress::Waiting);
-        if wanted {
-            *current = Progress::Running(handle);
-        }
-        wanted
-    }
-
-    fn cancel(&self) {
-        let mut current = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // under the lock, so that the connection cannot have gone on to another query
-        if let Progress::Running(handle) = &*current {
-            handle.interrupt();
-        }
-        *current = Progress::Over;
     }
 }
 
@@ -220,10 +190,11 @@ impl Running {
                 if !self.cancel.start(connection.get_interrupt_handle()) {
                     return;
                 }
-                let (outcome, took) = timer.run(self.limits.max_query_time, || {
+                let limit = self.limits.max_query_time;
+                let (outcome, took) = timer.run_wanted(limit, Some(&self.cancel), || {
                     self.feed(connection, timer, plan)
                 });
-                self.cancel.set(Progress::Over);
+                self.cancel.finish();
                 self.limits.report(&self.sql, took);
                 outcome
             }

@@ -171,6 +171,7 @@ impl Writer {
             stored_next_id: next_id,
             log: Additions::new(logs),
             consequences: Vec::new(),
+            spoilt: None,
         };
         let thread = std::thread::Builder::new()
             .name("taos-writer".to_owned())
@@ -229,6 +230,8 @@ struct State {
     log: Additions,
     /// Of the statements of the transaction that succeeded.
     consequences: Vec<Consequence>,
+    /// Why the transaction cannot be committed: a statement of it was not taken back whole.
+    spoilt: Option<SqlError>,
 }
 
 impl State {
@@ -252,14 +255,16 @@ impl State {
         let mut done = Vec::new();
         let mut next = Some((change, reply));
         let started = Instant::now();
-        let begun = self.execute("BEGIN IMMEDIATE");
+        let begun = self
+            .roll_back()
+            .and_then(|()| self.execute("BEGIN IMMEDIATE"));
         while let Some((change, reply)) = next.take() {
             let outcome = match &begun {
                 Ok(()) => self.one(change),
                 Err(error) => Err(error.clone()),
             };
             done.push((reply, outcome));
-            if begun.is_err() || self.connection.is_autocommit() {
+            if begun.is_err() || self.spoilt.is_some() || self.connection.is_autocommit() {
                 break;
             }
             if done.len() < BATCH && started.elapsed() < PATIENCE {
@@ -270,7 +275,11 @@ impl State {
                 }
             }
         }
-        let committed = begun.and_then(|()| self.commit());
+        // the storage may have given up the transaction for what the last statement failed with
+        let last = done.last().and_then(|(_, outcome)| outcome.as_ref().err());
+        let cause = last.cloned();
+        let spoilt = self.spoilt.take();
+        let committed = begun.and_then(|()| self.commit(spoilt, cause));
         match &committed {
             Ok(()) => {
                 self.published.set(Arc::clone(&self.catalog));
@@ -320,12 +329,11 @@ impl State {
             .and_then(|count| self.log.finish(&self.connection).map(|()| count));
         if outcome.is_err() {
             self.catalog = before;
-            if !self.connection.is_autocommit() {
-                self.execute("ROLLBACK TO one")?;
-            }
         }
-        if !self.connection.is_autocommit() {
-            self.execute("RELEASE one")?;
+        if let Err(error) = self.end_savepoint(outcome.is_err()) {
+            tracing::warn!(%error, "a transaction is given up, since a statement of it cannot be taken back");
+            self.spoilt = Some(error.clone());
+            return outcome.and(Err(error));
         }
         if outcome.is_ok() {
             self.consequences.append(&mut consequences);
@@ -333,9 +341,33 @@ impl State {
         outcome
     }
 
-    fn commit(&mut self) -> Result<(), SqlError> {
+    /// Closes the savepoint of a statement, taking back what it did if it failed.
+    fn end_savepoint(&self, has_failed: bool) -> Result<(), SqlError> {
+        if has_failed && !self.connection.is_autocommit() {
+            self.execute("ROLLBACK TO one")?;
+        }
+        if !self.connection.is_autocommit() {
+            self.execute("RELEASE one")?;
+        }
+        Ok(())
+    }
+
+    /// Takes back everything since the last commit.
+    fn roll_back(&self) -> Result<(), SqlError> {
         if self.connection.is_autocommit() {
-            return Err(internal("the storage gave up the transaction"));
+            return Ok(());
+        }
+        self.execute("ROLLBACK")
+    }
+
+    /// Commits, unless the transaction is spoilt or has gone, which `cause` may tell of.
+    fn commit(&mut self, spoilt: Option<SqlError>, cause: Option<SqlError>) -> Result<(), SqlError> {
+        if let Some(error) = spoilt {
+            return Err(error);
+        }
+        if self.connection.is_autocommit() {
+            let given_up = || internal("the storage gave up the transaction");
+            return Err(cause.unwrap_or_else(given_up));
         }
         if self.next_id != self.stored_next_id {
             self.connection
@@ -350,10 +382,9 @@ impl State {
 
     /// Back to the last commit.
     fn reset(&mut self) {
-        if !self.connection.is_autocommit()
-            && let Err(error) = self.connection.execute_batch("ROLLBACK")
-        {
-            tracing::error!(%error, "a failed transaction could not be rolled back");
+        // tried again before the next transaction begins
+        if let Err(error) = self.roll_back() {
+            tracing::error!(%error, "a failed transaction is not rolled back yet");
         }
         self.catalog = self.published.get();
         self.next_id = self.stored_next_id;
@@ -430,5 +461,39 @@ mod tests {
         let outcomes = store.together(vec![change("lost", Ok("")), change("end", Ok("ROLLBACK"))]);
         assert!(outcomes.iter().all(Result::is_err));
         assert_eq!(*done.lock().unwrap(), ["first", "second"]);
+    }
+
+    #[test]
+    fn a_statement_that_cannot_be_taken_back_takes_its_transaction_with_it_and_no_other() {
+        let store = Store::open(&Storage::Memory).unwrap();
+        let change = |name: &'static str, more: &'static str, fails: bool| -> Change {
+            Box::new(move |write| {
+                let sql = "INSERT INTO topic (name, db, sql, created, kind, with_meta) \
+                     VALUES (?1, 'd', 's', 0, 'k', 0)";
+                write.execute(sql, [name])?;
+                write.batch(more)?;
+                match fails {
+                    true => Err(SqlError::unsupported("this")),
+                    false => Ok(1),
+                }
+            })
+        };
+        // without its savepoint, the storage can neither keep nor take back what a statement did
+        for fails in [true, false] {
+            let outcomes = store.together(vec![
+                change("before", "", false),
+                change("spoils", "RELEASE one", fails),
+            ]);
+            assert!(outcomes.iter().all(Result::is_err), "{outcomes:?}");
+        }
+        assert_eq!(store.together(vec![change("after", "", false)]), [Ok(1)]);
+        let names = store
+            .read(|c| {
+                c.prepare("SELECT name FROM topic")?
+                    .query_map([], |row| row.get::<_, String>(0))?
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            })
+            .unwrap();
+        assert_eq!(names, ["after"]);
     }
 }

@@ -7,10 +7,11 @@ use hyper::body::Incoming;
 use hyper::{Request, Response, StatusCode};
 use url::form_urlencoded;
 
-use super::{ADAPTER, Query, Refusal, Shared, json, refuse, reply, stopping};
+use super::{ADAPTER, Held, Query, Refusal, Shared, json, refuse, reply, stopping};
 use crate::engine::{Answer, SqlError};
 use crate::server::http::{Body, full};
 use crate::server::{console, guarded};
+use crate::store::Lifeline;
 
 /// Rows of a result that are shown, unless fewer are asked for.
 const ROWS: u64 = 1000;
@@ -60,7 +61,9 @@ async fn read(request: Request<Incoming>, shared: &Shared) -> Result<(Query, u64
 }
 
 async fn run(query: Query, rows: u64, shared: Arc<Shared>, started: Instant) -> Response<Body> {
-    let work = move || guarded(|| query.shown(&shared, rows, started));
+    let held = Held::default();
+    let line = Arc::clone(&held.0);
+    let work = move || guarded(|| query.shown(&shared, &line, rows, started));
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(text)) => reply(StatusCode::OK, full(text)),
         Ok(Err(error)) => refuse(StatusCode::OK, error.code, &error.message, started),
@@ -70,8 +73,14 @@ async fn run(query: Query, rows: u64, shared: Arc<Shared>, started: Instant) -> 
 
 impl Query {
     /// The first rows of the result, and why no more if there are more.
-    fn shown(self, shared: &Shared, most: u64, started: Instant) -> Result<Vec<u8>, SqlError> {
-        let session = self.session(shared)?;
+    fn shown(
+        self,
+        shared: &Shared,
+        line: &Arc<Lifeline>,
+        most: u64,
+        started: Instant,
+    ) -> Result<Vec<u8>, SqlError> {
+        let session = self.session(shared, line)?;
         let mut rows = match session.read(self.sql.trim())? {
             Answer::Affected(rows) => return Ok(json::affected(rows, Some(started))),
             Answer::Rows(rows) => rows,

@@ -13,6 +13,7 @@ use hyper::{Request, Response, StatusCode};
 use super::http::{Body, full};
 use super::{MAX_STATEMENT, Shared, guarded};
 use crate::engine::{Answer, ResultRows, Session, SqlError};
+use crate::store::Lifeline;
 
 mod auth;
 mod console;
@@ -41,13 +42,25 @@ pub(super) async fn sql(request: Request<Incoming>, shared: Arc<Shared>) -> Resp
         Ok(query) => query,
         Err((status, code, text)) => return refuse(status, code, &text, started),
     };
-    let outcome =
-        tokio::task::spawn_blocking(move || guarded(|| query.run(&shared, started))).await;
-    match outcome {
+    let held = Held::default();
+    let line = Arc::clone(&held.0);
+    let run = move || guarded(|| query.run(&shared, &line, started));
+    match tokio::task::spawn_blocking(run).await {
         Ok(Ok(Started::Whole(body))) => reply(StatusCode::OK, full(body)),
-        Ok(Ok(Started::Part(head, rest))) => reply(StatusCode::OK, streamed(head, rest)),
+        Ok(Ok(Started::Part(head, rest))) => reply(StatusCode::OK, streamed(head, rest, held)),
         Ok(Err(error)) => refuse(StatusCode::OK, error.code, &error.message, started),
         Err(_) => stopping(),
+    }
+}
+
+/// Held while somebody waits for a request's answer: its queries end when this goes, which it does when the
+/// client hangs up.
+#[derive(Default)]
+struct Held(Arc<Lifeline>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.cut();
     }
 }
 
@@ -148,12 +161,13 @@ enum Started {
 
 impl Query {
     /// The session that the statement runs in.
-    fn session(&self, shared: &Shared) -> Result<Session, SqlError> {
+    fn session(&self, shared: &Shared, line: &Arc<Lifeline>) -> Result<Session, SqlError> {
         shared.engine.login(&self.user, &self.password)?;
         if self.sql.len() > MAX_STATEMENT {
             return Err(super::statement_too_long());
         }
-        let session = shared.engine.session(&self.user);
+        let mut session = shared.engine.session(&self.user);
+        session.hang_on(line);
         session.set_timezone(self.params.conn_tz);
         if let Some(db) = &self.db {
             // Not checked, since `create database` must work with the new name in the path (rest §1).
@@ -162,8 +176,13 @@ impl Query {
         Ok(session)
     }
 
-    fn run(self, shared: &Shared, started: Instant) -> Result<Started, SqlError> {
-        let session = self.session(shared)?;
+    fn run(
+        self,
+        shared: &Shared,
+        line: &Arc<Lifeline>,
+        started: Instant,
+    ) -> Result<Started, SqlError> {
+        let session = self.session(shared, line)?;
         let timing = self.params.timing.then_some(started);
         match session.execute(self.sql.trim())? {
             Answer::Affected(rows) => Ok(Started::Whole(json::affected(rows, timing))),
@@ -217,18 +236,19 @@ impl Rest {
 /// Sends `head`, then chunk after chunk, each made when the client has taken the one before.
 ///
 /// An error in the middle cuts the transfer off, so that nobody takes a part of a result for the whole.
-fn streamed(head: Vec<u8>, rest: Rest) -> Body {
-    let chunks = stream::try_unfold(Some(Started::Part(head, rest)), |state| async move {
+fn streamed(head: Vec<u8>, rest: Rest, held: Held) -> Body {
+    let first = Some((Started::Part(head, rest), held));
+    let chunks = stream::try_unfold(first, |state| async move {
         let (chunk, next) = match state {
             None => return Ok(None),
-            Some(Started::Whole(chunk)) => (chunk, None),
-            Some(Started::Part(chunk, rest)) => {
+            Some((Started::Whole(chunk), _)) => (chunk, None),
+            Some((Started::Part(chunk, rest), held)) => {
                 let next = tokio::task::spawn_blocking(move || {
                     guarded(|| rest.fill(Vec::with_capacity(CHUNK * 2)))
                 });
                 let next = next.await.map_err(std::io::Error::other)?;
                 let next = next.map_err(|e| std::io::Error::other(e.message))?;
-                (chunk, Some(next))
+                (chunk, Some((next, held)))
             }
         };
         Ok(Some((Frame::data(Bytes::from(chunk)), next)))

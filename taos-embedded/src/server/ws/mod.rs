@@ -78,6 +78,9 @@ impl Kind for State {
     }
 
     fn ended(conn: &Conn) {
+        if let Some(session) = conn.state.session.get() {
+            session.queries().cut();
+        }
         conn.state.statements.close();
         conn.state.results.close();
     }

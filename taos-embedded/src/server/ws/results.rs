@@ -15,6 +15,7 @@ use super::reply::{NIL, bytes_of, fetch_error};
 use super::{Conn, Ticket};
 use crate::engine::{ResultColumn, ResultRows, SqlError};
 use crate::server::guarded;
+use crate::store::Cancel;
 
 /// A shorter block is most likely the last, so that looking for the end costs little.
 const FULL_BLOCK: usize = 4096;
@@ -34,6 +35,8 @@ struct Table {
 pub(super) struct OpenResult {
     id: u64,
     columns: Arc<[ResultColumn]>,
+    /// Ends the query while a job waits for it.
+    cancel: Option<Arc<Cancel>>,
     state: Mutex<State>,
 }
 
@@ -151,6 +154,7 @@ impl Results {
         let result = Arc::new(OpenResult {
             id: table.last_id,
             columns: Arc::clone(&rows.columns),
+            cancel: rows.cancel(),
             state: Mutex::new(State {
                 reading: true,
                 ..State::new()
@@ -219,6 +223,9 @@ impl OpenResult {
             ..State::new()
         };
         drop(state);
+        if let Some(cancel) = &self.cancel {
+            cancel.cancel();
+        }
         for fetch in waiting {
             fetch.nil(self.id);
         }
