@@ -73,7 +73,13 @@ impl Place {
             End::Kill => "-KILL",
         };
         let pid = server.child.id().to_string();
-        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
         server.child.wait().unwrap();
         drop(server);
         self.start();
@@ -134,20 +140,29 @@ fn rows_out_of_order_are_in_order_for_last_windows_and_series() {
     assert_eq!(bind(&mut ws, second, "t1", &late), 2);
     place.again(End::Stop);
     let mut ws = place.ws();
-    ws.run(&format!("insert into t1 (ts, a) values ({}, 10)", T0 + 1000));
+    ws.run(&format!(
+        "insert into t1 (ts, a) values ({}, 10)",
+        T0 + 1000
+    ));
     place.holds(&[
         (
             "select a, b from t1 order by ts",
             json!([[10, null], [null, "b"], [30, null], [40, "d"], [50, "e"]]),
         ),
-        ("select a from t1 where ts >= 1700000003000 order by ts desc", json!([[50], [40], [30]])),
-        ("select last(a), last(b), first(a), first(b) from st", json!([[50, "e", 10, "b"]])),
+        (
+            "select a from t1 where ts >= 1700000003000 order by ts desc",
+            json!([[50], [40], [30]]),
+        ),
+        (
+            "select last(a), last(b), first(a), first(b) from st",
+            json!([[50, "e", 10, "b"]]),
+        ),
         ("select last_row(a, b) from st", json!([[50, "e"]])),
         (
             "select count(*), first(a), last(a) from st interval(2s)",
             json!([[1, 10, 10], [2, 30, 30], [2, 40, 50]]),
         ),
-        ("select diff(a) from t1", json!([[null], [null], [20], [10], [10]])),
+        ("select diff(a) from t1", json!([[null], [20], [10], [10]])),
         ("select count(*) from t1 session(ts, 1s)", json!([[5]])),
         (
             "select _irowts, interp(a) from t1 range('2023-11-14T22:13:21.500Z') fill(prev)",
@@ -164,20 +179,32 @@ fn updates_of_some_columns_keep_the_others_in_every_way_of_writing() {
     let id = ws.stmt2("insert into ? using st tags (?) values (?, ?, ?)");
     let all: Vec<_> = (0..4).map(|n| (n, Some(1), Some("old"))).collect();
     assert_eq!(bind(&mut ws, id, "t1", &all), 4);
-    lines(&mut ws, &format!("m,g=1 a=1i32,b=\"old\" {T0}\nm,g=1 a=1i32,b=\"old\" {}", T0 + 1));
+    lines(
+        &mut ws,
+        &format!(
+            "m,g=1 a=1i32,b=\"old\" {T0}\nm,g=1 a=1i32,b=\"old\" {}",
+            T0 + 1
+        ),
+    );
     place.again(End::Kill);
     let mut ws = place.ws();
     // one column; NULL over a value; the same time twice in a statement; all columns
     ws.run(&format!("insert into t1 (ts, a) values ({T0}, 2)"));
     ws.run(&format!("insert into t1 (ts, b) values ({}, null)", T0 + 1));
     let time = T0 + 2;
-    ws.run(&format!("insert into t1 values ({time}, null, 'new') ({time}, 3, null)"));
+    ws.run(&format!(
+        "insert into t1 values ({time}, null, 'new') ({time}, 3, null)"
+    ));
     let id = ws.stmt2("insert into t1 (ts, b) values (?, ?)");
     let columns = [
         ColumnView::from_millis_timestamp(vec![T0 + 3]),
         ColumnView::from_varchar::<&str, _, _, _>(vec![Some("bound")]),
     ];
-    let bound = BindTable { name: None, tags: &[], columns: &columns };
+    let bound = BindTable {
+        name: None,
+        tags: &[],
+        columns: &columns,
+    };
     assert_eq!(ws.execute(id, &[bound]), 1);
     lines(&mut ws, &format!("m,g=1 a=7i32 {T0}\nm,g=1 c=t {}", T0 + 1));
     place.holds(&[
@@ -204,9 +231,21 @@ fn rows_with_a_second_key_are_unique_by_both_and_in_the_order_of_both() {
     ));
     place.again(End::Kill);
     let mut ws = place.ws();
-    ws.run(&format!("insert into t1 values ({T0}, 'b', 20) ({T0}, 'c', 4)"));
-    ws.run(&format!("insert into t1 (ts, k) values ({}, 'b') ({}, 'a')", T0 - 1000, T0 - 1000));
-    let deleted = rows(place.addr(), &format!("delete from t1 where ts = {}", T0 + 1));
+    ws.run(&format!(
+        "insert into t1 values ({T0}, 'b', 20) ({T0}, 'c', 4)"
+    ));
+    ws.run(&format!(
+        "insert into t1 (ts, k) values ({}, 'b') ({}, 'a')",
+        T0 - 1000,
+        T0 - 1000
+    ));
+    ws.run(&format!(
+        "insert into t2 using st tags (2) values ({T0}, 'd', 40) ({T0}, 'e', null)"
+    ));
+    let deleted = rows(
+        place.addr(),
+        &format!("delete from t1 where ts = {}", T0 + 1),
+    );
     assert_eq!(deleted, json!([[0]]));
     place.holds(&[
         (
@@ -214,7 +253,16 @@ fn rows_with_a_second_key_are_unique_by_both_and_in_the_order_of_both() {
             json!([["a", null], ["b", 3], ["a", 1], ["b", 20], ["c", 4]]),
         ),
         ("select count(*) from st where k = 'b'", json!([[2]])),
-        ("select first(a), last(a) from t1", json!([[3, 4]])),
+        // where the least or greatest key has no value, its time has none
+        ("select first(a), last(a) from t1", json!([[1, 4]])),
+        ("select last(a), k from t1", json!([[4, "c"]])),
+        ("select last_row(a), k from t2", json!([[null, "e"]])),
+        ("select last(a) from t2", json!([[null]])),
+        (
+            "select last(a), first(k), last_row(k) from st",
+            json!([[4, "a", "e"]]),
+        ),
+        ("select last(a) from t1 interval(1s)", json!([[3], [4]])),
     ]);
 }
 
@@ -224,17 +272,31 @@ fn what_is_deleted_stays_away_until_it_is_written_again() {
     let mut ws = place.ws();
     ws.run("create stable st (ts timestamp, a int, b int) tags (g int)");
     for table in 1..=2 {
-        let values: String = (0..100).map(|n| format!("({}, {n}, {table})", T0 + n)).collect();
-        ws.run(&format!("insert into t{table} using st tags ({table}) values {values}"));
+        let values: String = (0..100)
+            .map(|n| format!("({}, {n}, {table})", T0 + n))
+            .collect();
+        ws.run(&format!(
+            "insert into t{table} using st tags ({table}) values {values}"
+        ));
     }
-    ws.run(&format!("delete from st where ts >= {} and ts < {}", T0 + 10, T0 + 90));
+    ws.run(&format!(
+        "delete from st where ts >= {} and ts < {}",
+        T0 + 10,
+        T0 + 90
+    ));
     place.again(End::Kill);
     let mut ws = place.ws();
     // b of the deleted row does not come back
-    ws.run(&format!("insert into t1 (ts, a) values ({}, 1000)", T0 + 50));
+    ws.run(&format!(
+        "insert into t1 (ts, a) values ({}, 1000)",
+        T0 + 50
+    ));
     ws.run(&format!("delete from t2 where ts >= {}", T0 + 95));
     place.holds(&[
-        ("select count(*), sum(a) from t1", json!([[21, 45 + 945 + 1000]])),
+        (
+            "select count(*), sum(a) from t1",
+            json!([[21, 45 + 945 + 1000]]),
+        ),
         ("select a, b from t1 where a = 1000", json!([[1000, null]])),
         ("select count(*), last(a) from t2", json!([[15, 94]])),
         ("select count(*) from st interval(1s)", json!([[36]])),
@@ -270,7 +332,11 @@ fn merge(model: &mut Model, table: usize, rows: &[(i64, Option<i32>)]) {
         let slot = merged.entry(*time).or_default();
         *slot = value.or(*slot);
     }
-    model.extend(merged.into_iter().map(|(time, value)| ((table, time), value)));
+    model.extend(
+        merged
+            .into_iter()
+            .map(|(time, value)| ((table, time), value)),
+    );
 }
 
 fn apply(place: &mut Place, ws: &mut Ws, step: &Step, model: &mut Model) {
@@ -296,12 +362,20 @@ fn apply(place: &mut Place, ws: &mut Ws, step: &Step, model: &mut Model) {
             ];
             let name = format!("t{table}");
             let tags = [TagValue::Int(1)];
-            let bound = BindTable { name: Some(&name), tags: &tags, columns: &columns };
+            let bound = BindTable {
+                name: Some(&name),
+                tags: &tags,
+                columns: &columns,
+            };
             ws.execute(id, &[bound]);
         }
         Step::Delete(low, high) => {
             model.retain(|(_, time), _| !(low..=high).contains(&time));
-            ws.run(&format!("delete from st where ts >= {} and ts <= {}", T0 + low, T0 + high));
+            ws.run(&format!(
+                "delete from st where ts >= {} and ts <= {}",
+                T0 + low,
+                T0 + high
+            ));
         }
         Step::Again(kill) => {
             place.again(if *kill { End::Kill } else { End::Stop });

@@ -136,7 +136,19 @@ fn history(tables: i64, rows: i64, most_start: Duration) {
         ("select * from d.st", whole),
         ("select * from d.st order by f desc, v", whole),
         ("select count(*), max(f) from d.st group by v, f", 0),
+        (
+            "select count(*), max(f) from d.st group by tbname, ts",
+            whole,
+        ),
         ("select _wstart, count(*), avg(f) from d.st interval(1m)", 0),
+        (
+            "select _wstart, last(v), tbname from d.st partition by tbname interval(1m)",
+            0,
+        ),
+        (
+            "select sum(d) from (select diff(v) as d from d.st partition by tbname)",
+            1,
+        ),
     ] {
         let begun = Instant::now();
         let mut ws = Ws::login(server.addr);

@@ -6,6 +6,7 @@ use super::expr::{Place, real};
 use super::histogram::AGGREGATE;
 use super::planner::{Grouping, Planner, WindowSql};
 use super::scalar::{count_error, type_error, value_error};
+use super::scope::Scope;
 use super::time::tick;
 use super::types::{ColType, Literal, Typed};
 use crate::sql::ast::{Expr, ExprKind, FunctionForm};
@@ -215,7 +216,9 @@ impl Planner<'_> {
                 let time = time.ok_or_else(|| {
                     SqlError::unsupported(format!("{name} on rows without a time column"))
                 })?;
-                (format!("td_{name}({sql}, {time})"), first.ty)
+                let keyed = by_composite_key(place.scope, name, sql, sql)?;
+                let call = keyed.unwrap_or_else(|| format!("td_{name}({sql}, {time})"));
+                (call, first.ty)
             }
             "mode" => (format!("td_mode({sql})"), first.ty),
             "hyperloglog" => (format!("count(DISTINCT {sql})"), ColType::fixed(Ty::BigInt)),
@@ -407,6 +410,36 @@ fn ordering<'s>(place: Place<'s>) -> Result<&'s str, SqlError> {
         .time
         .as_deref()
         .ok_or_else(|| SqlError::unsupported("time order of rows without a time column"))
+}
+
+/// The call for `first`, `last` or `last_row` on rows that have a composite key; `wanted` may not be NULL in
+/// the row that is chosen.
+pub(super) fn by_composite_key(
+    scope: &Scope,
+    name: &str,
+    value: &str,
+    wanted: &str,
+) -> Result<Option<String>, SqlError> {
+    let (Some(time), Some(key)) = (&scope.time, &scope.key) else {
+        return Ok(None);
+    };
+    let table = match (scope.is_super(), &scope.from) {
+        (false, _) => "0".to_owned(),
+        (true, None) => format!("a{}.tbl", scope.number),
+        (true, Some(_)) => {
+            return Err(SqlError::unsupported(format!(
+                "{name} of chosen rows of several subtables with composite keys"
+            )));
+        }
+    };
+    let (end, wanted) = match name {
+        "first" => ("first", wanted),
+        "last" => ("last", wanted),
+        _ => ("last", "1"),
+    };
+    Ok(Some(format!(
+        "td_{end}_keyed({value}, {time}, {key}, {wanted}, {table} ORDER BY {table}, {time}, {key})"
+    )))
 }
 
 fn sum(first: &Typed) -> Result<(String, ColType), SqlError> {

@@ -1,6 +1,6 @@
 //! SELECT with aggregates: groups and windows.
 
-use super::aggregate::{SELECTING, any, calls, contains, is_aggregate};
+use super::aggregate::{SELECTING, any, by_composite_key, calls, contains, is_aggregate};
 use super::clauses::{
     aggregate_not_allowed, as_key, group_key, limited, listed, no_groups, result_columns,
     time_column, where_sql,
@@ -255,6 +255,9 @@ impl Planner<'_> {
         let time = scope.time.as_deref();
         Ok(match (function, time) {
             ("max" | "min", _) => Some(format!("td_pick_{function}({{}}, {key})")),
+            ("first" | "last" | "last_row", Some(_)) if scope.key.is_some() => {
+                by_composite_key(scope, function, "{}", &key)?
+            }
             ("first" | "last", Some(time)) => {
                 Some(format!("td_pick_{function}({{}}, {time}, {key})"))
             }

@@ -94,7 +94,11 @@ impl Timer {
     pub(super) fn is_over(&self) -> bool {
         let mut run = self.state();
         // an interrupt that comes before a statement's first step is forgotten by SQLite
-        if run.cancel.as_ref().is_some_and(|cancel| cancel.is_unwanted()) {
+        if run
+            .cancel
+            .as_ref()
+            .is_some_and(|cancel| cancel.is_unwanted())
+        {
             return true;
         }
         let (Some(started), Some(limit)) = (run.started, run.limit) else {

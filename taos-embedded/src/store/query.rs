@@ -1,7 +1,7 @@
 //! A SELECT on a reader thread, its blocks on a short way to whoever fetches them.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 
 use rusqlite::types::Value;

@@ -361,7 +361,11 @@ impl State {
     }
 
     /// Commits, unless the transaction is spoilt or has gone, which `cause` may tell of.
-    fn commit(&mut self, spoilt: Option<SqlError>, cause: Option<SqlError>) -> Result<(), SqlError> {
+    fn commit(
+        &mut self,
+        spoilt: Option<SqlError>,
+        cause: Option<SqlError>,
+    ) -> Result<(), SqlError> {
         if let Some(error) = spoilt {
             return Err(error);
         }

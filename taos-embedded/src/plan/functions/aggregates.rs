@@ -114,7 +114,7 @@ impl Aggregate<Picked, Value> for Pick {
     }
 }
 
-fn less(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+pub(super) fn less(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
     match (a, b) {
         (ValueRef::Integer(a), ValueRef::Integer(b)) => a < b,
         (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Blob(a), ValueRef::Blob(b)) => a < b,

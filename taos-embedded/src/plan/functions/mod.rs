@@ -6,6 +6,7 @@ mod geometry;
 mod histogram;
 mod interp;
 mod jsons;
+mod keyed;
 mod memory;
 mod numbers;
 mod series;
@@ -40,6 +41,7 @@ pub(crate) fn register_functions(connection: &Connection) -> rusqlite::Result<()
     interp::register(connection)?;
     histogram::register(connection)?;
     windows::register(connection)?;
+    keyed::register(connection)?;
     aggregates::register(connection)
 }
 

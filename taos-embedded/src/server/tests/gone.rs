@@ -30,7 +30,11 @@ fn until_busy(server: &Server, readers: usize) {
     let started = Instant::now();
     while server.engine.figures().readers.busy != readers {
         let patience = Duration::from_secs(20);
-        assert!(started.elapsed() < patience, "{:?}", server.engine.figures());
+        assert!(
+            started.elapsed() < patience,
+            "{:?}",
+            server.engine.figures()
+        );
         std::thread::yield_now();
     }
 }
@@ -85,7 +89,9 @@ fn a_result_that_is_freed_while_its_next_rows_are_computed_gives_its_reader_back
     let mut ws = server.ws();
     log_in(&mut ws);
     // whole blocks first, then nothing for hours
-    let sql = format!("select a.v from d.st a join d.st b on a.ts = b.ts where b.g < 4 union all {ENDLESS}");
+    let sql = format!(
+        "select a.v from d.st a join d.st b on a.ts = b.ts where b.g < 4 union all {ENDLESS}"
+    );
     let opened = query(&mut ws, &sql);
     assert_eq!(opened["code"], 0, "{opened}");
     let id = &opened["id"];
