@@ -235,7 +235,7 @@ impl Planner<'_> {
                 let unit = elapsed_unit(rest.first(), place)?;
                 let window = place.grouping.and_then(|grouping| grouping.window.as_ref());
                 let ticks = match window {
-                    Some(window) if window.sliced => elapsed_in(window, &sql),
+                    Some(window) if window.sliced => elapsed_in(window, sql),
                     _ => format!("CAST(max({sql}) - min({sql}) AS REAL)"),
                 };
                 let own = tick(place.scope.precision);
