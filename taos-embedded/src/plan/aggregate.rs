@@ -283,7 +283,7 @@ impl Planner<'_> {
                 (format!("td_{name}{single}({value})"), double)
             }
             "percentile" => return percentile(&value, rest, place),
-            "apercentile" => (apercentile(&value, rest)?, double),
+            "apercentile" => (apercentile(&value, rest, place)?, double),
             "leastsquares" => {
                 let (Some(start), Some(step)) = (rest.first(), rest.get(1)) else {
                     return Err(count_error(name));
@@ -382,22 +382,29 @@ fn percentile(
     Ok((sql, ty))
 }
 
-/// Computed exactly, whichever way of approximation is named.
-fn apercentile(value: &str, rest: &[Typed]) -> Result<String, SqlError> {
+/// By the histogram of the original or by its t-digest, which depends on the order of the rows.
+fn apercentile(value: &str, rest: &[Typed], place: Place<'_>) -> Result<String, SqlError> {
     let name = "apercentile";
     let point = rest.first().ok_or_else(|| count_error(name))?;
     if !matches!(point.literal, Some(Literal::Integer(_))) {
         return Err(type_error(name));
     }
     let point = percent(name, point)?;
-    match rest.get(1).map(|method| &method.literal) {
-        None => {}
-        Some(Some(Literal::Text(text)))
-            if matches!(text.to_ascii_lowercase().as_str(), "default" | "t-digest") => {}
-        Some(Some(Literal::Text(_))) => return Err(value_error(name)),
+    let function = match rest.get(1).map(|method| &method.literal) {
+        None => "td_apercentile",
+        Some(Some(Literal::Text(text))) => match text.to_ascii_lowercase().as_str() {
+            "default" => "td_apercentile",
+            "t-digest" if place.scope.is_super() => "td_tdigest_any",
+            "t-digest" => "td_tdigest",
+            _ => return Err(value_error(name)),
+        },
         Some(_) => return Err(type_error(name)),
-    }
-    Ok(format!("td_percentile({value}, '{point}')"))
+    };
+    let order = match place.scope.time.as_deref() {
+        Some(time) if function == "td_tdigest" => format!(" ORDER BY {time}"),
+        _ => String::new(),
+    };
+    Ok(format!("{function}({value}, {point:?}{order})"))
 }
 
 fn grouped_by_table(place: Place<'_>) -> bool {

@@ -49,6 +49,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     connection.create_aggregate_function("td_sum", 1, flags(), SignedSum)?;
     connection.create_aggregate_function("td_u64_sum", 1, flags(), UnsignedSum)?;
     super::sums::register(connection)?;
+    super::approximate::register(connection)?;
     connection.create_aggregate_function("td_dec_sum", 1, flags(), DecimalSum)?;
     connection.create_aggregate_function("td_dec_avg", 3, flags(), DecimalMean)
 }

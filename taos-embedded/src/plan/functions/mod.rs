@@ -1,7 +1,9 @@
 //! The dialect's functions inside SQLite. All names begin with `td_`.
 
 mod aggregates;
+mod approximate;
 mod decimals;
+mod digest;
 mod geometry;
 mod histogram;
 mod interp;
