@@ -126,10 +126,8 @@ fn converted(
     precision: Precision,
 ) -> Result<String, SqlError> {
     match value.ty.ty {
-        Ty::VarBinary => return Err(type_error("cast")),
-        Ty::Geometry | Ty::Blob | Ty::MediumBlob | Ty::Json => {
-            return Err(SqlError::unsupported(format!("a cast of {}", value.ty.ty)));
-        }
+        Ty::VarBinary | Ty::Blob | Ty::MediumBlob | Ty::Json => return Err(type_error("cast")),
+        Ty::Geometry => return Err(SqlError::unsupported("a cast of GEOMETRY")),
         _ => {}
     }
     let width = data_type.ty.fixed_length() * 8;
