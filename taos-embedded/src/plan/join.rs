@@ -12,8 +12,8 @@ use super::derived::Wanted;
 use super::expr::{Place, condition};
 use super::planner::Planner;
 use super::scope::{Scope, Side};
-use crate::sql::SqlError;
-use crate::sql::ast::{Expr, Join, JoinKind, TableRef};
+use crate::sql::ast::{BinaryOp, Expr, ExprKind, Join, JoinKind, TableRef};
+use crate::sql::{SqlError, code};
 use keys::{Equal, equal_times};
 use side::Source;
 
@@ -38,6 +38,16 @@ fn no_equal_times() -> SqlError {
 /// No condition at all.
 fn cross_join() -> SqlError {
     SqlError::new(0x2702, "not support cross join")
+}
+
+/// An alternative as the whole condition of an equal join.
+fn alternative(link: &Join) -> bool {
+    let near = matches!(
+        turned(link.kind).0,
+        JoinKind::LeftAsof | JoinKind::LeftWindow
+    );
+    let kind = link.on.as_ref().map(|on| &on.kind);
+    !near && matches!(kind, Some(ExprKind::Binary(BinaryOp::Or, ..)))
 }
 
 /// A condition that this kind of join cannot use.
@@ -109,9 +119,13 @@ impl Planner<'_> {
         let mut scope = self.joined_scope(&sources)?;
         let inner = links.iter().all(|link| link.kind == JoinKind::Inner);
         if links.iter().any(|link| unfit_clauses(link)) {
-            return Err(SqlError::unsupported(
-                "jlimit or window_offset in this kind of join",
+            return Err(SqlError::new(
+                code::INVALID_OPERATION,
+                "JLIMIT is for ASOF and WINDOW joins, WINDOW_OFFSET for WINDOW joins",
             ));
+        }
+        if links.iter().any(|link| alternative(link)) {
+            return Err(SqlError::unsupported("OR as the condition of a join"));
         }
         if inner {
             self.inner_join(&links, filter, &mut sources, &mut scope)?;
@@ -127,7 +141,7 @@ impl Planner<'_> {
             JoinKind::LeftAsof | JoinKind::LeftWindow => {
                 self.near_join(link, kind, driving, &mut sources, &mut scope)?;
             }
-            _ => self.equal_join(link, kind, driving, filter, &mut sources, &mut scope)?,
+            _ => self.equal_join(link, kind, driving, &mut sources, &mut scope)?,
         }
         Ok(scope)
     }
@@ -290,12 +304,11 @@ impl Planner<'_> {
         link: &Join,
         kind: JoinKind,
         driving: usize,
-        filter: Option<&Expr>,
         sources: &mut [Source],
         scope: &mut Scope,
     ) -> Result<(), SqlError> {
         let parts = conjuncts(link.on.as_ref());
-        if parts.is_empty() && filter.is_none() {
+        if parts.is_empty() {
             return Err(cross_join());
         }
         let equal = parts

@@ -241,7 +241,10 @@ impl Planner<'_> {
         if let Some(row) = &scope.row {
             let written = !select.group_by.is_empty() || !select.partition_by.is_empty();
             if written || select.window.is_some() {
-                return Err(SqlError::unsupported("groups over a window join"));
+                return Err(SqlError::new(
+                    0x2664,
+                    "Not supported join since 'No WINDOW/GROUP BY/PARTITION BY allowed in WINDOW join'",
+                ));
             }
             let bounds = |part: &Expr| {
                 matches!(&part.kind, ExprKind::Column { table: None, name }

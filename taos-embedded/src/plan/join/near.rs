@@ -9,8 +9,8 @@ use super::super::types::ColType;
 use super::keys::{Equal, TimeRef, column_of, compared_times};
 use super::side::Source;
 use super::{bad_condition, conjuncts, no_equal_times};
-use crate::sql::SqlError;
 use crate::sql::ast::{BinaryOp, Expr, ExprKind, Join, JoinKind, UnaryOp};
+use crate::sql::{SqlError, code};
 
 /// Rows a row may be joined with at most, by JLIMIT.
 const MAX_JLIMIT: i64 = 1024;
@@ -46,9 +46,13 @@ impl Planner<'_> {
         scope: &mut Scope,
     ) -> Result<(), SqlError> {
         let limit = match link.jlimit {
-            Some(0) if kind == JoinKind::LeftAsof => Some(0),
-            Some(limit) if (1..=MAX_JLIMIT).contains(&limit) => Some(limit),
-            Some(_) => return Err(SqlError::unsupported("jlimit of 0 or above 1024")),
+            Some(limit) if (0..=MAX_JLIMIT).contains(&limit) => Some(limit),
+            Some(_) => {
+                return Err(SqlError::new(
+                    code::INVALID_OPERATION,
+                    format!("JLIMIT value is out of valid range [0, {MAX_JLIMIT}]"),
+                ));
+            }
             None => None,
         };
         if sources.iter().any(|source| source.inner.from.is_some()) {
@@ -84,7 +88,10 @@ impl Planner<'_> {
                 Some((low.min(high), low.max(high)))
             }
             (None, JoinKind::LeftWindow) => {
-                return Err(SqlError::unsupported("window join without window_offset"));
+                return Err(SqlError::new(
+                    code::INVALID_OPERATION,
+                    "WINDOW_OFFSET required for WINDOW join",
+                ));
             }
             _ => None,
         };
@@ -259,9 +266,6 @@ fn near_condition<'e>(
     let asof = link.window_offset.is_none();
     for part in conjuncts(link.on.as_ref()) {
         if let Some((op, Equal { left, right })) = compared_times(part, sources) {
-            if found.times.is_some() || !asof {
-                return Err(bad_condition());
-            }
             let (op, left, right) = if left.0 == driving {
                 (op, left, right)
             } else {
@@ -277,6 +281,9 @@ fn near_condition<'e>(
             );
             if !orders {
                 return Err(bad_condition());
+            }
+            if found.times.is_some() || !asof {
+                return Err(SqlError::unsupported("such a condition of this join"));
             }
             found.times = Some((op, left, right));
             continue;
@@ -304,11 +311,15 @@ fn group(part: &Expr, driving: usize, sources: &[Source]) -> Result<(String, Str
         }
         _ => None,
     };
+    let call = |expr: &Expr| matches!(expr.kind, ExprKind::Function { .. });
+    if call(left) || call(right) {
+        return Err(SqlError::unsupported("functions in this join's condition"));
+    }
     let (Some(left), Some(right)) = (column(left), column(right)) else {
         return Err(bad_condition());
     };
     if left.0 == right.0 {
-        return Err(bad_condition());
+        return Err(SqlError::unsupported("such a condition of this join"));
     }
     if !comparable(left.2, right.2) {
         return Err(SqlError::unsupported(
@@ -346,7 +357,7 @@ fn offset(expr: &Expr, scope: &Scope) -> Result<i64, SqlError> {
     match &expr.kind {
         ExprKind::Duration(duration) => duration
             .ticks(scope.precision)
-            .ok_or_else(|| SqlError::unsupported("window_offset in months or years")),
+            .ok_or_else(|| SqlError::new(0x2673, "Invalid unit of WINDOW_OFFSET")),
         ExprKind::Unary(UnaryOp::Minus, inner) => offset(inner, scope).map(|ticks| -ticks),
         _ => Err(SqlError::syntax("window_offset")),
     }
