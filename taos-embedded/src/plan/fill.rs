@@ -311,8 +311,10 @@ impl Planner<'_> {
         if typed.is_null() {
             return Ok("NULL".to_owned());
         }
-        if matches!(ty.ty, Ty::Bool | Ty::Timestamp) {
-            return Err(SqlError::unsupported("fill(value) of a bool or time"));
+        let time = ty.ty == Ty::Timestamp;
+        let plain = ty.is_number() || ty.is_decimal() || ty.is_text() || ty.ty == Ty::Bool || time;
+        if !plain || time && !typed.ty.is_integer() {
+            return Err(SqlError::unsupported("fill(value) of this type"));
         }
         if ty.ty == Ty::VarChar && typed.ty.ty == Ty::VarChar {
             return Ok(format!("td_cut({}, {})", typed.sql, ty.length));
@@ -351,7 +353,7 @@ fn filled_value(
         format!("OVER (PARTITION BY p{n}.gn ORDER BY w{n}.ws{way} ROWS UNBOUNDED PRECEDING)")
     };
     let (before, behind) = (over(""), over(" DESC"));
-    Ok(match mode {
+    let filled = match mode {
         FillMode::Prev => format!("td_known({own}) {before}"),
         FillMode::Next => format!("td_next({there}, {own}) {behind}"),
         FillMode::Value | FillMode::ValueForced => {
@@ -375,8 +377,16 @@ fn filled_value(
                 side(&behind, "min")
             )
         }
-        FillMode::Linear if ty.is_text() || ty.ty == Ty::Bool => own,
+        FillMode::Linear if ty.is_text() || ty.ty == Ty::Bool => own.clone(),
         FillMode::Linear => return Err(SqlError::unsupported("fill(linear) of this type")),
-        _ => own,
-    })
+        _ => own.clone(),
+    };
+    if ty.ty == Ty::Timestamp {
+        // The server puts the beginning of the window there, whatever the fill.
+        return Ok(format!(
+            "CASE WHEN {there} AND {own} IS NULL THEN \
+             td_unsure(1, 'fill beside a window whose time is NULL') ELSE {filled} END"
+        ));
+    }
+    Ok(filled)
 }

@@ -396,6 +396,9 @@ fn in_line(query: &Query, scope: &Scope) -> Option<bool> {
     let ExprKind::Column { table: None, name } = &first.expr.kind else {
         return None;
     };
+    if first.descending {
+        return None;
+    }
     match &query.body {
         QueryBody::Select(select) if select.group_by.is_empty() && !select.distinct => {
             let known = scope.column(&name.name).ok().flatten().is_some();

@@ -615,7 +615,17 @@ fn columns_of_counted_windows_sliding_and_expressions_beside_fill() {
             "61s 42; 121s -; 181s 36",
         ),
     ]);
+    answers(&[(
+        "select _wstart, last(ok) from s where ts >= 60000 and ts < 240000 interval(1m) fill(value, 'yes')",
+        "60s 0; 120s 0; 180s 1",
+    )]);
     refuses(&[
+        ("select v, count(*) from s partition by st", 9740),
+        ("select v, count(*) from s group by st", 9738),
+        (
+            "select count(*) from (select * from s order by ts desc) session(ts, 10s)",
+            UNSUPPORTED,
+        ),
         ("select count(*) from s interval(20a) sliding(5a)", 9778),
         ("select count(*) from s interval(20a) sliding(20u)", 9778),
     ]);
