@@ -196,11 +196,12 @@ fn what_a_zone_leaves_open_is_refused() {
         "Europe/Berlin",
     );
     server.unsupported("select to_iso8601(ts) from t", "Europe/Berlin");
-    server.unsupported("select weekday(ts) from t", "Europe/Berlin");
+    // both noons lie on the same day in every zone between
+    assert_eq!(server.rows("select weekday(ts) from t"), ["0", "0"]);
     server.zone("Etc/UTC");
     assert_eq!(server.rows("select weekday(ts) from t"), ["0", "0"]);
     server.session.set_timezone(None);
-    server.unsupported("select timezone()", "timezone");
+    assert_eq!(server.rows("select timezone()"), ["UTC (UTC, +0000)"]);
 }
 
 #[test]
@@ -225,7 +226,6 @@ fn results_beyond_their_type_are_refused_and_no_internal_error() {
     server.exec("insert into t values (1, 'x')");
     for sql in [
         "select cast(1e30 as bigint)",
-        "select cast('99999999999999999999' as bigint)",
         "select concat(repeat('a', 60000), repeat('b', 60000))",
         "select length(replace(repeat('a', 60000), 'a', repeat('b', 60000)))",
         "select length(repeat(s, 9223372036854775807)) from t",
@@ -233,10 +233,18 @@ fn results_beyond_their_type_are_refused_and_no_internal_error() {
         "select ts + 9223372036854775807 from t",
         "select ts + 1000000y from t",
         "select count(*) from t interval(1000000000000d)",
-        "select case when s = 'x' then ts else 5 end from t",
     ] {
         server.unsupported(sql, "unsupported feature: ");
     }
+    assert_eq!(
+        server.rows("select case when s = 'x' then ts else 5 end from t"),
+        ["1"]
+    );
+    // a text is read up to the bound of the type
+    assert_eq!(
+        server.rows("select cast('99999999999999999999' as bigint)"),
+        ["9223372036854775807"]
+    );
     assert_eq!(
         server.rows(
             "select cast(1e19 as bigint unsigned), cast('18446744073709551615' as bigint unsigned)"
@@ -268,16 +276,16 @@ fn a_constant_key_is_no_position_and_a_wildcard_needs_a_table() {
 }
 
 #[test]
-fn a_broken_pattern_is_named_wherever_it_comes_from() {
+fn a_broken_pattern_is_named_and_a_column_is_no_pattern() {
     let server = Server::new();
     server.exec("create table t (ts timestamp, s varchar(20))");
     server.exec("insert into t values (1, '[')");
-    for sql in [
-        "select ts from t where s match '['",
-        "select ts from t where 'x' match s",
+    for (sql, code) in [
+        ("select ts from t where s match '['", 0x2681),
+        ("select ts from t where 'x' match s", 0x0200),
     ] {
         let error = server.session.execute(sql).unwrap_err();
-        assert_eq!(error.code, 0x2681, "{sql}: {error}");
+        assert_eq!(error.code, code, "{sql}: {error}");
     }
 }
 

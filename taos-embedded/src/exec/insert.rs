@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use taos_query::common::Precision;
 
-use super::rows::{TableRows, Target, packed_rows, stale, table_exists};
+use super::rows::{TableRows, Target, in_other_stable, packed_rows, stale};
 use super::values::Reading;
 use super::{Exec, SYSTEM_TABLE};
 use crate::catalog::{Database, Found, TableDef, is_system_database};
@@ -280,7 +280,7 @@ impl Exec<'_> {
             None => return Err(SqlError::unknown_table()),
         };
         if stable_db.id != database.id {
-            return Err(SqlError::unsupported("super table of another database"));
+            return Err(SqlError::unknown_table());
         }
         let tags = self.tags(database, def, using)?;
         match database.find(name) {
@@ -291,7 +291,7 @@ impl Exec<'_> {
                     name: name.to_owned(),
                 },
             )),
-            Some(_) => Err(table_exists()),
+            Some(_) => Err(in_other_stable()),
             None => {
                 check_table_name(name)?;
                 let name = name.to_owned();
@@ -574,7 +574,7 @@ fn named_table(
             id: child.id,
             name: name.to_owned(),
         },
-        Some(_) => return Err(table_exists()),
+        Some(_) => return Err(in_other_stable()),
         None => {
             check_table_name(name).map_err(|error| invalid(&error.message))?;
             Target::NewChild {

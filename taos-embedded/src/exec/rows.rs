@@ -21,6 +21,7 @@ use crate::store::{
 /// Says that the catalog changed between reading a statement and writing it.
 pub(crate) const STALE: u32 = 0xFFFF_0001;
 const TABLE_EXISTS: u32 = 0x0603;
+const IN_OTHER_STABLE: u32 = 0x061D;
 /// The version of the blocks in messages of topics.
 const MESSAGE_BLOCK: i32 = 2;
 
@@ -319,7 +320,7 @@ impl TableRows {
             (Target::NewChild { .. }, Some(Found::Child(_, def))) if def.id == self.def.id => {
                 Err(stale())
             }
-            (Target::NewChild { .. }, Some(_)) => Err(table_exists()),
+            (Target::NewChild { .. }, Some(_)) => Err(in_other_stable()),
             _ => Err(stale()),
         }
     }
@@ -327,6 +328,14 @@ impl TableRows {
 
 pub(crate) fn table_exists() -> SqlError {
     SqlError::new(TABLE_EXISTS, "Table already exists")
+}
+
+/// A table that USING names is there, and is not a subtable of that super table.
+pub(crate) fn in_other_stable() -> SqlError {
+    SqlError::new(
+        IN_OTHER_STABLE,
+        "Table already exists in other super tables",
+    )
 }
 
 /// The name of a column in its data table.

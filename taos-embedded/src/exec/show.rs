@@ -30,6 +30,32 @@ fn names(column: &str, length: u32, names: Vec<String>) -> Result<ResultRows, Sq
     computed(columns, Precision::Millisecond, &rows)
 }
 
+/// A tag's value as SHOW CREATE TABLE writes it.
+fn literal(tag: &ColumnInfo, value: &Value) -> Result<String, SqlError> {
+    let Some(text) = tag_text(tag, value) else {
+        return Ok("NULL".to_owned());
+    };
+    Ok(match (tag.ty, value) {
+        (Ty::Float | Ty::Double, Value::Real(v)) => with_exponent(*v),
+        (Ty::Geometry, _) => return Err(SqlError::unsupported("show create of a geometry tag")),
+        (Ty::VarChar | Ty::NChar | Ty::VarBinary, _) => format!("\"{text}\""),
+        _ => text,
+    })
+}
+
+/// Six decimals and an exponent of two digits at least, like the `%e` of C.
+fn with_exponent(value: f64) -> String {
+    let text = format!("{value:.6e}");
+    let Some((digits, exponent)) = text.split_once('e') else {
+        return text;
+    };
+    let (sign, exponent) = match exponent.strip_prefix('-') {
+        Some(exponent) => ('-', exponent),
+        None => ('+', exponent),
+    };
+    format!("{digits}e{sign}{exponent:0>2}")
+}
+
 impl Exec<'_> {
     pub(super) fn show(&self, show: &Show) -> Result<ResultRows, SqlError> {
         match show {
@@ -215,20 +241,8 @@ impl Exec<'_> {
                 let rows = self.view.tag_rows(def, Some(child))?;
                 let values = rows.into_iter().next().map(|r| r.1).unwrap_or_default();
                 let tags: Vec<String> = def.tags.iter().map(|t| format!("`{}`", t.name)).collect();
-                let values: Vec<String> = def
-                    .tags
-                    .iter()
-                    .zip(&values)
-                    .map(|(tag, value)| match tag_text(tag, value) {
-                        None => "NULL".to_owned(),
-                        Some(v) => match tag.ty {
-                            Ty::VarChar | Ty::NChar | Ty::VarBinary | Ty::Geometry => {
-                                format!("\"{v}\"")
-                            }
-                            _ => v,
-                        },
-                    })
-                    .collect();
+                let values = def.tags.iter().zip(&values).map(|(t, v)| literal(t, v));
+                let values = values.collect::<Result<Vec<String>, SqlError>>()?;
                 let mut out = format!(
                     "CREATE TABLE `{name}` USING `{}` ({}) TAGS ({})",
                     def.name,

@@ -11,7 +11,7 @@ use super::Exec;
 use super::changes::{created, log_new_def, log_super, log_table};
 use super::insert::{check_table_name, tag_count};
 use super::options::{OptionsOf, TableOptions, table_options};
-use super::rows::{NewChild, column_name, create_child, stale, table_exists};
+use super::rows::{NewChild, column_name, create_child, in_other_stable, stale, table_exists};
 use super::topic::check_drop;
 use crate::catalog::{Definition, Entry, Found, TableDef, byte_length};
 use crate::meta::{DroppedTable, Meta};
@@ -440,13 +440,13 @@ impl Exec<'_> {
         let if_not_exists = create.if_not_exists;
         self.store().write(move |write| {
             let database = write.catalog().database(&db)?;
-            match database.find(&name) {
-                Some(_) if if_not_exists => return Ok(0),
-                Some(Found::Super(_)) => {
+            match (database.find(&name), def.is_super()) {
+                (Some(Found::Super(_)), _) | (Some(_), false) if if_not_exists => return Ok(0),
+                (Some(Found::Super(_)), true) => {
                     return Err(SqlError::new(STABLE_EXISTS, "STable already exists"));
                 }
-                Some(_) => return Err(table_exists()),
-                None => {}
+                (Some(_), _) => return Err(table_exists()),
+                (None, _) => {}
             }
             create_def(write, &db, def)?;
             Ok(0)
@@ -500,11 +500,11 @@ impl Exec<'_> {
                 if !database.stables.get(&def.name).is_some_and(same) {
                     return Err(stale());
                 }
-                if database.find(name).is_some() {
-                    if *if_not_exists {
-                        continue;
-                    }
-                    return Err(table_exists());
+                match database.find(name) {
+                    Some(Found::Child(_, of)) if of.id == def.id && *if_not_exists => continue,
+                    Some(Found::Child(_, of)) if of.id == def.id => return Err(table_exists()),
+                    Some(_) => return Err(in_other_stable()),
+                    None => {}
                 }
                 let new = NewChild {
                     name,

@@ -318,10 +318,13 @@ impl Exec<'_> {
             TopicSource::Stable(stable, filter) => {
                 let (db, stable) = self.writable_object(stable)?;
                 let database = self.catalog().database(&db)?;
-                let def = database
-                    .stables
-                    .get(&stable)
-                    .ok_or_else(|| SqlError::new(STABLE_UNKNOWN, "STable not exist"))?;
+                // with a condition it is the parser who looks the table up, else the manager of tables
+                let unknown = || match (database.find(&stable), filter) {
+                    (None, Some(_)) => SqlError::unknown_table(),
+                    (Some(_), Some(_)) => SqlError::syntax("Only supertable table can be used"),
+                    (_, None) => SqlError::new(STABLE_UNKNOWN, "STable not exist"),
+                };
+                let def = database.stables.get(&stable).ok_or_else(unknown)?;
                 let columns = match filter {
                     Some(filter) => self.topic_filter(&db, def, filter)?,
                     None => BTreeSet::new(),
@@ -349,14 +352,18 @@ impl Exec<'_> {
         let (numbers, is_bad) = (RefCell::new(BTreeSet::new()), RefCell::new(false));
         columns_in(filter, &|name| match def.tag(name) {
             Some((_, tag)) => drop(numbers.borrow_mut().insert(tag.id)),
-            // an unknown name is told when the condition is planned
             None => {
-                if def.column(name).is_some() {
+                if name != "tbname" {
                     is_bad.replace(true);
                 }
             }
         });
-        if is_bad.into_inner() || plan::has_aggregate(filter) {
+        if is_bad.into_inner() {
+            return Err(SqlError::syntax(
+                "the condition of a topic, which may name tags only",
+            ));
+        }
+        if plan::has_aggregate(filter) {
             return Err(bad_query());
         }
         let condition = filter.span.of(self.sql);

@@ -3,13 +3,13 @@
 use crate::sql::ast::{Expr, ExprKind, SelectItem, UnaryOp};
 use crate::sql::clip;
 
-/// The longest name of an expression in bytes.
+/// The longest name of a result column in bytes.
 const MAX_NAME: usize = 64;
 
 /// The alias, the column's own name, or the text as written.
 pub(crate) fn of_item(item: &SelectItem, sql: &str) -> String {
     if let Some(alias) = &item.alias {
-        return alias.name.clone();
+        return clip(&alias.name, MAX_NAME).to_owned();
     }
     of_expr(&item.expr, sql)
 }
