@@ -416,8 +416,8 @@ fn open_connection(path: &PathBuf, durable: bool, cache: u64) -> rusqlite::Resul
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    // what a statement may have to take back goes to a temporary file if it is much, so that memory is bounded
     let synchronous = if durable { "FULL" } else { "OFF" };
+    // temp_store: what a statement may have to take back goes to a temporary file if it is much, so that memory is bounded
     connection.execute_batch(&format!(
         "PRAGMA page_size = 8192;
          PRAGMA journal_mode = WAL;
