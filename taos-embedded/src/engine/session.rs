@@ -235,6 +235,7 @@ impl Session {
             user: &self.user,
             version: &self.engine.version,
             sql,
+            queries: &self.queries,
         }
     }
 

@@ -36,7 +36,7 @@ impl Exec<'_> {
         }
         if explain.analyze {
             let started = Instant::now();
-            let rows = self.store().count_rows(plan)?;
+            let rows = self.store().count_rows(plan, self.queries)?;
             let run = started.elapsed();
             if let Some(first) = tree.lines.first_mut() {
                 first.push_str(&format!(" (rows={rows})"));

@@ -337,7 +337,7 @@ impl Exec<'_> {
             InsertSource::Values(values) => values,
             InsertSource::Query(query) => {
                 let selected = self.select_for(query, layout, &rows.def, database.precision())?;
-                for row in &selected.rows {
+                for row in &selected.rows.rows {
                     selected.take(
                         row,
                         layout,
@@ -377,7 +377,7 @@ impl Exec<'_> {
             }
             InsertSource::Query(query) => {
                 let selected = self.select_for(query, layout, def, database.precision())?;
-                for row in &selected.rows {
+                for row in &selected.rows.rows {
                     let name = selected.name(row, layout)?;
                     let tags = || selected.tags(row, layout, def, database.precision());
                     let at =

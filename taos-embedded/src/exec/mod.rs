@@ -48,7 +48,7 @@ use crate::engine::{Answer, ResultRows};
 use crate::plan::{Context, ResultColumn};
 use crate::sql::SqlError;
 use crate::sql::ast::{Ident, ObjectName, Statement};
-use crate::store::{Store, blocks_of};
+use crate::store::{Lifeline, Store, blocks_of};
 
 pub(crate) use meta::packing_words;
 pub(crate) use rows::{STALE, TableRows, stale};
@@ -73,6 +73,8 @@ pub(crate) struct Exec<'a> {
     /// What `server_version()` says.
     pub(crate) version: &'a str,
     pub(crate) sql: &'a str,
+    /// What queries of the statement end with.
+    pub(crate) queries: &'a Lifeline,
 }
 
 impl Exec<'_> {

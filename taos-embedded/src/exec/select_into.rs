@@ -10,6 +10,7 @@ use crate::catalog::TableDef;
 use crate::plan::{self, ColumnInfo, ResultColumn, tick};
 use crate::sql::SqlError;
 use crate::sql::ast::Query;
+use crate::store::Collected;
 
 const COUNT: u32 = 0x263F;
 
@@ -17,7 +18,7 @@ const COUNT: u32 = 0x263F;
 pub(super) struct Selected {
     columns: Vec<ResultColumn>,
     precision: Precision,
-    pub(super) rows: Vec<Vec<Value>>,
+    pub(super) rows: Collected,
 }
 
 impl Exec<'_> {
@@ -45,7 +46,7 @@ impl Exec<'_> {
             return Err(SqlError::new(COUNT, "Illegal number of columns"));
         }
         let (columns, precision) = (plan.columns.clone(), plan.precision);
-        let rows = self.store().rows(plan)?;
+        let rows = self.store().rows(plan, self.queries)?;
         Ok(Selected {
             columns,
             precision,

@@ -42,7 +42,7 @@ mod zone;
 
 pub(crate) use aggregate::{any as any_part, contains as has_aggregate};
 pub(crate) use delete::plan_delete;
-pub(crate) use functions::{limit_collected, register_functions};
+pub(crate) use functions::{Held, limit_collected, register_functions};
 pub(crate) use schema::{ColumnInfo, Schema, SystemTable, TableInfo, TableKind};
 pub(crate) use time::{parse_time, tick};
 pub(crate) use zone::{clock, seconds};

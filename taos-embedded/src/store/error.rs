@@ -10,6 +10,16 @@ pub(crate) fn internal(what: impl fmt::Display) -> SqlError {
     SqlError::new(INTERNAL, format!("internal error: {what}"))
 }
 
+/// What is answered to work that comes too late, or that the stop ends.
+pub(super) fn shutting_down() -> SqlError {
+    SqlError::new(INTERNAL, "the server is shutting down")
+}
+
+/// What is answered to work that nobody wants any more.
+pub(super) fn cancelled() -> SqlError {
+    SqlError::new(INTERNAL, "the statement was cancelled")
+}
+
 /// What SQLite said; an error of one of the dialect's functions keeps its code, which it carries as
 /// `[0x2802] text`.
 #[allow(clippy::needless_pass_by_value, reason = "handed to map_err")]
@@ -31,9 +41,7 @@ pub(crate) fn sqlite_error(error: rusqlite::Error) -> SqlError {
                 "Query memory exhausted: the storage has taken all that --max-memory allows; run fewer \
                  statements at once, or allow more",
             ),
-            Some(rusqlite::ErrorCode::OperationInterrupted) => {
-                SqlError::new(INTERNAL, "the statement was cancelled")
-            }
+            Some(rusqlite::ErrorCode::OperationInterrupted) => cancelled(),
             _ if is_limit(&text) => {
                 SqlError::unsupported(format!("a statement as large as this ({text})"))
             }

@@ -1,9 +1,11 @@
 //! What queries may take: time, and memory beside SQLite's own bounds.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cancel::Cancel;
+use super::error::shutting_down;
 use crate::sql::SqlError;
 
 /// The code of a query that was ended before it was done.
@@ -73,7 +75,11 @@ fn killed(limit: Duration) -> SqlError {
 
 /// The clock of a reader's present job, looked at by SQLite while it computes.
 #[derive(Debug, Default)]
-pub(super) struct Timer(Mutex<Run>);
+pub(super) struct Timer {
+    run: Mutex<Run>,
+    /// Ends all jobs.
+    closing: Arc<AtomicBool>,
+}
 
 #[derive(Debug, Default)]
 struct Run {
@@ -87,7 +93,19 @@ struct Run {
 
 impl Timer {
     fn state(&self) -> MutexGuard<'_, Run> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A clock that ends what runs once this is true.
+    pub(super) fn new(closing: Arc<AtomicBool>) -> Self {
+        Self {
+            run: Mutex::default(),
+            closing,
+        }
+    }
+
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
     }
 
     /// True if the present job is to end.
@@ -99,6 +117,9 @@ impl Timer {
             .as_ref()
             .is_some_and(|cancel| cancel.is_unwanted())
         {
+            return true;
+        }
+        if run.started.is_some() && self.is_closing() {
             return true;
         }
         let (Some(started), Some(limit)) = (run.started, run.limit) else {
@@ -113,17 +134,8 @@ impl Timer {
         self.state().waited += time;
     }
 
-    /// Runs `work` with the clock on; gives the time that it computed too.
+    /// Runs `work` with the clock on, until somebody cancels it; gives the time that it computed too.
     pub(super) fn run<T>(
-        self: &Arc<Self>,
-        limit: Option<Duration>,
-        work: impl FnOnce() -> Result<T, SqlError>,
-    ) -> (Result<T, SqlError>, Duration) {
-        self.run_wanted(limit, None, work)
-    }
-
-    /// As [`run`](Self::run), for work that may be cancelled.
-    pub(super) fn run_wanted<T>(
         self: &Arc<Self>,
         limit: Option<Duration>,
         cancel: Option<&Arc<Cancel>>,
@@ -139,6 +151,7 @@ impl Timer {
         let outcome = work();
         let run = std::mem::take(&mut *self.state());
         let outcome = match limit {
+            _ if self.is_closing() => outcome.map_err(|_| shutting_down()),
             Some(limit) if run.is_over => outcome.map_err(|_| killed(limit)),
             _ => outcome,
         };
@@ -154,7 +167,7 @@ mod tests {
     fn time_spent_waiting_for_a_client_is_not_a_querys_own() {
         let timer = Arc::new(Timer::default());
         let limit = Some(Duration::from_secs(5));
-        let (outcome, _) = timer.run(limit, || {
+        let (outcome, _) = timer.run(limit, None, || {
             assert!(!timer.is_over());
             timer.add_waited(Duration::from_secs(9));
             assert!(!timer.is_over());
@@ -162,7 +175,7 @@ mod tests {
         });
         assert_eq!(outcome, Ok(()));
         assert!(!timer.is_over(), "nothing runs");
-        let (outcome, _) = timer.run(Some(Duration::ZERO), || {
+        let (outcome, _) = timer.run(Some(Duration::ZERO), None, || {
             assert!(timer.is_over());
             Err::<(), _>(SqlError::unsupported("what SQLite says of it"))
         });

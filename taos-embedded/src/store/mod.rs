@@ -32,7 +32,7 @@ pub(crate) use figures::Figures;
 pub(crate) use limits::NO_MEMORY;
 pub use limits::QueryLimits;
 pub(crate) use log::{ENTRY_BYTES, ENTRY_ROWS, Packed, Rows, pack};
-pub(crate) use query::{Stream, bind};
+pub(crate) use query::{Collected, Stream, bind};
 pub(crate) use writer::Write;
 
 use crate::catalog::{self, Catalog};
@@ -154,6 +154,7 @@ impl Store {
             readers: readers.clone(),
             writer: writer.clone(),
             halted: Arc::clone(&halted),
+            complaints: Arc::default(),
         };
         let upkeep = Upkeep::start(trim, retention, halted)?;
         Ok(Self {
@@ -273,6 +274,7 @@ impl Store {
             readers: self.inner.readers.clone(),
             writer: self.inner.writer.clone(),
             halted: Arc::default(),
+            complaints: Arc::default(),
         }
     }
 
@@ -296,7 +298,12 @@ fn most_log_bytes(durable: bool) -> Option<i64> {
 impl Inner {
     fn close(&self) {
         let upkeep = self.upkeep.lock();
-        upkeep.unwrap_or_else(PoisonError::into_inner).stop();
+        let mut upkeep = upkeep.unwrap_or_else(PoisonError::into_inner);
+        upkeep.halt();
+        // before anything is waited for: upkeep may itself wait for a reader, and queries may take hours
+        self.readers.close();
+        upkeep.stop();
+        drop(upkeep);
         self.writer.stop();
         let thread = self
             .thread
@@ -309,7 +316,6 @@ impl Inner {
         {
             tracing::error!("the writer thread ended in a panic");
         }
-        self.readers.close();
     }
 }
 
@@ -432,13 +438,15 @@ fn open_connection(path: &PathBuf, durable: bool, cache: u64) -> rusqlite::Resul
     Ok(connection)
 }
 
-/// Bounds what SQLite takes in this process, and what functions collect. From three quarters on caches are
-/// emptied and sorts go to disk.
+/// Bounds what SQLite takes in this process, and what functions collect. From three quarters on caches no
+/// longer grow and sorts go to disk.
 fn limit_memory(connection: &Connection, bytes: u64) -> rusqlite::Result<()> {
-    connection.execute_batch(&format!(
-        "PRAGMA hard_heap_limit = {bytes}; PRAGMA soft_heap_limit = {};",
-        bytes / 4 * 3
-    ))?;
+    // SQLite keeps the smaller one if there is a limit already
+    let limit: i64 =
+        connection.query_row(&format!("PRAGMA hard_heap_limit = {bytes}"), [], |row| {
+            row.get(0)
+        })?;
+    connection.execute_batch(&format!("PRAGMA soft_heap_limit = {};", limit / 4 * 3))?;
     crate::plan::limit_collected(usize::try_from(bytes / 4).unwrap_or(usize::MAX));
     Ok(())
 }

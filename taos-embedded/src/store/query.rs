@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Instant;
 
+use rusqlite::Statement;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Statement};
 use taos_query::block::RawBlock;
 
 use super::cancel::{Cancel, Lifeline};
 use super::encode::Encoder;
-use super::limits::{QueryLimits, Timer};
+use super::limits::QueryLimits;
 use super::readers::{Parking, Reader};
 use super::{Store, internal, sqlite_error};
-use crate::plan::Plan;
+use crate::plan::{Held, Plan};
 use crate::sql::SqlError;
 
 /// Blocks that may wait to be fetched.
@@ -84,9 +84,8 @@ impl Store {
     ///
     /// # Errors
     /// As [`query`](Self::query).
-    pub(crate) fn count_rows(&self, plan: Plan) -> Result<u64, SqlError> {
-        let limit = self.inner.readers.limits().max_query_time;
-        self.inner.readers.run_for(limit, move |connection| {
+    pub(crate) fn count_rows(&self, plan: Plan, line: &Lifeline) -> Result<u64, SqlError> {
+        self.inner.readers.run_for(line, move |connection| {
             let mut statement = connection.prepare(&plan.sql)?;
             bind(&mut statement, &plan.params)?;
             let mut rows = statement.raw_query();
@@ -101,18 +100,20 @@ impl Store {
     /// All rows of a query at once, for INSERT … SELECT.
     ///
     /// # Errors
-    /// As [`query`](Self::query); 0x0100 for more than [`CELLS`].
-    pub(crate) fn rows(&self, plan: Plan) -> Result<Vec<Vec<Value>>, SqlError> {
-        let limit = self.inner.readers.limits().max_query_time;
-        self.inner.readers.run_for(limit, move |connection| {
+    /// As [`query`](Self::query); 0x0100 for more than [`CELLS`], 0x073A if together with what other
+    /// statements collect they take more memory than is allowed.
+    pub(crate) fn rows(&self, plan: Plan, line: &Lifeline) -> Result<Collected, SqlError> {
+        self.inner.readers.run_for(line, move |connection| {
             let mut statement = connection.prepare(&plan.sql)?;
             bind(&mut statement, &plan.params)?;
             let mut rows = statement.raw_query();
-            let mut all = Vec::new();
+            let (mut all, mut held) = (Vec::new(), Held::default());
             while let Some(row) = rows.next()? {
                 let cells: rusqlite::Result<Vec<_>> =
                     (0..plan.columns.len()).map(|i| row.get(i)).collect();
-                all.push(cells?);
+                let cells = cells?;
+                held.take(bytes_of(&cells), "INSERT ... SELECT")?;
+                all.push(cells);
                 if all.len().saturating_mul(plan.columns.len()) > CELLS {
                     let error = SqlError::unsupported(format!(
                         "insert of more than {CELLS} values from a query"
@@ -120,9 +121,29 @@ impl Store {
                     return Err(rusqlite::Error::UserFunctionError(error.into()));
                 }
             }
-            Ok(all)
+            Ok(Collected {
+                rows: all,
+                _held: held,
+            })
         })
     }
+}
+
+/// Rows that are held in memory, and counted as such.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pub(crate) rows: Vec<Vec<Value>>,
+    _held: Held,
+}
+
+/// Memory that a row takes.
+fn bytes_of(row: &[Value]) -> usize {
+    let texts = row.iter().map(|value| match value {
+        Value::Text(text) => text.len(),
+        Value::Blob(bytes) => bytes.len(),
+        _ => 0,
+    });
+    size_of::<Vec<Value>>() + size_of_val(row) + texts.sum::<usize>()
 }
 
 /// Binds the values of `?1`, `?2`, …; the last of them may be unused, because a condition that refers to
@@ -191,9 +212,8 @@ impl Running {
                     return;
                 }
                 let limit = self.limits.max_query_time;
-                let (outcome, took) = timer.run_wanted(limit, Some(&self.cancel), || {
-                    self.feed(connection, timer, plan)
-                });
+                let (outcome, took) =
+                    timer.run(limit, Some(&self.cancel), || self.feed(reader, plan));
                 self.cancel.finish();
                 self.limits.report(&self.sql, took);
                 outcome
@@ -207,7 +227,8 @@ impl Running {
         self.send(None, last);
     }
 
-    fn feed(&self, connection: &Connection, timer: &Timer, plan: &Plan) -> Result<(), SqlError> {
+    fn feed(&self, reader: &Reader, plan: &Plan) -> Result<(), SqlError> {
+        let connection = &reader.connection;
         let mut statement = connection.prepare_cached(&plan.sql).map_err(sqlite_error)?;
         bind(&mut statement, &plan.params).map_err(sqlite_error)?;
         let mut rows = statement.raw_query();
@@ -215,26 +236,32 @@ impl Running {
         while let Some(row) = rows.next().map_err(sqlite_error)? {
             let block = encoder.push(|i| row.get_ref(i).map_err(sqlite_error))?;
             if let Some(block) = block
-                && !self.send(Some(timer), Message::Block(block))
+                && !self.send(Some(reader), Message::Block(block))
             {
                 return Ok(());
             }
         }
         if let Some(block) = encoder.finish()? {
-            self.send(Some(timer), Message::Block(block));
+            self.send(Some(reader), Message::Block(block));
         }
         Ok(())
     }
 
     /// False if nobody listens any more.
-    fn send(&self, timer: Option<&Timer>, message: Message) -> bool {
+    fn send(&self, reader: Option<&Reader>, message: Message) -> bool {
         match self.sender.try_send(message) {
             Ok(()) => true,
             Err(TrySendError::Disconnected(_)) => false,
             Err(TrySendError::Full(message)) => {
+                if let Some(Reader { connection, .. }) = reader
+                    && self.parking.is_crowded()
+                    && let Err(error) = connection.execute_batch("PRAGMA shrink_memory")
+                {
+                    tracing::debug!(%error, "a reader that waits for its client keeps its cache");
+                }
                 let full = Instant::now();
                 let sent = self.parking.wait(|| self.sender.send(message)).is_ok();
-                if let Some(timer) = timer {
+                if let Some(Reader { timer, .. }) = reader {
                     timer.add_waited(full.elapsed());
                 }
                 sent
@@ -368,10 +395,68 @@ mod tests {
             let error = store.query(numbers("WHERE i < 0")).unwrap_err();
             assert_eq!(error.code, KILLED);
             assert!(error.message.contains("0.3 s") && error.message.contains("--max-query-time"));
-            let error = store.rows(numbers("WHERE i < 0")).unwrap_err();
+            let error = store
+                .rows(numbers("WHERE i < 0"), &Lifeline::default())
+                .unwrap_err();
             assert_eq!(error.code, KILLED);
             assert_eq!(rows(unread), 30_000);
             assert_eq!(rows(store.query(numbers("LIMIT 10")).unwrap()), 10);
+        });
+    }
+
+    #[test]
+    fn counted_and_collected_rows_end_with_the_client_that_wants_them() {
+        let store = store();
+        let line = Arc::new(Lifeline::default());
+        within(move || {
+            let counting = std::thread::spawn({
+                let (store, line) = (store.clone(), Arc::clone(&line));
+                move || store.count_rows(numbers("WHERE i < 0"), &line)
+            });
+            let collecting = std::thread::spawn({
+                let (store, line) = (store.clone(), Arc::clone(&line));
+                move || store.rows(numbers("WHERE i < 0"), &line).map(drop)
+            });
+            while store.figures().readers.busy < 2 {
+                std::thread::yield_now();
+            }
+            line.cut();
+            counting.join().unwrap().unwrap_err();
+            collecting.join().unwrap().unwrap_err();
+            // and what comes later does not even begin
+            store.count_rows(numbers("WHERE i < 0"), &line).unwrap_err();
+        });
+    }
+
+    #[test]
+    fn collected_rows_are_counted_with_their_texts() {
+        let row = [Value::Integer(1), Value::Text("x".repeat(1000))];
+        assert!(bytes_of(&row) > 1000 + 2 * size_of::<Value>());
+    }
+
+    #[test]
+    fn a_stop_ends_queries_that_would_compute_for_ever_and_refuses_those_that_wait() {
+        let limits = QueryLimits {
+            max_query_time: None,
+            ..QueryLimits::default()
+        };
+        let store = Store::open_with(&Storage::Memory, limits).unwrap();
+        within(move || {
+            // more than may compute at the same time
+            let asking: Vec<_> = (0..20)
+                .map(|_| {
+                    let store = store.clone();
+                    std::thread::spawn(move || store.query(numbers("WHERE i < 0")).map(drop))
+                })
+                .collect();
+            while store.figures().readers.busy < 16 || store.figures().readers.queued < 4 {
+                std::thread::yield_now();
+            }
+            store.close();
+            for asked in asking {
+                let error = asked.join().unwrap().unwrap_err();
+                assert!(error.message.contains("shutting down"), "{error}");
+            }
         });
     }
 

@@ -8,12 +8,15 @@
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::cancel::{Cancel, Lifeline};
+use super::error::{cancelled, shutting_down};
 use super::figures::ReaderFigures;
 use super::limits::{QueryLimits, STEPS, Timer};
 use super::{internal, sqlite_error};
@@ -21,6 +24,9 @@ use crate::sql::SqlError;
 
 /// Threads that compute at the same time.
 const ACTIVE: usize = 16;
+/// The part of the memory allowed that the cache of one of them may take: a quarter for all that compute,
+/// as much for those that have just done so, and the rest for sorts and results.
+const CACHES: u64 = 64;
 /// Threads in all, those that wait for their clients included.
 const THREADS: usize = 256;
 /// Threads that stay when there is nothing to do.
@@ -45,6 +51,8 @@ struct Shared {
     limits: QueryLimits,
     state: Mutex<State>,
     work: Condvar,
+    /// Ends what runs.
+    closing: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -95,7 +103,7 @@ impl Shared {
         let mut reader = None;
         while let Some(job) = self.next() {
             if reader.is_none() {
-                match open(&self.path, self.limits) {
+                match open(&self.path, self.limits, &self.closing) {
                     Ok(opened) => reader = Some(opened),
                     Err(error) => {
                         job(Err(sqlite_error(error)));
@@ -120,7 +128,8 @@ impl Shared {
             if let Some(job) = state.queue.pop_front() {
                 return Some(job);
             }
-            if state.closed {
+            // their caches would be too many together
+            if state.closed || state.idle >= ACTIVE {
                 return None;
             }
             state.idle += 1;
@@ -137,7 +146,7 @@ impl Shared {
     }
 }
 
-fn open(path: &Path, limits: QueryLimits) -> rusqlite::Result<Reader> {
+fn open(path: &Path, limits: QueryLimits, closing: &Arc<AtomicBool>) -> rusqlite::Result<Reader> {
     let mut connection = Connection::open_with_flags(
         path,
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
@@ -148,11 +157,11 @@ fn open(path: &Path, limits: QueryLimits) -> rusqlite::Result<Reader> {
          PRAGMA cache_size = -{};
          PRAGMA temp_store = FILE;
          PRAGMA busy_timeout = 10000;",
-        limits.cache(8 << 10, 16)
+        limits.cache(8 << 10, CACHES)
     ))?;
     connection.set_prepared_statement_cache_capacity(64);
     crate::plan::register_functions(&connection)?;
-    let timer = Arc::new(Timer::default());
+    let timer = Arc::new(Timer::new(Arc::clone(closing)));
     let clock = Arc::clone(&timer);
     connection.progress_handler(STEPS, Some(move || clock.is_over()))?;
     Ok(Reader { connection, timer })
@@ -166,6 +175,7 @@ impl Readers {
                 limits,
                 state: Mutex::default(),
                 work: Condvar::new(),
+                closing: Arc::default(),
             }),
         }
     }
@@ -173,10 +183,7 @@ impl Readers {
     pub(super) fn submit(&self, job: Job) -> Result<(), SqlError> {
         let mut state = self.shared.state();
         if state.closed {
-            return Err(SqlError::new(
-                super::INTERNAL,
-                "the server is shutting down",
-            ));
+            return Err(shutting_down());
         }
         state.queue.push_back(job);
         self.shared.grow(&mut state)?;
@@ -194,11 +201,26 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.run_for(None, work)
+        self.run_wanted(None, None, work)
     }
 
-    /// As [`run`](Self::run), for work of a user's statement, which has its time.
-    pub(super) fn run_for<T, F>(&self, limit: Option<Duration>, work: F) -> Result<T, SqlError>
+    /// As [`run`](Self::run), for work of a user's statement: it has its time, and ends with `line`.
+    pub(super) fn run_for<T, F>(&self, line: &Lifeline, work: F) -> Result<T, SqlError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let cancel = Arc::new(Cancel::default());
+        line.tie(&cancel);
+        self.run_wanted(self.shared.limits.max_query_time, Some(cancel), work)
+    }
+
+    fn run_wanted<T, F>(
+        &self,
+        limit: Option<Duration>,
+        cancel: Option<Arc<Cancel>>,
+        work: F,
+    ) -> Result<T, SqlError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -206,8 +228,18 @@ impl Readers {
         let (reply, answer) = sync_channel(1);
         self.submit(Box::new(move |reader| {
             let outcome = reader.and_then(|reader| {
-                let work = || work(&reader.connection).map_err(sqlite_error);
-                reader.timer.run(limit, work).0
+                let Reader { connection, timer } = reader;
+                if let Some(cancel) = &cancel
+                    && !cancel.start(connection.get_interrupt_handle())
+                {
+                    return Err(cancelled());
+                }
+                let work = || work(connection).map_err(sqlite_error);
+                let (outcome, _) = timer.run(limit, cancel.as_ref(), work);
+                if let Some(cancel) = &cancel {
+                    cancel.finish();
+                }
+                outcome
             });
             // nobody may be waiting any more
             let _ = reply.send(outcome);
@@ -244,13 +276,17 @@ impl Readers {
         Parking(Arc::clone(&self.shared))
     }
 
-    /// Ends the threads as they finish what they do.
+    /// Refuses what waits, interrupts what computes, and lets the threads end.
     pub(super) fn close(&self) {
         let mut state = self.shared.state();
         state.closed = true;
-        state.queue.clear();
+        let waiting = std::mem::take(&mut state.queue);
         drop(state);
+        self.shared.closing.store(true, Ordering::Relaxed);
         self.shared.work.notify_all();
+        for job in waiting {
+            job(Err(shutting_down()));
+        }
     }
 }
 
@@ -258,6 +294,11 @@ impl Readers {
 pub(super) struct Parking(Arc<Shared>);
 
 impl Parking {
+    /// True if so many threads wait that their caches are worth more than the time to fill them again.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.0.state().parked >= ACTIVE
+    }
+
     pub(super) fn wait<T>(&self, blocking: impl FnOnce() -> T) -> T {
         {
             let mut state = self.0.state();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{CachedStatement, Connection, OptionalExtension};
 
 use super::Published;
 use super::readers::Readers;
@@ -19,6 +19,10 @@ use crate::sql::SqlError;
 const STEP: i64 = 4096;
 /// Subtables that one step looks at.
 const TABLES: usize = 20_000;
+/// What dropping an empty subtable costs a step, in rows, and a normal table, for which all tables of the
+/// file are looked through.
+const DROP: i64 = 4;
+const DROP_NORMAL: i64 = 256;
 const DAY: i64 = 24 * 3600 * 1000;
 
 /// What the work is done with.
@@ -28,6 +32,53 @@ pub(super) struct Retention {
     pub(super) writer: Writer,
     /// Ends what is under way.
     pub(super) halted: Arc<AtomicBool>,
+    pub(super) complaints: Arc<Complaints>,
+}
+
+/// What has failed and is still failing, so that it is said once.
+#[derive(Debug, Default)]
+pub(super) struct Complaints {
+    rows: Complaint,
+    tables: Complaint,
+}
+
+/// Whether a failure was told.
+#[derive(Debug, Default)]
+pub(super) struct Complaint(AtomicBool);
+
+impl Complaint {
+    /// Tells of a failure; true if it is the first since the last success.
+    pub(super) fn tell(&self, what: &str, outcome: &Result<(), SqlError>) -> bool {
+        let Err(error) = outcome else {
+            self.0.store(false, Ordering::Relaxed);
+            return false;
+        };
+        let is_first = !self.0.swap(true, Ordering::Relaxed);
+        if is_first {
+            tracing::warn!(%error, "{what} stay for now; this is tried again");
+        } else {
+            tracing::debug!(%error, "{what} stay for now");
+        }
+        is_first
+    }
+}
+
+/// A table whose time is over.
+#[derive(Debug, Clone)]
+struct Expired {
+    id: i64,
+    /// The table that holds its rows.
+    data: i64,
+    name: String,
+}
+
+/// What one step takes of expired tables.
+#[derive(Debug, PartialEq, Eq)]
+enum Going {
+    /// So many of them whole.
+    Whole(usize),
+    /// Rows of the first up to this time.
+    Part(i64),
 }
 
 /// What a step found.
@@ -87,43 +138,51 @@ impl Retention {
         databases.map(|db| (db.id, db.options.keep)).collect()
     }
 
-    /// Removes what is over at this time, in nanoseconds since 1970, and says in the log what went.
-    pub(super) fn look(&self, now: i64) {
+    /// Removes what is over at this time, in nanoseconds since 1970, and says in the log what went. `between`
+    /// is called after each step, for what cannot wait for all of them.
+    pub(super) fn look(&self, now: i64, between: &mut dyn FnMut()) {
         let catalog = self.published.get();
+        let (mut failed_tables, mut failed_rows) = (Ok(()), Ok(()));
         for database in catalog.databases.values() {
-            for (table, name) in self.over(database, now) {
-                match self.expire(database, (table, &name), now) {
-                    Ok(true) => {
-                        tracing::info!(
-                            database = database.name,
-                            table = name,
-                            "a table's TTL is over"
-                        );
-                    }
-                    Ok(false) => {}
-                    Err(error) => tracing::debug!(%error, name, "an expired table stays for now"),
-                }
+            let tables = self.expire(database, now, between);
+            let rows = self.rows(database, now, between);
+            if self.is_halted() {
+                return;
             }
-            match self.rows(database, now) {
+            let name = &database.name;
+            match tables {
+                Ok(0) => {}
+                Ok(tables) => tracing::info!(database = name, tables, "the TTL of tables is over"),
+                Err(error) => failed_tables = Err(error),
+            }
+            match rows {
                 Ok(0) => {}
                 Ok(rows) => {
-                    tracing::info!(
-                        database = database.name,
-                        rows,
-                        "rows older than KEEP are removed"
-                    );
+                    tracing::info!(database = name, rows, "rows older than KEEP are removed")
                 }
-                Err(error) => tracing::debug!(%error, "rows older than KEEP stay for now"),
+                Err(error) => failed_rows = Err(error),
             }
         }
+        self.complaints
+            .tables
+            .tell("expired tables", &failed_tables);
+        self.complaints
+            .rows
+            .tell("rows older than KEEP", &failed_rows);
     }
 
     fn is_halted(&self) -> bool {
         self.halted.load(Ordering::Relaxed)
     }
 
-    /// Removes the rows that a database no longer keeps; says how many.
-    fn rows(&self, database: &Database, now: i64) -> Result<u64, SqlError> {
+    /// Removes the rows that a database no longer keeps; says how many. Ends early if the database has
+    /// changed meanwhile: the next look sees it as it is then.
+    fn rows(
+        &self,
+        database: &Database,
+        now: i64,
+        between: &mut dyn FnMut(),
+    ) -> Result<u64, SqlError> {
         let normal = database.tables.iter().filter_map(|(_, entry)| match entry {
             Entry::Normal(def) => Some(def),
             Entry::Child(_) => None,
@@ -138,7 +197,11 @@ impl Retention {
                 let id = def.id;
                 let found = self.readers.run(move |c| old_rows(c, id, first, before))?;
                 if !found.old.is_empty() {
-                    rows += self.remove(database, def, found.old)?;
+                    let Some(gone) = self.remove(database, def, found.old)? else {
+                        return Ok(rows);
+                    };
+                    rows += gone;
+                    between();
                 }
                 from = found.next;
             }
@@ -146,15 +209,18 @@ impl Retention {
         Ok(rows)
     }
 
+    /// Removes rows of subtables up to a time of each; `None` if the table or the option is another by now.
     fn remove(
         &self,
         database: &Database,
         def: &Arc<TableDef>,
         old: Vec<(i64, i64)>,
-    ) -> Result<u64, SqlError> {
+    ) -> Result<Option<u64>, SqlError> {
         let (id, db, keep) = (def.id, database.name.clone(), database.options.keep);
         let (name, is_super) = (def.name.clone(), def.is_super());
-        self.writer.run(Box::new(move |write| {
+        let is_same = Arc::new(AtomicBool::new(true));
+        let still = Arc::clone(&is_same);
+        let gone = self.writer.run(Box::new(move |write| {
             // a table or an option may have changed since
             let same = write.catalog().database(&db).is_ok_and(|database| {
                 let found = match is_super {
@@ -166,6 +232,7 @@ impl Retention {
                 };
                 found == Some(id) && database.options.keep == keep
             });
+            still.store(same, Ordering::Relaxed);
             if !same {
                 return Ok(0);
             }
@@ -176,67 +243,105 @@ impl Retention {
                 rows += u64::try_from(gone).unwrap_or_default();
             }
             Ok(rows)
-        }))
+        }))?;
+        Ok(is_same.load(Ordering::Relaxed).then_some(gone))
     }
 
     /// The tables of a database whose time is over, unless topics read them.
-    fn over(&self, database: &Database, now: i64) -> Vec<(i64, String)> {
+    fn over(&self, database: &Database, now: i64) -> Vec<Expired> {
         let catalog = self.published.get();
         let tables = database.tables.iter().filter_map(|(name, entry)| {
             let (id, _, is_over) = state(entry, now);
-            (is_over && !is_read(&catalog, id)).then(|| (id, name.to_owned()))
+            let data = data_of(database, entry).filter(|_| is_over && !is_read(&catalog, id))?;
+            let name = name.to_owned();
+            Some(Expired { id, data, name })
         });
         tables.collect()
     }
 
-    /// Empties a table step by step, and drops it in the last; true if it went.
+    /// Drops the tables whose time is over, many small ones in a step and large ones in several; says how
+    /// many.
     fn expire(
         &self,
         database: &Database,
-        (table, name): (i64, &str),
         now: i64,
-    ) -> Result<bool, SqlError> {
-        let Some(data) = database.tables.get(name).and_then(|e| data_of(database, e)) else {
-            return Ok(false);
-        };
-        loop {
-            if self.is_halted() {
-                return Ok(false);
-            }
-            let (last, rows) = self
+        between: &mut dyn FnMut(),
+    ) -> Result<u64, SqlError> {
+        let over: Arc<[Expired]> = self.over(database, now).into();
+        let (mut first, mut dropped) = (0, 0);
+        while first < over.len() && !self.is_halted() {
+            let tables = Arc::clone(&over);
+            let going = self
                 .readers
-                .run(move |connection| last_of_step(connection, data, (table, i64::MAX), STEP))?;
-            let is_last = rows < STEP;
-            let until = if is_last { i64::MAX } else { last };
-            let (db, name) = (database.name.clone(), name.to_owned());
-            let gone = self.writer.run(Box::new(move |write| {
-                let place = (db.as_str(), name.as_str());
-                drop_step(write, place, (table, data), until, (is_last, now))
+                .run(move |c| going_of(c, tables.get(first..).unwrap_or_default()))?;
+            let (tables, db) = (Arc::clone(&over), database.name.clone());
+            let (count, until) = match going {
+                Going::Whole(count) => (count, None),
+                Going::Part(until) => (1, Some(until)),
+            };
+            let done = self.writer.run(Box::new(move |write| {
+                let mut done = 0;
+                for table in tables.iter().skip(first).take(count) {
+                    done += drop_step(write, &db, table, until, now)?;
+                }
+                Ok(done)
             }))?;
-            if is_last || gone == 0 {
-                return Ok(gone > 0);
+            // what is left of a large one is for the next step, unless it is another table by now
+            if until.is_none() || done == 0 {
+                first += count;
             }
+            if until.is_none() {
+                dropped += done;
+            }
+            between();
         }
+        Ok(dropped)
     }
 }
 
-/// Removes the rows of an expired table up to a time, and the table itself if that was all. 1 if the table
-/// is still the one that is meant.
+/// How many tables, from the first on, go in one step.
+fn going_of(connection: &Connection, tables: &[Expired]) -> rusqlite::Result<Going> {
+    let mut room = STEP;
+    let mut whole = 0;
+    for table in tables {
+        if room <= 0 {
+            break;
+        }
+        let (last, rows) = last_of_step(connection, table.data, (table.id, i64::MAX), room)?;
+        if rows >= room {
+            if whole == 0 {
+                return Ok(Going::Part(last));
+            }
+            break;
+        }
+        let is_normal = table.id == table.data;
+        room -= rows + if is_normal { DROP_NORMAL } else { DROP };
+        whole += 1;
+    }
+    Ok(Going::Whole(whole))
+}
+
+/// Removes the rows of an expired table up to a time, or all of it; 1 if the table is still the one that is
+/// meant.
 fn drop_step(
     write: &mut Write<'_>,
-    (db, name): (&str, &str),
-    (table, data): (i64, i64),
-    until: i64,
-    (is_last, now): (bool, i64),
+    db: &str,
+    Expired {
+        id: table,
+        data,
+        name,
+    }: &Expired,
+    until: Option<i64>,
+    now: i64,
 ) -> Result<u64, SqlError> {
     let Ok(database) = write.catalog().database(db) else {
         return Ok(0);
     };
-    let Some(entry) = database.tables.get(name) else {
+    let Some(entry) = database.tables.get(name.as_str()) else {
         return Ok(0);
     };
     let (id, stable, is_over) = state(entry, now);
-    if (id, data_of(database, entry)) != (table, Some(data))
+    if (id, data_of(database, entry)) != (*table, Some(*data))
         || !is_over
         || is_read(write.catalog(), id)
     {
@@ -245,16 +350,20 @@ fn drop_step(
     let is_child = stable.is_some();
     write.execute(
         &format!("DELETE FROM d{data} WHERE tbl = ?1 AND ts <= ?2"),
-        [table, until],
+        [*table, until.unwrap_or(i64::MAX)],
     )?;
-    if is_last {
+    if until.is_none() {
         if is_child {
             write.execute(&format!("DELETE FROM t{data} WHERE tbl = ?1"), [table])?;
         } else {
             write.batch(&format!("DROP TABLE d{data}"))?;
             write.execute("DELETE FROM tbl WHERE id = ?1", [table])?;
         }
-        write.catalog_mut().database_mut(db)?.tables.remove(name);
+        write
+            .catalog_mut()
+            .database_mut(db)?
+            .tables
+            .remove(name.as_str());
     }
     Ok(1)
 }
@@ -270,16 +379,32 @@ fn last_of_step(
         "SELECT coalesce(max(ts), 0), count(*) FROM (SELECT ts FROM d{data} \
          WHERE tbl = ?1 AND ts < ?2 ORDER BY ts LIMIT ?3)"
     );
-    connection
-        .prepare_cached(&sql)?
-        .query_row([table, before, most], |row| Ok((row.get(0)?, row.get(1)?)))
+    match prepared(connection, &sql)? {
+        Some(mut statement) => {
+            statement.query_row([table, before, most], |row| Ok((row.get(0)?, row.get(1)?)))
+        }
+        None => Ok((0, 0)),
+    }
+}
+
+/// A statement on a table; `None` if the table was dropped since the catalog was looked at.
+fn prepared<'c>(
+    connection: &'c Connection,
+    sql: &str,
+) -> rusqlite::Result<Option<CachedStatement<'c>>> {
+    match connection.prepare_cached(sql) {
+        Err(error) if error.to_string().contains("no such table") => Ok(None),
+        outcome => outcome.map(Some),
+    }
 }
 
 /// Looks from a subtable on for rows in front of a time, as many as one step removes.
 fn old_rows(connection: &Connection, data: i64, from: i64, before: i64) -> rusqlite::Result<Found> {
     let sql = format!("SELECT tbl, ts FROM d{data} WHERE tbl >= ?1 ORDER BY tbl, ts LIMIT 1");
-    let mut first = connection.prepare_cached(&sql)?;
     let mut found = Found::default();
+    let Some(mut first) = prepared(connection, &sql)? else {
+        return Ok(found);
+    };
     let (mut from, mut room) = (from, STEP);
     for _ in 0..TABLES {
         let row = first.query_row([from], |row| Ok((row.get(0)?, row.get(1)?)));
@@ -358,14 +483,14 @@ mod tests {
             );
         }
         let before = count(&session, "select count(*) from d.t");
-        engine.store().retention().look(clock::nanos());
+        engine.store().retention().look(clock::nanos(), &mut || {});
         assert_eq!(
             count(&session, "select count(*) from d.t"),
             before,
             "KEEP is 10 days"
         );
         let later = clock::nanos() + 3 * DAY * 1_000_000;
-        engine.store().retention().look(later);
+        engine.store().retention().look(later, &mut || {});
         let left = count(&session, "select count(*) from d.t");
         assert_eq!(
             left,
@@ -425,12 +550,12 @@ mod tests {
             names.sort();
             names
         };
-        engine.store().retention().look(clock::nanos());
+        engine.store().retention().look(clock::nanos(), &mut || {});
         assert_eq!(tables(), ["a", "b", "c", "n", "read"]);
         engine
             .store()
             .retention()
-            .look(clock::nanos() + 2 * DAY * 1_000_000);
+            .look(clock::nanos() + 2 * DAY * 1_000_000, &mut || {});
         assert_eq!(tables(), ["b", "c", "read"]);
         assert_eq!(count(&session, "select count(*) from d.st"), 18_000);
         exec(&session, "create table d.n (ts timestamp, other double)");
@@ -440,5 +565,102 @@ mod tests {
         );
         assert_eq!(count(&session, "select count(*) from d.a"), 1);
         assert_eq!(count(&session, "select count(*) from d.n"), 0);
+    }
+
+    /// An engine with a super table `d.st` and KEEP 10.
+    fn engine() -> (Engine, Session) {
+        let engine = Engine::open(Storage::Memory).unwrap();
+        let session = engine.session("root");
+        exec(&session, "create database d keep 10 duration 1");
+        exec(
+            &session,
+            "create stable d.st (ts timestamp, v int) tags (g int)",
+        );
+        (engine, session)
+    }
+
+    #[test]
+    fn rows_that_are_to_be_kept_longer_after_all_stay_and_the_look_ends() {
+        let (engine, session) = engine();
+        let rows: Vec<String> = (0..9_000)
+            .map(|row| format!("(now - {}a, {row})", 8 * 86_400_000 - row))
+            .collect();
+        exec(
+            &session,
+            &format!(
+                "insert into d.t using d.st tags(1) values {}",
+                rows.join(",")
+            ),
+        );
+        let retention = engine.store().retention();
+        let catalog = engine.store().catalog();
+        let before = catalog.database("d").unwrap();
+        let later = clock::nanos() + 3 * DAY * 1_000_000;
+        // the option changes when the first of three steps is done
+        let mut steps = 0;
+        let gone = retention.rows(before, later, &mut || {
+            steps += 1;
+            exec(&session, "alter database d keep 3650");
+        });
+        assert_eq!((gone, steps), (Ok(4096), 1));
+        assert_eq!(retention.rows(before, later, &mut || {}), Ok(0));
+        assert_eq!(count(&session, "select count(*) from d.st"), 9_000 - 4096);
+    }
+
+    #[test]
+    fn small_tables_go_together_and_something_else_may_be_done_between_steps() {
+        let (engine, session) = engine();
+        let row = |n: i32| format!("d.t{n} using d.st tags({n}) values (now, 1) ");
+        exec(
+            &session,
+            &format!("insert into {}", (0..1000).map(row).collect::<String>()),
+        );
+        let catalog = engine.store().catalog();
+        let database = catalog.database("d").unwrap();
+        let over: Vec<Expired> = database
+            .tables
+            .iter()
+            .filter_map(|(name, entry)| {
+                let (id, ..) = state(entry, 0);
+                let (data, name) = (data_of(database, entry)?, name.to_owned());
+                Some(Expired { id, data, name })
+            })
+            .collect();
+        let going = engine
+            .store()
+            .read(move |connection| going_of(connection, &over))
+            .unwrap();
+        assert_eq!(
+            going,
+            Going::Whole(usize::try_from(STEP / (DROP + 1)).unwrap())
+        );
+        for n in 0..1000 {
+            exec(&session, &format!("alter table d.t{n} ttl 1"));
+        }
+        let mut steps = 0;
+        let later = clock::nanos() + 2 * DAY * 1_000_000;
+        engine.store().retention().look(later, &mut || steps += 1);
+        assert_eq!(steps, 2);
+        assert_eq!(count(&session, "select count(*) from d.st"), 0);
+    }
+
+    #[test]
+    fn tables_that_were_dropped_meanwhile_have_no_rows_to_remove() {
+        let (engine, _session) = engine();
+        let found = engine.store().read(|connection| {
+            last_of_step(connection, 999, (1, 1), 1)?;
+            old_rows(connection, 999, 0, 1)
+        });
+        assert_eq!(found, Ok(Found::default()));
+    }
+
+    #[test]
+    fn what_keeps_failing_is_told_once_and_again_after_it_went_well() {
+        let complaint = Complaint::default();
+        let bad = || Err(SqlError::unsupported("this"));
+        assert!(complaint.tell("rows", &bad()));
+        assert!(!complaint.tell("rows", &bad()));
+        assert!(!complaint.tell("rows", &Ok(())));
+        assert!(complaint.tell("rows", &bad()));
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::internal;
 use super::log::{Oldest, TrimTools};
-use super::retention::Retention;
+use super::retention::{Complaint, Retention};
 use crate::clock;
 use crate::sql::SqlError;
 
@@ -17,6 +17,34 @@ use crate::sql::SqlError;
 const LOGS: Duration = Duration::from_secs(1);
 /// How often rows and tables are, and whenever a database keeps them for another time.
 const ROWS: Duration = Duration::from_secs(30);
+/// The part of its time that this may be: with very many subtables a look takes seconds of a reader.
+const PART: u32 = 50;
+
+/// How long to wait after a look that took so long.
+fn pause_after(took: Duration) -> Duration {
+    ROWS.max(took.saturating_mul(PART))
+}
+
+/// When the logs were trimmed, and whether that failed.
+#[derive(Default)]
+struct Logs {
+    trimmed: Option<Instant>,
+    complaint: Complaint,
+}
+
+impl Logs {
+    /// Trims them, if that is due.
+    fn trim(&mut self, tools: &TrimTools, oldest: &mut Oldest) {
+        if self.trimmed.is_some_and(|at| at.elapsed() < LOGS) {
+            return;
+        }
+        let outcome = tools.trim(clock::millis(), oldest);
+        if !tools.halted.load(Ordering::Relaxed) {
+            self.complaint.tell("old changes", &outcome);
+        }
+        self.trimmed = Some(Instant::now());
+    }
+}
 
 /// The thread; it ends when this is dropped.
 #[derive(Debug)]
@@ -38,17 +66,18 @@ impl Upkeep {
             .name("taos-upkeep".to_owned())
             .spawn(move || {
                 let mut oldest = Oldest::new();
-                let mut looked: Option<Instant> = None;
+                let mut logs = Logs::default();
+                let mut due = Instant::now();
                 let mut kept = None;
                 while stopped.recv_timeout(LOGS) == Err(RecvTimeoutError::Timeout) {
-                    if let Err(error) = trim.trim(clock::millis(), &mut oldest) {
-                        tracing::debug!(%error, "old changes stay for now");
-                    }
+                    logs.trim(&trim, &mut oldest);
                     let keeps = retention.keeps();
-                    let is_due = looked.is_none_or(|at| at.elapsed() >= ROWS);
-                    if is_due || kept.as_ref() != Some(&keeps) {
-                        retention.look(clock::nanos());
-                        (looked, kept) = (Some(Instant::now()), Some(keeps));
+                    if due <= Instant::now() || kept.as_ref() != Some(&keeps) {
+                        let began = Instant::now();
+                        // what is removed may be much, and logs must not grow meanwhile
+                        retention.look(clock::nanos(), &mut || logs.trim(&trim, &mut oldest));
+                        due = Instant::now() + pause_after(began.elapsed());
+                        kept = Some(keeps);
                     }
                 }
             })
@@ -60,10 +89,15 @@ impl Upkeep {
         })
     }
 
-    /// Ends the thread.
-    pub(super) fn stop(&mut self) {
+    /// Has the thread end after the step that it is at.
+    pub(super) fn halt(&mut self) {
         self.halted.store(true, Ordering::Relaxed);
         drop(self.stop.take());
+    }
+
+    /// Ends the thread.
+    pub(super) fn stop(&mut self) {
+        self.halt();
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != std::thread::current().id()
             && thread.join().is_err()
@@ -76,5 +110,19 @@ impl Upkeep {
 impl Drop for Upkeep {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_take_a_small_part_of_the_time_however_long_one_is() {
+        assert_eq!(pause_after(Duration::from_millis(1)), ROWS);
+        assert_eq!(
+            pause_after(Duration::from_secs(3)),
+            Duration::from_secs(150)
+        );
     }
 }

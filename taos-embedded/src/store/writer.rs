@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::error::shutting_down as closed;
 use super::log::{Additions, Logs, Packed};
 use super::{Published, internal, sqlite_error};
 use crate::catalog::Catalog;
@@ -148,10 +149,6 @@ impl Write<'_> {
 #[derive(Debug, Clone)]
 pub(super) struct Writer {
     jobs: SyncSender<Job>,
-}
-
-fn closed() -> SqlError {
-    SqlError::new(super::INTERNAL, "the server is shutting down")
 }
 
 impl Writer {

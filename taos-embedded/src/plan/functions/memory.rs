@@ -8,6 +8,8 @@ use crate::store::NO_MEMORY;
 
 /// What they may hold unless an option says otherwise.
 const DEFAULT: usize = 512 << 20;
+/// A limit that no option has set.
+const UNSET: usize = usize::MAX;
 
 /// What functions hold together, and what they may.
 #[derive(Debug)]
@@ -23,18 +25,31 @@ impl Pool {
             held: AtomicUsize::new(0),
         }
     }
+
+    /// The smallest limit that was asked for counts.
+    fn limit_to(&self, bytes: usize) {
+        self.limit.fetch_min(bytes, Ordering::Relaxed);
+    }
+
+    fn limit(&self) -> usize {
+        match self.limit.load(Ordering::Relaxed) {
+            UNSET => DEFAULT,
+            bytes => bytes,
+        }
+    }
 }
 
-static POOL: Pool = Pool::new(DEFAULT);
+static POOL: Pool = Pool::new(UNSET);
 
-/// Sets how many bytes collecting functions may hold together.
+/// Bounds what collecting functions may hold together, until the process ends; of several bounds the
+/// smallest counts, as of SQLite's.
 pub(crate) fn limit_collected(bytes: usize) {
-    POOL.limit.store(bytes, Ordering::Relaxed);
+    POOL.limit_to(bytes);
 }
 
-/// What one function holds; it comes back when this is dropped.
+/// What one function or statement holds; it comes back when this is dropped.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(crate) struct Held {
     pool: &'static Pool,
     bytes: usize,
 }
@@ -53,8 +68,8 @@ impl Held {
     ///
     /// # Errors
     /// 0x073A if functions would hold too many.
-    pub(super) fn take(&mut self, bytes: usize, function: &str) -> rusqlite::Result<()> {
-        let limit = self.pool.limit.load(Ordering::Relaxed);
+    pub(crate) fn take(&mut self, bytes: usize, function: &str) -> rusqlite::Result<()> {
+        let limit = self.pool.limit();
         let before = self.pool.held.fetch_add(bytes, Ordering::Relaxed);
         self.bytes += bytes;
         if before.saturating_add(bytes) <= limit {
@@ -63,7 +78,7 @@ impl Held {
         let error = SqlError::new(
             NO_MEMORY,
             format!(
-                "Query memory exhausted: functions that collect values, {function} here, may hold {} MiB; \
+                "Query memory exhausted: what collects values, {function} here, may hold {} MiB; \
                  narrow the range of time or the groups, or allow four times as much as is needed by \
                  --max-memory",
                 limit >> 20
@@ -82,6 +97,18 @@ impl Drop for Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_limits_the_smallest_counts_and_the_usual_one_if_there_is_none() {
+        let pool = Pool::new(UNSET);
+        assert_eq!(pool.limit(), DEFAULT);
+        // more than is usual
+        pool.limit_to(1 << 30);
+        assert_eq!(pool.limit(), 1 << 30);
+        pool.limit_to(4 << 20);
+        pool.limit_to(256 << 20);
+        assert_eq!(pool.limit(), 4 << 20);
+    }
 
     #[test]
     fn what_would_be_too_much_is_refused_by_name_and_given_back() {

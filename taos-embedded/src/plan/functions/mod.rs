@@ -17,7 +17,7 @@ mod texts;
 mod times;
 mod windows;
 
-pub(crate) use memory::limit_collected;
+pub(crate) use memory::{Held, limit_collected};
 
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
