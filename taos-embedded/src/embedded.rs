@@ -195,12 +195,12 @@ impl EmbeddedBuilder {
         self
     }
 
-    /// Bytes that the storage may take for caches, sorts and results; functions that collect values may
-    /// take a quarter as much beside them. What needs more ends with code 0x073A. `None`, the default, is no
-    /// limit for the storage and 512 MiB for the functions.
+    /// Bytes that the storage may take for caches, sorts and results; what collects values, in functions or
+    /// for `INSERT … SELECT`, may take a quarter as much beside them. What needs more ends with code 0x073A. `None`, the default, is no
+    /// limit for the storage and 512 MiB for what is collected.
     ///
-    /// The limit is the process's: of several servers in one the smallest counts, and it counts for
-    /// everything else there that uses the same SQLite.
+    /// The limit is the process's: of several servers in one the smallest counts, also after that server has
+    /// been stopped, and it counts for everything else there that uses the same SQLite.
     pub const fn max_memory(mut self, bytes: Option<u64>) -> Self {
         self.limits.max_memory = bytes;
         self
