@@ -1,6 +1,6 @@
 //! Aggregates (DIALECT §5).
 
-use taos_query::common::Ty;
+use taos_query::common::{Precision, Ty};
 
 use super::expr::{Place, real};
 use super::histogram::AGGREGATE;
@@ -232,7 +232,7 @@ impl Planner<'_> {
                 if Some(sql.as_str()) != time {
                     return Err(not_primary(name));
                 }
-                let unit = elapsed_unit(rest.first(), place)?;
+                let unit = unit_nanos(name, rest.first(), place.scope.precision)?;
                 let window = place.grouping.and_then(|grouping| grouping.window.as_ref());
                 let ticks = match window {
                     Some(window) if window.sliced => elapsed_in(window, sql),
@@ -521,10 +521,13 @@ fn not_primary(name: &str) -> SqlError {
     )
 }
 
-/// The unit of `elapsed` in nanoseconds: one of the fixed ones, not below the database's own.
-fn elapsed_unit(unit: Option<&Typed>, place: Place<'_>) -> Result<i64, SqlError> {
-    let name = "elapsed";
-    let own = tick(place.scope.precision);
+/// A unit of time in nanoseconds: one of the fixed ones, not below the database's own, which is the default.
+pub(super) fn unit_nanos(
+    name: &str,
+    unit: Option<&Typed>,
+    precision: Precision,
+) -> Result<i64, SqlError> {
+    let own = tick(precision);
     let Some(unit) = unit else {
         return Ok(own);
     };

@@ -416,8 +416,6 @@ impl Planner<'_> {
                 Some(hidden_column(at, part.span))
             });
             if any(&output.expr, &|part| !fixed(part)) {
-                // an unknown name is told before a column that has no one value
-                self.row_select_names(&output.expr, scope)?;
                 return Err(not_single_group());
             }
         }
@@ -434,19 +432,6 @@ impl Planner<'_> {
             ..Filter::default()
         };
         self.row_select(select, &query, rows, outputs, &outer)
-    }
-
-    /// Refuses names that the source does not know either.
-    fn row_select_names(&mut self, expr: &Expr, scope: &Scope) -> Result<(), SqlError> {
-        for part in super::rewrite::parts(expr) {
-            self.row_select_names(part, scope)?;
-        }
-        match column_of(expr) {
-            Some(name) if !name.starts_with(['_', '\u{1}']) => {
-                self.expr(expr, Place::rows(scope)).map(|_| ())
-            }
-            _ => Ok(()),
-        }
     }
 
     /// One row a series: its points, and what is the same for all of them with its name and type.

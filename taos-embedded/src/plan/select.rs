@@ -188,6 +188,7 @@ impl Planner<'_> {
                 && select.partition_by.is_empty()
                 && query.order_by.iter().any(|item| contains(&item.expr)));
         self.misplaced_series(select)?;
+        super::series_rules::refuse_without_time_line(select, &scope)?;
         if select.filter.as_ref().is_some_and(contains) {
             return Err(aggregate_not_allowed());
         }

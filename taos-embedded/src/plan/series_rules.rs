@@ -2,14 +2,16 @@
 
 use taos_query::common::{Precision, Ty};
 
+use super::aggregate::{calls, unit_nanos};
 use super::expr::{Place, real};
 use super::planner::Planner;
 use super::scalar::{count_error, type_error, value_error};
 use super::scope::Scope;
 use super::series::{Call, Value, names_table};
+use super::time::tick;
 use super::types::{ColType, Literal, Typed};
 use crate::sql::SqlError;
-use crate::sql::ast::{Expr, ExprKind};
+use crate::sql::ast::{Expr, ExprKind, QueryBody, Select, TableRef};
 
 /// How a function makes rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,60 @@ pub(super) fn mixed() -> SqlError {
 
 pub(super) fn nested_error() -> SqlError {
     SqlError::new(0x2627, "Aggregate functions do not support nesting")
+}
+
+/// Functions that need their rows in the order of time.
+const ON_TIME_LINES: &[&str] = &[
+    "diff",
+    "derivative",
+    "csum",
+    "mavg",
+    "statecount",
+    "stateduration",
+    "interp",
+    "twa",
+    "elapsed",
+];
+
+/// Refuses functions over series on a subquery whose rows are ordered by something else than their time.
+pub(super) fn refuse_without_time_line(select: &Select, scope: &Scope) -> Result<(), SqlError> {
+    let needed = select
+        .items
+        .iter()
+        .any(|item| calls(&item.expr, ON_TIME_LINES));
+    let (Some(TableRef::Subquery { query, .. }), true, true) =
+        (&select.from, needed, select.partition_by.is_empty())
+    else {
+        return Ok(());
+    };
+    let (QueryBody::Select(inner), Some(first)) = (&query.body, query.order_by.first()) else {
+        return Ok(());
+    };
+    let time = scope
+        .columns
+        .iter()
+        .find(|column| Some(&column.sql) == scope.time.as_ref());
+    let (Some(time), ExprKind::Column { name, .. }) = (time, &first.expr.kind) else {
+        return Ok(());
+    };
+    // the time may have got an alias
+    let source = inner.items.iter().find(|item| {
+        let alias = item.alias.as_ref();
+        alias.is_some_and(|alias| alias.name == time.name)
+    });
+    let is_source = source.is_some_and(|item| match &item.expr.kind {
+        ExprKind::Column { name: source, .. } => source.name == name.name,
+        _ => false,
+    });
+    if name.name == time.name || is_source || name.name.starts_with('_') {
+        if first.descending {
+            return Err(SqlError::unsupported(
+                "functions over series on rows from the last to the first",
+            ));
+        }
+        return Ok(());
+    }
+    Err(mixed())
 }
 
 /// What was called so far in one SELECT list.
@@ -340,17 +396,8 @@ impl Planner<'_> {
                 "td_statecount({value}, {time}, '{operator}', {operand})"
             ));
         }
-        let ticks = match series.rest.get(2).map(|unit| &unit.literal) {
-            None => 1,
-            Some(Some(Literal::Duration(duration))) if duration.value == 1 => duration
-                .ticks(scope.precision)
-                .filter(|&ticks| ticks > 0)
-                .ok_or_else(|| SqlError::unsupported("stateduration in this unit"))?,
-            Some(Some(Literal::Text(_) | Literal::Float(_) | Literal::Bool(_))) => {
-                return Err(type_error(name));
-            }
-            Some(_) => return Err(SqlError::unsupported("stateduration in this unit")),
-        };
+        let unit = unit_nanos(name, series.rest.get(2), scope.precision)?;
+        let ticks = unit / tick(scope.precision);
         Ok(format!(
             "td_stateduration({value}, {time}, '{operator}', {operand}, {ticks})"
         ))

@@ -417,3 +417,34 @@ fn columns_stand_beside_one_selecting_function_wherever_it_stands() {
 fn a_range_that_ends_before_it_starts_has_no_points() {
     assert!(rows("select interp(v) from c1 range(3000, 1000) every(1s) fill(prev)").is_empty());
 }
+
+#[test]
+fn running_values_need_rows_in_the_order_of_time() {
+    for (sql, code) in [
+        (
+            "select diff(v) from (select ts, v from c1 order by v)",
+            MIXED,
+        ),
+        (
+            "select twa(v) from (select ts, v from c1 order by v, ts)",
+            MIXED,
+        ),
+        ("select diff(v) from (select ts, v from c1 order by ts)", 0),
+        (
+            "select diff(v) from (select ts as t, v from c1 order by ts)",
+            0,
+        ),
+        (
+            "select diff(v) from (select ts, v from c1 order by ts desc)",
+            0x0100,
+        ),
+        ("select max(v) from (select ts, v from c1 order by v)", 0),
+        ("select stateduration(v, 'GT', 1, 5s) from c1", 0x280A),
+        ("select stateduration(v, 'GT', 1, 1n) from c1", 0x280A),
+        ("select stateduration(v, 'GT', 1, 1000) from c1", 0x280A),
+        ("select stateduration(v, 'GT', 1, 1u) from c1", 0x280B),
+        ("select stateduration(v, 'GT', 1, '1s') from c1", 0x2802),
+    ] {
+        assert_eq!(code_of(sql), code, "{sql}");
+    }
+}
