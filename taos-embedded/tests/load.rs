@@ -354,4 +354,11 @@ fn what_would_take_more_memory_than_is_allowed_is_refused_and_the_server_goes_on
     let sorted = ws.read_all("select * from d.t0 order by f desc");
     assert_eq!(sorted.0, 600_000, "a sort goes to disk");
     ws.run("select percentile(f, 50) from d.t0 where v < 1000");
+    ws.run("create table d.copy using d.st tags (1)");
+    let reply = ws.sql("insert into d.copy select * from d.t0");
+    assert_eq!(reply["code"], 0x073A, "{reply}");
+    // what these may have to take back is far more than the limit
+    ws.run("alter table d.st drop column f");
+    ws.run("delete from d.st");
+    assert_eq!(count(server.addr, "select count(*) from d.st"), 0);
 }
