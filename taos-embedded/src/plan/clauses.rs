@@ -7,7 +7,7 @@ use super::scope::{Scope, ScopeColumn, is_tbname};
 use super::select::Output;
 use super::types::Typed;
 use crate::sql::ast::{
-    BinaryOp, Expr, ExprKind, FunctionForm, Ident, Limit, OrderItem, Query, Span,
+    BinaryOp, Expr, ExprKind, FunctionForm, Ident, Limit, OrderItem, Query, Select, Span,
 };
 use crate::sql::{SqlError, code};
 
@@ -121,7 +121,7 @@ pub(super) fn as_key(sql: &str) -> String {
 }
 
 /// What a key of GROUP BY or PARTITION BY means: a position, a column, or else an alias.
-pub(super) fn group_key<'e>(
+fn group_key<'e>(
     expr: &'e Expr,
     outputs: &'e [Output],
     scope: &Scope,
@@ -136,6 +136,37 @@ pub(super) fn group_key<'e>(
     });
     let output = at.and_then(|at| outputs.get(at));
     Ok(output.map_or(expr, |output| &output.expr))
+}
+
+/// A SELECT whose keys of PARTITION BY and GROUP BY are what their positions and aliases mean; `None` if it has neither.
+/// Everything that looks at keys (windows, series, limits of partitions) thus sees the same ones.
+pub(super) fn with_keys(
+    select: &Select,
+    outputs: &[Output],
+    scope: &Scope,
+) -> Result<Option<Select>, SqlError> {
+    let mut changed = None;
+    let partitions = select.partition_by.iter().map(|item| &item.expr);
+    for (at, expr) in partitions.chain(&select.group_by).enumerate() {
+        let key = group_key(expr, outputs, scope)?;
+        if std::ptr::eq(key, expr) {
+            continue;
+        }
+        let changed = changed.get_or_insert_with(|| select.clone());
+        let partitions = changed.partition_by.iter_mut().map(|item| &mut item.expr);
+        if let Some(place) = partitions.chain(&mut changed.group_by).nth(at) {
+            *place = key.clone();
+        }
+    }
+    Ok(changed)
+}
+
+/// Ranks within partitions make every row differ, so DISTINCT beside them would leave out nothing.
+pub(super) fn refuse_distinct_parts(select: &Select) -> Result<(), SqlError> {
+    if select.distinct {
+        return Err(SqlError::unsupported("distinct with limits of partitions"));
+    }
+    Ok(())
 }
 
 pub(super) fn by_alias(expr: &Expr, outputs: &[Output]) -> Option<usize> {

@@ -4,7 +4,7 @@ use taos_query::common::Ty;
 
 use super::compare;
 use super::planner::{Grouping, Planner};
-use super::scope::Scope;
+use super::scope::{Scope, is_window_column};
 use super::time::parse_time;
 use super::types::{ColType, Literal, Typed, USES_DATA};
 use super::{aggregate, cast, kinds, scalar};
@@ -552,8 +552,5 @@ pub(crate) fn bad_time(text: &str) -> SqlError {
 
 /// Whether a window's own column stands inside.
 fn mentions_window(expr: &Expr) -> bool {
-    aggregate::any(
-        expr,
-        &|part| matches!(&part.kind, ExprKind::Column { name, .. } if name.name.starts_with("_w")),
-    )
+    aggregate::any(expr, &is_window_column)
 }

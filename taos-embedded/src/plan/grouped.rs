@@ -2,8 +2,8 @@
 
 use super::aggregate::{SELECTING, any, by_composite_key, calls, contains, is_aggregate};
 use super::clauses::{
-    aggregate_not_allowed, as_key, group_key, limited, listed, no_groups, result_columns,
-    time_column, where_sql,
+    as_key, limited, listed, no_groups, refuse_distinct_parts, result_columns, time_column,
+    where_sql,
 };
 use super::expr::{Place, condition};
 use super::fill::Filled;
@@ -44,7 +44,7 @@ impl Planner<'_> {
                 "limits with partition by and group by",
             ));
         }
-        let mut grouping = self.grouping(select, scope, &outputs)?;
+        let mut grouping = self.grouping(select, scope)?;
         grouping.window = window;
         let sliced = self.slices(select, scope, &mut grouping)?;
         let counts = ["count", "hyperloglog"];
@@ -185,22 +185,12 @@ impl Planner<'_> {
         Ok((!parts.is_empty()).then(|| parts.join(" AND ")))
     }
 
-    fn grouping(
-        &mut self,
-        select: &Select,
-        scope: &Scope,
-        outputs: &[Output],
-    ) -> Result<Grouping, SqlError> {
+    fn grouping(&mut self, select: &Select, scope: &Scope) -> Result<Grouping, SqlError> {
         let mut grouping = Grouping::default();
         let partitions = select.partition_by.iter().map(|item| &item.expr);
         for expr in partitions.chain(&select.group_by) {
-            let expr = group_key(expr, outputs, scope)?;
-            if contains(expr) {
-                return Err(aggregate_not_allowed());
-            }
             grouping.by_table |= is_tbname(expr);
-            let key = self.expr(expr, Place::rows(scope))?;
-            super::json::check_key(&key)?;
+            let key = self.group_key(expr, Place::rows(scope))?;
             grouping.keys.push(key);
         }
         grouping.written = !grouping.keys.is_empty();
@@ -346,6 +336,7 @@ impl GroupedSql<'_> {
         let limits = query.limit.is_some() && order.is_empty() && !keys.is_empty();
         let ranks = limits || query.slimit.is_some();
         if ranks {
+            refuse_distinct_parts(self.select)?;
             let keys = keys.join(", ");
             let by = self
                 .grouping

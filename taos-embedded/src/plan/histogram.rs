@@ -7,7 +7,7 @@ use super::clauses::{by_alias, limit_sql, position};
 use super::expr::{Place, real};
 use super::planner::{Planned, Planner};
 use super::scalar::{count_error, type_error, value_error};
-use super::scope::Scope;
+use super::scope::{Scope, is_window_column};
 use super::select::{Filter, Output};
 use super::series_rules::{Class, class, must_be_number};
 use super::types::{ColType, Literal, Typed, USES_DATA};
@@ -205,7 +205,7 @@ fn names_column(expr: &Expr, select: &Select) -> bool {
     };
     any(expr, &|part| match &part.kind {
         ExprKind::Column { name, .. } => {
-            !name.name.starts_with("_w") && !is_state(&name.name) && !partition(part)
+            !is_window_column(part) && !is_state(&name.name) && !partition(part)
         }
         ExprKind::Wildcard(_) => true,
         _ => false,

@@ -4,7 +4,7 @@ use taos_query::common::Ty;
 
 use super::aggregate::{any, calls, contains};
 use super::cast;
-use super::clauses::where_sql;
+use super::clauses::{as_key, where_sql};
 use super::expr::{Place, bad_time};
 use super::planner::{Planned, Planner};
 use super::rewrite::rewritten;
@@ -461,7 +461,7 @@ impl Planner<'_> {
                 sql.push(format!("{} AS k{}", key.sql, constants.len()));
                 constants.push((name.to_owned(), key.ty));
             }
-            groups.push(key.sql);
+            groups.push(as_key(&key.sql));
         }
         let mut fixed = Fixed { constants, sql };
         if by_table || !scope.is_super() {

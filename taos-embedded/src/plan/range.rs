@@ -8,7 +8,7 @@ use super::compare::time_side;
 use super::expr::Place;
 use super::functions::register_functions;
 use super::planner::{Planner, compact};
-use super::scope::Scope;
+use super::scope::{Scope, is_query_range};
 use super::types::{ColType, Typed};
 use crate::sql::SqlError;
 use crate::sql::ast::{BinaryOp, Expr, ExprKind, Fill, FillMode, Query, Select, Window};
@@ -55,12 +55,7 @@ impl TimeRange {
 
 /// Whether a SELECT needs to know its time range.
 pub(super) fn asks(select: &Select, query: &Query) -> bool {
-    let pseudo = |expr: &Expr| {
-        any(
-            expr,
-            &|part| matches!(&part.kind, ExprKind::Column { name, .. } if name.name.starts_with("_q")),
-        )
-    };
+    let pseudo = |expr: &Expr| any(expr, &is_query_range);
     let auto = matches!(&select.window, Some(Window::Interval { auto: true, .. }));
     let fills = |fill: &Fill| fill.mode != FillMode::None && select.window.is_some();
     auto || select.fill.as_ref().is_some_and(fills)

@@ -302,3 +302,18 @@ impl Scope {
 pub(crate) fn is_tbname(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::Column { name, .. } if name.name == "tbname" && !name.quoted)
 }
+
+/// Whether a column reference is a window's own column.
+pub(crate) fn is_window_column(expr: &Expr) -> bool {
+    pseudo(expr, &["_wstart", "_wend", "_wduration"])
+}
+
+/// Whether a column reference means the time range of the query.
+pub(crate) fn is_query_range(expr: &Expr) -> bool {
+    pseudo(expr, &["_qstart", "_qend", "_qduration"])
+}
+
+fn pseudo(expr: &Expr, names: &[&str]) -> bool {
+    matches!(&expr.kind, ExprKind::Column { name, .. }
+        if !name.quoted && names.contains(&name.name.as_str()))
+}

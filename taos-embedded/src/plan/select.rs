@@ -5,14 +5,14 @@ use taos_query::common::{Precision, Ty};
 use super::aggregate::{any, calls, contains};
 use super::clauses::{
     aggregate_not_allowed, ambiguous_order, as_key, by_alias, by_name, column_expr, direction,
-    flatten, group_key, limit_sql, limited, listed, many_columns, natural_order, no_groups,
-    position, result_columns, tags_from, time_column, where_sql,
+    flatten, limit_sql, limited, listed, many_columns, natural_order, no_groups, position,
+    refuse_distinct_parts, result_columns, tags_from, time_column, where_sql, with_keys,
 };
 use super::derived::Wanted;
 use super::expr::{Place, condition};
 use super::planner::{Planned, Planner, WindowSql};
 use super::range::{self, TimeRange};
-use super::scope::{Scope, is_tbname};
+use super::scope::{Scope, is_tbname, is_window_column};
 use super::types::{ColType, Typed, USES_DATA, USES_TAGS};
 use super::{ResultColumn, cast, json, name, rewrite};
 use crate::sql::ast::{Expr, ExprKind, OrderItem, Query, QueryBody, Select, TableRef};
@@ -193,6 +193,9 @@ impl Planner<'_> {
             return Err(aggregate_not_allowed());
         }
         let mut filter = self.filter(select.filter.as_ref(), &scope)?;
+        let with_keys = with_keys(select, &outputs, &scope)?;
+        let select = with_keys.as_ref().unwrap_or(select);
+        self.misplaced_series(select)?;
         let interp = select
             .items
             .iter()
@@ -247,11 +250,10 @@ impl Planner<'_> {
                     "Not supported join since 'No WINDOW/GROUP BY/PARTITION BY allowed in WINDOW join'",
                 ));
             }
-            let bounds = |part: &Expr| {
-                matches!(&part.kind, ExprKind::Column { table: None, name }
-                    if matches!(name.name.as_str(), "_wstart" | "_wend" | "_wduration"))
-            };
-            if outputs.iter().any(|output| any(&output.expr, &bounds)) {
+            let shown = outputs.iter().map(|output| &output.expr);
+            let order = query.order_by.iter().map(|item| &item.expr);
+            let mut exprs = shown.chain(order).chain(&select.having);
+            if exprs.any(|expr| any(expr, &is_window_column)) {
                 return Err(SqlError::unsupported("bounds of the windows of a join"));
             }
             window = Some(per_row(row));
@@ -370,6 +372,7 @@ impl Planner<'_> {
         sql.push_str(&listed(&typed));
         let ranks = per_group && (query.limit.is_some() || query.slimit.is_some());
         if ranks || query.slimit.is_some() {
+            refuse_distinct_parts(select)?;
             let keys = partition.join(", ");
             let by = scope.time.clone().unwrap_or_else(|| "1".to_owned());
             sql.push_str(&format!(
@@ -432,19 +435,19 @@ impl Planner<'_> {
         select: &Select,
         place: Place<'_>,
     ) -> Result<Vec<String>, SqlError> {
-        if select.partition_by.is_empty() {
-            return Ok(Vec::new());
+        let keys = select.partition_by.iter();
+        keys.map(|item| Ok(self.group_key(&item.expr, place)?.sql))
+            .collect()
+    }
+
+    /// A key of PARTITION BY or GROUP BY, whose positions and aliases `with_keys` has replaced.
+    pub(super) fn group_key(&mut self, key: &Expr, place: Place<'_>) -> Result<Typed, SqlError> {
+        if contains(key) {
+            return Err(aggregate_not_allowed());
         }
-        let outputs = self.outputs(select, place.scope)?;
-        let mut keys = Vec::new();
-        for item in &select.partition_by {
-            let key = group_key(&item.expr, &outputs, place.scope)?;
-            if contains(key) {
-                return Err(aggregate_not_allowed());
-            }
-            keys.push(self.expr(key, place)?.sql);
-        }
-        Ok(keys)
+        let typed = self.expr(key, place)?;
+        json::check_key(&typed)?;
+        Ok(typed)
     }
 
     /// Whether subtables, not rows, are listed: SELECT TAGS and DISTINCT of tbname.

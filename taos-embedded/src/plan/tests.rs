@@ -1,5 +1,6 @@
 //! The planner on a small catalog, run on SQLite.
 
+mod keys;
 mod names;
 mod values;
 mod windows;

@@ -9,7 +9,7 @@ use super::derived::Wanted;
 use super::expr::{Place, condition};
 use super::planner::{Planner, WindowSql};
 use super::range::is_time;
-use super::scope::{Scope, is_tbname};
+use super::scope::{Scope, is_tbname, is_window_column};
 use super::select::Filter;
 use super::types::Typed;
 use crate::sql::SqlError;
@@ -183,10 +183,7 @@ impl Planner<'_> {
         let over = self.over_rows(rows, time)?;
         let mut flags = Vec::new();
         for expr in [start, end] {
-            if any(
-                expr,
-                &|part| matches!(&part.kind, ExprKind::Column { name, .. } if name.name.starts_with("_w")),
-            ) {
+            if any(expr, &is_window_column) {
                 return Err(SqlError::unsupported("window columns in event_window"));
             }
             let typed = self.expr(expr, Place::rows(rows.scope))?;
