@@ -5,6 +5,7 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 
 use support::{Ws, basic, http, memory, rest};
@@ -184,5 +185,19 @@ fn figures_are_free_on_loopback_and_ask_for_a_login_elsewhere() {
     assert_eq!(ask(&basic("root", "taosdata")).0, 401);
     let (status, page) = ask(&basic("root", "s3cret"));
     assert_eq!(status, 200);
-    parse(&page);
+    let samples = parse(&page);
+    assert!((samples["taos_logins_refused_total"] - 1.0).abs() < 1e-9);
+    assert!((samples["taos_passwords_computed_total"] - 2.0).abs() < 1e-9);
+
+    // A browser that was asked for a login would add it to what other sites' pages send here.
+    let mut stream = support::connect(addr);
+    write!(
+        stream,
+        "GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    assert!(!answer.to_ascii_lowercase().contains("www-authenticate"));
 }

@@ -151,3 +151,30 @@ fn a_long_result_is_streamed_whole() {
         assert_eq!(row[1], n);
     }
 }
+
+#[test]
+fn pages_of_other_sites_cannot_run_statements() {
+    let server = memory();
+    let addr = server.addr();
+    let send = |path: &str, more: &str| {
+        let login = basic("root", "taosdata");
+        let head = format!("POST {path} HTTP/1.1\r\n{login}\r\n{more}");
+        http(addr, &head, b"show databases")
+    };
+    for path in ["/rest/sql", "/console/query"] {
+        for more in [
+            "Origin: http://evil.example",
+            "Origin: null",
+            "Sec-Fetch-Site: cross-site",
+        ] {
+            let (status, body) = send(path, more);
+            assert_eq!(status, 403, "{path} {more}: {body}");
+        }
+        // `test` is the Host of these requests
+        for more in ["Origin: http://test", "Sec-Fetch-Site: same-origin"] {
+            let (status, body) = send(path, more);
+            assert_eq!(status, 200, "{path} {more}: {body}");
+            assert!(body.starts_with(r#"{"code":0"#), "{body}");
+        }
+    }
+}

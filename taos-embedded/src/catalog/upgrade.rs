@@ -34,9 +34,10 @@ CREATE TABLE grp_offset (grp TEXT NOT NULL, topic TEXT NOT NULL, vgroup INTEGER 
 INSERT INTO meta VALUES ('next_vgroup', 2);
 ";
 
-/// What the third layout adds: rights of users.
+/// What the third layout adds: rights of users. Administrators may make databases, as before.
 const THIRD: &str = "
 ALTER TABLE usr ADD COLUMN rights TEXT NOT NULL DEFAULT '{}';
+UPDATE usr SET rights = '{\"createdb\":true}' WHERE administrator;
 ";
 
 /// What a fresh file is made with.
@@ -165,6 +166,51 @@ mod tests {
             let lost = TopicReader::open(store, "lost").unwrap_err();
             assert_eq!(lost.code, 0x2603);
             assert!(lost.message.contains("lost"), "{lost}");
+            engine.close();
+        }
+    }
+
+    #[test]
+    fn users_of_the_second_format_log_in_as_before_and_the_administrator_may_make_databases() {
+        let dir = tempfile::tempdir().unwrap();
+        let connection = Connection::open(dir.path().join("taos.db")).unwrap();
+        connection
+            .execute_batch(&format!(
+                "PRAGMA application_id = 1952542579; {FIRST} {SECOND}
+                 INSERT INTO meta VALUES ('format', 2), ('next_id', 5);"
+            ))
+            .unwrap();
+        let salt = b"0123456789abcdef";
+        for (name, password, administrator) in [("boss", "Boss_1234", 1), ("user", "User_1234", 0)]
+        {
+            let hash = crate::exec::old_hash(salt, password);
+            connection
+                .execute(
+                    "INSERT INTO usr VALUES (?1, ?2, ?3, ?4, 7)",
+                    (name, salt, hash, administrator),
+                )
+                .unwrap();
+        }
+        drop(connection);
+        for _ in 0..2 {
+            let engine = Engine::open(Storage::Dir(dir.path().to_owned())).unwrap();
+            // a start that asks for nothing leaves a password alone that is not the default one
+            let login = engine.administrator(None, None).unwrap();
+            assert_eq!(login, ("boss".to_owned(), None));
+            engine.login("boss", "Boss_1234").unwrap();
+            engine.login("user", "User_1234").unwrap();
+            assert_eq!(engine.login("user", "Boss_1234").unwrap_err().code, 0x0357);
+            let users = &engine.store().catalog().users;
+            let of = |name: &str| {
+                let user = &users[name];
+                let rights = user.rights;
+                (user.administrator, rights.createdb, rights.enable)
+            };
+            assert_eq!(users.len(), 2);
+            assert_eq!(of("boss"), (true, true, true));
+            assert_eq!(of("user"), (false, false, true));
+            assert!(users.values().all(|user| user.created == 7));
+            assert!(users.values().all(|user| user.salt.is_empty()));
             engine.close();
         }
     }

@@ -23,7 +23,8 @@ pub use session::Session;
 
 use crate::clock::nanos;
 use crate::exec::{
-    Passwords, choose_administrator, ensure_administrator, renew, resolve_topics, set_administrator,
+    Passwords, choose_administrator, enabled, ensure_administrator, renew, resolve_topics,
+    set_administrator,
 };
 use crate::metrics::Metrics;
 use crate::server::Emulated;
@@ -94,10 +95,27 @@ impl Engine {
     /// 0x0357 for a wrong password, 0x0351 for an unknown user, 0x0315 for a disabled one.
     pub fn login(&self, user: &str, password: &str) -> Result<(), SqlError> {
         let catalog = self.store.catalog();
-        if self.passwords.check(&catalog, user, password)? {
-            renew(&self.store, user, password)?;
+        if self.passwords.check(&catalog, user, password)?
+            && let Err(error) = renew(&self.store, user, password)
+        {
+            // The password was right, and a full disk must not keep out who could make room on it.
+            tracing::warn!(%error, "the stored hash of a password could not be renewed");
         }
         Ok(())
+    }
+
+    /// The outcome of a login that needs no computation, which takes a thread and its time.
+    pub(crate) fn recall_login(&self, user: &str, password: &str) -> Option<Result<(), SqlError>> {
+        let catalog = self.store.catalog();
+        self.passwords.recall(&catalog, user, password)
+    }
+
+    /// Checks that a user who logged in may still work.
+    ///
+    /// # Errors
+    /// 0x0351 for one who was dropped, 0x0315 for one who was disabled.
+    pub(crate) fn check_user(&self, user: &str) -> Result<(), SqlError> {
+        enabled(&self.store.catalog(), user).map(drop)
     }
 
     /// Makes `user` with `password` the administrator, in place of the one before.
@@ -118,6 +136,11 @@ impl Engine {
         choose_administrator(&self.store, user, password, nanos())
     }
 
+    /// How many passwords were computed to check logins.
+    pub(crate) fn computed_passwords(&self) -> u64 {
+        self.passwords.computed()
+    }
+
     /// What is counted here.
     pub(crate) const fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
@@ -126,6 +149,12 @@ impl Engine {
     /// How the store fares.
     pub(crate) fn figures(&self) -> Figures {
         self.store.figures()
+    }
+
+    /// What is remembered of logins.
+    #[cfg(test)]
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.passwords
     }
 
     /// What everything lies in.

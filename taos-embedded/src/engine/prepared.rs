@@ -138,13 +138,13 @@ impl Session {
         name: Option<&TableName>,
     ) -> Result<Shape, SqlError> {
         let template = self.template(prepared)?;
-        self.exec_in(prepared.db.as_deref(), &template.sql)
+        self.exec_in(prepared.db.as_deref(), &template.sql)?
             .shape(template, name)
     }
 
     /// True if a table has not changed since its shape was looked up.
     pub(crate) fn is_current(&self, shape: &Shape) -> bool {
-        shape.is_current(&self.exec("").view.catalog)
+        shape.is_current(&self.catalog())
     }
 
     /// The rules that values for a table of this shape are read under.
@@ -176,7 +176,7 @@ impl Session {
         let tags = table.tags.as_ref().map_or(0, Tags::bytes);
         let bytes = shape.cost(rows).saturating_add(texts + name + tags);
         let held = room.take(bytes, replaced)?;
-        let exec = self.exec("");
+        let exec = self.exec("")?;
         let rows = exec.bind(shape, table.name, table.tags, table.columns, rules)?;
         batch.tables.push(rows);
         batch.held.absorb(held);
@@ -184,21 +184,21 @@ impl Session {
     }
 
     /// Writes what was bound, all or nothing, and says how many rows that were; they are durable
-    /// then.
+    /// then. `sql` is what the log calls it.
     ///
     /// # Errors
     /// 0x2603 if a table has gone since, 0x0200 if its columns have, and those of the storage.
-    pub(crate) fn write_batch(&self, batch: Batch) -> Result<u64, SqlError> {
+    pub(crate) fn write_batch(&self, batch: Batch, sql: &str) -> Result<u64, SqlError> {
         let mut tables = Arc::new(batch.tables);
         let is_replay = batch.is_replay;
         let mut overtaken = false;
-        self.counting_rows(Counted::Insert, || {
+        self.counting_rows(Counted::Insert, sql, || {
             self.retrying(false, || {
                 if overtaken {
                     self.renew(&mut tables)?;
                 }
                 overtaken = true;
-                self.exec("").write_bound(&tables, is_replay)
+                self.exec("")?.write_bound(&tables, is_replay)
             })
         })
     }
@@ -214,7 +214,7 @@ impl Session {
         blocks: &[RawBlockRows<'_>],
         is_replay: bool,
     ) -> Result<u64, SqlError> {
-        let exec = self.exec("");
+        let exec = self.exec("")?;
         let mut batch = Batch {
             is_replay,
             ..Batch::default()
@@ -230,13 +230,13 @@ impl Session {
         if batch.is_empty() {
             return Ok(0);
         }
-        self.write_batch(batch)
+        self.write_batch(batch, "(raw blocks)")
     }
 
     fn renew(&self, tables: &mut Arc<Vec<TableRows>>) -> Result<(), SqlError> {
         let tables = Arc::get_mut(tables)
             .ok_or_else(|| SqlError::new(INTERNAL, "the writer still holds the rows"))?;
-        let exec = self.exec("");
+        let exec = self.exec("")?;
         tables.iter_mut().try_for_each(|rows| exec.renew(rows))
     }
 

@@ -1,12 +1,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono_tz::Tz;
 
 use super::{Answer, Engine, ResultRows, SchemalessBatch, SqlError, Written};
-use crate::catalog::{View, is_system_database};
+use crate::catalog::{Catalog, View, is_system_database};
 use crate::clock;
-use crate::exec::{Exec, STALE};
+use crate::exec::{Exec, STALE, enabled};
 use crate::meta::Meta;
 use crate::metrics::Kind;
 use crate::plan;
@@ -93,6 +93,7 @@ impl Session {
             let statement = parsed?;
             allowed(&statement)?;
             if let Statement::Use(name) = &statement {
+                self.engine.check_user(&self.user)?;
                 self.use_db(&name.name)?;
                 return Ok(Answer::Affected(0));
             }
@@ -114,17 +115,25 @@ impl Session {
         outcome
     }
 
-    /// Counts a write that gives the number of its rows.
+    /// Counts a write that gives the number of its rows; the log shows it as `sql` if it is slow.
     pub(super) fn counting_rows(
         &self,
         kind: Kind,
+        sql: &str,
         work: impl FnOnce() -> Result<u64, SqlError>,
     ) -> Result<u64, SqlError> {
         let started = Instant::now();
         let outcome = work();
         let metrics = &self.engine.metrics;
-        metrics.statement(kind, started.elapsed(), outcome.as_ref().copied());
+        let taken = started.elapsed();
+        metrics.statement(kind, taken, outcome.as_ref().copied());
+        self.report(sql, taken);
         outcome
+    }
+
+    /// Names what was done in the log if it was slow.
+    fn report(&self, sql: &str, taken: Duration) {
+        self.engine.store.limits().report(sql, taken);
     }
 
     /// Runs a statement in `db`; in the current database if that is `None`.
@@ -135,14 +144,13 @@ impl Session {
         statement: &Statement,
     ) -> Result<Answer, SqlError> {
         self.retrying(changes_tables(statement), || {
-            let exec = self.exec_in(db, sql);
+            let exec = self.exec_in(db, sql)?;
             match statement {
                 Statement::Query(query) => self.select(&exec, query).map(Answer::Rows),
                 other => {
                     let started = Instant::now();
                     let outcome = exec.run(other);
-                    let limits = exec.view.store.limits();
-                    limits.report(shown(other, sql), started.elapsed());
+                    self.report(shown(other, sql), started.elapsed());
                     outcome
                 }
             }
@@ -156,10 +164,12 @@ impl Session {
     /// taosadapter-ws §7.
     pub fn schemaless(&self, batch: &SchemalessBatch<'_>) -> Result<Written, SqlError> {
         let started = Instant::now();
-        let outcome = self.retrying(true, || self.exec("").schemaless(batch));
+        let outcome = self.retrying(true, || self.exec("")?.schemaless(batch));
+        let taken = started.elapsed();
         let rows = outcome.as_ref().map(|written| written.affected);
         let metrics = &self.engine.metrics;
-        metrics.statement(Kind::Schemaless, started.elapsed(), rows);
+        metrics.statement(Kind::Schemaless, taken, rows);
+        self.report("(schemaless data)", taken);
         outcome
     }
 
@@ -170,7 +180,10 @@ impl Session {
     /// 0x2616 without a database, 0x0118 for what cannot be applied to the tables that are there.
     pub(crate) fn write_meta(&self, metas: Vec<Meta>) -> Result<u64, SqlError> {
         let metas = Arc::new(metas);
-        self.retrying(true, || self.exec("").write_meta(&metas))
+        let started = Instant::now();
+        let outcome = self.retrying(true, || self.exec("")?.write_meta(&metas));
+        self.report("(changes that a topic told)", started.elapsed());
+        outcome
     }
 
     /// Tries again what was overtaken by changes of tables; `changes` tells that it makes some itself.
@@ -214,17 +227,30 @@ impl Session {
         Ok(ResultRows::streaming(columns, precision, stream))
     }
 
-    pub(super) fn exec<'a>(&'a self, sql: &'a str) -> Exec<'a> {
+    pub(super) fn catalog(&self) -> Arc<Catalog> {
+        self.engine.store.catalog()
+    }
+
+    /// What a statement is run with.
+    ///
+    /// # Errors
+    /// As [`Engine::check_user`].
+    pub(super) fn exec<'a>(&'a self, sql: &'a str) -> Result<Exec<'a>, SqlError> {
         self.exec_in(None, sql)
     }
 
-    pub(super) fn exec_in<'a>(&'a self, db: Option<&str>, sql: &'a str) -> Exec<'a> {
+    /// As [`exec`](Self::exec) in another database than the current one.
+    pub(super) fn exec_in<'a>(
+        &'a self,
+        db: Option<&str>,
+        sql: &'a str,
+    ) -> Result<Exec<'a>, SqlError> {
         let store = self.engine.store.clone();
         let catalog = store.catalog();
-        let user = catalog.users.get(&self.user);
-        Exec {
+        let sysinfo = enabled(&catalog, &self.user)?.rights.sysinfo;
+        Ok(Exec {
             view: View {
-                sysinfo: user.is_none_or(|user| user.rights.sysinfo),
+                sysinfo,
                 catalog,
                 store,
                 broker: Arc::clone(&self.engine.broker),
@@ -236,7 +262,7 @@ impl Session {
             version: &self.engine.version,
             sql,
             queries: &self.queries,
-        }
+        })
     }
 
     /// Reads a statement and plans a query without running it.
@@ -246,7 +272,7 @@ impl Session {
     pub fn validate(&self, sql: &str) -> Result<(), SqlError> {
         match crate::sql::parse(sql)? {
             Statement::Query(query) => {
-                let exec = self.exec(sql);
+                let exec = self.exec(sql)?;
                 plan::plan(&query, sql, &exec.context()).map(drop)
             }
             _ => Ok(()),
@@ -312,15 +338,11 @@ const fn shown<'a>(statement: &Statement, sql: &'a str) -> &'a str {
     }
 }
 
-/// True for statements that change nothing. Words this server has no use for are refused anyhow.
+/// True for statements that change nothing.
 const fn only_reads(statement: &Statement) -> bool {
     matches!(
         statement,
-        Statement::Query(_)
-            | Statement::Show(_)
-            | Statement::Describe(_)
-            | Statement::Explain(_)
-            | Statement::Other(_)
+        Statement::Query(_) | Statement::Show(_) | Statement::Describe(_) | Statement::Explain(_)
     )
 }
 

@@ -112,7 +112,7 @@ fn what_was_bound_leaves_the_columns_that_were_bound() {
     bed.session
         .bind(&shape, table, &rules, room, &mut batch)
         .unwrap();
-    assert_eq!(bed.session.write_batch(batch), Ok(2));
+    assert_eq!(bed.session.write_batch(batch, ""), Ok(2));
     assert_eq!(
         bed.lines().last().unwrap(),
         "d1(ts v) 2023-11-14T22:13:20+00:00 NULL 2023-11-14T22:13:20.001+00:00 1"

@@ -40,7 +40,9 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use taos_query::common::{Precision, Ty};
 
-pub(crate) use passwords::Passwords;
+pub(crate) use passwords::{Passwords, enabled};
+#[cfg(test)]
+pub(crate) use passwords::{old_hash, turn};
 pub(crate) use users::{choose_administrator, ensure_administrator, renew, set_administrator};
 
 use crate::catalog::{Catalog, Found, View, is_system_database};

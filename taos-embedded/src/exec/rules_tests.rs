@@ -2,6 +2,9 @@
 //! stands for statements that succeed.
 
 use super::log_tests::Bed;
+use crate::engine::Batch;
+use crate::schemaless::SchemalessBatch;
+use crate::sql::SqlError;
 
 fn check(bed: &Bed, cases: &[(&str, u32)]) {
     for (sql, code) in cases {
@@ -446,11 +449,12 @@ fn a_user_may_change_the_own_password_and_little_else() {
     );
     bed.engine.login("worker", "Secret_5678").unwrap();
     assert_eq!(code("show users"), 0);
-    bed.run("alter user worker sysinfo 0 enable 0");
+    bed.run("alter user worker sysinfo 0");
     assert_eq!(code("show users"), 0x2644);
     assert_eq!(code("select * from information_schema.ins_dnodes"), 0x2644);
     assert_eq!(code("describe information_schema.ins_users"), 0x2644);
     assert_eq!(code("select * from information_schema.ins_tables"), 0);
+    bed.run("alter user worker enable 0");
     assert_eq!(
         bed.engine.login("worker", "Secret_5678").unwrap_err().code,
         0x0315
@@ -459,6 +463,54 @@ fn a_user_may_change_the_own_password_and_little_else() {
         bed.engine.login("worker", "wrong").unwrap_err().code,
         0x0357
     );
+}
+
+#[test]
+fn sessions_of_users_that_were_dropped_or_disabled_do_nothing_more() {
+    let bed = bed();
+    bed.run("create user worker pass 'Secret_1234' sysinfo 0");
+    let worker = bed.engine.session("worker");
+    worker.execute("use pd").unwrap();
+    worker
+        .execute("create table own (ts timestamp, v int)")
+        .unwrap();
+    let insert = worker.prepare("insert into own values (?, ?)").unwrap();
+    let shape = worker.shape(&insert, None).unwrap();
+    let query = worker.prepare("select * from own").unwrap();
+    let lines = SchemalessBatch {
+        protocol: 1,
+        precision: "ms",
+        ttl: 0,
+        table_name_key: "",
+        data: "m,a=b v=1 1700000000000",
+    };
+    let codes = || {
+        let of = |outcome: Result<(), SqlError>| outcome.map_or_else(|error| error.code, |()| 0);
+        let run = |sql: &str| of(worker.execute(sql).map(drop));
+        let mut codes = vec![
+            run("select * from own"),
+            run("insert into own values (now, 1)"),
+            run("use pd"),
+            run("select * from information_schema.ins_users"),
+            of(worker.schemaless(&lines).map(drop)),
+            of(worker.write_meta(Vec::new()).map(drop)),
+            of(worker.run_prepared(&query, &[]).map(drop)),
+            of(worker.shape(&insert, None).map(drop)),
+            of(worker.write_batch(Batch::default(), "").map(drop)),
+            of(worker.validate("select * from own")),
+        ];
+        codes.dedup();
+        codes
+    };
+    assert_eq!(codes(), [0, 0x2644, 0]);
+    bed.run("alter user worker enable 0");
+    assert_eq!(codes(), [0x0315]);
+    bed.run("alter user worker enable 1");
+    assert_eq!(codes(), [0, 0x2644, 0]);
+    bed.run("drop user worker");
+    assert_eq!(codes(), [0x0351]);
+    // shapes are only compared, which tells nothing
+    assert!(worker.is_current(&shape));
 }
 
 fn rows(bed: &Bed, sql: &str) -> Vec<String> {

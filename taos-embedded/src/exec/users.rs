@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Exec;
-use super::passwords::{DEFAULT_PASSWORD, UNKNOWN, hash, is_old, matches};
+use super::passwords::{DEFAULT_PASSWORD, UNKNOWN, hash, hash_in_turn, is_old, matches};
 use crate::catalog::{Rights, User};
 use crate::sql::SqlError;
 use crate::sql::ast::{AlterUser, CreateUser, DropNamed, UserRights};
@@ -24,9 +24,9 @@ const SPECIAL: &str = "!@#$%^&*()-_+=[]{}:;><?|~,.";
 
 const DEFAULT_USER: &str = "root";
 
-fn new_user(password: &str, administrator: bool, created: i64) -> Result<User, SqlError> {
-    Ok(User {
-        hash: hash(password)?,
+fn new_user(hash: Vec<u8>, administrator: bool, created: i64) -> User {
+    User {
+        hash,
         salt: Vec::new(),
         administrator,
         created,
@@ -34,7 +34,7 @@ fn new_user(password: &str, administrator: bool, created: i64) -> Result<User, S
             createdb: administrator,
             ..Rights::default()
         },
-    })
+    }
 }
 
 fn put(write: &mut Write<'_>, name: String, user: User) -> Result<(), SqlError> {
@@ -56,7 +56,7 @@ fn put(write: &mut Write<'_>, name: String, user: User) -> Result<(), SqlError> 
 
 /// Stores the hash of a password that was right in the present form.
 pub(crate) fn renew(store: &Store, name: &str, password: &str) -> Result<(), SqlError> {
-    let (name, hash) = (name.to_owned(), hash(password)?);
+    let (name, hash) = (name.to_owned(), hash_in_turn(password)?);
     store.write(move |write| {
         let Some(user) = write.catalog().users.get(&name).filter(|u| is_old(u)) else {
             return Ok(0);
@@ -95,7 +95,7 @@ pub(crate) fn set_administrator(
     if unchanged {
         return Ok(());
     }
-    let user = new_user(password, true, now / 1_000_000)?;
+    let user = new_user(hash(password)?, true, now / 1_000_000);
     let name = name.to_owned();
     store.write(move |write| {
         write.execute("DELETE FROM usr WHERE administrator", [])?;
@@ -206,7 +206,8 @@ impl Exec<'_> {
                 Err(SqlError::new(EXISTS, "User already exists"))
             };
         }
-        let mut user = new_user(&create.password.0, false, self.now / 1_000_000)?;
+        let hash = hash_in_turn(&create.password.0)?;
+        let mut user = new_user(hash, false, self.now / 1_000_000);
         apply(&mut user.rights, &create.rights);
         self.store().write(move |write| {
             if write.catalog().users.contains_key(&name) {
@@ -219,16 +220,17 @@ impl Exec<'_> {
 
     pub(super) fn alter_user(&self, alter: &AlterUser) -> Result<u64, SqlError> {
         let (name, rights) = (alter.name.name.clone(), alter.rights);
-        let new_hash = match &alter.password {
-            Some(password) => {
-                check_password(&password.0)?;
-                Some(hash(&password.0)?)
-            }
-            None => None,
-        };
+        if let Some(password) = &alter.password {
+            check_password(&password.0)?;
+        }
         if name != self.user || rights != UserRights::default() {
             self.check_administrator()?;
         }
+        if !self.catalog().users.contains_key(&name) {
+            return Err(unknown());
+        }
+        let password = alter.password.as_ref();
+        let new_hash = password.map(|p| hash_in_turn(&p.0)).transpose()?;
         self.store().write(move |write| {
             let user = write.catalog().users.get(&name);
             let mut user = User::clone(user.ok_or_else(unknown)?);

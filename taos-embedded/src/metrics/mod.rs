@@ -189,6 +189,8 @@ pub(crate) struct Metrics {
     started: Instant,
     /// Connections that were accepted.
     pub(crate) accepted: Counter,
+    /// Logins that failed.
+    pub(crate) logins_refused: Counter,
     sessions: [Sessions; Path::ALL.len()],
     statements: [Outcomes; Kind::ALL.len()],
     codes: Mutex<Codes>,
@@ -204,6 +206,7 @@ impl Default for Metrics {
         Self {
             started: Instant::now(),
             accepted: Counter::default(),
+            logins_refused: Counter::default(),
             sessions: Default::default(),
             statements: Default::default(),
             codes: Mutex::default(),

@@ -17,6 +17,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) release: &'a str,
     /// Open connections, and how many there may be.
     pub(crate) connections: (usize, usize),
+    /// Passwords that were computed to check logins.
+    pub(crate) computed_passwords: u64,
     pub(crate) store: Figures,
 }
 
@@ -75,6 +77,18 @@ impl Metrics {
             self.started.elapsed().as_secs_f64(),
         );
         self.clients(&mut page, around.connections);
+        page.single(
+            "taos_logins_refused_total",
+            "counter",
+            "Logins and REST requests with a wrong name or password, or of a disabled user.",
+            self.logins_refused.get(),
+        );
+        page.single(
+            "taos_passwords_computed_total",
+            "counter",
+            "Passwords that were computed; those that were tried before are remembered.",
+            around.computed_passwords,
+        );
         self.statements(&mut page);
         store(&mut page, &around.store);
         page.0

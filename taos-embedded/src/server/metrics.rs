@@ -24,6 +24,7 @@ pub(super) async fn metrics(request: Request<Incoming>, shared: Arc<Shared>) -> 
         let around = Surroundings {
             release: shared.emulated.text(),
             connections: (open, most),
+            computed_passwords: shared.engine.computed_passwords(),
             store: shared.engine.figures(),
         };
         shared.engine.metrics().page(&around)

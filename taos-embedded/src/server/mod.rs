@@ -12,6 +12,7 @@ use crate::sql::MAX_STATEMENT;
 mod console;
 mod emulate;
 mod http;
+mod login;
 mod metrics;
 mod paced;
 mod rest;
@@ -119,6 +120,8 @@ pub(crate) struct Shared {
     pages: Pages,
     stop: watch::Receiver<Stop>,
     connections: Arc<Semaphore>,
+    /// The place of the password that is being computed.
+    logins: Arc<Semaphore>,
     /// Places for long messages that are being read.
     decoders: Arc<Semaphore>,
 }
@@ -133,6 +136,7 @@ impl Shared {
     ) -> Arc<Self> {
         Arc::new(Self {
             connections: Arc::new(Semaphore::new(limits.connections)),
+            logins: Arc::new(Semaphore::new(1)),
             decoders: Arc::new(Semaphore::new(cores())),
             engine,
             emulated,

@@ -16,6 +16,7 @@ use crate::engine::{Engine, Storage};
 mod bound;
 mod consumers;
 mod gone;
+mod logins;
 
 /// A server with its own limits; the runtime stops it when dropped.
 struct Server {

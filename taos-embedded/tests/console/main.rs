@@ -48,6 +48,9 @@ fn only_statements_that_read_are_run() {
         "create topic p as select * from d.t",
         "use d",
         "flush database d",
+        "compact database d",
+        "kill query 1",
+        "grant all on d.* to root",
     ] {
         let answer = ask(addr, "", sql);
         assert_eq!(answer["code"], 0x0303, "{sql}: {answer}");

@@ -3,9 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hyper::StatusCode;
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
-use super::Refusal;
+use super::{ADAPTER, Refusal};
 
 fn refused(code: u32, text: &str) -> Refusal {
     (StatusCode::UNAUTHORIZED, code, text.to_owned())
@@ -44,6 +44,30 @@ pub(super) fn basic(headers: &HeaderMap) -> Result<(String, String), Refusal> {
         })
 }
 
+/// Refuses what a browser sends for another site's page: with the login of the user in front of it, if it
+/// has one for this server.
+pub(super) fn same_site(headers: &HeaderMap) -> Result<(), Refusal> {
+    let text = |name| {
+        headers
+            .get(name)
+            .map(|v: &HeaderValue| v.to_str().unwrap_or("?"))
+    };
+    let own = match (text("sec-fetch-site"), text("origin")) {
+        (Some(site), _) => matches!(site, "same-origin" | "none"),
+        // Browsers leave the first out where there is no TLS.
+        (None, Some(origin)) => {
+            let authority = origin.split_once("://").map(|(_, authority)| authority);
+            authority.is_some() && authority == text("host")
+        }
+        (None, None) => true,
+    };
+    if own {
+        return Ok(());
+    }
+    let text = "a page of another site may not send statements; a proxy in front has to keep Host";
+    Err((StatusCode::FORBIDDEN, ADAPTER, text.to_owned()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +94,37 @@ mod tests {
             assert_eq!(code(Some(bad)), Some(0x1124), "{bad}");
         }
         assert_eq!(code(Some("basic cm9vdDp0YW9zZGF0YQ==")), None);
+    }
+
+    #[test]
+    fn pages_of_other_sites_may_not_send_statements() {
+        let is_own = |pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs.iter().copied();
+            let headers = pairs
+                .map(|(name, value)| {
+                    let name = hyper::header::HeaderName::from_static(name);
+                    (name, HeaderValue::from_static(value))
+                })
+                .collect();
+            same_site(&headers).is_ok()
+        };
+        let host = ("host", "db.local:6041");
+        assert!(is_own(&[host]), "programs send neither header");
+        assert!(is_own(&[host, ("origin", "http://db.local:6041")]));
+        for origin in [
+            "http://evil.example",
+            "http://db.local",
+            "http://db.local:6041.evil.example",
+            "null",
+        ] {
+            assert!(!is_own(&[host, ("origin", origin)]), "{origin}");
+        }
+        let proxied = ("origin", "https://db.example");
+        assert!(is_own(&[host, proxied, ("sec-fetch-site", "same-origin")]));
+        for site in ["cross-site", "same-site"] {
+            let origin = ("origin", "http://db.local:6041");
+            assert!(!is_own(&[host, origin, ("sec-fetch-site", site)]), "{site}");
+        }
     }
 
     #[test]

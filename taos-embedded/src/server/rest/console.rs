@@ -34,7 +34,7 @@ pub(in crate::server) async fn query(
     response
 }
 
-async fn read(request: Request<Incoming>, shared: &Shared) -> Result<(Query, u64), Refusal> {
+async fn read(request: Request<Incoming>, shared: &Arc<Shared>) -> Result<(Query, u64), Refusal> {
     let (mut db, mut rows) = (None, ROWS);
     for (name, value) in
         form_urlencoded::parse(request.uri().query().unwrap_or_default().as_bytes())

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, LengthLimitError, Limited, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use hyper::{Request, Response, StatusCode};
 
 use super::http::{Body, full};
+use super::login::UNCHECKED;
 use super::{MAX_STATEMENT, Shared, guarded};
 use crate::engine::{Answer, ResultRows, Session, SqlError};
 use crate::store::Lifeline;
@@ -75,25 +76,26 @@ pub(super) fn stopping() -> Response<Body> {
     )
 }
 
-/// Checks the login of a request for something else than SQL; the answer to one without it asks for it.
+/// Checks the login of a request for something else than SQL.
+///
+/// No answer asks for one: a browser that was asked would add the login to whatever any page sends here.
 pub(super) async fn log_in(
     headers: &HeaderMap,
     shared: &Arc<Shared>,
 ) -> Result<(), Response<Body>> {
     let started = Instant::now();
-    let refused = |code, text: &str| {
-        let mut response = refuse(StatusCode::UNAUTHORIZED, code, text, started);
-        let asked = HeaderValue::from_static("Basic realm=\"taos-embedded\"");
-        response.headers_mut().insert(WWW_AUTHENTICATE, asked);
-        response
-    };
+    let refused = |code, text: &str| refuse(StatusCode::UNAUTHORIZED, code, text, started);
     let (user, password) = auth::basic(headers).map_err(|(_, code, text)| refused(code, &text))?;
-    let shared = Arc::clone(shared);
-    let login = move || guarded(|| shared.engine.login(&user, &password));
-    match tokio::task::spawn_blocking(login).await {
-        Ok(outcome) => outcome.map_err(|error| refused(error.code, &error.message)),
-        Err(_) => Err(stopping()),
-    }
+    let outcome = shared.log_in(&user, &password).await;
+    outcome.map_err(|error| match error.code {
+        UNCHECKED => refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            error.code,
+            &error.message,
+            started,
+        ),
+        code => refused(code, &error.message),
+    })
 }
 
 /// Answers a path of the original that this server does not serve.
@@ -105,14 +107,15 @@ pub(super) fn unsupported(feature: &str) -> Response<Body> {
 /// One statement with everything the request says about it.
 struct Query {
     user: String,
-    password: String,
     db: Option<String>,
     params: Params,
     sql: String,
 }
 
-async fn read(request: Request<Incoming>, shared: &Shared) -> Result<Query, Refusal> {
+/// Reads a request whose login is right.
+async fn read(request: Request<Incoming>, shared: &Arc<Shared>) -> Result<Query, Refusal> {
     let bad = |code: u32, text: &str| (StatusCode::BAD_REQUEST, code, text.to_owned());
+    auth::same_site(request.headers())?;
     let (user, password) = auth::basic(request.headers())?;
     let params = Params::parse(request.uri().query().unwrap_or_default())?;
     let db = params::database(request.uri().path())?;
@@ -125,9 +128,15 @@ async fn read(request: Request<Incoming>, shared: &Shared) -> Result<Query, Refu
     if sql.trim().is_empty() {
         return Err(bad(0x1107, "the statement is blank"));
     }
+    if let Err(error) = shared.log_in(&user, &password).await {
+        let status = match error.code {
+            UNCHECKED => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::OK,
+        };
+        return Err((status, error.code, error.message));
+    }
     Ok(Query {
         user,
-        password,
         db,
         params,
         sql,
@@ -162,7 +171,6 @@ enum Started {
 impl Query {
     /// The session that the statement runs in.
     fn session(&self, shared: &Shared, line: &Arc<Lifeline>) -> Result<Session, SqlError> {
-        shared.engine.login(&self.user, &self.password)?;
         if self.sql.len() > MAX_STATEMENT {
             return Err(super::statement_too_long());
         }

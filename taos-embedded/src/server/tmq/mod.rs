@@ -113,7 +113,7 @@ impl Kind for State {
             _ => None,
         };
         match request {
-            Some(request) => handle(ticket, request),
+            Some(request) => handle(ticket, request).await,
             None => tracing::info!(bytes = message.len(), "a consumer's message is no request"),
         }
     }
@@ -154,16 +154,21 @@ impl Kind for State {
     }
 }
 
-fn handle(ticket: Ticket, request: TmqRequest) {
+async fn handle(ticket: Ticket, request: TmqRequest) {
     match request {
         TmqRequest::Version(args) => {
             let version = ticket.conn.shared.emulated.text();
             ticket.ok("version", args.req_id, VersionBody { version });
         }
-        TmqRequest::Subscribe(args) => lane::run(ticket, move |ticket| {
-            subscribe::subscribe(ticket, &args);
-            poll::resume(&ticket.conn);
-        }),
+        TmqRequest::Subscribe(args) => {
+            // Here and not in a task of its own, since what comes behind it counts on it.
+            let shared = &ticket.conn.shared;
+            let login = shared.log_in(&args.user, &args.password).await;
+            lane::run(ticket, move |ticket| {
+                subscribe::subscribe(ticket, &args, &login);
+                poll::resume(&ticket.conn);
+            });
+        }
         TmqRequest::Poll(args) => poll::submit(ticket, args),
         TmqRequest::Fetch(args) => fetch::fetch(&ticket, &args),
         TmqRequest::FetchBlock(args) => fetch::fetch_block(&ticket, &args),

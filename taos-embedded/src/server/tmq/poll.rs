@@ -90,6 +90,7 @@ async fn message(conn: &Conn, args: &PollArgs) -> Result<Option<(u64, Arc<Delive
         no_consumer(conn, patience).await;
         return Ok(None);
     };
+    conn.shared.engine.check_user(&consumer.terms().user)?;
     let received = args
         .message_id
         .filter(|_| conn.shared.emulated.knows(Feature::ConsumerConfig));

@@ -11,14 +11,14 @@ use crate::server::emulate::Feature;
 use crate::server::guarded;
 use crate::tmq::Consumer;
 
-/// Subscribes; blocks.
-pub(super) fn subscribe(ticket: &Ticket, args: &SubscribeArgs) {
+/// Subscribes, if the login was right; blocks.
+pub(super) fn subscribe(ticket: &Ticket, args: &SubscribeArgs, login: &Result<(), SqlError>) {
     const ACTION: &str = "subscribe";
     let (conn, state) = (&ticket.conn, &ticket.conn.state);
     if state.consumer().is_some() {
         return ticket.refused(ACTION, args.req_id, "tmq should have unsubscribed first");
     }
-    match guarded(|| open(ticket, args)) {
+    match guarded(|| open(ticket, args, login)) {
         Ok(consumer) => {
             let begun = state.phase.send_if_modified(|phase| {
                 let goes_on = !*state.over.borrow();
@@ -39,10 +39,14 @@ pub(super) fn subscribe(ticket: &Ticket, args: &SubscribeArgs) {
     }
 }
 
-fn open(ticket: &Ticket, args: &SubscribeArgs) -> Result<Arc<Consumer>, SqlError> {
+fn open(
+    ticket: &Ticket,
+    args: &SubscribeArgs,
+    login: &Result<(), SqlError>,
+) -> Result<Arc<Consumer>, SqlError> {
     let shared = &ticket.conn.shared;
     let terms = terms(args, &shared.emulated)?;
-    if shared.engine.login(&args.user, &args.password).is_err() {
+    if login.is_err() {
         // The original does not tell why (15-tmq-errors).
         return Err(SqlError::new(0xffff, "init tscObj failed"));
     }

@@ -46,7 +46,13 @@ fn answer(ticket: Ticket, request: TextRequest) {
             let version = ticket.conn.shared.emulated.text();
             ticket.ok("version", args.req_id, VersionBody { version });
         }
-        TextRequest::Conn(args) => ticket.run(move |ticket| log_in(&ticket, &args)),
+        TextRequest::Conn(args) => {
+            tokio::spawn(async move {
+                let shared = &ticket.conn.shared;
+                let login = shared.log_in(&args.user, &args.password).await;
+                ticket.run(move |ticket| log_in(&ticket, &args, login));
+            });
+        }
         TextRequest::CheckServerStatus(args) => {
             let body = StatusBody {
                 status: SERVICE_OK,
@@ -202,7 +208,7 @@ fn insert(ticket: &Ticket, session: &Session, args: &InsertArgs) {
 }
 
 /// Checks in the original's order: login and database, then mode, then zone (taosadapter-ws §5.2).
-fn log_in(ticket: &Ticket, args: &ConnArgs) {
+fn log_in(ticket: &Ticket, args: &ConnArgs, login: Result<(), SqlError>) {
     let conn = &ticket.conn;
     let _turn = conn
         .state
@@ -212,7 +218,7 @@ fn log_in(ticket: &Ticket, args: &ConnArgs) {
     if conn.state.session.get().is_some() {
         return ticket.refused("conn", args.req_id, "duplicate connections");
     }
-    let session = match guarded(|| open_session(ticket, args)) {
+    let session = match guarded(|| open_session(ticket, args, login)) {
         Ok(session) => session,
         Err(error) => return ticket.failed("conn", args.req_id, &error),
     };
@@ -237,7 +243,11 @@ fn log_in(ticket: &Ticket, args: &ConnArgs) {
     ticket.ok("conn", args.req_id, body);
 }
 
-fn open_session(ticket: &Ticket, args: &ConnArgs) -> Result<Session, SqlError> {
+fn open_session(
+    ticket: &Ticket,
+    args: &ConnArgs,
+    login: Result<(), SqlError>,
+) -> Result<Session, SqlError> {
     for (name, value) in [
         ("bearer_token", &args.bearer_token),
         ("totp_code", &args.totp_code),
@@ -249,9 +259,8 @@ fn open_session(ticket: &Ticket, args: &ConnArgs) -> Result<Session, SqlError> {
             });
         }
     }
-    let engine = &ticket.conn.shared.engine;
-    engine.login(&args.user, &args.password)?;
-    let session = engine.session(&args.user);
+    login?;
+    let session = ticket.conn.shared.engine.session(&args.user);
     if !args.db.is_empty() {
         session.use_db(&args.db)?;
     }

@@ -221,7 +221,9 @@ impl State {
             if batch.is_empty() {
                 return Err(out_of_order());
             }
-            return Ok(Done::Executed(session.write_batch(batch)?));
+            let template = self.prepared()?.template();
+            let sql = template.map_or("", |template| template.sql.as_str());
+            return Ok(Done::Executed(session.write_batch(batch, sql)?));
         }
         let values = match &self.values {
             Some(values) => values.as_slice(),
