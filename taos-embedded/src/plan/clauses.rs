@@ -161,12 +161,17 @@ pub(super) fn with_keys(
     Ok(changed)
 }
 
-/// Ranks within partitions make every row differ, so DISTINCT beside them would leave out nothing.
-pub(super) fn refuse_distinct_parts(select: &Select) -> Result<(), SqlError> {
+/// The ranks that `limited` counts by: `rn` of a row in its partition, `gn` of the partition. They make every row differ,
+/// so DISTINCT beside them would leave out nothing.
+pub(super) fn ranks_of(select: &Select, keys: &[String], by: &str) -> Result<String, SqlError> {
     if select.distinct {
         return Err(SqlError::unsupported("distinct with limits of partitions"));
     }
-    Ok(())
+    let keys = keys.join(", ");
+    Ok(format!(
+        ", row_number() OVER (PARTITION BY {keys} ORDER BY {by}) AS rn, \
+         dense_rank() OVER (ORDER BY {keys}) AS gn"
+    ))
 }
 
 pub(super) fn by_alias(expr: &Expr, outputs: &[Output]) -> Option<usize> {

@@ -2,8 +2,7 @@
 
 use super::aggregate::{SELECTING, any, by_composite_key, calls, contains, is_aggregate};
 use super::clauses::{
-    as_key, limited, listed, no_groups, refuse_distinct_parts, result_columns, time_column,
-    where_sql,
+    as_key, limited, listed, no_groups, ranks_of, result_columns, time_column, where_sql,
 };
 use super::expr::{Place, condition};
 use super::fill::Filled;
@@ -336,17 +335,9 @@ impl GroupedSql<'_> {
         let limits = query.limit.is_some() && order.is_empty() && !keys.is_empty();
         let ranks = limits || query.slimit.is_some();
         if ranks {
-            refuse_distinct_parts(self.select)?;
-            let keys = keys.join(", ");
-            let by = self
-                .grouping
-                .window
-                .as_ref()
-                .map_or("1", |window| window.start.as_str());
-            sql.push_str(&format!(
-                ", row_number() OVER (PARTITION BY {keys} ORDER BY {by}) AS rn, \
-                 dense_rank() OVER (ORDER BY {keys}) AS gn"
-            ));
+            let window = self.grouping.window.as_ref();
+            let by = window.map_or("1", |window| window.start.as_str());
+            sql.push_str(&ranks_of(self.select, &keys, by)?);
         }
         sql.push_str(&self.source_and_filter());
         let mut groups: Vec<&str> = keys.iter().map(String::as_str).collect();

@@ -231,7 +231,7 @@ fn only_time(expr: &Expr, scope: &Scope) -> bool {
     !other && any(expr, &|part| is_time(part, scope))
 }
 
-const fn mirrored(op: BinaryOp) -> BinaryOp {
+pub(super) const fn mirrored(op: BinaryOp) -> BinaryOp {
     match op {
         BinaryOp::Less => BinaryOp::Greater,
         BinaryOp::LessEqual => BinaryOp::GreaterEqual,

@@ -6,7 +6,7 @@ use super::aggregate::{any, calls, contains};
 use super::clauses::{
     aggregate_not_allowed, ambiguous_order, as_key, by_alias, by_name, column_expr, direction,
     flatten, limit_sql, limited, listed, many_columns, natural_order, no_groups, position,
-    refuse_distinct_parts, result_columns, tags_from, time_column, where_sql, with_keys,
+    ranks_of, result_columns, tags_from, time_column, where_sql, with_keys,
 };
 use super::derived::Wanted;
 use super::expr::{Place, condition};
@@ -372,13 +372,8 @@ impl Planner<'_> {
         sql.push_str(&listed(&typed));
         let ranks = per_group && (query.limit.is_some() || query.slimit.is_some());
         if ranks || query.slimit.is_some() {
-            refuse_distinct_parts(select)?;
-            let keys = partition.join(", ");
-            let by = scope.time.clone().unwrap_or_else(|| "1".to_owned());
-            sql.push_str(&format!(
-                ", row_number() OVER (PARTITION BY {keys} ORDER BY {by}) AS rn, \
-                 dense_rank() OVER (ORDER BY {keys}) AS gn"
-            ));
+            let by = scope.time.as_deref().unwrap_or("1");
+            sql.push_str(&ranks_of(select, &partition, by)?);
         }
         sql.push_str(&from);
         sql.push_str(&where_sql(&filters));

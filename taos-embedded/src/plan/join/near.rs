@@ -4,6 +4,7 @@
 use taos_query::common::Ty;
 
 use super::super::planner::Planner;
+use super::super::range::mirrored;
 use super::super::scope::Scope;
 use super::super::types::ColType;
 use super::keys::{Equal, TimeRef, column_of, compared_times};
@@ -340,16 +341,6 @@ fn comparable(left: ColType, right: ColType) -> bool {
     left.ty == right.ty && !left.is_decimal()
         || plain(left) && plain(right)
         || left.is_text() && right.is_text()
-}
-
-const fn mirrored(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Less => BinaryOp::Greater,
-        BinaryOp::LessEqual => BinaryOp::GreaterEqual,
-        BinaryOp::Greater => BinaryOp::Less,
-        BinaryOp::GreaterEqual => BinaryOp::LessEqual,
-        op => op,
-    }
 }
 
 /// A bound of WINDOW_OFFSET in ticks.
