@@ -147,8 +147,7 @@ impl Planner<'_> {
         if name == "elapsed" && !column {
             return Err(type_error(name));
         }
-        let sql_and_type = self.aggregate_sql(name, first, rest, place)?;
-        let (sql, ty) = sql_and_type;
+        let (sql, ty) = self.aggregate_sql(name, first, rest, place)?;
         Ok(Typed::new(sql, ty, first.uses | super::types::USES_DATA))
     }
 

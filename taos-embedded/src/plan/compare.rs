@@ -125,9 +125,6 @@ pub(crate) fn pattern(op: BinaryOp, left: &Typed, right: &Typed) -> Result<Typed
         return Err(SqlError::unsupported(format!("patterns of {}", left.ty.ty)));
     }
     let fits = |typed: &Typed| typed.ty.is_text() || typed.ty.ty == Ty::Json;
-    if left.ty.ty == Ty::VarBinary || left.ty.ty == Ty::Geometry {
-        return Err(SqlError::unsupported("LIKE and MATCH on bytes"));
-    }
     if !fits(left) {
         return Err(SqlError::invalid_operation());
     }
@@ -206,7 +203,7 @@ fn sides(
     if right.ty.ty == Ty::Float && left.uses == 0 {
         return Ok((single(left)?, right.sql.clone()));
     }
-    Ok((number_side(left), number_side(right)))
+    Ok((left.sql.clone(), right.sql.clone()))
 }
 
 /// A side of a comparison with a time.
@@ -270,10 +267,6 @@ fn unsigned_sides(left: &Typed, right: &Typed) -> Result<(String, String), SqlEr
 /// A constant rounded to FLOAT.
 fn single(side: &Typed) -> Result<String, SqlError> {
     Ok(format!("td_f32({})", real(side)?))
-}
-
-fn number_side(side: &Typed) -> String {
-    side.sql.clone()
 }
 
 /// A number or bool and a text, which is read as that kind of number.

@@ -159,9 +159,12 @@ impl Planner<'_> {
         let state = grouping
             .window
             .as_ref()
-            .and_then(|over| over.state.as_ref());
+            .filter(|over| over.state.as_ref() == Some(&typed.sql));
+        if let Some(over) = state {
+            over.state_used.set(true);
+        }
         let constant = grouping.keys.iter().any(|key| key.sql == typed.sql);
-        if typed.uses == 0 || constant || state == Some(&typed.sql) {
+        if typed.uses == 0 || constant || state.is_some() {
             return Ok(Some(typed));
         }
         if !matches!(expr.kind, ExprKind::Column { .. }) {

@@ -3,6 +3,8 @@
 //! The windows with rows are found first; each partition then meets every window of the time range, and what has no
 //! row, or a row of NULL, gets its value from the neighbours or from the statement.
 
+use std::cell::Cell;
+
 use taos_query::common::Ty;
 
 use super::aggregate::{any, contains};
@@ -112,6 +114,7 @@ impl Planner<'_> {
             .map(|(index, sql)| format!("{sql} AS q{index}"))
             .chain((0..keys.len()).map(|i| format!("p{n}.k{i} AS k{i}")))
             .collect();
+        let (grid, count) = self.filled_grid(parts.interval)?;
         let filled = format!(
             "WITH r{n} AS MATERIALIZED (SELECT {inner}{rows} GROUP BY {groups}) \
              SELECT {listed}, w{n}.ws AS ws, p{n}.gn AS gn FROM ({partitions}) p{n} \
@@ -120,8 +123,7 @@ impl Planner<'_> {
             rows = parts.rows,
             groups = groups.join(", "),
             listed = listed.join(", "),
-            partitions = partitions(parts.fill.mode, keys.len(), n),
-            grid = self.filled_grid(parts.interval)?,
+            partitions = partitions(parts.fill.mode, keys.len(), n, count),
         );
         self.cut(parts, &filled, &window.start)
     }
@@ -183,11 +185,11 @@ impl Planner<'_> {
             .ok_or_else(|| SqlError::unsupported("order of filled windows by this expression"))
     }
 
-    /// All windows of the range as rows `ws`.
-    fn filled_grid(&self, interval: &Interval) -> Result<String, SqlError> {
+    /// All windows of the range as rows `ws`, and how many they are at most.
+    fn filled_grid(&self, interval: &Interval) -> Result<(String, i128), SqlError> {
         let range = self.ranges.last().copied().unwrap_or(TimeRange::ALL);
         if range.is_empty() {
-            return Ok("SELECT 0 AS ws WHERE 0".to_owned());
+            return Ok(("SELECT 0 AS ws WHERE 0".to_owned(), 1));
         }
         let first = match interval.width {
             // The first that has not ended yet.
@@ -205,10 +207,11 @@ impl Planner<'_> {
             return Err(bad_range());
         };
         if let Length::Months(months) = interval.width {
-            return Ok(interval.months_between(first, last, months));
+            let (grid, count) = interval.months_between(first, last, months);
+            return Ok((grid, i128::from(count)));
         }
-        let count = (i128::from(last) - i128::from(first)) / i128::from(interval.step);
-        if count >= MOST_WINDOWS {
+        let count = (i128::from(last) - i128::from(first)) / i128::from(interval.step) + 1;
+        if count > MOST_WINDOWS {
             return Err(SqlError::unsupported("a fill of so many windows"));
         }
         let start = if interval.in_zone() {
@@ -217,10 +220,11 @@ impl Planner<'_> {
         } else {
             "value".to_owned()
         };
-        Ok(format!(
+        let grid = format!(
             "SELECT {start} AS ws FROM generate_series({first}, {last}, {})",
             interval.step
-        ))
+        );
+        Ok((grid, count))
     }
 
     fn filled_columns(&mut self, parts: &Filled<'_>, n: usize) -> Result<Vec<String>, SqlError> {
@@ -283,6 +287,7 @@ impl Planner<'_> {
                 start,
                 having: None,
                 state: None,
+                state_used: Cell::default(),
                 sliced: true,
             }),
             ..Grouping::default()
@@ -323,11 +328,17 @@ impl Planner<'_> {
     }
 }
 
-/// The partitions that are filled, as rows with their number `gn` and their keys.
-fn partitions(mode: FillMode, keys: usize, n: usize) -> String {
+/// The partitions that are filled, as rows with their number `gn` and their keys; refused where all their windows,
+/// `count` each, are too many.
+fn partitions(mode: FillMode, keys: usize, n: usize, count: i128) -> String {
     if keys > 0 {
         let names: Vec<String> = (0..keys).map(|i| format!(", k{i}")).collect();
-        return format!("SELECT gn{} FROM r{n} GROUP BY gn", names.concat());
+        let most = MOST_WINDOWS / count.max(1);
+        return format!(
+            "SELECT gn{} FROM r{n} WHERE td_unsure((SELECT ifnull(max(gn), 0) FROM r{n}) > {most}, \
+             'a fill of so many windows in all partitions') GROUP BY gn",
+            names.concat()
+        );
     }
     if matches!(mode, FillMode::NullForced | FillMode::ValueForced) {
         return "SELECT 1 AS gn".to_owned();

@@ -73,6 +73,10 @@ impl Planner<'_> {
         for output in &outputs {
             typed.push(self.expr(&output.expr, place)?);
         }
+        let state_shown = grouping
+            .window
+            .as_ref()
+            .is_some_and(|window| window.state_used.get());
         refuse_scanned_twice(select, &outputs)?;
         let having = self.having(select, place, counting)?;
         let parts = GroupedSql {
@@ -105,7 +109,7 @@ impl Planner<'_> {
                 parts.write(&typed, having.as_deref(), &mut order)?
             }
         };
-        check_window_functions(select, query, &grouping, &outputs, &typed)?;
+        check_window_functions(select, query, &grouping, &outputs, state_shown)?;
         if let Some(interval) = &sliced.interval {
             check_bounds(&parts, interval, &outputs)?;
         }
@@ -462,16 +466,15 @@ fn check_window_functions(
     query: &Query,
     grouping: &Grouping,
     outputs: &[Output],
-    typed: &[Typed],
+    state_shown: bool,
 ) -> Result<(), SqlError> {
-    let Some(window) = &grouping.window else {
+    if grouping.window.is_none() {
         return Ok(());
-    };
-    let state = window.state.as_ref();
+    }
     let found = outputs.iter().any(|output| contains(&output.expr))
         || select.having.as_ref().is_some_and(contains)
         || query.order_by.iter().any(|item| contains(&item.expr))
-        || state.is_some_and(|state| typed.iter().any(|typed| typed.sql.contains(state.as_str())));
+        || state_shown;
     if found {
         return Ok(());
     }

@@ -1,5 +1,7 @@
 //! INTERVAL: windows of one width, by ticks or by the calendar (DIALECT §6).
 
+use std::cell::Cell;
+
 use taos_query::common::Precision;
 
 use super::planner::{Planner, WindowSql};
@@ -62,7 +64,7 @@ impl Interval {
                 };
                 format!("({time} - ({moved} % {step} + {step}) % {step})")
             }
-            _ => format!("td_floor({time}, {step}, {offset})"),
+            _ => format!("td_window_start({time}, {step}, {offset})"),
         }
     }
 
@@ -85,16 +87,17 @@ impl Interval {
     }
 
     /// The windows of months from the one that begins at `first` to the one at `last`, as rows `ws`.
-    pub(super) fn months_between(&self, first: i64, last: i64, months: i64) -> String {
+    pub(super) fn months_between(&self, first: i64, last: i64, months: i64) -> (String, i64) {
         let (unit, zone, offset) = (self.precision.as_u8(), &self.zone_arg, self.offset);
         // No month has fewer days.
         let least = 28 * (DAY_NANOS / tick(self.precision));
         let most = last.saturating_sub(first) / least / months + 1;
         let base = first.saturating_sub(offset);
-        format!(
+        let grid = format!(
             "SELECT ws FROM (SELECT td_add_months({base}, value * {months}, {unit}{zone}) + {offset} AS ws \
              FROM generate_series(0, {most})) WHERE ws <= {last}"
-        )
+        );
+        (grid, most + 1)
     }
 
     /// Whether windows overlap.
@@ -132,6 +135,7 @@ impl Interval {
             start,
             having: None,
             state: None,
+            state_used: Cell::default(),
             sliced: true,
         }
     }

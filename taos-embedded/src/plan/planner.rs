@@ -1,5 +1,7 @@
 //! What one statement collects while it is planned.
 
+use std::cell::Cell;
+
 use rusqlite::types::Value;
 use taos_query::common::Precision;
 
@@ -49,6 +51,8 @@ pub(crate) struct WindowSql {
     pub(crate) having: Option<String>,
     /// The state of STATE_WINDOW, the same for all rows of a window.
     pub(crate) state: Option<String>,
+    /// The state was asked for outside of aggregates.
+    pub(crate) state_used: Cell<bool>,
     /// INTERVAL, whose windows have bounds of their own and not those of their rows.
     pub(crate) sliced: bool,
 }

@@ -1,5 +1,7 @@
 //! SELECT and UNION: from clauses to SQL.
 
+use std::cell::Cell;
+
 use taos_query::common::{Precision, Ty};
 
 use super::aggregate::{any, calls, contains};
@@ -558,6 +560,7 @@ fn per_row(row: &str) -> WindowSql {
         group: row.to_owned(),
         having: None,
         state: None,
+        state_used: Cell::default(),
         sliced: false,
     }
 }

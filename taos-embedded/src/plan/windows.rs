@@ -2,6 +2,8 @@
 //!
 //! Each is a number beside every row, found in one pass over the rows in the order of time; NULL for rows in no window.
 
+use std::cell::Cell;
+
 use taos_query::common::{Precision, Ty};
 
 use super::aggregate::{any, is_aggregate};
@@ -14,6 +16,9 @@ use super::select::Filter;
 use super::types::Typed;
 use crate::sql::SqlError;
 use crate::sql::ast::{Expr, ExprKind, Query, QueryBody, Select, TableRef, Width, Window};
+
+/// Each row is copied into every window that it belongs to, so more at once are refused.
+const MOST_COPIES: i64 = 1_000;
 
 /// Rows on their way into windows.
 struct Rows<'r> {
@@ -51,6 +56,25 @@ impl Planner<'_> {
             filter: &*filter,
             wanted,
         };
+        let (time, mut rows, made) = self.in_windows(&rows, window)?;
+        filter.tags.clear();
+        filter.rows.clear();
+        if made.sparse {
+            filter.rows.push(format!("s{}.x0 IS NOT NULL", rows.number));
+        }
+        if let Some(join) = &made.join {
+            rows.from = rows.from.map(|from| format!("{from}{join}"));
+        }
+        let window = made.window(rows.time.as_deref().unwrap_or(&time));
+        Ok(Some((rows, window)))
+    }
+
+    /// The time of the rows, and the rows with their numbers.
+    fn in_windows(
+        &mut self,
+        rows: &Rows<'_>,
+        window: &Window,
+    ) -> Result<(String, Scope, Made), SqlError> {
         let kind = match window {
             Window::Session { .. } => "SESSION",
             Window::State { .. } => "STATE_WINDOW",
@@ -58,44 +82,22 @@ impl Planner<'_> {
             _ => "COUNT_WINDOW",
         };
         let time = rows.time(kind)?;
-        let (mut rows, made) = match window {
-            Window::Session { column, gap } => self.session_rows(&rows, &time, column, *gap)?,
-            Window::State { state, true_for } => self.state_rows(&rows, &time, state, *true_for)?,
+        let (scope, made) = match window {
+            Window::Session { column, gap } => self.session_rows(rows, &time, column, *gap)?,
+            Window::State { state, true_for } => self.state_rows(rows, &time, state, *true_for)?,
             Window::Event {
                 start,
                 end,
                 true_for,
-            } => self.event_rows(&rows, &time, (start, end), *true_for)?,
+            } => self.event_rows(rows, &time, (start, end), *true_for)?,
             Window::Count {
                 count,
                 step,
                 columns,
-            } => self.count_rows(&rows, &time, (*count, *step), columns)?,
-            Window::Interval { .. } => return Ok(None),
+            } => self.count_rows(rows, &time, (*count, *step), columns)?,
+            Window::Interval { .. } => return Err(SqlError::unsupported("interval")),
         };
-        filter.tags.clear();
-        filter.rows.clear();
-        if made.sparse {
-            filter.rows.push(format!("s{}.x0 IS NOT NULL", rows.number));
-        }
-        if let Some(join) = made.join {
-            rows.from = rows.from.map(|from| format!("{from}{join}"));
-        }
-        let time = rows.time.clone().unwrap_or(time);
-        let (start, end) = (format!("min({time})"), format!("max({time})"));
-        let duration = format!("(max({time}) - min({time}))");
-        let long = made.least.map(|least| format!("{duration} >= {least}"));
-        let having: Vec<String> = made.having.into_iter().chain(long).collect();
-        let window = WindowSql {
-            start,
-            end,
-            duration,
-            group: made.group,
-            having: (!having.is_empty()).then(|| having.join(" AND ")),
-            state: made.state,
-            sliced: false,
-        };
-        Ok(Some((rows, window)))
+        Ok((time, scope, made))
     }
 
     /// ` OVER (…)` for numbers that grow with time, within each partition.
@@ -228,6 +230,11 @@ impl Planner<'_> {
         if step > count {
             return refused("Sliding value of Count window must not exceed its size.");
         }
+        if count / step > MOST_COPIES {
+            return Err(SqlError::unsupported(
+                "count windows that overlap more than 1000 times",
+            ));
+        }
         let over = self.over_rows(rows, time)?;
         let mut filter = Filter {
             constants: Vec::new(),
@@ -286,6 +293,23 @@ impl Made {
             having: None,
             least: None,
             state: None,
+        }
+    }
+
+    /// The columns of windows over rows of this time.
+    fn window(self, time: &str) -> WindowSql {
+        let duration = format!("(max({time}) - min({time}))");
+        let long = self.least.map(|least| format!("{duration} >= {least}"));
+        let having: Vec<String> = self.having.into_iter().chain(long).collect();
+        WindowSql {
+            start: format!("min({time})"),
+            end: format!("max({time})"),
+            duration,
+            group: self.group,
+            having: (!having.is_empty()).then(|| having.join(" AND ")),
+            state: self.state,
+            state_used: Cell::default(),
+            sliced: false,
         }
     }
 }

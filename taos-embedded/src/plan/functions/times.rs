@@ -56,14 +56,6 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
             };
             time::add_months(at, months, unit, zone(args, 3)).map(int)
         })?;
-        fallible(connection, "td_floor_months", count, |args| {
-            let (Some(at), Some(months), Some(unit)) =
-                (args.int(0), args.int(1), precision(args, 2))
-            else {
-                return Ok(None);
-            };
-            time::floor_months(at, months.max(1), unit, zone(args, 3)).map(int)
-        })?;
     }
     for count in [2, 3] {
         fallible(connection, "td_parse_time", count, |args| {
@@ -83,7 +75,7 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         let east = zone::steady(zone, now, at, unit, "to_iso8601")?;
         Ok(time::iso8601(at, unit, Some(&zone::offset_text(east))).map(Value::Text))
     })?;
-    strict(connection, "td_floor", 3, |args| {
+    strict(connection, "td_window_start", 3, |args| {
         let (at, width, offset) = (args.int(0)?, args.int(1)?.max(1), args.int(2)?);
         int(at
             .checked_sub(offset)

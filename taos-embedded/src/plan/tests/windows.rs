@@ -20,8 +20,11 @@ impl Schema for Catalog {
         let (id, kind) = match name {
             "s" => (1, TableKind::Normal),
             "m" => (2, TableKind::Super),
+            "wide" => (3, TableKind::Normal),
             _ => return Ok(None),
         };
+        let more = if id == 3 { 6..12 } else { 0..0 };
+        let more = more.map(|id| column(&format!("c{id}"), id, Ty::Int, 4));
         Ok(Some(TableInfo {
             id,
             name: name.into(),
@@ -36,7 +39,9 @@ impl Schema for Catalog {
                 column("ok", 4, Ty::Bool, 1),
                 column("d", 5, Ty::Double, 8),
             ]
-            .into(),
+            .into_iter()
+            .chain(more)
+            .collect(),
             tags: if id == 2 {
                 [column("g", 1, Ty::Int, 4)].into()
             } else {
@@ -310,6 +315,10 @@ fn counted_windows_have_so_many_rows_and_the_last_the_rest() {
         ("select count(*) from s count_window(3, 4)", 9797),
         ("select count(*) from s count_window(-3)", 9728),
         ("select count(*) from s count_window(3, x)", 9730),
+        (
+            "select count(*) from s count_window(100000, 1)",
+            UNSUPPORTED,
+        ),
     ]);
 }
 
@@ -629,4 +638,37 @@ fn columns_of_counted_windows_sliding_and_expressions_beside_fill() {
         ("select count(*) from s interval(20a) sliding(5a)", 9778),
         ("select count(*) from s interval(20a) sliding(20u)", 9778),
     ]);
+}
+
+#[test]
+fn partitions_are_filled_together_with_no_more_windows_than_one() {
+    let fill = |partition: &str, width: &str| {
+        format!(
+            "select count(*) from m where ts >= 0 and ts < 6000000 {partition} interval({width}) fill(prev) limit 1"
+        )
+    };
+    assert!(run(&fill("partition by tbname", "1s"), None).is_ok());
+    assert!(planned(&fill("partition by g", "1a"), None).is_ok());
+    let refused = run(&fill("partition by tbname", "1a"), None).unwrap_err();
+    assert!(refused.contains("in all partitions"), "{refused}");
+    assert_eq!(
+        run(
+            "select count(*) from m where ts >= 0 and ts < 6000000 and v > 99 partition by tbname interval(1a) fill(prev)",
+            None
+        )
+        .as_deref(),
+        Ok("")
+    );
+}
+
+#[test]
+fn only_the_state_itself_and_no_column_of_a_like_name_stands_for_a_function() {
+    for column in 6..12 {
+        let of = |shown: &str| {
+            format!("select {shown} from wide partition by c{column} state_window(v)")
+        };
+        refuses(&[(&of(&format!("c{column}")), 0x265E)]);
+        assert!(planned(&of("v"), None).is_ok());
+        assert!(planned(&of(&format!("c{column}, v + 1")), None).is_ok());
+    }
 }
