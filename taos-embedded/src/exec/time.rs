@@ -39,7 +39,9 @@ fn midnight(now: i64, precision: Precision, zone: Option<Tz>) -> Result<Option<i
     let Some(moment) = DateTime::from_timestamp(now.div_euclid(1_000_000_000), 0) else {
         return Ok(None);
     };
-    let clock = plan::clock(moment.naive_utc(), zone);
+    let Some(clock) = plan::clock(moment.naive_utc(), zone) else {
+        return Ok(None);
+    };
     let seconds = plan::seconds(clock.date().and_time(NaiveTime::MIN), zone)?;
     Ok(seconds.checked_mul(precision.ticks_per_second()))
 }

@@ -1,8 +1,5 @@
 //! DELETE: one contiguous range of time, and tags of a super table (DIALECT §10).
 
-use rusqlite::Connection;
-use rusqlite::types::Value;
-
 use super::clauses::flatten;
 use super::expr::{Place, condition};
 use super::planner::{Planner, compact};
@@ -62,7 +59,7 @@ pub(crate) fn plan_delete(
             table.storage_id(),
             tags.join(" AND ")
         );
-        range.tables = Some(compact(&sql, &planner.params));
+        range.tables = Some(compact(&sql, &planner.params)?);
     }
     Ok(range)
 }
@@ -148,19 +145,6 @@ fn bound_of(
         .trim_start_matches(&format!("({} = ", column.sql))
         .to_owned();
     let constant = constant.strip_suffix(')').unwrap_or(&constant);
-    evaluate(constant, &planner.params)
-}
-
-/// The value of constant SQL: a plain number, or what SQLite says.
-fn evaluate(sql: &str, params: &[Value]) -> Result<i64, SqlError> {
-    if let Ok(value) = sql.parse() {
-        return Ok(value);
-    }
-    let failed = |_| not_a_range();
-    let connection = Connection::open_in_memory().map_err(failed)?;
-    super::register_functions(&connection).map_err(failed)?;
-    let (query, params) = compact(&format!("SELECT {sql}"), params);
-    connection
-        .query_row(&query, rusqlite::params_from_iter(params), |row| row.get(0))
-        .map_err(failed)
+    let value = planner.evaluate(constant).map_err(|_| not_a_range())?;
+    value.ok_or_else(not_a_range)
 }

@@ -16,6 +16,9 @@ use crate::sql::ast::{Expr, ExprKind, FillMode, Query, Select, Window};
 
 const NAME: &str = "histogram";
 
+/// What a description by numbers makes at most, which is the bound of lists too.
+const MOST_EDGES: usize = 1_003;
+
 /// Begins the names of functions that choose rows where they stand as aggregates; no statement can write it.
 pub(super) const AGGREGATE: char = '\u{1}';
 
@@ -145,6 +148,12 @@ impl Planner<'_> {
         let edges = edges(&kind, &description).ok_or_else(|| {
             SqlError::new(0x2800, format!("Invalid bins of histogram: {description}"))
         })?;
+        if edges.len() > MOST_EDGES {
+            return Err(SqlError::unsupported(format!(
+                "histogram with more than {} bins",
+                MOST_EDGES - 1
+            )));
+        }
         let edges: Vec<String> = edges.iter().map(|edge| format!("{edge:?}")).collect();
         let sql = format!(
             "td_histogram({}, '{}', {normalised})",

@@ -492,8 +492,15 @@ impl Planner<'_> {
             values.join(", ")
         ));
         let (from, condition) = scope.source_sql(false, "");
+        // rows on the far side can change nothing, unless a point without a row has a value of its own
+        let near = match fill.mode {
+            FillMode::Prev if grid.around.is_none() => Some(format!("{time} <= {}", grid.last)),
+            FillMode::Next if grid.around.is_none() => Some(format!("{time} >= {}", grid.first)),
+            _ => None,
+        };
         let filters: Vec<&String> = condition
             .iter()
+            .chain(&near)
             .chain(&filter.tags)
             .chain(&filter.rows)
             .collect();

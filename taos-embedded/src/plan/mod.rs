@@ -114,7 +114,7 @@ pub(crate) struct DeleteFilter {
 pub(crate) fn plan(query: &Query, sql: &str, context: &Context<'_>) -> Result<Plan, SqlError> {
     let mut planner = planner::Planner::new(sql, context);
     let planned = planner.query(query)?;
-    let (sql, params) = planner::compact(&planned.sql, &planner.params);
+    let (sql, params) = planner::compact(&planned.sql, &planner.params)?;
     Ok(Plan {
         columns: planned.columns,
         precision: planned.precision,
@@ -151,7 +151,7 @@ pub(crate) fn plan_into(
         ));
     }
     let wrapped = format!("SELECT {} FROM ({})", parts.join(", "), planned.sql);
-    let (sql, params) = planner::compact(&wrapped, &planner.params);
+    let (sql, params) = planner::compact(&wrapped, &planner.params)?;
     Ok(Plan {
         columns: planned.columns,
         precision: planned.precision,

@@ -1,7 +1,8 @@
 //! What one statement collects while it is planned.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
+use rusqlite::Connection;
 use rusqlite::types::Value;
 use taos_query::common::Precision;
 
@@ -10,6 +11,9 @@ use super::types::Typed;
 use super::zone::effective;
 use super::{Context, ResultColumn};
 use crate::sql::{SqlError, code};
+
+/// Parameters that SQLite takes.
+const MOST_PARAMS: usize = 32_766;
 
 /// Beyond so many parameters equal values are no longer looked for.
 const SHARED_PARAMS: usize = 64;
@@ -24,6 +28,10 @@ pub(crate) struct Planner<'a> {
     pub(crate) params: Vec<Value>,
     /// The time ranges of the SELECTs that are being planned.
     pub(crate) ranges: Vec<TimeRange>,
+    /// Computes constants; opened for the first.
+    pub(super) constants: OnceCell<Connection>,
+    /// Constants computed so far.
+    pub(super) computed: Cell<usize>,
     scopes: usize,
     /// Bytes of SQL written so far, those of thrown away parts too.
     spent: usize,
@@ -94,6 +102,8 @@ impl<'a> Planner<'a> {
             context,
             params: Vec::new(),
             ranges: Vec::new(),
+            constants: OnceCell::new(),
+            computed: Cell::new(0),
             scopes: 0,
             spent: 0,
         }
@@ -102,7 +112,7 @@ impl<'a> Planner<'a> {
     /// A parameter with this value. Equal values share one, so that equal expressions have equal SQL.
     pub(crate) fn param(&mut self, value: Value) -> String {
         if self.params.len() <= SHARED_PARAMS
-            && let Some(at) = self.params.iter().position(|known| *known == value)
+            && let Some(at) = self.params.iter().position(|known| same(known, &value))
         {
             return format!("?{}", at + 1);
         }
@@ -143,9 +153,20 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// Whether two values are one to the last bit: zeros of both signs are not.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Real(a), Value::Real(b)) => a.to_bits() == b.to_bits(),
+        (a, b) => a == b,
+    }
+}
+
 /// Leaves out the parameters that the SQL does not mention and numbers the others anew: SQLite
 /// wants exactly those that are there.
-pub(crate) fn compact(sql: &str, params: &[Value]) -> (String, Vec<Value>) {
+///
+/// # Errors
+/// 0x0100 for more of them than SQLite takes.
+pub(crate) fn compact(sql: &str, params: &[Value]) -> Result<(String, Vec<Value>), SqlError> {
     let mut numbers = vec![0; params.len()];
     let mut kept = Vec::new();
     let mut out = String::with_capacity(sql.len());
@@ -166,6 +187,11 @@ pub(crate) fn compact(sql: &str, params: &[Value]) -> (String, Vec<Value>) {
         let index = number.parse::<usize>().unwrap_or(1).saturating_sub(1);
         if let (Some(new), Some(value)) = (numbers.get_mut(index), params.get(index)) {
             if *new == 0 {
+                if kept.len() >= MOST_PARAMS {
+                    return Err(SqlError::unsupported(format!(
+                        "a statement with more than {MOST_PARAMS} different constants"
+                    )));
+                }
                 kept.push(value.clone());
                 *new = kept.len();
             }
@@ -174,7 +200,7 @@ pub(crate) fn compact(sql: &str, params: &[Value]) -> (String, Vec<Value>) {
         rest = behind;
     }
     out.push_str(rest);
-    (out, kept)
+    Ok((out, kept))
 }
 
 #[cfg(test)]
@@ -184,7 +210,7 @@ mod tests {
     #[test]
     fn parameters_without_a_place_are_left_out() {
         let params = [1, 2, 3].map(Value::Integer);
-        let (sql, kept) = compact("SELECT ?3, '?1 ''?2', ?1, ?3", &params);
+        let (sql, kept) = compact("SELECT ?3, '?1 ''?2', ?1, ?3", &params).unwrap();
         assert_eq!(sql, "SELECT ?1, '?1 ''?2', ?2, ?1");
         assert_eq!(kept, [Value::Integer(3), Value::Integer(1)]);
     }

@@ -53,6 +53,9 @@ impl TimeRange {
     }
 }
 
+/// Constants of one statement that are computed while it is planned, where no limit of time holds.
+const MOST_COMPUTED: usize = 10_000;
+
 /// Whether a SELECT needs to know its time range.
 pub(super) fn asks(select: &Select, query: &Query) -> bool {
     let pseudo = |expr: &Expr| any(expr, &is_query_range);
@@ -62,6 +65,13 @@ pub(super) fn asks(select: &Select, query: &Query) -> bool {
         || select.items.iter().any(|item| pseudo(&item.expr))
         || select.having.iter().any(pseudo)
         || query.order_by.iter().any(|item| pseudo(&item.expr))
+}
+
+/// A place to compute constants.
+fn constants() -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    register_functions(&connection)?;
+    Ok(connection)
 }
 
 fn unclear() -> SqlError {
@@ -167,14 +177,21 @@ impl Planner<'_> {
         if let Ok(value) = sql.parse() {
             return Ok(Some(value));
         }
-        let (sql, params) = compact(&format!("SELECT {sql}"), &self.params);
-        let value = || -> rusqlite::Result<Option<i64>> {
-            let connection = Connection::open_in_memory()?;
-            register_functions(&connection)?;
-            let params = rusqlite::params_from_iter(&params);
-            connection.query_row(&sql, params, |row| row.get(0))
-        };
-        value().map_err(|error| match error {
+        let before = self.computed.replace(self.computed.get() + 1);
+        if before >= MOST_COMPUTED {
+            return Err(SqlError::unsupported(format!(
+                "a statement with more than {MOST_COMPUTED} computed times"
+            )));
+        }
+        let (sql, params) = compact(&format!("SELECT {sql}"), &self.params)?;
+        if self.constants.get().is_none() {
+            // it cannot be there already
+            let _ = self.constants.set(constants().map_err(|_| unclear())?);
+        }
+        let connection = self.constants.get().ok_or_else(unclear)?;
+        let params = rusqlite::params_from_iter(&params);
+        let value = connection.query_row(&sql, params, |row| row.get(0));
+        value.map_err(|error| match error {
             rusqlite::Error::UserFunctionError(error) => match error.downcast::<SqlError>() {
                 Ok(error) => *error,
                 Err(_) => unclear(),

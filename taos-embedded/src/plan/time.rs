@@ -144,7 +144,7 @@ pub(crate) fn add_months(
     let (Some((moment, below)), Some(count)) = (moment(at, precision), count) else {
         return Ok(None);
     };
-    let clock = zone::clock(moment, zone);
+    let clock = zone::clock(moment, zone).ok_or_else(beyond)?;
     let moved = if months < 0 {
         clock.checked_sub_months(count)
     } else {
@@ -168,7 +168,7 @@ pub(crate) fn floor_months(
     zone: Option<Tz>,
 ) -> Result<Option<i64>, SqlError> {
     let first = moment(at, precision).and_then(|(moment, _)| {
-        let clock = zone::clock(moment, zone);
+        let clock = zone::clock(moment, zone)?;
         let index = i64::from(clock.year() - 1970) * 12 + i64::from(clock.month0());
         let start = index.div_euclid(months) * months;
         let year = i32::try_from(1970 + start.div_euclid(12)).ok()?;
@@ -188,7 +188,8 @@ pub(crate) fn midnight(
 ) -> Result<Option<i64>, SqlError> {
     match moment(at, precision) {
         Some((moment, _)) => {
-            let midnight = zone::clock(moment, zone).date().and_time(NaiveTime::MIN);
+            let midnight = zone::clock(moment, zone).ok_or_else(beyond)?;
+            let midnight = midnight.date().and_time(NaiveTime::MIN);
             Ok(ticks(zone::seconds(midnight, zone)?, 0, precision))
         }
         None => Ok(None),
@@ -202,7 +203,7 @@ pub(crate) fn iso8601(at: i64, precision: Precision, zone: Option<&str>) -> Opti
         None => 0,
     };
     let (moment, below) = moment(at, precision)?;
-    let moment = moment + chrono::TimeDelta::seconds(offset);
+    let moment = moment.checked_add_signed(chrono::TimeDelta::seconds(offset))?;
     let width = match precision {
         Precision::Millisecond => 3,
         Precision::Microsecond => 6,
@@ -218,7 +219,7 @@ pub(crate) fn iso8601(at: i64, precision: Precision, zone: Option<&str>) -> Opti
 /// Calendar numbers of a time, by the name of the function.
 pub(crate) fn calendar(name: &str, at: i64, precision: Precision, zone: Option<Tz>) -> Option<i64> {
     let (moment, _) = moment(at, precision)?;
-    let date = zone::clock(moment, zone).date();
+    let date = zone::clock(moment, zone)?.date();
     Some(match name {
         "weekday" => i64::from(date.weekday().num_days_from_monday()),
         "dayofweek" => i64::from(date.weekday().num_days_from_sunday()) + 1,
@@ -229,7 +230,7 @@ pub(crate) fn calendar(name: &str, at: i64, precision: Precision, zone: Option<T
 
 /// MySQL's `week(t, mode)`.
 pub(crate) fn week(at: i64, mode: i64, precision: Precision, zone: Option<Tz>) -> Option<i64> {
-    let date = zone::clock(moment(at, precision)?.0, zone).date();
+    let date = zone::clock(moment(at, precision)?.0, zone)?.date();
     let monday_first = mode & 1 == 1;
     let with_year = mode & 2 == 2;
     let by_weekday = (mode & 4 == 4) == monday_first;

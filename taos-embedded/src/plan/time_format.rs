@@ -247,7 +247,9 @@ pub(crate) fn write(
     precision: Precision,
     zone: Option<Tz>,
 ) -> Result<Option<String>, SqlError> {
-    let Some((moment, below)) = moment(at, precision) else {
+    let shown =
+        moment(at, precision).and_then(|(moment, below)| Some((zone::clock(moment, zone)?, below)));
+    let Some((clock, below)) = shown else {
         return Ok(None);
     };
     if at < 0 && below != 0 {
@@ -255,7 +257,6 @@ pub(crate) fn write(
             "to_char of a fraction of a second before 1970",
         ));
     }
-    let clock = zone::clock(moment, zone);
     let mut out = Vec::with_capacity(format.len());
     for part in parts(format) {
         match part {

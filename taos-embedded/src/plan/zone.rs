@@ -40,11 +40,11 @@ pub(crate) fn seconds(clock: NaiveDateTime, zone: Option<Tz>) -> Result<i64, Sql
     })
 }
 
-/// What a clock of the zone shows.
-pub(crate) fn clock(moment: NaiveDateTime, zone: Option<Tz>) -> NaiveDateTime {
+/// What a clock of the zone shows; `None` at the ends of the calendar.
+pub(crate) fn clock(moment: NaiveDateTime, zone: Option<Tz>) -> Option<NaiveDateTime> {
     match zone {
-        Some(zone) => zone.from_utc_datetime(&moment).naive_local(),
-        None => moment,
+        Some(zone) => moment.checked_add_offset(zone.offset_from_utc_datetime(&moment).fix()),
+        None => Some(moment),
     }
 }
 

@@ -5,6 +5,9 @@ use crate::sql::SqlError;
 /// The code of what is wrong with the server or its disk, not with the statement.
 pub(crate) const INTERNAL: u32 = 0xFFFF;
 
+/// Characters of an error in the log: it may quote the whole statement.
+const MOST_LOGGED: usize = 2_000;
+
 /// An error that is no fault of the statement.
 pub(crate) fn internal(what: impl fmt::Display) -> SqlError {
     SqlError::new(INTERNAL, format!("internal error: {what}"))
@@ -46,7 +49,8 @@ pub(crate) fn sqlite_error(error: rusqlite::Error) -> SqlError {
                 SqlError::unsupported(format!("a statement as large as this ({text})"))
             }
             _ => {
-                tracing::error!(%error, "a statement of the storage failed");
+                let logged: String = error.to_string().chars().take(MOST_LOGGED).collect();
+                tracing::error!(error = %logged, "a statement of the storage failed");
                 internal(text)
             }
         }

@@ -5,7 +5,7 @@ use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
 use super::decimals::{Number, divide, unscaled};
-use super::memory::Held;
+use super::memory::{Held, length};
 use super::{number, owned, single};
 use crate::exec::decimal::overflow;
 use crate::plan::decimal::to_bytes;
@@ -228,15 +228,19 @@ impl Aggregate<Counts, Value> for Mode {
             let order = u64::try_from(counts.seen.len()).unwrap_or(u64::MAX);
             let key = lookup(key);
             if !counts.seen.contains_key(&key) {
-                // the value lies there twice, beside the table's own
-                counts.held.take(key.1.len() * 2 + ENTRY, "mode")?;
+                counts.held.take(key.1.len() + ENTRY, "mode")?;
             }
             let entry = counts
                 .seen
                 .entry(key)
                 .or_insert_with(|| (0, order, Value::Null));
             entry.0 += 1;
-            entry.2 = owned(context.get_raw(0));
+            let value = context.get_raw(0);
+            let kept = ValueRef::from(&entry.2);
+            if kept != value {
+                counts.held.replace(length(kept), length(value), "mode")?;
+                entry.2 = owned(value);
+            }
         }
         Ok(())
     }

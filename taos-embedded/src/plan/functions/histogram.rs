@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 
+use super::memory::{Held, length};
 use super::{number, owned};
 
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
@@ -30,9 +31,21 @@ enum Chosen {
 struct Kept {
     rows: Vec<(i64, Value)>,
     seen: u64,
+    held: Held,
 }
 
+/// What a kept row takes beside its text.
+const ROW: usize = 64;
+
 impl Chosen {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Greatest => "top",
+            Self::Least => "bottom",
+            Self::Any => "sample",
+        }
+    }
+
     /// Whether one value goes before another.
     fn before(self, a: &Value, b: &Value) -> bool {
         let (a, b) = match self {
@@ -53,8 +66,8 @@ impl Aggregate<Kept, Option<String>> for Chosen {
     }
 
     fn step(&self, context: &mut Context<'_>, kept: &mut Kept) -> rusqlite::Result<()> {
-        let value = owned(context.get_raw(0));
-        let (ValueRef::Integer(count), false) = (context.get_raw(1), value == Value::Null) else {
+        let raw = context.get_raw(0);
+        let (ValueRef::Integer(count), false) = (context.get_raw(1), raw == ValueRef::Null) else {
             return Ok(());
         };
         // the planner allows 1 to 1,000
@@ -65,7 +78,8 @@ impl Aggregate<Kept, Option<String>> for Chosen {
         };
         kept.seen += 1;
         if kept.rows.len() < count {
-            kept.rows.push((time, value));
+            kept.held.take(length(raw) + ROW, self.name())?;
+            kept.rows.push((time, owned(raw)));
             return Ok(());
         }
         let replaced = match self {
@@ -74,6 +88,7 @@ impl Aggregate<Kept, Option<String>> for Chosen {
                 usize::try_from(at).ok().filter(|&at| at < count)
             }
             _ => {
+                let value = owned(raw);
                 let worst = (0..kept.rows.len()).reduce(|worst, at| {
                     let behind = |a: usize, b: usize| match (kept.rows.get(a), kept.rows.get(b)) {
                         (Some(a), Some(b)) => self.before(&b.1, &a.1),
@@ -89,7 +104,9 @@ impl Aggregate<Kept, Option<String>> for Chosen {
             }
         };
         if let Some(row) = replaced.and_then(|at| kept.rows.get_mut(at)) {
-            *row = (time, value);
+            let old = length(ValueRef::from(&row.1));
+            kept.held.replace(old, length(raw), self.name())?;
+            *row = (time, owned(raw));
         }
         Ok(())
     }
@@ -128,6 +145,20 @@ struct Bins {
     bins: Vec<(f64, f64, u64)>,
     total: u64,
     normalised: bool,
+    falling: bool,
+}
+
+impl Bins {
+    /// The bin of a value. They lie beside each other in one direction.
+    fn of(&mut self, value: f64) -> Option<&mut (f64, f64, u64)> {
+        let at = if self.falling {
+            self.bins.partition_point(|bin| bin.0 >= value)
+        } else {
+            self.bins.partition_point(|bin| bin.1 < value)
+        };
+        let bin = self.bins.get_mut(at)?;
+        (value > bin.0 && value <= bin.1).then_some(bin)
+    }
 }
 
 impl Aggregate<Bins, Option<String>> for Histogram {
@@ -143,6 +174,7 @@ impl Aggregate<Bins, Option<String>> for Histogram {
                 .split(',')
                 .filter_map(|edge| edge.parse().ok())
                 .collect();
+            bins.falling = edges.first() > edges.last();
             bins.bins = edges
                 .windows(2)
                 .filter_map(|pair| Some((*pair.first()?, *pair.get(1)?)))
@@ -153,8 +185,7 @@ impl Aggregate<Bins, Option<String>> for Histogram {
         let Some(value) = number(context.get_raw(0)) else {
             return Ok(());
         };
-        let inside = |bin: &&mut (f64, f64, u64)| value > bin.0 && value <= bin.1;
-        if let Some(bin) = bins.bins.iter_mut().find(inside) {
+        if let Some(bin) = bins.of(value) {
             bin.2 += 1;
             bins.total += 1;
         }

@@ -120,6 +120,7 @@ impl Aggregate<Points, Option<String>> for Interp {
         let Some(mut points) = points else {
             return Ok(None);
         };
+        points.pass_empty(None);
         while !points.done {
             points.fill(None)?;
         }
@@ -153,7 +154,37 @@ impl Points {
         }
     }
 
+    /// Passes over the points that stay empty for lack of a row on one side, at once: they may be more than
+    /// there is time for, and nothing can stop a function of SQLite.
+    fn pass_empty(&mut self, after: Option<&Seen>) {
+        if self.done || self.spec.around.is_some() {
+            return;
+        }
+        let empty = match self.spec.mode {
+            Mode::Own => false,
+            Mode::Prev => self.before.is_none(),
+            Mode::Next => after.is_none(),
+            Mode::Linear => self.before.is_none() || after.is_none(),
+            Mode::Near => self.before.is_none() && after.is_none(),
+        };
+        match after {
+            _ if !empty => {}
+            None => self.done = true,
+            Some(row) if row.time > self.next => {
+                let step = i128::from(self.spec.step);
+                let distance = i128::from(row.time) - i128::from(self.next);
+                let steps = (distance + step - 1) / step;
+                match i64::try_from(i128::from(self.next) + steps * step) {
+                    Ok(next) if next <= self.last => self.next = next,
+                    _ => self.done = true,
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
     fn row(&mut self, row: Seen) -> rusqlite::Result<()> {
+        self.pass_empty(Some(&row));
         while !self.done && self.next < row.time {
             self.fill(Some(&row))?;
         }

@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rusqlite::types::ValueRef;
+
 use crate::sql::SqlError;
 use crate::store::NO_MEMORY;
 
@@ -86,6 +88,33 @@ impl Held {
         );
         Err(rusqlite::Error::UserFunctionError(error.into()))
     }
+
+    /// Takes `new` bytes in place of `old` ones.
+    ///
+    /// # Errors
+    /// As [`Held::take`].
+    pub(super) fn replace(
+        &mut self,
+        old: usize,
+        new: usize,
+        function: &str,
+    ) -> rusqlite::Result<()> {
+        if let Some(more) = new.checked_sub(old) {
+            return self.take(more, function);
+        }
+        let less = (old - new).min(self.bytes);
+        self.pool.held.fetch_sub(less, Ordering::Relaxed);
+        self.bytes -= less;
+        Ok(())
+    }
+}
+
+/// What a kept value takes beside the place of a [`Value`] itself.
+pub(super) fn length(value: ValueRef<'_>) -> usize {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        _ => 0,
+    }
 }
 
 impl Drop for Held {
@@ -118,7 +147,8 @@ mod tests {
             bytes: 0,
         };
         let mut held = new();
-        held.take(1 << 10, "mode").unwrap();
+        held.replace(0, 1 << 20, "mode").unwrap();
+        held.replace(1 << 20, 1 << 10, "mode").unwrap();
         let error = held.take(1 << 20, "mode").unwrap_err().to_string();
         assert!(
             error.contains("mode here, may hold 1 MiB") && error.contains("--max-memory"),

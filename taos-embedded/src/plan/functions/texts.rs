@@ -170,8 +170,14 @@ fn changing(connection: &Connection) -> rusqlite::Result<()> {
         )?;
         Ok(joined(args, 1, between))
     })?;
-    strict(connection, "td_to_base64", 1, |args| {
-        text(base64::engine::general_purpose::STANDARD.encode(bytes(args.get(0))?))
+    fallible(connection, "td_to_base64", 1, |args| {
+        let Some(bytes) = bytes(args.get(0)) else {
+            return Ok(None);
+        };
+        fits(bytes.len().div_ceil(3).saturating_mul(4))?;
+        Ok(text(
+            base64::engine::general_purpose::STANDARD.encode(bytes),
+        ))
     })?;
     fallible(connection, "td_cut", 2, |args| {
         let (Some(value), Some(limit)) = (args.text(0), args.int(1)) else {

@@ -448,3 +448,67 @@ fn running_values_need_rows_in_the_order_of_time() {
         assert_eq!(code_of(sql), code, "{sql}");
     }
 }
+
+#[test]
+fn points_of_interp_that_stay_empty_cost_no_time() {
+    let points = |range: &str, fill: &str| {
+        rows(&format!(
+            "select _irowts, interp(v) from c1 range({range}) every(1a) fill({fill})"
+        ))
+    };
+    let ends = |rows: &[Vec<Value>]| {
+        let end = |row: Option<&Vec<Value>>| row.cloned().unwrap_or_default();
+        (rows.len(), end(rows.first()), end(rows.last()))
+    };
+    // 1 at 1000, NULL at 2000, 5 at 3000, among 10^12 points and more
+    let late = "'1970-01-01 00:00:00', '2200-01-02 00:00:00'";
+    assert_eq!(
+        ends(&points(late, "next")),
+        (3001, vec![int(0), int(1)], vec![int(3000), int(5)])
+    );
+    assert_eq!(points(late, "linear").len(), 2001);
+    let early = "'1900-01-01 00:00:00', '1970-01-01 00:00:04'";
+    assert_eq!(
+        ends(&points(early, "prev")),
+        (3001, vec![int(1000), int(1)], vec![int(4000), int(5)])
+    );
+    assert_eq!(points(early, "linear").len(), 2001);
+    // the grid is not moved by what is passed over
+    let steps = rows(
+        "select _irowts, interp(v) from c1 range('1970-01-01 00:00:00.100', '1970-01-01 00:00:04') every(700a) fill(prev)",
+    );
+    let times: Vec<Value> = steps
+        .into_iter()
+        .filter_map(|row| row.into_iter().next())
+        .collect();
+    assert_eq!(times, [1500, 2200, 2900, 3600].map(int));
+}
+
+#[test]
+fn values_at_the_edges_of_bins_count_in_the_lower_one() {
+    let bins = |kind: &str, bins: &str| -> Vec<String> {
+        let sql = format!("select histogram(v, '{kind}', '{bins}', 0) from st");
+        let count = |row: Vec<Value>| match row.into_iter().next() {
+            Some(Text(text)) => text.rsplit(' ').next().unwrap_or_default().to_owned(),
+            other => format!("{other:?}"),
+        };
+        rows(&sql).into_iter().map(count).collect()
+    };
+    // 1, 5 and 9
+    assert_eq!(
+        bins("user_input", "[0,1,4,5,8,9]"),
+        ["1}", "0}", "1}", "0}", "1}"]
+    );
+    assert_eq!(bins("user_input", "[1,5,8]"), ["1}", "0}"]);
+    let falling = r#"{"start":9,"width":-4,"count":2,"infinity":true}"#;
+    assert_eq!(bins("linear_bin", falling), ["0}", "1}", "1}", "1}"]);
+    let many: Vec<String> = (0..1004).map(|edge| edge.to_string()).collect();
+    let sql = |list: &[String]| {
+        format!(
+            "select histogram(v, 'user_input', '[{}]', 0) from st",
+            list.join(",")
+        )
+    };
+    assert_eq!(code_of(&sql(many.get(1..).unwrap_or_default())), 0);
+    assert_eq!(code_of(&sql(&many)), 0x0100);
+}

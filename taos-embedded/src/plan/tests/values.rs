@@ -229,3 +229,75 @@ fn a_bare_bool_is_a_condition_only_alone() {
     }
     assert!(planned("select v from c1 where not (v > 1 and v is null) or v in (1)").is_ok());
 }
+
+#[test]
+fn zeros_of_both_signs_are_two_constants() {
+    assert_eq!(
+        rows("select cast(0.0 as varchar(8)), cast(-0.0 as varchar(8)) from c1 limit 1"),
+        rows("select cast(0.0 as varchar(8)), (select cast(-0.0 as varchar(8))) from c1 limit 1")
+    );
+}
+
+#[test]
+fn constants_beyond_what_sqlite_takes_are_refused_by_name() {
+    let list = |count: u32| {
+        let items: Vec<String> = (0..count).map(|item| format!("{item}.5")).collect();
+        format!("select v from c1 where v in ({})", items.join(","))
+    };
+    assert_eq!(code_of(&list(32_766)), 0);
+    let error = planned(&list(32_767)).unwrap_err();
+    assert_eq!(error.code, 0x0100);
+    assert!(
+        error.to_string().contains("32766 different constants"),
+        "{error}"
+    );
+}
+
+#[test]
+fn computed_times_of_a_range_are_counted() {
+    let list = |count: u32| {
+        let items: Vec<String> = (0..count).map(|item| format!("now + {item}s")).collect();
+        format!(
+            "select count(*) from c1 where ts in ({}) interval(1h) fill(null)",
+            items.join(",")
+        )
+    };
+    assert_eq!(code_of(&list(2_000)), 0);
+    let error = planned(&list(10_001)).unwrap_err();
+    assert_eq!(error.code, 0x0100);
+    assert!(
+        error.to_string().contains("10000 computed times"),
+        "{error}"
+    );
+}
+
+#[test]
+fn times_at_the_end_of_the_calendar_are_no_panic() {
+    let end = "8210266876799000";
+    assert_eq!(
+        rows(&format!("select to_iso8601({end}, '+12:00')")),
+        [[Null]]
+    );
+    assert_eq!(rows("select to_iso8601(0, '+12:00')").len(), 1);
+}
+
+#[test]
+fn nested_base64_does_not_grow_without_end() {
+    let nested = |depth: usize| {
+        format!(
+            "select length({}'abc'{})",
+            "to_base64(".repeat(depth),
+            ")".repeat(depth)
+        )
+    };
+    assert_eq!(rows(&nested(2)), [[Integer(8)]]);
+    let plan = planned(&nested(40)).unwrap();
+    let connection = Connection::open_in_memory().unwrap();
+    register_functions(&connection).unwrap();
+    let params = rusqlite::params_from_iter(&plan.params);
+    let error = connection
+        .query_row(&plan.sql, params, |row| row.get::<_, Value>(0))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("65517 bytes"), "{error}");
+}
