@@ -214,4 +214,12 @@ mod tests {
         assert_eq!(sql, "SELECT ?1, '?1 ''?2', ?2, ?1");
         assert_eq!(kept, [Value::Integer(3), Value::Integer(1)]);
     }
+
+    #[test]
+    fn zeros_of_both_signs_are_two_constants() {
+        let zero = |value| Value::Real(value);
+        assert!(same(&zero(0.0), &zero(0.0)));
+        assert!(!same(&zero(0.0), &zero(-0.0)));
+        assert!(same(&Value::Integer(1), &Value::Integer(1)));
+    }
 }

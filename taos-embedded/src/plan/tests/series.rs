@@ -489,7 +489,7 @@ fn values_at_the_edges_of_bins_count_in_the_lower_one() {
     let bins = |kind: &str, bins: &str| -> Vec<String> {
         let sql = format!("select histogram(v, '{kind}', '{bins}', 0) from st");
         let count = |row: Vec<Value>| match row.into_iter().next() {
-            Some(Text(text)) => text.rsplit(' ').next().unwrap_or_default().to_owned(),
+            Some(Text(text)) => text.rsplit(':').next().unwrap_or_default().to_owned(),
             other => format!("{other:?}"),
         };
         rows(&sql).into_iter().map(count).collect()

@@ -231,18 +231,10 @@ fn a_bare_bool_is_a_condition_only_alone() {
 }
 
 #[test]
-fn zeros_of_both_signs_are_two_constants() {
-    assert_eq!(
-        rows("select cast(0.0 as varchar(8)), cast(-0.0 as varchar(8)) from c1 limit 1"),
-        rows("select cast(0.0 as varchar(8)), (select cast(-0.0 as varchar(8))) from c1 limit 1")
-    );
-}
-
-#[test]
 fn constants_beyond_what_sqlite_takes_are_refused_by_name() {
     let list = |count: u32| {
         let items: Vec<String> = (0..count).map(|item| format!("{item}.5")).collect();
-        format!("select v from c1 where v in ({})", items.join(","))
+        format!("select v from c1 where sqrt(v) in ({})", items.join(","))
     };
     assert_eq!(code_of(&list(32_766)), 0);
     let error = planned(&list(32_767)).unwrap_err();
@@ -284,14 +276,11 @@ fn times_at_the_end_of_the_calendar_are_no_panic() {
 #[test]
 fn nested_base64_does_not_grow_without_end() {
     let nested = |depth: usize| {
-        format!(
-            "select length({}'abc'{})",
-            "to_base64(".repeat(depth),
-            ")".repeat(depth)
-        )
+        let (open, close) = ("to_base64(".repeat(depth), ")".repeat(depth));
+        format!("select length({open}repeat('x', 21000){close})")
     };
-    assert_eq!(rows(&nested(2)), [[Integer(8)]]);
-    let plan = planned(&nested(40)).unwrap();
+    assert_eq!(rows(&nested(2)), [[Integer(37_336)]]);
+    let plan = planned(&nested(10)).unwrap();
     let connection = Connection::open_in_memory().unwrap();
     register_functions(&connection).unwrap();
     let params = rusqlite::params_from_iter(&plan.params);
