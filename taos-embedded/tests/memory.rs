@@ -176,7 +176,7 @@ fn a_statement_that_changes_more_pages_than_there_is_memory_is_done() {
 
 #[test]
 fn the_columns_that_mode_keeps_beside_its_values_are_counted() {
-    let server = Program::start(&["--memory", "--max-memory", "44"]);
+    let server = Program::start(&["--memory", "--max-memory", "28"]);
     let mut ws = Ws::login(server.addr);
     fill(&mut ws);
     assert_eq!(rows(server.addr, "select mode(f) from d.big")[0][0], 0.0);
