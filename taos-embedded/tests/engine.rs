@@ -90,7 +90,7 @@ fn everything_is_there_after_the_directory_is_opened_again() {
         "show d.stables",
         "show create database d",
         "show tags from d.c1",
-        "show create table d.c1",
+        "show create table d.st",
         "select * from d.st order by ts",
         "select name, `precision`, `keep` from information_schema.ins_databases where name = 'd'",
         "select table_name, table_comment, `ttl`, uid from information_schema.ins_tables where db_name = 'd' order by table_name",

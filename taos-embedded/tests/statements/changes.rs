@@ -87,7 +87,7 @@ fn a_statement_stays_in_the_database_in_which_it_was_prepared() {
     let query = "select v from p2";
     let (insert1, query1) = (stmt1(&mut ws, &insert), stmt1(&mut ws, query));
     let (insert2, query2) = (
-        stmt2(&mut ws, &format!("insert into p2 values ({T0} + 1, 2)")),
+        stmt2(&mut ws, &format!("insert into p2 values ({T0} + 1a, 2)")),
         stmt2(&mut ws, query),
     );
     ws.run("create database e");
