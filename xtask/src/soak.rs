@@ -59,6 +59,12 @@ const MEASURING: Duration = Duration::from_secs(60 * 60);
 
 fn embedded() -> Result<()> {
     println!("\n== the embedded server under kills and loads");
+    let mut names = cargo(["test", "--release", "-p", "taos-embedded"]);
+    names.args(["--test", "durability", "--test", "load", "--", "--list"]);
+    let names = process::capture(&mut names)?;
+    for name in MEASURED {
+        anyhow::ensure!(names.contains(name), "no test is named {name}");
+    }
     let mut tests = cargo(["test", "--release", "-p", "taos-embedded"]);
     tests.args(["--test", "durability", "--test", "load", "--"]);
     tests.args(["--ignored", "--nocapture", "--test-threads", "1"]);

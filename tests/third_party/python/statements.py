@@ -126,7 +126,7 @@ def binds_tables_of_the_second_generation():
     statement.bind(more)
     equal(statement.execute(), 6)
     equal(
-        rows(connection, "select tbname, place, floor, i64 from second_kinds where ts > 1700000080000 and b order by ts"),
+        rows(connection, "select tbname, place, floor, i64 from second_kinds where ts > 1700000080000 and b = true order by ts"),
         [[f"s{n}", "more", n, FULL[4]] for n in (2, 3, 4)],
     )
 
