@@ -539,6 +539,12 @@ fn an_execution_that_was_acknowledged_survives_a_kill() {
     program.child.wait().unwrap();
     let program = Program::start(&arguments);
     for table in ["a", "b"] {
-        assert_eq!(times(program.addr, table).len(), 2, "{table}");
+        let sql = format!("select cast(ts as bigint), v from d.{table} order by ts");
+        let stored = serde_json::json!([[1_700_000_000_000_i64, 1], [1_700_000_000_001_i64, null]]);
+        assert_eq!(
+            serde_json::json!(rows(program.addr, &sql)),
+            stored,
+            "{table}"
+        );
     }
 }
