@@ -1,61 +1,35 @@
 //! Answers at the edges of types and time zones: right, or refused as unsupported.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use taos_embedded::engine::{Answer, Engine, Session, SqlError, Storage};
+mod local;
+
+use local::Local;
+use taos_embedded::engine::Answer;
 use taos_query::common::Value;
 
-struct Server {
-    session: Session,
-    /// Kept so that the storage lives as long as the session.
-    _engine: Engine,
-}
+struct Server(Local);
 
 impl Server {
     fn new() -> Self {
-        let engine = Engine::open(Storage::Memory).unwrap();
-        let session = engine.session("root");
-        let server = Self {
-            session,
-            _engine: engine,
-        };
-        server.exec("create database d keep 365000d");
-        server.session.use_db("d").unwrap();
-        server
+        Self(Local::new())
     }
 
     fn zone(&self, name: &str) {
-        self.session.set_timezone(Some(name.parse().unwrap()));
+        self.0.set_timezone(Some(name.parse().unwrap()));
     }
 
     fn exec(&self, sql: &str) {
-        match self.session.execute(sql) {
-            Ok(Answer::Affected(_)) => {}
-            other => panic!("{sql}: {other:?}"),
-        }
-    }
-
-    fn try_rows(&self, sql: &str) -> Result<Vec<Vec<Value>>, SqlError> {
-        let Answer::Rows(mut rows) = self.session.execute(sql)? else {
-            panic!("{sql}: no rows");
-        };
-        let mut all = Vec::new();
-        while let Some(block) = rows.next_block()? {
-            all.extend(block.to_values());
-        }
-        Ok(all)
+        self.0.exec(sql);
     }
 
     /// The rows as text: values divided by commas, times as ticks.
     fn rows(&self, sql: &str) -> Vec<String> {
-        let rows = self.try_rows(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
-        rows.iter()
-            .map(|row| row.iter().map(shown).collect::<Vec<_>>().join(", "))
-            .collect()
+        self.0.texts(sql, ", ", shown)
     }
 
     fn unsupported(&self, sql: &str, name: &str) {
-        let error = match self.session.execute(sql) {
-            Ok(Answer::Rows(_)) => self.try_rows(sql).unwrap_err(),
+        let error = match self.0.execute(sql) {
+            Ok(Answer::Rows(_)) => self.0.values(sql).unwrap_err(),
             Ok(other) => panic!("{sql}: {other:?}"),
             Err(error) => error,
         };
@@ -110,7 +84,7 @@ fn times_without_an_offset_are_those_of_the_chosen_zone() {
     );
     server.exec("delete from a where ts < '2024-01-01 08:00:01'");
     assert_eq!(server.rows("select v from a"), ["2", "3"]);
-    server.session.set_timezone(None);
+    server.0.set_timezone(None);
     assert_eq!(
         server.rows("select to_unixtimestamp('2024-01-01')"),
         [NEW_YEAR.to_string()]
@@ -200,7 +174,7 @@ fn what_a_zone_leaves_open_is_refused() {
     assert_eq!(server.rows("select weekday(ts) from t"), ["0", "0"]);
     server.zone("Etc/UTC");
     assert_eq!(server.rows("select weekday(ts) from t"), ["0", "0"]);
-    server.session.set_timezone(None);
+    server.0.set_timezone(None);
     assert_eq!(server.rows("select timezone()"), ["UTC (UTC, +0000)"]);
 }
 
@@ -270,7 +244,7 @@ fn a_constant_key_is_no_position_and_a_wildcard_needs_a_table() {
         ["8, 2", "8, 1"]
     );
     for sql in ["select last_row(*)", "select *"] {
-        let error = server.session.execute(sql).unwrap_err();
+        let error = server.0.execute(sql).unwrap_err();
         assert_eq!(error.code, 0x2600, "{sql}: {error}");
     }
 }
@@ -284,7 +258,7 @@ fn a_broken_pattern_is_named_and_a_column_is_no_pattern() {
         ("select ts from t where s match '['", 0x2681),
         ("select ts from t where 'x' match s", 0x0200),
     ] {
-        let error = server.session.execute(sql).unwrap_err();
+        let error = server.0.execute(sql).unwrap_err();
         assert_eq!(error.code, code, "{sql}: {error}");
     }
 }

@@ -385,14 +385,7 @@ fn sigterm_finishes_running_statements_and_says_goodbye() {
     let mut answers = 0;
     ws.receive_json();
     answers += 1;
-    let pid = server.child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    server.signal("-TERM");
     let closed = loop {
         match ws.socket.read() {
             Ok(Message::Text(_)) => answers += 1,

@@ -1,29 +1,20 @@
 //! Joins on time, and what a query may be made of beside them.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use taos_embedded::engine::{Answer, Engine, Session, SqlError, Storage};
+mod local;
+
+use local::Local;
 use taos_query::common::Value;
 
 /// 2024-01-01 00:00:00 UTC.
 const NEW_YEAR: i64 = 1_704_067_200_000;
 
-struct Server {
-    session: Session,
-    /// Kept so that the storage lives as long as the session.
-    _engine: Engine,
-}
+struct Server(Local);
 
 impl Server {
     /// Two tables whose times meet at 0 s, 20 s and 30 s, and two super tables with a subtable for each device.
     fn new() -> Self {
-        let engine = Engine::open(Storage::Memory).unwrap();
-        let session = engine.session("root");
-        let server = Self {
-            session,
-            _engine: engine,
-        };
-        server.exec("create database d keep 365000d");
-        server.session.use_db("d").unwrap();
+        let server = Self(Local::new());
         server.exec("create table a (ts timestamp, k int, v varchar(8))");
         server.exec("create table b (ts timestamp, k int, w varchar(8))");
         server.fill(
@@ -66,33 +57,16 @@ impl Server {
     }
 
     fn exec(&self, sql: &str) {
-        match self.session.execute(sql) {
-            Ok(Answer::Affected(_)) => {}
-            other => panic!("{sql}: {other:?}"),
-        }
-    }
-
-    fn values(&self, sql: &str) -> Result<Vec<Vec<Value>>, SqlError> {
-        let Answer::Rows(mut rows) = self.session.execute(sql)? else {
-            panic!("{sql}: no rows");
-        };
-        let mut all = Vec::new();
-        while let Some(block) = rows.next_block()? {
-            all.extend(block.to_values());
-        }
-        Ok(all)
+        self.0.exec(sql);
     }
 
     /// The rows as text: values with blanks between them, times as seconds.
     fn rows(&self, sql: &str) -> Vec<String> {
-        let rows = self.values(sql).unwrap_or_else(|e| panic!("{sql}: {e}"));
-        rows.iter()
-            .map(|row| row.iter().map(shown).collect::<Vec<_>>().join(" "))
-            .collect()
+        self.0.texts(sql, " ", shown)
     }
 
     fn code(&self, sql: &str) -> u32 {
-        match self.values(sql) {
+        match self.0.values(sql) {
             Ok(rows) => panic!("{sql}: {rows:?}"),
             Err(error) => error.code,
         }

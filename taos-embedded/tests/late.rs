@@ -7,7 +7,6 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::process::Command;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -72,14 +71,7 @@ impl Place {
             End::Stop => "-TERM",
             End::Kill => "-KILL",
         };
-        let pid = server.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        server.signal(signal);
         server.child.wait().unwrap();
         drop(server);
         self.start();

@@ -8,7 +8,6 @@ mod support;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -100,14 +99,7 @@ fn start(dir: &Path, what: &str) -> (Program, Duration) {
 }
 
 fn stop(mut server: Program) {
-    let pid = server.child.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &pid])
-            .status()
-            .unwrap()
-            .success()
-    );
+    server.signal("-TERM");
     assert!(server.child.wait().unwrap().success());
 }
 

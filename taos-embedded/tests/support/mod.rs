@@ -275,6 +275,13 @@ impl Program {
             .unwrap();
         Self { child, addr, out }
     }
+
+    /// Sends it a signal, such as `-TERM`.
+    pub fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
+        assert!(sent.success());
+    }
 }
 
 impl Drop for Program {
